@@ -1,0 +1,1 @@
+"""The hosted API: routes, edge, supervisor, accounts, ledger, command line. The only place that wires everything."""

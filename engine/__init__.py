@@ -1,0 +1,1 @@
+"""The dataflow machinery: nodes, graphs and the runner. It knows nothing of AI."""

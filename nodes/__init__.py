@@ -1,0 +1,1 @@
+"""The stages of a request: decode, admit, route, tool loop, call, translate, meter, encode."""
