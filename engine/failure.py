@@ -1,0 +1,31 @@
+"""An error as a value: what travels along a stream in place of an item when something went wrong that the
+client has to be told about. Exceptions are for bugs; this is for everything that is expected to happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure with its stable code and the words for people.
+
+    code: stable, machine-readable; the engine does not interpret it.
+    message: one sentence that may be shown to the client; holds no secret.
+    param: path of the input that is at fault, if one is.
+    retry_after: seconds after which a repeat may succeed.
+    details: further facts, JSON-representable.
+    """
+
+    code: str
+    message: str
+    param: str | None = None
+    retry_after: float | None = None
+    details: Mapping[str, object] = field(default=_NOTHING)

@@ -1,0 +1,151 @@
+"""What the nodes need from outside: the records that cross, and the Protocols behind which accounts and money live.
+
+Two stores implement them (embedded, shared). Whatever holds for one holds for the other; the laws are in the
+docstrings below and in the conformance suite, `tests/api/store/ledger_laws.py`.
+
+Money is an integer of pico-USD (1e-12 USD) everywhere. Times are unix seconds unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+# At run time: msgspec and the engine resolve these annotations when a graph is built.
+from hyperinfer.engine.failure import Failure
+
+IngressFormat = Literal["chat_completions", "responses", "anthropic_messages"]
+Status = Literal["completed", "incomplete", "failed", "cancelled", "interrupted"]
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who asks: the result of authentication, and all that later stages know of the caller.
+
+    models: slugs the key may call; None allows every model of the catalogue.
+    rate_per_minute, burst: the key's own token bucket; None means the default of the catalogue's `limits`.
+    """
+
+    workspace: str
+    workspace_name: str
+    key_id: str
+    source: str = "api"
+    models: frozenset[str] | None = None
+    rate_per_minute: int | None = None
+    burst: int | None = None
+
+
+class CostLine(msgspec.Struct, frozen=True):
+    """One line of the arithmetic of a bill: tokens x price = cost.
+
+    bucket: prompt, cached_prompt, cache_write, cache_write_1h, completion, or the name of a server tool.
+    price: pico-USD per token (per call for a tool). cost: pico-USD.
+    """
+
+    bucket: str
+    tokens: int
+    price: int
+    cost: int
+
+
+class LossRecord(msgspec.Struct, frozen=True):
+    """Something of the request that the upstream's format could not express."""
+
+    path: str
+    reason: str
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One call of one upstream.
+
+    model: the upstream's own name. status: its HTTP status, None when there was no answer.
+    code: the failure's code, None when it succeeded. ms: how long it took, to the first output or the failure.
+    """
+
+    provider: str
+    model: str
+    status: int | None
+    code: str | None
+    ms: int
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """The one record of an admitted request: what it was, what it used, what it cost. It is also what
+    `GET /api/v1/generation` shows.
+
+    id: the bare request id, the idempotency key of its settlement.
+    model: the catalogue slug. upstream_model: the provider's name for it. route: index of the route in the model.
+    tokens_prompt: all input tokens; cached and cache-write tokens are parts of it, not additions to it.
+    tokens_completion: all output tokens, reasoning included.
+    cost: pico-USD, equal to the sum of `lines` and to the amount of the ledger row.
+    error_code: set exactly when the status is failed.
+    latency_ms: from admission to the end. first_token_ms: from admission to the first output; None without any.
+    """
+
+    id: str
+    workspace: str
+    key_id: str
+    created_at: float
+    model: str
+    provider: str
+    upstream_model: str
+    route: int
+    ingress_format: IngressFormat
+    source: str
+    streamed: bool
+    tokens_prompt: int
+    tokens_completion: int
+    tokens_reasoning: int
+    tokens_cached_prompt: int
+    tokens_cache_write: int
+    tokens_cache_write_1h: int
+    cost: int
+    lines: tuple[CostLine, ...]
+    status: Status
+    error_code: str | None = None
+    finish_reason: str | None = None
+    latency_ms: int
+    first_token_ms: int | None = None
+    losses: tuple[LossRecord, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+
+
+class Accounts(Protocol):
+    """Who may call."""
+
+    async def authenticate(self, secret_sha256: bytes) -> Principal | Failure:
+        """The principal of a key, by the SHA-256 digest (32 bytes) of the secret; or a Failure `invalid_api_key`
+        when it is unknown, disabled, revoked or expired."""
+        ...
+
+
+class Ledger(Protocol):
+    """Holds, bills and balances."""
+
+    async def admit(self, request_id: str, principal: Principal, hold: int) -> Failure | None:
+        """Take a hold of `hold` pico-USD, atomically with the check: admitted only while balance minus holds is
+        positive, or with a hold of 0 (a free model). None when admitted (again, for a request already held),
+        else a Failure: insufficient_credits, workspace_locked. Raises ValueError for a negative hold."""
+        ...
+
+    async def settle(self, generation: Generation) -> None:
+        """Write the row, the ledger entry and the balance in one transaction, then release the hold.
+
+        Keyed by `generation.id`: a repeat moves nothing. Durable on return. Waits while the store is away, so the
+        caller gives it a deadline; a settlement whose caller gave up still happens. Raises SettlementRejected
+        when the record itself cannot be stored."""
+        ...
+
+    async def release(self, request_id: str) -> None:
+        """Give a hold back without a row: the request ended before anything went upstream. Idempotent; does
+        nothing for an unknown or settled request."""
+        ...
+
+    async def generation(self, workspace: str, id: str) -> Generation | None:
+        """The row of a request by its bare id; None when it is unknown or of another workspace."""
+        ...
+
+
+class SettlementRejected(Exception):
+    """The store is well but will not take this record (unknown workspace, amount beyond 64 bits). A bug of the
+    caller, or of the operator's prices; repeating it cannot help."""
