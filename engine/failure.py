@@ -4,13 +4,10 @@ client has to be told about. Exceptions are for bugs; this is for everything tha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +25,4 @@ class Failure:
     message: str
     param: str | None = None
     retry_after: float | None = None
-    details: Mapping[str, object] = field(default=_NOTHING)
+    details: Mapping[str, object] = field(default_factory=dict)

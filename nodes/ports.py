@@ -8,12 +8,12 @@ Money is an integer of pico-USD (1e-12 USD) everywhere. Times are unix seconds u
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-# At run time: msgspec and the engine resolve these annotations when a graph is built.
-from hyperinfer.engine.failure import Failure
+if TYPE_CHECKING:
+    from hyperinfer.engine.failure import Failure
 
 IngressFormat = Literal["chat_completions", "responses", "anthropic_messages"]
 Status = Literal["completed", "incomplete", "failed", "cancelled", "interrupted"]
