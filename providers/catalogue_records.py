@@ -1,0 +1,233 @@
+"""The records of the catalogue. Prices are integers of pico-USD (1e-12 USD) per token, times are seconds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from hyperinfer.providers.quirks import Protocol, Quirks
+from hyperinfer.providers.secret import Secret
+
+Feature = Literal["tools", "vision", "json_mode", "reasoning", "streaming", "prompt_caching"]
+"""What a model can do, in the words of the published contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Deadlines towards one provider, in seconds: connect, first model output, silence, whole stream, whole response."""
+
+    connect: float = 10.0
+    first_token: float = 300.0
+    idle: float = 120.0
+    stream: float = 3600.0
+    whole: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """Pico-USD per token of each bucket. One USD per million tokens is 1,000,000."""
+
+    prompt: int
+    completion: int
+    cached_prompt: int
+    cache_write: int
+    cache_write_1h: int
+
+    @property
+    def is_free(self) -> bool:
+        return not (self.prompt or self.completion or self.cached_prompt or self.cache_write or self.cache_write_1h)
+
+    def at_most(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """The most that so many tokens can cost, in pico-USD, whichever bucket the prompt falls into."""
+        dearest = max(self.prompt, self.cached_prompt, self.cache_write, self.cache_write_1h)
+        return dearest * prompt_tokens + self.completion * completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One upstream account: where it is, what it speaks, how to sign in, and what is odd about it.
+
+    `base_url` has the version path and no trailing slash. `keys` is empty for an open provider. `missing` names the
+    unset environment variables without which it cannot be called; `unset` also those it can do without (one of several
+    keys). `transport` is `demo` for the built-in offline providers, whose `base_url` is `demo://<protocol>`.
+    """
+
+    name: str
+    protocol: Protocol
+    base_url: str
+    keys: tuple[Secret, ...] = ()
+    auth: str = "bearer"
+    headers: tuple[tuple[str, Secret], ...] = ()
+    vendor: str = "openai"
+    locations: tuple[str, ...] = ()
+    data_collection: Literal["allow", "deny"] = "allow"
+    timeouts: Timeouts = Timeouts()
+    quirks: Quirks = Quirks()
+    native_tools: tuple[str, ...] = ()
+    concurrency: int | None = None
+    missing: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
+    transport: Literal["network", "demo"] = "network"
+
+    @property
+    def available(self) -> bool:
+        return not self.missing
+
+    def sign(self, key: Secret) -> tuple[str, Secret]:
+        """The one header (lower-case name, value) that carries `key` the way this provider wants it."""
+        if self.auth == "bearer":
+            return "authorization", Secret(f"Bearer {key.reveal()}")
+        return self.auth.removeprefix("header:").lower(), key
+
+
+@dataclass(frozen=True, slots=True)
+class Creator:
+    """Who made a model, as shown to people. `brand_color` is `#RRGGBB` or empty."""
+
+    slug: str
+    name: str
+    brand_color: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A published score: its exact name, the number as published, and where."""
+
+    label: str
+    score: Decimal
+    source_url: str
+    tier: Literal["primary", "extra"]
+    unit: Literal["%", "elo", "pass@1"] | None = None
+    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to a model. `model` is the upstream's name for it; pricing, quirks and native tools are already merged
+    from model, provider and route. `weight` is its share among the routes (0: only after the others)."""
+
+    provider: Provider
+    model: str
+    pricing: Pricing
+    weight: float = 1.0
+    quirks: Quirks = Quirks()
+    native_tools: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def available(self) -> bool:
+        return self.provider.available
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model of the catalogue. `release_date` is `YYYY-MM-DD` or empty; `source` says where and when its price was
+    read; benchmarks are in file order."""
+
+    slug: str
+    name: str
+    creator: Creator
+    context_length: int
+    max_output_tokens: int
+    pricing: Pricing
+    routes: tuple[Route, ...]
+    description: str = ""
+    release_date: str = ""
+    features: tuple[Feature, ...] = ()
+    hugging_face_id: str = ""
+    benchmarks: tuple[Benchmark, ...] = ()
+    source: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether any route can be called with the environment that the catalogue was loaded with."""
+        return any(route.available for route in self.routes)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A server tool of ours. `price` is pico-USD a call."""
+
+    name: str
+    kind: str = ""
+    base_url: str = ""
+    keys: tuple[Secret, ...] = ()
+    price: int = 0
+    missing: tuple[str, ...] = ()
+
+    @property
+    def available(self) -> bool:
+        return not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of the gateway. `in_flight` None: no limit. `grace`, `write`, `keepalive` in seconds; `body_mb` in MiB."""
+
+    rate_per_minute: int = 60
+    burst: int = 120
+    body_mb: int = 50
+    json_depth: int = 128
+    in_flight: int | None = None
+    grace: float = 30.0
+    write: float = 60.0
+    keepalive: float = 10.0
+    retries: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in the file: its line (from 1), the dotted path, and what was expected. Never a secret's value."""
+
+    source_name: str
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        return f"{self.source_name}:{self.line}: {where}{self.message}"
+
+
+class CatalogueErrors(Exception):
+    """The file cannot be used. `problems` holds every one of them, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that `providers.yaml` says, checked. A pure function of its text and the environment.
+
+    `pipeline` is that section as plain data (None when absent). `warnings` are problems that a gateway can run with.
+    """
+
+    providers: Mapping[str, Provider]
+    creators: Mapping[str, Creator]
+    models: Mapping[str, Model]
+    tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
+    limits: Limits = Limits()
+    pipeline: object = None
+    demo: bool = True
+    warnings: tuple[Problem, ...] = ()
+
+    def model(self, slug: str) -> Model | None:
+        """The model of that slug, or None."""
+        return self.models.get(slug)
+
+    def routes_for(self, slug: str) -> tuple[Route, ...]:
+        """The routes to a model that can be called, in file order; empty for an unknown model."""
+        model = self.models.get(slug)
+        return tuple(route for route in model.routes if route.available) if model else ()
+
+    def dearest_route(self, slug: str, prompt_tokens: int, completion_tokens: int) -> Route | None:
+        """The callable route on which so many tokens can cost most (the first of equals): what a hold is taken on."""
+        routes = self.routes_for(slug)
+        return max(routes, key=lambda route: route.pricing.at_most(prompt_tokens, completion_tokens), default=None)
+
+    def hold(self, slug: str, prompt_tokens: int, completion_tokens: int) -> int:
+        """The most that a request of so many tokens can cost on any callable route, in pico-USD; 0 without a route."""
+        route = self.dearest_route(slug, prompt_tokens, completion_tokens)
+        return route.pricing.at_most(prompt_tokens, completion_tokens) if route else 0
