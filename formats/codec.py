@@ -1,0 +1,184 @@
+"""What a dialect is: the protocols that the rest of the system programs against.
+
+Nothing here does I/O, looks at a clock or draws a random number: ids and times are arguments.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, Protocol
+
+import msgspec
+
+from hyperinfer.formats.conversation import Conversation
+from hyperinfer.formats.errors import ErrorReport
+from hyperinfer.formats.events import Burst, Dialect, Event
+
+
+class Wait(enum.Enum):
+    """The two answers of a decoder that are not events."""
+
+    NEED_DATA = "need data"
+    END = "end"
+
+
+NEED_DATA: Final = Wait.NEED_DATA
+"""No event until more bytes come."""
+END: Final = Wait.END
+"""The reply is complete and nothing will follow."""
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """Something that the target format cannot express. `path`: in the request (`messages[0].name`) or `response.…`."""
+
+    path: str
+    reason: str
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """The upstream that a request is written for.
+
+    `model`: the upstream's name of it. `vendor`: whose opaque blobs it understands. `quirks`: the provider's and route's
+    quirks by name (`tool_id`, `cache_control`, `sampling`, `thinking`, `system_role`, `max_tokens_field`, …; see
+    `docs/quirks.md`). `native_tools`: wire types of hosted tools that the route runs. `max_output_tokens`: the model's
+    limit, used where a dialect demands a number that the caller did not give.
+    """
+
+    dialect: Dialect
+    model: str
+    vendor: str
+    streamed: bool
+    max_output_tokens: int
+    quirks: Mapping[str, Any] = {}
+    native_tools: frozenset[str] = frozenset()
+
+
+class ToolAlias(msgspec.Struct, frozen=True):
+    """What a tool is called upstream, where its own form could not be kept: how to put the calls back."""
+
+    name: str
+    kind: Literal["function", "custom"]
+    namespace: str | None = None
+
+
+class Encoded(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for an upstream. `aliases`: upstream tool name to the caller's tool, for `restore.ToolRestorer`."""
+
+    body: bytes
+    losses: tuple[Loss, ...] = ()
+    aliases: Mapping[str, ToolAlias] = {}
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decoder must know of where its bytes come from.
+
+    `vendor`: the maker of opaque blobs. `id_seed`: makes ids for tool calls that the upstream left without one: the
+    n-th becomes `call_<id_seed>_<n>`.
+    """
+
+    vendor: str
+    id_seed: str
+    quirks: Mapping[str, Any] = {}
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What an encoder must know of the reply it writes.
+
+    `request_id`: bare; the dialect adds its prefix (`gen-`, `resp_`, `msg_`). `model`: the slug that answered.
+    `created`: unix seconds. `conversation`: the request, for what a reply echoes. `upstream`: protocol of the provider.
+    """
+
+    request_id: str
+    model: str
+    created: int
+    conversation: Conversation
+    upstream: Dialect
+
+
+class EncodedReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole reply for a client."""
+
+    body: bytes
+    losses: tuple[Loss, ...] = ()
+
+
+class StreamDecoder(Protocol):
+    """Bytes of an upstream's stream to events.
+
+    The events and the final error are a function of the concatenated bytes alone. After an error the same error is
+    raised again. After `MessageEnd` or `UpstreamError` it answers `END` for ever, whatever else arrives.
+    """
+
+    def receive_data(self, data: bytes) -> None:
+        """Stores bytes; raises nothing for their content."""
+        ...
+
+    def receive_eof(self) -> None:
+        """The upstream has closed its stream."""
+        ...
+
+    def next_event(self) -> Event | Wait:
+        """The next event, `NEED_DATA` or `END`. Raises `PeerError` in the place of the event that is no event."""
+        ...
+
+
+class StreamEncoder(Protocol):
+    """Events to the bytes of a client's stream. `send` raises `EncodeError` on an illegal order."""
+
+    @property
+    def losses(self) -> Sequence[Loss]:
+        """What the events so far held that this dialect cannot say."""
+        ...
+
+    def send(self, event: Event) -> bytes:
+        """The bytes for one event; may be empty."""
+        ...
+
+    def end(self) -> bytes:
+        """The bytes after the last event (`[DONE]`), once."""
+        ...
+
+    def keep_alive(self) -> bytes:
+        """A whole frame that says only that the stream is alive. Legal between any two sends, also before the first."""
+        ...
+
+    def fail(self, error: ErrorReport) -> bytes:
+        """The bytes that end the stream with an error, legal at any time before the end. Nothing follows, not even `end`."""
+        ...
+
+
+class Format(Protocol):
+    """One dialect, in both roles. Implementations are stateless objects: `FORMATS` has one of each."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    @property
+    def ingress(self) -> str:
+        """The name in `/api/v1/generation`: chat_completions, responses, anthropic_messages."""
+        ...
+
+    def decode_request(self, body: bytes) -> Conversation:
+        """A client's request. Raises `RequestError` naming the path."""
+        ...
+
+    def encode_request(self, conversation: Conversation, target: Target) -> Encoded:
+        """The request for an upstream of this dialect. Raises `RequestError` for what RULES says is always a 400."""
+        ...
+
+    def stream_decoder(self, upstream: Upstream) -> StreamDecoder: ...
+
+    def decode_response(self, body: bytes, upstream: Upstream) -> Burst:
+        """A whole reply as the events of its stream, the last one `MessageEnd` or `UpstreamError`. Raises `PeerError`."""
+        ...
+
+    def stream_encoder(self, reply: Reply) -> StreamEncoder: ...
+
+    def encode_response(self, events: Sequence[Event], reply: Reply) -> EncodedReply:
+        """A whole reply from a complete sequence of events that ends in `MessageEnd`."""
+        ...
+
+    def encode_error(self, error: ErrorReport) -> bytes:
+        """The JSON body of an error response."""
+        ...

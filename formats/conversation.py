@@ -1,0 +1,306 @@
+"""The canonical request: what every dialect's request decodes to and every dialect's request is made from.
+
+A `Conversation` holds turns in the order of the wire. One turn is one wire message (Chat, Messages) or one wire item
+(Responses); encoders merge neighbouring turns where their dialect wants one message (`turns.merge_assistant`).
+
+`extra` on any record holds the wire fields that are not modelled, verbatim, in the dialect of the whole conversation
+(`Conversation.dialect`). An encoder of that dialect writes them back; any other encoder reports each as a `Loss`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from hyperinfer.formats.events import Dialect, Extra
+from hyperinfer.formats.opaque import Opaque
+
+
+class CacheMark(msgspec.Struct, frozen=True):
+    """A caller's prompt cache breakpoint. `raw` is `cache_control` (Anthropic shape) or `prompt_cache_breakpoint`.
+
+    `ttl`: `5m`, `1h` or None for the default.
+    """
+
+    style: Literal["cache_control", "prompt_cache_breakpoint"]
+    raw: dict[str, Any]
+    ttl: str | None = None
+
+
+class Base64Source(msgspec.Struct, frozen=True):
+    """Bytes in the request itself. `media_type`: an IANA type; None when the caller gave none."""
+
+    data: str
+    media_type: str | None = None
+
+
+class UrlSource(msgspec.Struct, frozen=True):
+    """An https URL that the upstream fetches. The gateway never fetches it."""
+
+    url: str
+
+
+class FileIdSource(msgspec.Struct, frozen=True):
+    """A file at one vendor. It is refused when the target is another (RULES: always 400)."""
+
+    file_id: str
+
+
+class PlainTextSource(msgspec.Struct, frozen=True):
+    """A document given as text (Anthropic `source.type` `text`)."""
+
+    text: str
+
+
+Source: TypeAlias = Base64Source | UrlSource | FileIdSource | PlainTextSource
+
+
+class TextPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Text. `citations`: as the wire had them (Anthropic citations, OpenAI annotations). `logprobs`: Responses replay."""
+
+    text: str
+    citations: list[Any] | None = None
+    cache: CacheMark | None = None
+    extra: Extra = None
+
+
+class ImagePart(msgspec.Struct, frozen=True, kw_only=True):
+    """An image. `detail`: OpenAI's low | high | auto | original."""
+
+    source: Source
+    detail: str | None = None
+    cache: CacheMark | None = None
+    extra: Extra = None
+
+
+class FilePart(msgspec.Struct, frozen=True, kw_only=True):
+    """A document or file. `name`: file name or title. `context`: Anthropic's note beside a document."""
+
+    source: Source
+    name: str | None = None
+    context: str | None = None
+    citations: dict[str, Any] | None = None
+    cache: CacheMark | None = None
+    extra: Extra = None
+
+
+class AudioPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Audio input of OpenAI's dialects. `format`: wav, mp3, …"""
+
+    data: str
+    format: str
+    cache: CacheMark | None = None
+    extra: Extra = None
+
+
+class RefusalPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal in an earlier assistant turn."""
+
+    text: str
+    extra: Extra = None
+
+
+class ReasoningText(msgspec.Struct, frozen=True):
+    """One part of a reasoning item: the model's own `text`, or a `summary`."""
+
+    text: str
+    form: Literal["text", "summary"] = "text"
+
+
+class ReasoningPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Reasoning of an earlier assistant turn with the state that its vendor wants back. `item_id`: Responses id."""
+
+    texts: tuple[ReasoningText, ...] = ()
+    opaque: tuple[Opaque, ...] = ()
+    item_id: str | None = None
+    extra: Extra = None
+
+
+class ToolCallPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A call in an earlier assistant turn. `arguments`: JSON text (`function`; never empty: `{}`) or raw input (`custom`)."""
+
+    call_id: str
+    name: str
+    arguments: str
+    kind: Literal["function", "custom"] = "function"
+    namespace: str | None = None
+    item_id: str | None = None
+    opaque: tuple[Opaque, ...] = ()
+    cache: CacheMark | None = None
+    extra: Extra = None
+
+
+class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a call. `content`: text, images, files; empty when the caller sent none.
+
+    `kind` is that of the call it answers. `name`: tool name where the wire carries one.
+    """
+
+    call_id: str
+    content: tuple[Part, ...] = ()
+    is_error: bool = False
+    kind: Literal["function", "custom"] = "function"
+    name: str | None = None
+    item_id: str | None = None
+    cache: CacheMark | None = None
+    extra: Extra = None
+
+
+class NativePart(msgspec.Struct, frozen=True, kw_only=True):
+    """A content block or item that only its own dialect knows (server tool history, compaction, …), verbatim."""
+
+    type: str
+    raw: dict[str, Any]
+
+
+Part: TypeAlias = (
+    TextPart
+    | ImagePart
+    | FilePart
+    | AudioPart
+    | RefusalPart
+    | ReasoningPart
+    | ToolCallPart
+    | ToolResultPart
+    | NativePart
+)
+
+Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One message or item. `path`: where it stood in the request (`messages[3]`, `input[0]`, `system`), for errors and losses.
+
+    Tool results are turns of role `tool`; a Messages user turn that mixes results and text decodes to two turns of one
+    path. `item_id`, `phase`: Responses. `name`: OpenAI's participant name.
+    """
+
+    role: Role
+    parts: tuple[Part, ...]
+    path: str
+    name: str | None = None
+    item_id: str | None = None
+    phase: str | None = None
+    extra: Extra = None
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool that the caller declares.
+
+    `function`: `parameters` is a JSON schema object, None for no arguments. `custom`: free text, `grammar` is OpenAI's
+    `format` object. `native`: a hosted or typed tool of the caller's dialect, `type` and `raw` as on the wire.
+    `namespace`: the Responses namespace it was declared in; `namespace_description` of that namespace.
+    """
+
+    kind: Literal["function", "custom", "native"]
+    name: str
+    path: str
+    type: str = "function"
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+    grammar: dict[str, Any] | None = None
+    namespace: str | None = None
+    namespace_description: str | None = None
+    cache: CacheMark | None = None
+    raw: dict[str, Any] | None = None
+    extra: Extra = None
+
+
+class ToolChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tool the model must call. `named`: `name` (and `kind`). `allowed`: only the tools of `allowed`, in `allowed_mode`.
+
+    `native`: a choice that only its own dialect knows, in `raw`.
+    """
+
+    mode: Literal["auto", "none", "required", "named", "allowed", "native"]
+    name: str | None = None
+    kind: Literal["function", "custom"] = "function"
+    allowed: tuple[str, ...] = ()
+    allowed_mode: Literal["auto", "required"] = "auto"
+    raw: dict[str, Any] | None = None
+    extra: Extra = None
+
+
+class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """The shape that the answer must have. `json_schema` carries `schema`; Anthropic has no `name` and no `strict`."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    name: str | None = None
+    schema: dict[str, Any] | None = None
+    strict: bool | None = None
+    description: str | None = None
+    extra: Extra = None
+
+
+class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How much to think. `effort`: none | minimal | low | medium | high | xhigh | max. `budget_tokens`: Anthropic's budget.
+
+    `mode`: Anthropic's `thinking.type` (enabled | disabled | adaptive | between_tools); None from OpenAI dialects.
+    `summary`: Responses auto | concise | detailed. `display`: Anthropic summarized | omitted.
+    """
+
+    effort: str | None = None
+    budget_tokens: int | None = None
+    mode: str | None = None
+    summary: str | None = None
+    display: str | None = None
+    extra: Extra = None
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """Sampling parameters that more than one dialect knows. None: not given. `stop`: at least one string, or None."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop: tuple[str, ...] | None = None
+    n: int | None = None
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logit_bias: dict[str, Any] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+
+
+class Plugin(msgspec.Struct, frozen=True, kw_only=True):
+    """A server tool of the gateway that the request switches on. `id`: web_search | web_fetch | pdf | datetime | image."""
+
+    id: str
+    events: bool = False
+    options: dict[str, Any] = {}
+    path: str = ""
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole request.
+
+    `model`: what the caller asked for, a catalogue slug. `extra`: top-level fields that are not modelled. `streamed`:
+    whether the caller wants a stream. `include_usage` and `include_obfuscation`: Chat and Responses `stream_options`.
+    """
+
+    dialect: Dialect
+    model: str
+    turns: tuple[Turn, ...]
+    streamed: bool = False
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    sampling: Sampling = Sampling()
+    reasoning: ReasoningConfig | None = None
+    response_format: ResponseFormat | None = None
+    plugins: tuple[Plugin, ...] = ()
+    tool_events: bool = False
+    metadata: dict[str, Any] | None = None
+    user: str | None = None
+    service_tier: str | None = None
+    verbosity: str | None = None
+    prompt_cache_key: str | None = None
+    cache: CacheMark | None = None
+    include: tuple[str, ...] = ()
+    stream_options: dict[str, Any] | None = None
+    store: bool | None = None
+    extra: Extra = None

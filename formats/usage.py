@@ -1,0 +1,60 @@
+"""Token counts, in one accounting style, and the exact printing of money.
+
+OpenAI counts cached tokens inside the prompt, Anthropic beside it (wire facts 1.4 and 2.2). The canonical counts are
+inclusive: `input_tokens` holds everything read, `output_tokens` everything written, the others are parts of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens of one reply, inclusive totals. `cache_write` includes `cache_write_1h`.
+
+    `cost`: what the caller pays, in pico-USD (1e-12 USD), set by the meter; None before. `estimated`: the upstream
+    gave no counts. `dialect` and `raw`: the upstream's own usage object, for fields that are not modelled.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    reasoning: int = 0
+    cost: int | None = None
+    estimated: bool = False
+    dialect: str | None = None
+    raw: dict[str, Any] | None = None
+
+    @property
+    def total_tokens(self) -> int:
+        """Everything read and written."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def uncached_input(self) -> int:
+        """Input tokens that were neither read from nor written to a cache (Anthropic's `input_tokens`)."""
+        return max(0, self.input_tokens - self.cache_read - self.cache_write)
+
+
+def token_count(value: object) -> int:
+    """A count as upstreams write it: a non-negative integer, also as 12.0; anything else counts as 0."""
+    if isinstance(value, bool):
+        return 0
+    if isinstance(value, int):
+        return max(0, value)
+    if isinstance(value, float) and value.is_integer():
+        return max(0, int(value))
+    return 0
+
+
+def usd_json(pico: int) -> msgspec.Raw:
+    """An exact JSON number of USD for an amount in pico-USD: no exponent, no binary float on the way."""
+    sign = "-" if pico < 0 else ""
+    whole, fraction = divmod(abs(pico), 1_000_000_000_000)
+    if not fraction:
+        return msgspec.Raw(f"{sign}{whole}".encode())
+    return msgspec.Raw(f"{sign}{whole}.{fraction:012d}".rstrip("0").encode())

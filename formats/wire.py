@@ -1,0 +1,76 @@
+"""Reading JSON of others: typed where we must understand it, verbatim where we need not.
+
+A wire record is a `msgspec.Struct` whose fields are the known ones. `read` validates a decoded JSON object against it
+and names the path of what is wrong; `extras` gives the fields that it does not know, to be carried verbatim.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from hyperinfer.formats.errors import RequestError
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
+_known: dict[type[msgspec.Struct], frozenset[str]] = {}
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a request body. Raises `RequestError` for anything else, nesting beyond the parser included."""
+    try:
+        value = msgspec.json.decode(body)
+    except RecursionError:
+        raise RequestError("the body is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"the body is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise RequestError(f"the body must be a JSON object, not {json_type(value)}")
+    return value
+
+
+def read(value: object, kind: type[S], path: str = "") -> S:
+    """`value` as a wire record. Raises `RequestError` with the path of the first field that has a wrong type or is missing."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise request_error(error, path) from None
+
+
+def request_error(error: msgspec.ValidationError, path: str) -> RequestError:
+    """A validation error of msgspec as ours: its own path is put behind `path`."""
+    match = _AT.match(str(error))
+    what, inner = (match["what"], match["path"] or "") if match else (str(error), "")
+    missing = re.search(r"missing required field `(.+)`", what)
+    where = join(path, inner.removeprefix("$").removeprefix(".").replace("[...]", ""))
+    if missing:
+        where = join(where, missing[1])
+        what = "this field is required"
+    elif what.startswith("Expected "):
+        what = "expected " + what.removeprefix("Expected ")
+    return RequestError(f"{where}: {what}" if where else what, param=where or None)
+
+
+def extras(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any] | None:
+    """The fields of `value` that `kind` does not know, verbatim; None when there are none."""
+    known = _known.get(kind)
+    if known is None:
+        known = _known[kind] = frozenset(kind.__struct_encode_fields__)
+    found = {key: item for key, item in value.items() if key not in known}
+    return found or None
+
+
+def join(path: str, inner: str) -> str:
+    """`messages[0]` and `content` make `messages[0].content`; `messages` and `[0]` make `messages[0]`."""
+    if not path or not inner:
+        return path or inner
+    return path + inner if inner.startswith("[") else f"{path}.{inner}"
+
+
+def json_type(value: object) -> str:
+    """The JSON name of a decoded value's type, for messages."""
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
