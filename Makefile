@@ -1,0 +1,51 @@
+# make serve   run the gateway (arguments: make serve ARGS="--port 8081")
+# make test    run the tests   (arguments: make test ARGS="tests/formats -x")
+# Both make their own virtual environment first. Needs only make and Python 3.11 or newer with venv.
+
+BIN := .venv/bin
+ARGS ?=
+
+# Stops with one line that says what to install, when this machine cannot make the virtual environment.
+need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
+make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
+
+.PHONY: help serve test test-system lint lock venv venv-test clean
+
+help:
+	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
+	@echo 'make test         run the tests                              (ARGS="tests/formats -x")'
+	@echo 'make test-system  run the tests that need more than PyPI; installs what is missing'
+	@echo 'make lint         ruff, mypy and pyright'
+	@echo 'make venv         .venv with the hyperinfer command in it    (PYTHON=python3.13)'
+	@echo 'make lock         make the lock files again from pyproject.toml (UPGRADE=name)'
+	@echo 'make clean        remove .venv and everything else that was made'
+
+serve: venv
+	@$(BIN)/hyperinfer serve $(ARGS)
+
+test: venv-test
+	@$(BIN)/python -m pytest -q -m 'not system' $(ARGS)
+
+test-system: venv-test
+	@tests/system/install.sh
+	@HYPERINFER_SYSTEM=1 $(BIN)/python -m pytest -q -m system $(ARGS)
+
+lint: venv-test
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+
+venv:
+	$(call need,run)
+	$(call make_venv,run)
+
+venv-test:
+	$(call need,test)
+	$(call make_venv,test)
+
+lock:
+	@PYTHON='$(PYTHON)' UPGRADE='$(UPGRADE)' .ci/lock
+
+clean:
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
