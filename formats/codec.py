@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 from hyperinfer.formats.conversation import Conversation
 from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.events import Burst, Dialect, Event
+from hyperinfer.formats.quirks import Quirks
 
 
 class Wait(enum.Enum):
@@ -40,8 +41,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The upstream that a request is written for.
 
     `model`: the upstream's name of it. `vendor`: whose opaque blobs it understands. `quirks`: the provider's and route's
-    quirks by name (`tool_id`, `cache_control`, `sampling`, `thinking`, `system_role`, `max_tokens_field`, …; see
-    `docs/quirks.md`). `native_tools`: wire types of hosted tools that the route runs. `max_output_tokens`: the model's
+    quirks (`quirks.Quirks`). `native_tools`: wire types of hosted tools that the route runs. `max_output_tokens`: the model's
     limit, used where a dialect demands a number that the caller did not give.
     """
 
@@ -50,7 +50,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     vendor: str
     streamed: bool
     max_output_tokens: int
-    quirks: Mapping[str, Any] = {}
+    quirks: Quirks = Quirks()
     native_tools: frozenset[str] = frozenset()
 
 
@@ -79,7 +79,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
 
     vendor: str
     id_seed: str
-    quirks: Mapping[str, Any] = {}
+    quirks: Quirks = Quirks()
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
