@@ -1,5 +1,7 @@
 """`providers.yaml`: the catalogue of providers, models and prices."""
 
+from collections.abc import Mapping
+
 from hyperinfer.providers.catalogue_records import Benchmark as Benchmark
 from hyperinfer.providers.catalogue_records import Catalogue as Catalogue
 from hyperinfer.providers.catalogue_records import CatalogueErrors as CatalogueErrors
@@ -13,3 +15,23 @@ from hyperinfer.providers.catalogue_records import Provider as Provider
 from hyperinfer.providers.catalogue_records import Route as Route
 from hyperinfer.providers.catalogue_records import Timeouts as Timeouts
 from hyperinfer.providers.catalogue_records import Tool as Tool
+from hyperinfer.providers.catalogue_sections import read_catalogue
+from hyperinfer.providers.catalogue_yaml import Report, Value, read_document
+
+
+def load(text: str, environ: Mapping[str, str], source_name: str = "providers.yaml") -> Catalogue:
+    """The catalogue that `text` describes, with `${NAME}` taken from `environ`.
+
+    Pure: a reload is another call. Raises CatalogueErrors with every problem of the file, sorted by line; an empty
+    text is an empty catalogue with the demo models.
+    """
+    report = Report(source_name)
+    read: list[Catalogue] = []
+
+    def read_root(root: Value) -> None:
+        read.append(read_catalogue(root, environ, report))
+
+    read_document(text or "{}", report, read_root)
+    if report.problems or not read:
+        raise CatalogueErrors(sorted(report.problems, key=lambda problem: problem.line))
+    return read[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from hyperinfer.providers.quirks import Protocol, Quirks
+from hyperinfer.providers.quirks import PROTOCOL_QUIRKS, Protocol, Quirks
 from hyperinfer.providers.secret import Secret
 
 Feature = Literal["tools", "vision", "json_mode", "reasoning", "streaming", "prompt_caching"]
@@ -14,7 +14,7 @@ Feature = Literal["tools", "vision", "json_mode", "reasoning", "streaming", "pro
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Deadlines towards one provider, in seconds: connect, first model output, silence, whole stream, whole response."""
+    """Deadlines towards one provider, in seconds: connect, first output, silence, whole stream, whole response."""
 
     connect: float = 10.0
     first_token: float = 300.0
@@ -62,7 +62,7 @@ class Provider:
     locations: tuple[str, ...] = ()
     data_collection: Literal["allow", "deny"] = "allow"
     timeouts: Timeouts = Timeouts()
-    quirks: Quirks = Quirks()
+    quirks: Quirks = PROTOCOL_QUIRKS["openai_chat"]
     native_tools: tuple[str, ...] = ()
     concurrency: int | None = None
     missing: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Route:
     model: str
     pricing: Pricing
     weight: float = 1.0
-    quirks: Quirks = Quirks()
+    quirks: Quirks = PROTOCOL_QUIRKS["openai_chat"]
     native_tools: tuple[str, ...] = ()
     source: str = ""
 
@@ -177,7 +177,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in the file: its line (from 1), the dotted path, and what was expected. Never a secret's value."""
+    """One thing wrong in the file: its line (from 1), the dotted path, what was expected. Never a secret's value."""
 
     source_name: str
     line: int

@@ -1,0 +1,92 @@
+"""The whole document: its sections in order, the small ones (`tools`, `limits`), and the built-in demo models."""
+
+from collections.abc import Mapping
+
+from hyperinfer.providers import catalogue_values as values
+from hyperinfer.providers.catalogue_demo import DEMO_CREATOR, DEMO_MODELS, DEMO_PROVIDERS
+from hyperinfer.providers.catalogue_models import Known, read_creators, read_models
+from hyperinfer.providers.catalogue_providers import Upstreams, read_providers
+from hyperinfer.providers.catalogue_records import Catalogue, Limits, Tool
+from hyperinfer.providers.catalogue_yaml import Report, Value
+
+SECTIONS = ("providers", "creators", "models", "tools", "limits", "pipeline", "demo")
+TOOL_NAMES = ("web_search", "web_fetch", "pdf", "datetime", "image")
+TOOL_KEYS = ("kind", "base_url", "api_key", "price")
+_COUNTS: Mapping[str, tuple[int, int]] = {
+    "rate_per_minute": (1, 1_000_000_000),
+    "burst": (1, 1_000_000_000),
+    "body_mb": (1, 4096),
+    "json_depth": (1, 1000),
+    "in_flight": (1, 10_000_000),
+    "retries": (0, 20),
+}
+_SECONDS = ("grace", "write", "keepalive")
+
+
+def read_catalogue(root: Value, environ: Mapping[str, str], report: Report) -> Catalogue:
+    """Every section of the document. What is wrong is in `report`; the catalogue is then not for use."""
+    given = root.fields(SECTIONS)
+    demo = given["demo"].flag() is not False if "demo" in given else True
+    built_in = DEMO_PROVIDERS if demo else {}
+    shown = DEMO_MODELS if demo else {}
+    creators = {DEMO_CREATOR.slug: DEMO_CREATOR} if demo else {}
+    creators |= read_creators(given["creators"]) if "creators" in given else {}
+    upstreams = Upstreams({}, frozenset())
+    if "providers" in given:
+        upstreams = read_providers(given["providers"], environ, built_in.keys())
+    providers = {**upstreams.usable, **built_in}
+    known = Known(providers, upstreams.declared | built_in.keys(), creators, frozenset(shown))
+    return Catalogue(
+        providers=providers,
+        creators=creators,
+        models={**shown, **(read_models(given["models"], known) if "models" in given else {})},
+        tools=_read_tools(given["tools"], environ) if "tools" in given else {},
+        limits=_read_limits(given["limits"]) if "limits" in given else Limits(),
+        pipeline=given["pipeline"].plain_data() if "pipeline" in given else None,
+        demo=demo,
+        warnings=tuple(sorted(report.warnings, key=lambda problem: problem.line)),
+    )
+
+
+def _read_tools(section: Value, environ: Mapping[str, str]) -> dict[str, Tool]:
+    tools: dict[str, Tool] = {}
+    for name, entry in section.fields(TOOL_NAMES).items():
+        given = entry.fields(TOOL_KEYS)
+        kind = given["kind"].text() if "kind" in given else ""
+        url, missing = values.base_url(given["base_url"], environ) if "base_url" in given else ("", ())
+        key, missing_key = values.secret(given["api_key"], environ) if "api_key" in given else (None, ())
+        price = values.price(given["price"], 1) if "price" in given else 0
+        tools[name] = Tool(
+            name=name,
+            kind=kind or "",
+            base_url=url,
+            keys=(key,) if key else (),
+            price=price or 0,
+            missing=tuple(dict.fromkeys((*missing, *missing_key))),
+        )
+    return tools
+
+
+def _read_limits(section: Value) -> Limits:
+    given = section.fields((*_COUNTS, *_SECONDS))
+    defaults = Limits()
+
+    def count(name: str, default: int) -> int:
+        number = given[name].integer(*_COUNTS[name]) if name in given else None
+        return default if number is None else number
+
+    def time(name: str, default: float) -> float:
+        number = values.seconds(given[name]) if name in given else None
+        return default if number is None else number
+
+    return Limits(
+        rate_per_minute=count("rate_per_minute", defaults.rate_per_minute),
+        burst=count("burst", defaults.burst),
+        body_mb=count("body_mb", defaults.body_mb),
+        json_depth=count("json_depth", defaults.json_depth),
+        in_flight=given["in_flight"].integer(*_COUNTS["in_flight"]) if "in_flight" in given else None,
+        grace=time("grace", defaults.grace),
+        write=time("write", defaults.write),
+        keepalive=time("keepalive", defaults.keepalive),
+        retries=count("retries", defaults.retries),
+    )
