@@ -42,7 +42,7 @@ def usd_to_pico(amount: str | int | Decimal) -> int:
         raise ValueError(f"too large an amount: {amount} USD")
     shift = 12 + exponent
     if shift >= 0:
-        pico = significand * 10**shift
+        pico = int(significand * 10**shift)
     else:
         if -shift > len(digits):
             raise ValueError(f"finer than 1e-12 USD: {amount} USD")

@@ -1,0 +1,27 @@
+"""What a store says instead of doing it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+RefusalCode = Literal["invalid", "not_found", "exists", "ambiguous", "unsupported"]
+
+
+class Refused(Exception):
+    """An administrative request that cannot be done as asked. The message is for the person who asked.
+
+    Raises nothing else: whoever made the request is at fault, the store is well.
+    """
+
+    def __init__(self, code: RefusalCode, message: str) -> None:
+        super().__init__(message)
+        self.code: RefusalCode = code
+        self.message = message
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be opened or has been closed. The message says why and, where it is known, what to do."""
+
+
+class FolderInUse(StoreUnavailable):
+    """Another process serves this data folder."""

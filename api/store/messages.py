@@ -1,0 +1,138 @@
+"""What the server process and the writer's process say to each other: msgpack arrays, one a frame.
+
+Every request has a sequence number, repeated in its answer, and is safe to send twice: it names what it makes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from hyperinfer.api.store.records import StoredKey, WorkspaceRecord
+
+
+class GenerationRow(NamedTuple):
+    """A row of the table `generation`: its columns, in the order in which they travel. details is JSON text."""
+
+    id: str
+    workspace: str
+    key_id: str
+    created_at: float
+    model: str
+    provider: str
+    source: str
+    status: str
+    tokens_prompt: int
+    tokens_completion: int
+    tokens_reasoning: int
+    tokens_cached_prompt: int
+    tokens_cache_write: int
+    tokens_cache_write_1h: int
+    cost: int
+    latency_ms: int
+    details: str
+
+
+class Settle(msgspec.Struct, frozen=True, array_like=True, tag="settle"):
+    """Write a generation, its ledger entry and the balance. Keyed by the generation's id."""
+
+    seq: int
+    row: GenerationRow
+
+
+class CreateWorkspace(msgspec.Struct, frozen=True, array_like=True, tag="create_workspace"):
+    """Make a workspace with its first credits. operation: id of the ledger entry (none is made for 0)."""
+
+    seq: int
+    id: str
+    name: str
+    credits: int
+    operation: str
+    created_at: float
+
+
+class TopUp(msgspec.Struct, frozen=True, array_like=True, tag="topup"):
+    """Add credits: an adjustment when the amount is negative."""
+
+    seq: int
+    workspace: str
+    amount: int
+    operation: str
+    created_at: float
+
+
+class SetLocked(msgspec.Struct, frozen=True, array_like=True, tag="set_locked"):
+    """Lock or unlock a workspace."""
+
+    seq: int
+    workspace: str
+    locked: bool
+
+
+class CreateKey(msgspec.Struct, frozen=True, array_like=True, tag="create_key"):
+    """Store a key."""
+
+    seq: int
+    key: StoredKey
+
+
+class RevokeKey(msgspec.Struct, frozen=True, array_like=True, tag="revoke_key"):
+    """Revoke a key for good; the first time counts."""
+
+    seq: int
+    id: str
+    revoked_at: float
+
+
+Administration = CreateWorkspace | TopUp | SetLocked | CreateKey | RevokeKey
+Request = Settle | Administration
+
+
+class Balance(msgspec.Struct, frozen=True, array_like=True):
+    """A workspace's balance as of a COMMIT."""
+
+    workspace: str
+    balance: int
+    version: int
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
+    """The writer is ready: its durability settings as SQLite reports them, and all accounts as they are stored."""
+
+    journal_mode: str
+    synchronous: int
+    workspaces: tuple[WorkspaceRecord, ...]
+    keys: tuple[StoredKey, ...]
+
+
+class Fatal(msgspec.Struct, frozen=True, array_like=True, tag="fatal"):
+    """The writer cannot work and has ended; a fresh one would fare no better until somebody acts."""
+
+    message: str
+
+
+class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settled"):
+    """These settlements are durable (now or since earlier), and the balances are those of that COMMIT."""
+
+    seqs: tuple[int, ...]
+    balances: tuple[Balance, ...]
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
+    """An administrative request is durable; the record is as it is stored now."""
+
+    seq: int
+    record: WorkspaceRecord | None = None
+    key: StoredKey | None = None
+
+
+class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
+    """This request, and no other of its group, cannot be done. code: see errors.RefusalCode."""
+
+    seq: int
+    code: str
+    message: str
+
+
+Reply = Hello | Fatal | Settled | Done | Rejected

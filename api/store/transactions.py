@@ -1,0 +1,210 @@
+"""What each request does to the tables. Called inside a transaction, by the only process that writes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from hyperinfer.api.store.errors import Refused
+from hyperinfer.api.store.messages import (
+    Administration,
+    Balance,
+    CreateKey,
+    CreateWorkspace,
+    Done,
+    GenerationRow,
+    RevokeKey,
+    SetLocked,
+    Settle,
+    Settled,
+    TopUp,
+)
+from hyperinfer.api.store.records import KeyRecord, KeyTerms, StoredKey, WorkspaceRecord
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+_COLUMNS = GenerationRow._fields
+_INSERT_GENERATION = f"INSERT INTO generation ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_INSERT_LEDGER = "INSERT INTO ledger (workspace, kind, amount, request, created_at) VALUES (?, ?, ?, ?, ?)"
+_MOVE_BALANCE = (
+    "UPDATE workspace SET balance = balance + ?, version = version + 1 WHERE id = ? RETURNING balance, version"
+)
+_WORKSPACE_COLUMNS = "id, name, locked, balance, version, created_at"
+_KEY_COLUMNS = (
+    "id, workspace, prefix, last4, enabled, revoked_at, created_at, name, models, rate_per_minute, burst,"
+    " limit_daily, limit_monthly, limit_total, expires_at, sha256"
+)
+
+
+def settle(connection: sqlite3.Connection, requests: Sequence[Settle]) -> Settled:
+    """All of the settlements. Only rows that were not there move a balance, so that a repeat is harmless.
+
+    Raises sqlite3.Error or Refused for the whole group; the caller finds out whose fault it is.
+    """
+    rows: dict[str, GenerationRow] = {}
+    for request in requests:
+        rows.setdefault(request.row.id, request.row)
+    # Looked up first instead of ON CONFLICT: nobody else writes, and then both inserts are one call each.
+    known = connection.execute(
+        "SELECT id FROM generation WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
+    ).fetchall()
+    moved: dict[str, int] = dict.fromkeys((row.workspace for row in rows.values()), 0)
+    for (id_,) in known:
+        del rows[id_]
+    fresh = list(rows.values())
+    touched: set[str] = set()
+    if fresh:
+        connection.executemany(_INSERT_GENERATION, fresh)
+        connection.executemany(
+            _INSERT_LEDGER, [(row.workspace, "usage", -row.cost, row.id, row.created_at) for row in fresh]
+        )
+        for row in fresh:
+            moved[row.workspace] -= row.cost
+            touched.add(row.workspace)
+    balances = [
+        move_balance(connection, workspace, amount) if workspace in touched else _balance(connection, workspace)
+        for workspace, amount in moved.items()
+    ]
+    return Settled(tuple(request.seq for request in requests), tuple(balances))
+
+
+def administer(connection: sqlite3.Connection, request: Administration) -> Done:
+    """One administrative request. Raises Refused, before anything was written, when it cannot be done as asked."""
+    match request:
+        case CreateWorkspace():
+            return Done(request.seq, record=_create_workspace(connection, request))
+        case TopUp():
+            kind = "topup" if request.amount >= 0 else "adjustment"
+            workspace_record(connection, request.workspace)
+            _book(connection, request.workspace, kind, request.amount, request.operation, request.created_at)
+            return Done(request.seq, record=workspace_record(connection, request.workspace))
+        case SetLocked():
+            connection.execute("UPDATE workspace SET locked = ? WHERE id = ?", (request.locked, request.workspace))
+            return Done(request.seq, record=workspace_record(connection, request.workspace))
+        case CreateKey():
+            return Done(request.seq, key=_create_key(connection, request.key))
+        case RevokeKey():
+            connection.execute(
+                "UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
+                (request.revoked_at, request.id),
+            )
+            return Done(request.seq, key=_key(connection, request.id))
+
+
+def move_balance(connection: sqlite3.Connection, workspace: str, amount: int) -> Balance:
+    """Add to a balance. The ledger row of the same amount is the caller's."""
+    moved = connection.execute(_MOVE_BALANCE, (amount, workspace)).fetchone()
+    if moved is None:
+        raise Refused("not_found", f"no workspace {workspace!r}")
+    return Balance(workspace, *moved)
+
+
+def workspace_record(connection: sqlite3.Connection, id_: str) -> WorkspaceRecord:
+    """The workspace as stored. Raises Refused."""
+    found = [record for record in _workspaces(connection, "WHERE id = ?", (id_,))]
+    if not found:
+        raise Refused("not_found", f"no workspace {id_!r}")
+    return found[0]
+
+
+def all_workspaces(connection: sqlite3.Connection) -> tuple[WorkspaceRecord, ...]:
+    """Every workspace, oldest first."""
+    return tuple(_workspaces(connection, "ORDER BY created_at, id", ()))
+
+
+def all_keys(connection: sqlite3.Connection) -> tuple[StoredKey, ...]:
+    """Every key, revoked ones too, oldest first."""
+    return tuple(_keys(connection, "ORDER BY created_at, id", ()))
+
+
+def _create_workspace(connection: sqlite3.Connection, request: CreateWorkspace) -> WorkspaceRecord:
+    taken = connection.execute("SELECT id FROM workspace WHERE name = ?", (request.name,)).fetchone()
+    if taken is not None and taken[0] != request.id:
+        raise Refused("exists", f"there is a workspace {request.name!r} already")
+    if taken is None:
+        connection.execute(
+            "INSERT INTO workspace (id, name, created_at) VALUES (?, ?, ?)",
+            (request.id, request.name, request.created_at),
+        )
+        if request.credits:
+            _book(connection, request.id, "topup", request.credits, request.operation, request.created_at)
+    return workspace_record(connection, request.id)
+
+
+def _book(connection: sqlite3.Connection, workspace: str, kind: str, amount: int, operation: str, at: float) -> None:
+    if connection.execute("SELECT 1 FROM ledger WHERE request = ?", (operation,)).fetchone() is None:
+        connection.execute(_INSERT_LEDGER, (workspace, kind, amount, operation, at))
+        move_balance(connection, workspace, amount)
+
+
+def _create_key(connection: sqlite3.Connection, key: StoredKey) -> StoredKey:
+    record, terms = key.record, key.record.terms
+    taken = connection.execute("SELECT id FROM api_key WHERE sha256 = ?", (key.sha256,)).fetchone()
+    if taken is not None and taken[0] != record.id:
+        raise Refused("exists", "there is a key with this secret already")
+    workspace_record(connection, record.workspace)
+    if taken is None:
+        connection.execute(
+            f"INSERT INTO api_key ({_KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(record.id, record.workspace, record.prefix, record.last4),
+                *(record.enabled, record.revoked_at, record.created_at, terms.name),
+                *(None if terms.models is None else json.dumps(terms.models), terms.rate_per_minute, terms.burst),
+                *(terms.limit_daily, terms.limit_monthly, terms.limit_total, terms.expires_at, key.sha256),
+            ),
+        )
+    return _key(connection, record.id)
+
+
+def _key(connection: sqlite3.Connection, id_: str) -> StoredKey:
+    found = _keys(connection, "WHERE id = ?", (id_,))
+    if not found:
+        raise Refused("not_found", f"no key {id_!r}")
+    return found[0]
+
+
+def _balance(connection: sqlite3.Connection, workspace: str) -> Balance:
+    record = workspace_record(connection, workspace)
+    return Balance(record.id, record.balance, record.version)
+
+
+def _workspaces(connection: sqlite3.Connection, tail: str, values: tuple[str, ...]) -> list[WorkspaceRecord]:
+    rows = connection.execute(f"SELECT {_WORKSPACE_COLUMNS} FROM workspace {tail}", values)
+    return [
+        WorkspaceRecord(id=id_, name=name, locked=bool(locked), balance=balance, version=version, created_at=at)
+        for id_, name, locked, balance, version, at in rows
+    ]
+
+
+def _keys(connection: sqlite3.Connection, tail: str, values: tuple[str, ...]) -> list[StoredKey]:
+    return [_stored_key(row) for row in connection.execute(f"SELECT {_KEY_COLUMNS} FROM api_key {tail}", values)]
+
+
+def _stored_key(row: tuple[object, ...]) -> StoredKey:
+    id_, workspace, prefix, last4, enabled, revoked_at, created_at, name, models, rate, burst, *rest = row
+    daily, monthly, total, expires_at, sha256 = rest
+    terms = {
+        "name": name,
+        "models": None if models is None else json.loads(cast("str", models)),
+        "rate_per_minute": rate,
+        "burst": burst,
+        "limit_daily": daily,
+        "limit_monthly": monthly,
+        "limit_total": total,
+        "expires_at": expires_at,
+    }
+    record = {
+        "id": id_,
+        "workspace": workspace,
+        "prefix": prefix,
+        "last4": last4,
+        "terms": msgspec.convert(terms, KeyTerms),
+        "enabled": bool(enabled),
+        "revoked_at": revoked_at,
+        "created_at": created_at,
+    }
+    return StoredKey(msgspec.convert(record, KeyRecord), cast("bytes", sha256))

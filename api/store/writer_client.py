@@ -1,0 +1,288 @@
+"""The trio side of the writer's process: starts it, restarts it, sends requests and matches the answers.
+
+A request stays pending until it is answered. When the writer dies, all pending requests go to its successor; every
+request names what it makes, so one that had been committed unheard changes nothing the second time. A caller that
+is cancelled only stops listening: its request is carried out, and its effect on memory is applied.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import outcome
+import trio
+
+import hyperinfer
+from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.frames import FrameReader, frame
+from hyperinfer.api.store.messages import Balance, Done, Fatal, Hello, Rejected, Reply, Request, Settled
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+PENDING_LIMIT: Final = 4096
+"""So many unanswered requests and further ones wait before they are sent."""
+BACKOFF_FIRST: Final = 0.05
+BACKOFF_MOST: Final = 2.0
+GOODBYE_SECONDS: Final = 10.0
+"""How long closing waits for what is pending, and then for the process."""
+
+Answer = Settled | Done | Rejected
+
+
+class _Pending:
+    __slots__ = ("apply", "data", "task")
+
+    def __init__(self, data: bytes, apply: Callable[[Answer], None]) -> None:
+        self.data = data
+        self.apply = apply
+        self.task: trio.lowlevel.Task | None = None
+
+
+class WriterClient:
+    """One writer's process, whoever it is at the moment. Made by `open_writer_client`."""
+
+    def __init__(
+        self, folder: Path, greet: Callable[[Hello], None], moved: Callable[[tuple[Balance, ...]], None]
+    ) -> None:
+        self._folder = folder
+        self._greet = greet
+        self._moved = moved
+        self._pending: dict[int, _Pending] = {}
+        self._sequence = 0
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(Reply)
+        self._room = trio.lowlevel.ParkingLot()
+        self._idle = trio.Event()
+        self._socket: socket.socket | None = None
+        self._greeted = False
+        self._backlog: deque[memoryview] = deque()
+        self._backlogged = trio.Event()
+        self._closed = False
+        self._answered = False
+        self._scope = trio.CancelScope(shield=True)
+        self.failure: str | None = None
+        self.process: trio.Process | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a writer is there and has greeted."""
+        return self._greeted
+
+    @property
+    def pending(self) -> int:
+        """How many requests are unanswered."""
+        return len(self._pending)
+
+    async def submit(self, build: Callable[[int], Request], apply: Callable[[Answer], None]) -> Answer:
+        """Send the request that `build` makes for its sequence number; returns its answer.
+
+        apply: called once with the answer, also when the caller has been cancelled by then.
+        Raises StoreUnavailable when the store is closed before it came, OverflowError for what msgpack cannot hold.
+        """
+        while len(self._pending) >= PENDING_LIMIT and not self._closed:
+            await self._room.park()
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        sequence = self._sequence + 1
+        pending = _Pending(frame(self._encoder.encode(build(sequence))), apply)
+        self._sequence = sequence
+        self._pending[sequence] = pending
+        if self._greeted:
+            self._transmit(pending.data)
+
+        def stop_listening(_: object) -> trio.lowlevel.Abort:
+            pending.task = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        pending.task = trio.lowlevel.current_task()
+        answer: Answer = await trio.lowlevel.wait_task_rescheduled(stop_listening)
+        return answer
+
+    async def keep_running(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """The actor: one writer after the other, with back-off, until `close`. Started at the first greeting.
+
+        Raises StoreUnavailable when the very first writer ends without one. Shielded: what requests have been
+        accepted until the store is closed is written, whatever becomes of the tasks around it."""
+        started = False
+        backoff = BACKOFF_FIRST
+
+        def start() -> None:
+            nonlocal started
+            if not started:
+                started = True
+                task_status.started()
+
+        with self._scope:
+            while not self._closed:
+                await self._one_life(start)
+                if not started:
+                    raise StoreUnavailable(self.failure or "the store's writer ended before it was ready")
+                if self._closed:
+                    break
+                backoff = BACKOFF_FIRST if self._answered else min(BACKOFF_MOST, backoff * 2)
+                await trio.sleep(backoff)
+
+    async def close(self) -> None:
+        """Wait for what is pending, let the writer finish and see it end; by force when that takes too long."""
+        with trio.move_on_after(GOODBYE_SECONDS, shield=True):
+            while self._pending:
+                self._idle = trio.Event()
+                await self._idle.wait()
+        self._closed = True
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
+        with trio.move_on_after(GOODBYE_SECONDS, shield=True):
+            if self.process is not None:
+                await self.process.wait()
+        self._scope.cancel()
+        lost = list(self._pending.values())
+        self._pending.clear()
+        self._room.unpark_all()
+        for pending in lost:
+            if pending.task is not None:
+                trio.lowlevel.reschedule(pending.task, outcome.Error(StoreUnavailable("the store is closed")))
+
+    async def _one_life(self, start: Callable[[], None]) -> None:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self.process = await _start(self._folder, theirs)
+            ours.setblocking(False)
+            self._socket = ours
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._flush_backlog, ours)
+                    await self._receive(ours, start)
+                    nursery.cancel_scope.cancel()
+            finally:
+                self._socket = None
+                self._greeted = False
+                self._backlog.clear()
+                if not self._closed:
+                    # Cancelled or out of step: it finishes what it has and ends at the end of its input.
+                    ours.close()
+        with trio.CancelScope(shield=True):
+            with trio.move_on_after(GOODBYE_SECONDS):
+                await self.process.wait()
+            if self.process.returncode is None:
+                self.process.kill()
+                await self.process.wait()
+
+    async def _receive(self, ours: socket.socket, start: Callable[[], None]) -> None:
+        """Apply answers until the writer is gone."""
+        inbox = FrameReader()
+        self.failure = None
+        self._answered = False
+        while True:
+            await trio.lowlevel.wait_readable(ours)
+            try:
+                data = ours.recv(1 << 18)
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                return
+            if not data:
+                return
+            inbox.feed(data)
+            for payload in inbox.take(len(inbox)):
+                self._on_reply(self._decoder.decode(payload), start)
+
+    def _on_reply(self, reply: Reply, start: Callable[[], None]) -> None:
+        match reply:
+            case Settled():
+                self._moved(reply.balances)
+                for sequence in reply.seqs:
+                    self._answer(sequence, reply)
+            case Done() | Rejected():
+                self._answer(reply.seq, reply)
+            case Hello():
+                self._greet(reply)
+                self._greeted = True
+                start()
+                for pending in self._pending.values():
+                    self._transmit(pending.data)
+            case Fatal():
+                self.failure = reply.message
+
+    def _answer(self, sequence: int, answer: Answer) -> None:
+        pending = self._pending.pop(sequence, None)
+        if pending is None:
+            return
+        self._answered = True
+        pending.apply(answer)
+        if pending.task is not None:
+            trio.lowlevel.reschedule(pending.task, outcome.Value(answer))
+        if self._room:
+            self._room.unpark()
+        if not self._pending:
+            self._idle.set()
+
+    def _transmit(self, data: bytes) -> None:
+        """Write at once if nothing waits: a task of its own for that would cost more than the call."""
+        sent = 0
+        if not self._backlog and self._socket is not None:
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return  # The writer is gone; the reader notices and the successor gets the request.
+        if sent < len(data):
+            self._backlog.append(memoryview(data)[sent:])
+            self._backlogged.set()
+
+    async def _flush_backlog(self, ours: socket.socket) -> None:
+        while True:
+            await self._backlogged.wait()
+            self._backlogged = trio.Event()
+            while self._backlog:
+                await trio.lowlevel.wait_writable(ours)
+                try:
+                    sent = ours.send(self._backlog[0])
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    return
+                if sent == len(self._backlog[0]):
+                    self._backlog.popleft()
+                else:
+                    self._backlog[0] = self._backlog[0][sent:]
+
+
+@asynccontextmanager
+async def open_writer_client(
+    nursery: trio.Nursery,
+    folder: Path,
+    greet: Callable[[Hello], None],
+    moved: Callable[[tuple[Balance, ...]], None],
+) -> AsyncGenerator[WriterClient]:
+    """Keep a writer running on the folder, its actor in the given nursery; closes in order on the way out.
+
+    greet: called with each writer's greeting, before it gets any request. moved: called with the balances of each
+    COMMIT. Raises StoreUnavailable when the first writer cannot work.
+    """
+    client = WriterClient(folder, greet, moved)
+    try:
+        await nursery.start(client.keep_running)
+        yield client
+    finally:
+        await client.close()
+
+
+async def _start(folder: Path, theirs: socket.socket) -> trio.Process:
+    command = [sys.executable, "-P", "-m", "hyperinfer.api.store.writer", os.fspath(folder)]
+    home = os.fspath(Path(hyperinfer.__file__).parent.parent)
+    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return await trio.lowlevel.open_process(
+        command, stdin=theirs, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path}
+    )
