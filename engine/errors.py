@@ -1,0 +1,32 @@
+"""How exceptions leave a run: the first real one, bare."""
+
+from __future__ import annotations
+
+import trio
+
+
+class AbortExpired(Exception):
+    """The `abort` of a node did not finish within its deadline and was cut off. `seconds` is that deadline."""
+
+    def __init__(self, node: str, seconds: float) -> None:
+        super().__init__(f"abort of node {node!r} did not finish within {seconds:g} s")
+        self.node = node
+        self.seconds = seconds
+
+
+def bare(error: BaseException) -> BaseException | None:
+    """The first exception in `error` that is neither a group nor a cancellation; None when it is cancellation alone.
+
+    A group of one (what a node's own nursery makes of a single exception) loses its wrapper; a group of several real
+    exceptions is handed back as it is, without the cancellations in it.
+    """
+    if isinstance(error, trio.Cancelled):
+        return None
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    _, real = error.split(trio.Cancelled)
+    if real is None:
+        return None
+    while isinstance(real, BaseExceptionGroup) and len(real.exceptions) == 1:
+        real = real.exceptions[0]
+    return real

@@ -1,0 +1,186 @@
+"""A graph as frozen data, checked when it is built. Running it is `run.py`, drawing it `render.py`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import Any
+
+from .node import Failure, Node
+from .plan import Plan, cut
+from .ports import fits, type_name
+
+#: An edge holds at most this many items: enough to hide a jitter, too few to hide a slow reader.
+MAX_CAPACITY = 16
+
+
+class GraphError(ValueError):
+    """A graph that cannot run. `problems` has them all, one line each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`source` hands its items to `target`. Capacity 0: hand-over (may become a plain call); 1 to 16: a buffer between
+    two tasks."""
+
+    source: str
+    target: str
+    capacity: int = 0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes by unique name and the edges between them. Inputs enter at `input`, results leave at `output`.
+
+    A node with several edges out hands every item to each of them; a node with several edges in takes items as they
+    come. Raises `GraphError` naming every problem.
+    """
+
+    nodes: tuple[Node[Any, Any], ...]
+    edges: tuple[Edge, ...]
+    input: str
+    output: str
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    @classmethod
+    def linear(cls, *nodes: Node[Any, Any], buffers: Mapping[str, int] | None = None) -> Graph:
+        """One node after the other. `buffers` gives the capacity of the edge into the node named: `{"encode": 4}`."""
+        if not nodes:
+            raise GraphError(("a graph needs at least one node",))
+        buffers = buffers or {}
+        targets = [node.name for node in nodes[1:]]
+        unknown = tuple(f"buffers: no edge goes into {name!r}" for name in buffers if name not in targets)
+        if unknown:
+            raise GraphError(unknown)
+        edges = tuple(Edge(source.name, target.name, buffers.get(target.name, 0)) for source, target in pairwise(nodes))
+        return cls(nodes, edges, nodes[0].name, nodes[-1].name)
+
+    # ---- looking ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _by_name(self) -> dict[str, Node[Any, Any]]:
+        return {node.name: node for node in self.nodes}
+
+    def node(self, name: str) -> Node[Any, Any]:
+        """The node of that name. Raises KeyError."""
+        return self._by_name[name]
+
+    @cached_property
+    def leaving(self) -> Mapping[str, tuple[Edge, ...]]:
+        """The edges out of each node, in order."""
+        return {node.name: tuple(edge for edge in self.edges if edge.source == node.name) for node in self.nodes}
+
+    @cached_property
+    def entering(self) -> Mapping[str, tuple[Edge, ...]]:
+        """The edges into each node, in order."""
+        return {node.name: tuple(edge for edge in self.edges if edge.target == node.name) for node in self.nodes}
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The names in topological order."""
+        sorter = TopologicalSorter({name: [edge.source for edge in edges] for name, edges in self.entering.items()})
+        return tuple(sorter.static_order())
+
+    @cached_property
+    def fused(self) -> Plan:
+        """The graph cut into as few tasks as its edges allow."""
+        return cut(self, fuse=True)
+
+    @cached_property
+    def unfused(self) -> Plan:
+        """The graph cut into a task for every node and a channel for every edge."""
+        return cut(self, fuse=False)
+
+    # ---- changing: always a new graph -------------------------------------------------------------------------------
+
+    def replace(self, name: str, node: Node[Any, Any]) -> Graph:
+        """The graph with another node in this place. The new node keeps its own name. Raises KeyError, GraphError."""
+        old = self.node(name)
+
+        def renamed(each: str) -> str:
+            return node.name if each == name else each
+
+        return Graph(
+            tuple(node if each is old else each for each in self.nodes),
+            tuple(Edge(renamed(edge.source), renamed(edge.target), edge.capacity) for edge in self.edges),
+            renamed(self.input),
+            renamed(self.output),
+        )
+
+    def insert_after(self, name: str, node: Node[Any, Any], *, capacity: int = 0) -> Graph:
+        """The graph with a node between `name` and whatever follows it; the edges that follow keep their capacity.
+
+        `capacity` is that of the new edge. Raises KeyError, GraphError.
+        """
+        place = self.nodes.index(self.node(name)) + 1
+        moved = tuple(
+            dataclasses.replace(edge, source=node.name) if edge.source == name else edge for edge in self.edges
+        )
+        return Graph(
+            (*self.nodes[:place], node, *self.nodes[place:]),
+            (*moved, Edge(name, node.name, capacity)),
+            self.input,
+            node.name if self.output == name else self.output,
+        )
+
+    # ---- checking ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise `GraphError` unless the graph can run; called when it is built."""
+        problems = tuple(self._name_problems()) or (*self._edge_problems(), *self._shape_problems())
+        if problems:
+            raise GraphError(problems)
+
+    def _name_problems(self) -> Iterator[str]:
+        if not self.nodes:
+            yield "a graph needs at least one node"
+        counts = Counter(node.name for node in self.nodes)
+        for name, count in counts.items():
+            if not name:
+                yield "a node needs a name"
+            if count > 1:
+                yield f"{count} nodes are named {name!r}"
+        for role, name in (("input", self.input), ("output", self.output)):
+            if name not in counts:
+                yield f"the {role} is {name!r}, which is no node"
+        for edge in self.edges:
+            for end in (edge.source, edge.target):
+                if end not in counts:
+                    yield f"the edge {edge.source} -> {edge.target} names {end!r}, which is no node"
+        for (source, target), count in Counter((edge.source, edge.target) for edge in self.edges).items():
+            if count > 1:
+                yield f"{source} -> {target} is joined {count} times"
+
+    def _edge_problems(self) -> Iterator[str]:
+        for edge in self.edges:
+            if not 0 <= edge.capacity <= MAX_CAPACITY:
+                yield f"{edge.source} -> {edge.target}: capacity {edge.capacity} is not in 0..{MAX_CAPACITY}"
+            gives, expects = self.node(edge.source).produces, self.node(edge.target).consumes
+            if not fits(gives, expects, beside=Failure):  # failures travel past a node that does not take them
+                yield f"{edge.target}.in expects {type_name(expects)}, {edge.source}.out gives {type_name(gives)}"
+
+    def _shape_problems(self) -> Iterator[str]:
+        for node in self.nodes:
+            if node.name != self.input and not self.entering[node.name]:
+                yield f"{node.name}.in is joined to nothing"
+            if node.name != self.output and not self.leaving[node.name]:
+                yield f"{node.name}.out is joined to nothing"
+        if self.entering[self.input]:
+            yield f"{self.input}.in is the input of the graph and joined to {self.entering[self.input][0].source}.out"
+        if self.leaving[self.output]:
+            yield f"{self.output}.out is the output of the graph and joined to {self.leaving[self.output][0].target}.in"
+        try:
+            self.order  # noqa: B018 - raises on a cycle
+        except CycleError as error:
+            yield "the graph has a cycle: " + " -> ".join(error.args[1])

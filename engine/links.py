@@ -1,0 +1,192 @@
+"""What one node becomes in one run: a *link* that is the sink of the link before it.
+
+Links of one segment call each other; `send` of a link that cannot wait by itself returns the coroutine of the next
+one instead of wrapping it, so that a fused step costs a call and no coroutine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import trio
+
+from .node import DownstreamClosed, Failure, Kind, Machine, Node, Sink, Stage
+
+Sending = Coroutine[Any, Any, None]
+
+
+class MapLink:
+    """A step that is a function of one item."""
+
+    __slots__ = ("_accepts", "_next", "_work")
+
+    def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
+        self._work, self._accepts, self._next = node.work, node.accepts_failures, onward
+
+    def send(self, item: Any, /) -> Sending:
+        if isinstance(item, Failure) and not self._accepts:
+            return self._next.send(item)
+        return self._next.send(self._work(item))
+
+
+class ExpandLink:
+    """A step that is a function giving an iterator."""
+
+    __slots__ = ("_accepts", "_next", "_work")
+
+    def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
+        self._work, self._accepts, self._next = node.work, node.accepts_failures, onward
+
+    async def send(self, item: Any, /) -> None:
+        if isinstance(item, Failure) and not self._accepts:
+            await self._next.send(item)
+            return
+        for each in self._work(item):
+            await self._next.send(each)
+
+
+class MachineLink:
+    """A step with state."""
+
+    __slots__ = ("_accepts", "_machine", "_next", "ended", "name")
+
+    def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
+        self.name, self._accepts, self._next = node.name, node.accepts_failures, onward
+        self._machine: Machine[Any, Any] = node.work()
+        self.ended = False
+
+    async def send(self, item: Any, /) -> None:
+        if isinstance(item, Failure) and not self._accepts:
+            await self._next.send(item)
+            return
+        for each in self._machine.push(item):
+            await self._next.send(each)
+
+    async def finish(self) -> None:
+        for each in self._machine.end():
+            await self._next.send(each)
+        self.ended = True
+
+    def abort(self) -> Sending | None:
+        return None
+
+
+class StageLink:
+    """A stage."""
+
+    __slots__ = ("_accepts", "_next", "_stage", "ended", "name")
+
+    def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
+        self.name, self._accepts, self._next = node.name, node.accepts_failures, onward
+        self._stage: Stage[Any, Any] = node.work()
+        self.ended = False
+
+    def send(self, item: Any, /) -> Sending:
+        if isinstance(item, Failure) and not self._accepts:
+            return self._next.send(item)
+        return self._stage.receive(item, self._next)
+
+    async def finish(self) -> None:
+        await self._stage.end(self._next)
+        self.ended = True
+
+    def abort(self) -> Sending | None:
+        """The clean-up that is due, if any."""
+        if self.ended or type(self._stage).abort is Stage.abort:
+            return None
+        return self._stage.abort()
+
+
+Ending = MachineLink | StageLink  # the links that have something to do after the last item
+
+_LINKS: dict[Kind, Callable[[Node[Any, Any], Sink[Any]], MapLink | ExpandLink | MachineLink | StageLink]] = {
+    Kind.MAP: MapLink,
+    Kind.EXPAND: ExpandLink,
+    Kind.MACHINE: MachineLink,
+    Kind.STAGE: StageLink,
+}
+
+
+def join(nodes: Sequence[Node[Any, Any]], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:
+    """Join nodes (none with a task of its own) into nested calls; the first link is returned.
+
+    Those links that must be ended or aborted are put into `endings` in data-flow order, also when making one raises.
+    """
+    onward = outlet
+    for node in reversed(nodes):
+        link = _LINKS[node.kind](node, onward)
+        if isinstance(link, MachineLink | StageLink):
+            endings.insert(0, link)
+        onward = link
+    return onward
+
+
+# ---- the ends of a segment ------------------------------------------------------------------------------------------
+
+
+class Nowhere:
+    """The final sink of a run without one."""
+
+    async def send(self, item: Any, /) -> None:
+        pass
+
+
+class FinalOutlet:
+    """In front of the caller's sink: a broken sink means that the reader has left."""
+
+    __slots__ = ("_sink",)
+
+    def __init__(self, sink: Sink[Any]) -> None:
+        self._sink = sink
+
+    async def send(self, item: Any, /) -> None:
+        try:
+            await self._sink.send(item)
+        except trio.BrokenResourceError as error:
+            raise DownstreamClosed(error if isinstance(error, DownstreamClosed) else None) from error
+
+
+class ChannelOutlet:
+    """The way out of a segment into one or several others: each item goes to every one that still reads."""
+
+    __slots__ = ("_channels",)
+
+    def __init__(self, channels: Sequence[trio.MemorySendChannel[Any]]) -> None:
+        self._channels = list(channels)
+
+    async def send(self, item: Any, /) -> None:
+        for channel in tuple(self._channels):
+            try:
+                await channel.send(item)
+            except trio.BrokenResourceError:
+                self._channels.remove(channel)
+        if not self._channels:
+            raise DownstreamClosed
+
+    def close(self) -> None:
+        for channel in self._channels:
+            channel.close()
+
+
+class Inlet:
+    """The source of a node with its own task. Failures that the node does not accept go past it, in their place."""
+
+    __slots__ = ("_accepts", "_onward", "_pull")
+
+    def __init__(self, pull: Callable[[], Coroutine[Any, Any, Any]], accepts: bool, onward: Sink[Any]) -> None:
+        self._pull, self._accepts, self._onward = pull, accepts, onward
+
+    async def receive(self) -> Any:
+        while isinstance(item := await self._pull(), Failure) and not self._accepts:
+            await self._onward.send(item)
+        return item
+
+    def __aiter__(self) -> Inlet:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None

@@ -1,0 +1,75 @@
+"""How a graph is cut into tasks: computed once per graph, used by the runner and by the drawing.
+
+A *segment* is a run of nodes that work as nested calls in one task; the edges between segments are channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .node import Kind, Node
+
+if TYPE_CHECKING:
+    from .graph import Edge, Graph
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Nodes of one task, in data-flow order. `arrivals` and `departures` are indices into `Plan.channels`."""
+
+    nodes: tuple[Node[Any, Any], ...]
+    arrivals: tuple[int, ...]
+    departures: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Segments in topological order; `first` takes the inputs, `last` feeds the final sink (indices)."""
+
+    segments: tuple[Segment, ...]
+    channels: tuple[Edge, ...]
+    first: int
+    last: int
+
+
+def cut(graph: Graph, *, fuse: bool) -> Plan:
+    """Cut a checked graph.
+
+    Two neighbours share a segment when the edge between them holds nothing, is the only one out of the first and the
+    only one into the second, and the second has no task of its own by nature.
+    """
+    leaving, entering = graph.leaving, graph.entering
+
+    def fused(edge: Edge) -> bool:
+        return (
+            fuse
+            and edge.capacity == 0
+            and len(leaving[edge.source]) == 1
+            and len(entering[edge.target]) == 1
+            and graph.node(edge.target).kind is not Kind.TASK
+        )
+
+    channels = tuple(edge for edge in graph.edges if not fused(edge))
+    number = {edge: index for index, edge in enumerate(channels)}
+    segments: list[Segment] = []
+    first = last = 0
+    for name in graph.order:
+        arriving = entering[name]
+        if any(fused(edge) for edge in arriving):
+            continue  # already part of the segment of its neighbour
+        names = [name]
+        while len(onward := leaving[names[-1]]) == 1 and fused(onward[0]):
+            names.append(onward[0].target)
+        if graph.input in names:
+            first = len(segments)
+        if graph.output in names:
+            last = len(segments)
+        segments.append(
+            Segment(
+                nodes=tuple(graph.node(each) for each in names),
+                arrivals=tuple(number[edge] for edge in arriving),
+                departures=tuple(number[edge] for edge in leaving[names[-1]]),
+            )
+        )
+    return Plan(tuple(segments), channels, first, last)

@@ -1,0 +1,214 @@
+"""Run a graph.
+
+A segment (see `plan.py`) is one task: nested calls, no channel inside. A graph of one segment runs in the caller's
+task with no nursery at all; otherwise one nursery holds a task per segment and a bounded channel per edge between.
+
+The rules, for both ways of running:
+
+* Items come out in the order in which they went in; a `Failure` travels past nodes that do not accept failures.
+* After the last input each node is ended once, in data-flow order.
+* Exceptions are bugs. The first one cancels everything else, all aborts run, and `run` raises it bare.
+* Cancellation from outside passes through, after all aborts ran.
+* A reader that finishes early (the final sink raises `trio.BrokenResourceError`, or a `node` returns) ends what is
+  upstream of it: those nodes are aborted, the rest goes on, and `run` returns as usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from typing import Any
+
+import trio
+
+from .errors import AbortExpired, bare
+from .graph import Graph
+from .links import ChannelOutlet, Ending, FinalOutlet, Inlet, Nowhere, join
+from .node import DownstreamClosed, Kind, Sink
+from .plan import Plan, Segment
+
+#: An in-memory input gives the loop a turn each time this many items went through (a turn costs about 3 µs).
+_TURN = 64
+
+Inputs = Iterable[Any] | AsyncIterable[Any]
+
+
+async def run(
+    graph: Graph,
+    inputs: Iterable[Any] | AsyncIterable[Any],
+    sink: Sink[Any] | None = None,
+    *,
+    fused: bool = True,
+    abort_after: float = 5.0,
+) -> None:
+    """Send `inputs` through the graph and what comes out into `sink` (without one it is dropped).
+
+    `fused=False` runs a task for every node and a channel for every edge; the output is the same. `abort_after` is
+    the deadline in seconds for the aborts of nodes when the run does not end well; an abort that exceeds it is
+    reported as `AbortExpired`. Raises what a node raised, bare; `trio.Cancelled` passes through.
+    """
+    plan = graph.fused if fused else graph.unfused
+    outlet = Nowhere() if sink is None else FinalOutlet(sink)
+    if len(plan.segments) == 1:
+        endings: list[Ending] = []
+        try:
+            await _drive(plan.segments[0], inputs, outlet, endings)
+        except BaseException as error:
+            await _give_up(endings, error, abort_after)
+    else:
+        await _Tasks(plan, inputs, outlet, abort_after).run()
+
+
+async def _drive(segment: Segment, inputs: Inputs, outlet: Sink[Any], endings: list[Ending]) -> None:
+    """One segment from its first item to the end of its last node."""
+    head = segment.nodes[0]
+    if head.kind is Kind.TASK:
+        onward = join(segment.nodes[1:], outlet, endings)
+        await head.work(Inlet(_puller(inputs), head.accepts_failures, onward), onward)
+    else:
+        onward = join(segment.nodes, outlet, endings)
+        if isinstance(inputs, AsyncIterable):
+            async for item in inputs:
+                await onward.send(item)
+        else:
+            for count, item in enumerate(inputs, 1):
+                await onward.send(item)
+                if not count % _TURN:
+                    await trio.lowlevel.checkpoint()
+    for ending in endings:
+        await ending.finish()
+
+
+def _puller(inputs: Inputs) -> Callable[[], Coroutine[Any, Any, Any]]:
+    """How a node with its own task takes one input. Every pull is a checkpoint of its own or of the source's."""
+    if isinstance(inputs, trio.MemoryReceiveChannel):
+        return inputs.receive
+    if isinstance(inputs, AsyncIterable):
+        waiting = aiter(inputs)
+
+        async def pull_waiting() -> Any:
+            try:
+                return await anext(waiting)
+            except StopAsyncIteration:
+                raise trio.EndOfChannel from None
+
+        return pull_waiting
+    ready = iter(inputs)
+
+    async def pull_ready() -> Any:
+        await trio.lowlevel.checkpoint()
+        for item in ready:
+            return item
+        raise trio.EndOfChannel
+
+    return pull_ready
+
+
+async def _give_up(endings: list[Ending], error: BaseException, seconds: float) -> None:
+    """Abort the nodes that have not ended, upstream ones started first, all under one deadline; then raise what is
+    to be raised. Returns when the reader of this segment has left."""
+    troubles: list[Exception] = []
+
+    async def abort(name: str, aborting: Awaitable[None]) -> None:
+        try:
+            with trio.move_on_after(seconds, shield=True) as scope:
+                await aborting
+        except Exception as trouble:
+            troubles.append(trouble)
+        if scope.cancelled_caught:
+            troubles.append(AbortExpired(name, seconds))
+
+    due = [(ending.name, aborting) for ending in endings if (aborting := ending.abort()) is not None]
+    if len(due) == 1:
+        await abort(*due[0])
+    elif due:
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                for each in due:
+                    nursery.start_soon(abort, *each)
+    real = bare(error)
+    if troubles and (real is None or isinstance(real, DownstreamClosed)):
+        real = troubles.pop(0)
+    if real is None:
+        raise error
+    if isinstance(real, DownstreamClosed):
+        if real.outer is not None:
+            raise real.outer
+        return
+    for trouble in troubles:
+        real.add_note(f"and then: {trouble!r}")
+    raise real from real.__cause__
+
+
+class _Tasks:
+    """The segments of one run, each in a task of one nursery."""
+
+    def __init__(self, plan: Plan, inputs: Inputs, outlet: Sink[Any], abort_after: float) -> None:
+        self._plan, self._inputs, self._outlet, self._abort_after = plan, inputs, outlet, abort_after
+        self._channels = [trio.open_memory_channel[Any](edge.capacity) for edge in plan.channels]
+        self._crash: BaseException | None = None
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as self._nursery:
+            for number, segment in enumerate(self._plan.segments):
+                if number != self._plan.first:
+                    self._nursery.start_soon(self._segment, number, segment)
+            await self._segment(self._plan.first, self._plan.segments[self._plan.first])
+        if self._crash is not None:
+            raise self._crash
+
+    async def _segment(self, number: int, segment: Segment) -> None:
+        outlet = self._outlet
+        if segment.departures:
+            outlet = ChannelOutlet([self._channels[each][0] for each in segment.departures])
+        inputs = self._arriving(segment) if segment.arrivals else self._inputs
+        endings: list[Ending] = []
+        try:
+            await _drive(segment, inputs, outlet, endings)
+        except BaseException as error:
+            await self._fail(endings, error)
+        finally:
+            if isinstance(outlet, ChannelOutlet):
+                outlet.close()
+            if isinstance(inputs, trio.MemoryReceiveChannel):
+                inputs.close()
+
+    async def _fail(self, endings: list[Ending], error: BaseException) -> None:
+        real = bare(error)
+        if real is not None and not isinstance(real, DownstreamClosed):
+            # Before the aborts and before the channels close: nobody downstream may take this for a regular end.
+            self._remember(real)
+        try:
+            await _give_up(endings, error, self._abort_after)
+        except trio.Cancelled:
+            raise
+        except BaseException as raised:
+            if bare(raised) is None:
+                raise
+            self._remember(raised)
+
+    def _remember(self, error: BaseException) -> None:
+        if self._crash is None:
+            self._crash = error
+        elif self._crash is not error:
+            self._crash.add_note(f"and then: {error!r}")
+        self._nursery.cancel_scope.cancel()
+
+    def _arriving(self, segment: Segment) -> trio.MemoryReceiveChannel[Any]:
+        """The one channel a segment reads. Several edges in are pumped into one as their items come."""
+        receivers = [self._channels[each][1] for each in segment.arrivals]
+        if len(receivers) == 1:
+            return receivers[0]
+        send, receive = trio.open_memory_channel[Any](0)
+        with send:
+            for receiver in receivers:
+                self._nursery.start_soon(_pump, receiver, send.clone())
+        return receive
+
+
+async def _pump(receive: trio.MemoryReceiveChannel[Any], send: trio.MemorySendChannel[Any]) -> None:
+    with receive, send:
+        async for item in receive:
+            try:
+                await send.send(item)
+            except trio.BrokenResourceError:
+                return
