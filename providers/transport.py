@@ -1,0 +1,151 @@
+"""The upstream transport: HTTP/1.1 over trio sockets, as an httpx2 transport.
+
+`httpx2.AsyncClient(transport=Transport())` works as one is used to; the gateway's hot path calls
+`handle_async_request` itself (`client.py`), which costs a tenth. What a client would add is the caller's: following
+redirects, cookies, decoding the body, raising for a status.
+"""
+
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import Final
+
+import httpx2
+import trio
+
+from hyperinfer.providers.transport_connection import Connection, Origin, connect
+from hyperinfer.providers.transport_exchange import Exchange
+from hyperinfer.providers.transport_pool import Pool
+from hyperinfer.providers.transport_request import Body, request_body, request_head
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+@cache
+def default_ssl_context() -> ssl.SSLContext:
+    """The one TLS context of the process, built when first needed (it costs 18 ms). Trusts what the system trusts."""
+    context = httpx2.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Transport(httpx2.AsyncBaseTransport):
+    """Keeps connections alive and answers one request at a time on each.
+
+    A connection is used again only after a complete, clean, uncancelled exchange. When a reused one dies before the
+    first byte of a response, the request goes out once more on a new one (servers close idle connections when they
+    like); a body that can be read only once never goes on a reused connection. Nothing else is retried.
+
+    Cancelling a call, or closing the response before its end, closes the socket at once.
+
+    Timeouts: `request.extensions["timeout"]` as httpx2 fills it (connect, read, write; seconds, None waits). Without
+    it, `connect_timeout` bounds connecting, and the caller's cancel scopes everything else.
+    """
+
+    def __init__(
+        self,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        connect_timeout: float | None = 10.0,
+        max_idle: int = 128,
+        idle_seconds: float = 60.0,
+        receive_buffer: int | None = None,
+    ) -> None:
+        """`max_idle` connections are kept an origin. `receive_buffer` bounds the kernel's buffer of each, in bytes."""
+        self._ssl_context = ssl_context
+        self._connect_timeout = connect_timeout
+        self._receive_buffer = receive_buffer
+        self._pool = Pool(max_idle=max_idle, idle_seconds=idle_seconds)
+        self._active: set[Connection] = set()
+        self._closed = False
+
+    @property
+    def idle(self) -> int:
+        """Connections kept for later."""
+        return len(self._pool)
+
+    @property
+    def active(self) -> int:
+        """Connections with a request under way."""
+        return len(self._active)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Sends `request` and returns its response with an unread body.
+
+        Raises `httpx2.TransportError`: see `transport_errors`.
+        """
+        if self._closed:
+            raise RuntimeError("the transport is closed")
+        head = request_head(request)
+        body = await request_body(request)
+        origin = _origin(request.url)
+        reused = self._pool.take(origin, trio.current_time()) if isinstance(body, Body) else None
+        if reused is not None:
+            exchange = self._begin(reused, request)
+            try:
+                return await _respond(exchange, head, body, request)
+            except httpx2.TransportError as error:
+                if not exchange.died_unanswered(error):
+                    raise
+        return await _respond(self._begin(await self._connect(origin, request), request), head, body, request)
+
+    async def aclose(self) -> None:
+        """Closes every connection, also those with a request under way."""
+        self._closed = True
+        self._pool.close()
+        for connection in self._active:
+            connection.close()
+        self._active.clear()
+
+    def finished(self, connection: Connection) -> None:
+        """Takes a connection back after a complete and clean exchange."""
+        self._active.discard(connection)
+        if self._closed:
+            connection.close()
+        else:
+            self._pool.put(connection, trio.current_time())
+
+    def abandoned(self, connection: Connection) -> None:
+        """Forgets a connection that an exchange has closed."""
+        self._active.discard(connection)
+
+    def _begin(self, connection: Connection, request: httpx2.Request) -> Exchange:
+        self._active.add(connection)
+        timeouts = _timeouts(request) or {}
+        return Exchange(
+            connection,
+            request.method,
+            self,
+            read_timeout=timeouts.get("read"),
+            write_timeout=timeouts.get("write"),
+        )
+
+    async def _connect(self, origin: Origin, request: httpx2.Request) -> Connection:
+        if self._closed:
+            raise httpx2.ReadError("the transport was closed during the request")
+        timeouts = _timeouts(request)
+        seconds = self._connect_timeout if timeouts is None else timeouts.get("connect")
+        context = None if origin.scheme == "http" else self._ssl_context or default_ssl_context()
+        return await connect(origin, context, seconds=seconds, receive_buffer=self._receive_buffer)
+
+
+async def _respond(
+    exchange: Exchange, head: bytes, body: httpx2.AsyncByteStream, request: httpx2.Request
+) -> httpx2.Response:
+    chunked = not isinstance(body, Body) and "chunked" in request.headers.get("transfer-encoding", "").lower()
+    await exchange.send(head, body, chunked=chunked)
+    await exchange.read_head()
+    return httpx2.Response(exchange.status, headers=exchange.headers, stream=exchange)
+
+
+def _timeouts(request: httpx2.Request) -> Mapping[str, float | None] | None:
+    timeouts: Mapping[str, float | None] | None = request.extensions.get("timeout")
+    return timeouts
+
+
+def _origin(url: httpx2.URL) -> Origin:
+    scheme = url.scheme
+    port = url.port or _PORTS.get(scheme)
+    if port is None or not url.host:
+        raise httpx2.UnsupportedProtocol(f"not a URL that this transport can call: {scheme}://")
+    return Origin(scheme, url.host, port)

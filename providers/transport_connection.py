@@ -1,0 +1,106 @@
+"""One connection to an upstream, plain or TLS."""
+
+import select
+import socket
+import ssl
+from typing import Final, NamedTuple
+
+import httpx2
+import trio
+
+_READ_SIZE: Final = 64 * 1024
+
+
+class Origin(NamedTuple):
+    """Where a connection leads: what must be equal for two requests to share one."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class Connection:
+    """A connected byte stream that closes without waiting.
+
+    `close` is synchronous on purpose: it works in a cancelled task, in every phase, and the peer sees it at once. A TLS
+    connection ends without a goodbye; the framing of HTTP says whether a response was whole.
+    """
+
+    __slots__ = ("_socket_stream", "_stream", "idle_since", "origin", "used")
+
+    def __init__(self, origin: Origin, socket_stream: trio.SocketStream, stream: trio.abc.Stream) -> None:
+        self.origin = origin
+        self._socket_stream = socket_stream
+        self._stream = stream
+        self.used = False
+        """Whether it has carried a request already: only then may it die of old age."""
+        self.idle_since = 0.0
+
+    async def send(self, data: bytes) -> None:
+        """Sends all of `data`. Raises `httpx2.WriteError` when the peer is gone."""
+        try:
+            await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise httpx2.WriteError(_cause(error)) from error
+
+    async def receive(self) -> bytes:
+        """The next bytes, empty at the end. Raises `httpx2.ReadError` when the connection breaks."""
+        try:
+            return bytes(await self._stream.receive_some(_READ_SIZE))
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise httpx2.ReadError(_cause(error)) from error
+
+    def has_news(self) -> bool:
+        """Whether bytes or the end wait to be read. On an idle connection either means that it must not be used."""
+        descriptor = self._socket_stream.socket.fileno()
+        if descriptor < 0:
+            return True
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            return bool(poll.poll(0))
+        return bool(select.select([descriptor], [], [], 0)[0])
+
+    def close(self) -> None:
+        """Closes the socket at once. Can be called again."""
+        self._socket_stream.socket.close()
+
+
+async def connect(
+    origin: Origin, ssl_context: ssl.SSLContext | None, *, seconds: float | None, receive_buffer: int | None
+) -> Connection:
+    """Opens a connection, with TLS when there is a context, within `seconds` (None: as long as it takes).
+
+    Addresses are tried as happy eyeballs does. `receive_buffer` bounds the kernel's buffer, in bytes. Raises
+    `httpx2.ConnectTimeout`, or `httpx2.ConnectError` for refusal, name lookup, routing and TLS.
+    """
+    try:
+        with trio.fail_after(float("inf") if seconds is None else seconds):
+            return await _open(origin, ssl_context, receive_buffer)
+    except trio.TooSlowError as error:
+        raise httpx2.ConnectTimeout(f"no connection to {origin.host}:{origin.port} in {seconds:g} s") from error
+    except trio.BrokenResourceError as error:
+        raise httpx2.ConnectError(f"TLS with {origin.host}:{origin.port} failed: {_cause(error)}") from error
+    except (OSError, ValueError) as error:
+        # ValueError: a host name that cannot be encoded.
+        raise httpx2.ConnectError(f"cannot connect to {origin.host}:{origin.port}: {_cause(error)}") from error
+
+
+async def _open(origin: Origin, ssl_context: ssl.SSLContext | None, receive_buffer: int | None) -> Connection:
+    socket_stream = await trio.open_tcp_stream(origin.host, origin.port)  # sets TCP_NODELAY
+    try:
+        if receive_buffer is not None:
+            socket_stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if ssl_context is None:
+            return Connection(origin, socket_stream, socket_stream)
+        tls = trio.SSLStream(socket_stream, ssl_context, server_hostname=origin.host, https_compatible=True)
+        await tls.do_handshake()
+        return Connection(origin, socket_stream, tls)
+    except BaseException:
+        socket_stream.socket.close()
+        raise
+
+
+def _cause(error: BaseException) -> str:
+    """The text of what lies below trio's own exception."""
+    return str(error.__cause__ or error)
