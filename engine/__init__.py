@@ -7,10 +7,11 @@ A graph is frozen data made of three forms of node (`step`, `stage`, `node`); `r
 edges allow. The test kit is `hyperinfer.engine.testing`, imported by whoever tests.
 """
 
-from .errors import AbortExpired
-from .graph import Edge, Graph, GraphError
-from .node import DownstreamClosed, Failure, Form, Machine, Node, Sink, Source, Stage, node, stage, step
-from .run import run
+from hyperinfer.engine.errors import AbortExpired
+from hyperinfer.engine.failure import Failure
+from hyperinfer.engine.graph import Edge, Graph, GraphError
+from hyperinfer.engine.node import DownstreamClosed, Form, Machine, Node, Sink, Source, Stage, node, stage, step
+from hyperinfer.engine.run import run
 
 __all__ = [
     "AbortExpired",

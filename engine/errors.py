@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import trio
 
 
@@ -24,9 +26,8 @@ def bare(error: BaseException) -> BaseException | None:
         return None
     if not isinstance(error, BaseExceptionGroup):
         return error
-    _, real = error.split(trio.Cancelled)
-    if real is None:
-        return None
-    while isinstance(real, BaseExceptionGroup) and len(real.exceptions) == 1:
-        real = real.exceptions[0]
-    return real
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    _, real = group.split(trio.Cancelled)
+    if real is None or len(real.exceptions) > 1:
+        return real
+    return bare(real.exceptions[0])

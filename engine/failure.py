@@ -1,5 +1,8 @@
 """An error as a value: what travels along a stream in place of an item when something went wrong that the
-client has to be told about. Exceptions are for bugs; this is for everything that is expected to happen."""
+client has to be told about. Exceptions are for bugs; this is for everything that is expected to happen.
+
+It travels past every node to the next one that accepts failures, in its place among the items, and out of the graph
+to the final sink when nobody did."""
 
 from __future__ import annotations
 
@@ -25,4 +28,4 @@ class Failure:
     message: str
     param: str | None = None
     retry_after: float | None = None
-    details: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict[str, object])

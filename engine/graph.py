@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .node import Failure, Node
-from .plan import Plan, cut
-from .ports import fits, type_name
+from hyperinfer.engine.failure import Failure
+from hyperinfer.engine.plan import cut
+from hyperinfer.engine.ports import fits, type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hyperinfer.engine.node import Node
+    from hyperinfer.engine.plan import Plan
 
 #: An edge holds at most this many items: enough to hide a jitter, too few to hide a slow reader.
 MAX_CAPACITY = 16

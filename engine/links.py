@@ -7,13 +7,18 @@ one instead of wrapping it, so that a fused step costs a call and no coroutine.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
-from .node import DownstreamClosed, Failure, Kind, Machine, Node, Sink, Stage
+from hyperinfer.engine.failure import Failure
+from hyperinfer.engine.node import DownstreamClosed, Kind, Stage
+
+if TYPE_CHECKING:
+    from hyperinfer.engine.node import Machine, Node, Sink
 
 Sending = Coroutine[Any, Any, None]
+_NO_ABORT = cast("Any", Stage).abort
 
 
 class MapLink:
@@ -93,7 +98,7 @@ class StageLink:
 
     def abort(self) -> Sending | None:
         """The clean-up that is due, if any."""
-        if self.ended or type(self._stage).abort is Stage.abort:
+        if self.ended or type(self._stage).abort is _NO_ABORT:
             return None
         return self._stage.abort()
 

@@ -13,35 +13,22 @@ failures; every other node is passed by (see `Failure`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, final, overload
 
 import trio
 
-from .ports import accepts, function_ports, machine_ports, stage_ports, task_ports
+from hyperinfer.engine.failure import Failure
+from hyperinfer.engine.ports import accepts, function_ports, machine_ports, stage_ports, task_ports
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An error as a value on the stream.
-
-    It travels past every node to the next one that accepts failures, in its place among the items, and out of the
-    graph to the final sink when nobody did. `retry_after` is in seconds.
-    """
-
-    code: str
-    message: str
-    param: str | None = None
-    retry_after: float | None = None
-    details: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 class DownstreamClosed(trio.BrokenResourceError):

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .node import Kind, Node
+from hyperinfer.engine.node import Kind
 
 if TYPE_CHECKING:
-    from .graph import Edge, Graph
+    from hyperinfer.engine.graph import Edge, Graph
+    from hyperinfer.engine.node import Node
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _name(work: Any) -> str:
@@ -87,7 +89,10 @@ def function_ports(work: Any) -> tuple[Callable[[Any], tuple[str, Any, Any]] | N
 
 def _returns(function: Any) -> str:
     """The outermost name of the return annotation, also where the annotation cannot be resolved (yet)."""
-    returned = getattr(function, "__annotations__", {}).get("return")
+    try:
+        returned = getattr(function, "__annotations__", {}).get("return")
+    except NameError:  # Python 3.14 resolves here
+        return ""
     if isinstance(returned, str):
         return returned.partition("[")[0].rpartition(".")[2]
     return getattr(typing.get_origin(returned) or returned, "__name__", "")
@@ -104,13 +109,21 @@ def _made_by(work: Any, where: str) -> Any:
     return made
 
 
+def _declared(made: Any, method: str) -> tuple[Any, Any] | None:
+    """In and Out as written in `Stage[In, Out]` or `Machine[In, Out]`, itself or as a base of the class."""
+    for base in (made, *getattr(made, "__orig_bases__", ())):
+        arguments = typing.get_args(base)
+        if len(arguments) == 2 and hasattr(typing.get_origin(base), method):
+            return arguments[0], arguments[1]
+    return None
+
+
 def machine_ports(work: Any) -> tuple[str, Any, Any]:
-    """Name and ports of a step with state, from `push(self, item: In) -> Iterable[Out]`."""
+    """Name and ports of a step with state, from its base or `push(self, item: In) -> Iterable[Out]`."""
     where = _name(work)
     made = _made_by(work, where)
-    arguments = typing.get_args(made)
-    if len(arguments) == 2:
-        return where, arguments[0], arguments[1]
+    if arguments := _declared(made, "push"):
+        return where, *arguments
     if not hasattr(made, "push"):
         raise TypeError(f"{where}: a step is a function of one item, or makes objects with push(item) and end()")
     hints = _hints(made.push, where)
@@ -122,12 +135,11 @@ def machine_ports(work: Any) -> tuple[str, Any, Any]:
 
 
 def stage_ports(work: Any) -> tuple[str, Any, Any]:
-    """Name and ports of a stage, from `receive(self, item: In, sink: Sink[Out])`."""
+    """Name and ports of a stage, from its base or `receive(self, item: In, sink: Sink[Out])`."""
     where = _name(work)
     made = _made_by(work, where)
-    arguments = typing.get_args(made)
-    if len(arguments) == 2:
-        return where, arguments[0], arguments[1]
+    if arguments := _declared(made, "receive"):
+        return where, *arguments
     if not hasattr(made, "receive"):
         raise TypeError(f"{where}: a stage makes objects with receive(item, sink)")
     hints = _hints(made.receive, where)

@@ -16,15 +16,19 @@ The rules, for both ways of running:
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
-from .errors import AbortExpired, bare
-from .graph import Graph
-from .links import ChannelOutlet, Ending, FinalOutlet, Inlet, Nowhere, join
-from .node import DownstreamClosed, Kind, Sink
-from .plan import Plan, Segment
+from hyperinfer.engine.errors import AbortExpired, bare
+from hyperinfer.engine.links import ChannelOutlet, FinalOutlet, Inlet, Nowhere, join
+from hyperinfer.engine.node import DownstreamClosed, Kind
+
+if TYPE_CHECKING:
+    from hyperinfer.engine.graph import Graph
+    from hyperinfer.engine.links import Ending
+    from hyperinfer.engine.node import Sink
+    from hyperinfer.engine.plan import Plan, Segment
 
 #: An in-memory input gives the loop a turn each time this many items went through (a turn costs about 3 µs).
 _TURN = 64
@@ -112,10 +116,10 @@ async def _give_up(endings: list[Ending], error: BaseException, seconds: float) 
         try:
             with trio.move_on_after(seconds, shield=True) as scope:
                 await aborting
+            if scope.cancelled_caught:
+                troubles.append(AbortExpired(name, seconds))
         except Exception as trouble:
             troubles.append(trouble)
-        if scope.cancelled_caught:
-            troubles.append(AbortExpired(name, seconds))
 
     due = [(ending.name, aborting) for ending in endings if (aborting := ending.abort()) is not None]
     if len(due) == 1:
