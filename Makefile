@@ -44,6 +44,7 @@ venv-test:
 	$(call make_venv,test)
 
 lock:
+	$(call need,run)
 	@PYTHON='$(PYTHON)' UPGRADE='$(UPGRADE)' .ci/lock
 
 clean:

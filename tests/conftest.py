@@ -1,0 +1,32 @@
+"""What every test may ask for. A fixture that only one folder needs lives in that folder's conftest.py."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BARE_NAMES = frozenset({"api", "engine", "formats", "nodes", "providers"})
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder beside the repository with recorded exchanges and independent judges. Not everybody has it."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "recordings").is_dir():
+        pytest.skip(f"no recordings: {folder} is not there")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_name_for_each_module() -> Iterator[None]:
+    """Fails when any test imported `engine` beside `hyperinfer.engine`: two copies of every type, never equal."""
+    yield
+    both = {name for name in BARE_NAMES & set(sys.modules) if f"hyperinfer.{name}" in sys.modules}
+    assert not both, f"imported under two names: {sorted(both)}"
+
+
+# The guard against threads under a virtual clock belongs here, from hyperinfer.engine.testing.
