@@ -134,7 +134,8 @@ class ToolCallPart(msgspec.Struct, frozen=True, kw_only=True):
 class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a call. `content`: text, images, files; empty when the caller sent none.
 
-    `kind` is that of the call it answers. `name`: tool name where the wire carries one.
+    `kind` is that of the call it answers. `name`: tool name where the wire carries one. `plain`: the content was one
+    string on the wire, not a list of one text.
     """
 
     call_id: str
@@ -143,6 +144,7 @@ class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["function", "custom"] = "function"
     name: str | None = None
     item_id: str | None = None
+    plain: bool = False
     cache: CacheMark | None = None
     extra: Extra = None
 
@@ -173,7 +175,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One message or item. `path`: where it stood in the request (`messages[3]`, `input[0]`, `system`), for errors and losses.
 
     Tool results are turns of role `tool`; a Messages user turn that mixes results and text decodes to two turns of one
-    path. `item_id`, `phase`: Responses. `name`: OpenAI's participant name.
+    path. `item_id`, `phase`: Responses. `name`: OpenAI's participant name. `plain`: the content was one string on the wire,
+    not a list of one text.
     """
 
     role: Role
@@ -182,6 +185,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     item_id: str | None = None
     phase: str | None = None
+    plain: bool = False
     extra: Extra = None
 
 
