@@ -279,10 +279,13 @@ async def open_writer_client(
         await client.close()
 
 
-async def _start(folder: Path, theirs: socket.socket) -> trio.Process:
-    command = [sys.executable, "-P", "-m", "hyperinfer.api.store.writer", os.fspath(folder)]
+def child_environment() -> dict[str, str]:
+    """The environment in which a child process finds this very package, wherever it was imported from."""
     home = os.fspath(Path(hyperinfer.__file__).parent.parent)
     path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return await trio.lowlevel.open_process(
-        command, stdin=theirs, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path}
-    )
+    return {**os.environ, "PYTHONPATH": path}
+
+
+async def _start(folder: Path, theirs: socket.socket) -> trio.Process:
+    command = [sys.executable, "-P", "-m", "hyperinfer.api.store.writer", os.fspath(folder)]
+    return await trio.lowlevel.open_process(command, stdin=theirs, stdout=subprocess.DEVNULL, env=child_environment())

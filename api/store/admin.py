@@ -1,0 +1,73 @@
+"""Administration of accounts: one Protocol, whether the caller holds the store or speaks to the server that does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, UsageBy, UsageRow, WorkspaceRecord
+from hyperinfer.providers.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class CreatedKey(msgspec.Struct, frozen=True):
+    """A new key and its secret, which nobody can show again."""
+
+    record: KeyRecord
+    secret: Secret
+
+
+class Admin(Protocol):
+    """A workspace is named by its id or its name (`workspace`). Amounts are pico-USD.
+
+    Every change is durable on return and holds from the next request on. All raise Refused for what cannot be done
+    as asked, and StoreUnavailable when the store or the server is gone.
+    """
+
+    async def create_workspace(self, name: str, credits: int = 0) -> WorkspaceRecord:
+        """Make a workspace. Refused: the name is taken or no name, the amount is negative or too large."""
+        ...
+
+    async def workspaces(self) -> Sequence[WorkspaceRecord]:
+        """All of them, in the order in which they were made."""
+        ...
+
+    async def workspace(self, workspace: str) -> WorkspaceRecord:
+        """One of them."""
+        ...
+
+    async def topup(self, workspace: str, amount: int) -> WorkspaceRecord:
+        """Add credits; a negative amount is booked as an adjustment. Refused: 0, or a balance beyond the limit."""
+        ...
+
+    async def lock(self, workspace: str) -> WorkspaceRecord:
+        """Refuse its requests from now on; those that run are finished and billed."""
+        ...
+
+    async def unlock(self, workspace: str) -> WorkspaceRecord:
+        """Take its requests again."""
+        ...
+
+    async def create_key(self, workspace: str, terms: KeyTerms) -> CreatedKey:
+        """Make a key of a workspace."""
+        ...
+
+    async def keys(self, workspace: str | None = None) -> Sequence[KeyRecord]:
+        """The keys of a workspace, or all; revoked ones too."""
+        ...
+
+    async def revoke(self, key: str) -> KeyRecord:
+        """Revoke for good the key with this id, shown prefix (or the beginning of it) or secret. Repeats are fine.
+        Refused: none or several fit."""
+        ...
+
+    async def usage(self, by: UsageBy, workspace: str | None = None) -> Sequence[UsageRow]:
+        """Sums over all requests, of a workspace or of all."""
+        ...
+
+    async def verify_ledger(self) -> LedgerReport:
+        """Recompute balances and costs, and say what differs."""
+        ...

@@ -1,0 +1,275 @@
+"""The embedded store: SQLite in the data folder, written by a child process, accounts and holds in memory.
+
+Authentication and admission do no I/O. A settlement goes to the writer and is awaited until it is on the disk. A
+single generation is read here, by primary key on a read-only connection (some 20 us); anything that scans runs in
+a process of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager, closing
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import msgspec
+import trio
+
+from hyperinfer.api.store.admin import CreatedKey
+from hyperinfer.api.store.book import Book
+from hyperinfer.api.store.database import open_reader
+from hyperinfer.api.store.errors import Refused, StoreUnavailable
+from hyperinfer.api.store.generations import generation_from_row, generation_row
+from hyperinfer.api.store.keys import Entropy, check_name, check_terms, digest, find_key, new_id, new_secret, shown
+from hyperinfer.api.store.messages import (
+    CreateKey,
+    CreateWorkspace,
+    Done,
+    GenerationRow,
+    Rejected,
+    RevokeKey,
+    SetLocked,
+    Settle,
+    TopUp,
+)
+from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, StoredKey, UsageBy, UsageRow
+from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion
+from hyperinfer.api.store.writer_client import WriterClient, child_environment, open_writer_client
+from hyperinfer.nodes.money import PICO_LIMIT
+from hyperinfer.nodes.ports import SettlementRejected
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import AsyncGenerator, Callable
+
+    from hyperinfer.api.store.folder import DataFolder
+    from hyperinfer.api.store.messages import Administration, Hello
+    from hyperinfer.api.store.records import WorkspaceRecord
+    from hyperinfer.api.store.writer_client import Answer
+    from hyperinfer.engine.failure import Failure
+    from hyperinfer.nodes.ports import Generation, Principal
+    from hyperinfer.providers.secret import Secret
+
+T = TypeVar("T")
+
+_SELECT_GENERATION = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = ? AND workspace = ?"
+
+
+class EmbeddedStore:
+    """Accounts, Ledger and Admin over one data folder. Made by `open_embedded`."""
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        book: Book,
+        writer: WriterClient,
+        reader: sqlite3.Connection,
+        now: Callable[[], float],
+        entropy: Entropy,
+    ) -> None:
+        self._folder = folder
+        self._book = book
+        self._writer = writer
+        self._reader = reader
+        self._now = now
+        self._entropy = entropy
+
+    @property
+    def healthy(self) -> bool:
+        """Whether settlements are being written right now."""
+        return self._writer.healthy
+
+    @property
+    def writer(self) -> WriterClient:
+        """The actor behind the writes."""
+        return self._writer
+
+    # Accounts ###############################################################
+
+    async def authenticate(self, secret_sha256: bytes) -> Principal | Failure:
+        """See the port."""
+        return self._book.authenticate(secret_sha256, self._now())
+
+    # Ledger #################################################################
+
+    async def admit(self, request_id: str, principal: Principal, hold: int) -> Failure | None:
+        """See the port."""
+        return self._book.admit(request_id, principal.workspace, hold)
+
+    async def settle(self, generation: Generation) -> None:
+        """See the port."""
+        row = generation_row(generation)
+
+        def apply(_: Answer) -> None:
+            # Also when the record was refused: its request is over, and money must not stay held for it.
+            self._book.release(row.id)
+
+        try:
+            answer = await self._writer.submit(lambda sequence: Settle(sequence, row), apply)
+        except (OverflowError, UnicodeEncodeError) as error:
+            self._book.release(row.id)
+            raise SettlementRejected(f"{row.id}: {error}") from error
+        if isinstance(answer, Rejected):
+            raise SettlementRejected(f"{row.id}: {answer.message}")
+
+    async def release(self, request_id: str) -> None:
+        """See the port."""
+        self._book.release(request_id)
+
+    async def generation(self, workspace: str, id: str) -> Generation | None:
+        """See the port. One lookup by primary key, on the calling thread."""
+        row = self._reader.execute(_SELECT_GENERATION, (id, workspace)).fetchone()
+        return None if row is None else generation_from_row(row)
+
+    # Admin ##################################################################
+
+    async def create_workspace(self, name: str, credits: int = 0) -> WorkspaceRecord:
+        """See Admin."""
+        name = check_name(name, "workspace")
+        if name.startswith("ws_"):
+            raise Refused("invalid", "a workspace's name cannot begin like an id, with 'ws_'")
+        if not 0 <= credits <= PICO_LIMIT:
+            raise Refused("invalid", "the credits must be between 0 and 9000000 USD")
+        now = self._now()
+        workspace, operation = new_id("ws", now, self._entropy), new_id("op", now, self._entropy)
+        return await self._workspace_after(
+            lambda sequence: CreateWorkspace(sequence, workspace, name, credits, operation, now)
+        )
+
+    async def workspaces(self) -> tuple[WorkspaceRecord, ...]:
+        """See Admin."""
+        return self._book.workspaces()
+
+    async def workspace(self, workspace: str) -> WorkspaceRecord:
+        """See Admin."""
+        return self._find(workspace)
+
+    async def topup(self, workspace: str, amount: int) -> WorkspaceRecord:
+        """See Admin."""
+        record = self._find(workspace)
+        if amount == 0 or abs(amount) > PICO_LIMIT or abs(record.balance + amount) > PICO_LIMIT:
+            raise Refused("invalid", "the amount is 0, or too large for a balance of at most 9000000 USD")
+        now = self._now()
+        operation = new_id("op", now, self._entropy)
+        return await self._workspace_after(lambda sequence: TopUp(sequence, record.id, amount, operation, now))
+
+    async def lock(self, workspace: str) -> WorkspaceRecord:
+        """See Admin."""
+        id_ = self._find(workspace).id
+        return await self._workspace_after(lambda sequence: SetLocked(sequence, id_, True))
+
+    async def unlock(self, workspace: str) -> WorkspaceRecord:
+        """See Admin."""
+        id_ = self._find(workspace).id
+        return await self._workspace_after(lambda sequence: SetLocked(sequence, id_, False))
+
+    async def create_key(self, workspace: str, terms: KeyTerms) -> CreatedKey:
+        """See Admin."""
+        return await self.create_key_with(workspace, terms, new_secret(self._entropy))
+
+    async def create_key_with(self, workspace: str, terms: KeyTerms, secret: Secret) -> CreatedKey:
+        """Make a key with a secret that the caller chose. Refused also when there is a key with it already."""
+        check_terms(terms)
+        now = self._now()
+        prefix, last4 = shown(secret)
+        record = KeyRecord(
+            id=new_id("key", now, self._entropy),
+            workspace=self._find(workspace).id,
+            prefix=prefix,
+            last4=last4,
+            terms=terms,
+            created_at=now,
+        )
+        stored = StoredKey(record, digest(secret.reveal()))
+        return CreatedKey(await self._key_after(lambda sequence: CreateKey(sequence, stored)), secret)
+
+    async def keys(self, workspace: str | None = None) -> tuple[KeyRecord, ...]:
+        """See Admin."""
+        if workspace is None:
+            return self._book.all_keys()
+        id_ = self._find(workspace).id
+        return tuple(key for key in self._book.all_keys() if key.workspace == id_)
+
+    async def revoke(self, key: str) -> KeyRecord:
+        """See Admin."""
+        id_ = find_key(self._book.all_keys(), self._book.key_of(digest(key)), key).id
+        now = self._now()
+        return await self._key_after(lambda sequence: RevokeKey(sequence, id_, now))
+
+    async def usage(self, by: UsageBy, workspace: str | None = None) -> tuple[UsageRow, ...]:
+        """See Admin."""
+        id_ = None if workspace is None else self._find(workspace).id
+        return await self._report(UsageQuestion(by, id_), tuple[UsageRow, ...])
+
+    async def verify_ledger(self) -> LedgerReport:
+        """See Admin."""
+        return await self._report(AuditQuestion(), LedgerReport)
+
+    # Inside #################################################################
+
+    def _find(self, reference: str) -> WorkspaceRecord:
+        record = self._book.workspace(reference)
+        if record is None:
+            raise Refused("not_found", f"no workspace with the id or name {reference!r}")
+        return record
+
+    async def _workspace_after(self, build: Callable[[int], Administration]) -> WorkspaceRecord:
+        record = (await self._administer(build)).record
+        assert record is not None
+        return record
+
+    async def _key_after(self, build: Callable[[int], Administration]) -> KeyRecord:
+        key = (await self._administer(build)).key
+        assert key is not None
+        return key.record
+
+    async def _administer(self, build: Callable[[int], Administration]) -> Done:
+        def apply(answer: Answer) -> None:
+            if isinstance(answer, Done):
+                if answer.record is not None:
+                    self._book.put_workspace(answer.record)
+                if answer.key is not None:
+                    self._book.put_key(answer.key)
+
+        answer = await self._writer.submit(build, apply)
+        if isinstance(answer, Rejected):
+            raise Refused(_refusal_code(answer.code), answer.message)
+        assert isinstance(answer, Done)
+        return answer
+
+    async def _report(self, question: UsageQuestion | AuditQuestion, shape: type[T]) -> T:
+        done = await trio.run_process(
+            [sys.executable, "-P", "-m", "hyperinfer.api.store.reports", str(self._folder.database)],
+            stdin=msgspec.json.encode(question),
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+            env=child_environment(),
+        )
+        if done.returncode != 0:
+            words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise StoreUnavailable(f"the report failed: {words[-1] if words else done.returncode}")
+        return msgspec.json.decode(done.stdout, type=shape)
+
+
+def _refusal_code(code: str) -> Literal["invalid", "not_found", "exists"]:
+    return "not_found" if code == "not_found" else "exists" if code == "exists" else "invalid"
+
+
+@asynccontextmanager
+async def open_embedded(
+    nursery: trio.Nursery, folder: DataFolder, *, now: Callable[[], float], entropy: Entropy
+) -> AsyncGenerator[EmbeddedStore]:
+    """The store of a data folder whose lock the caller holds; its actor lives in the given nursery.
+
+    On the way out it waits (10 s) for what has been sent to be written. now: unix seconds. entropy: n random bytes.
+    Raises StoreUnavailable.
+    """
+    book = Book()
+
+    def greet(hello: Hello) -> None:
+        book.load(hello.workspaces, hello.keys)
+
+    folder.create()
+    async with open_writer_client(nursery, folder.path, greet, book.move_all) as writer:
+        with closing(open_reader(folder.database)) as reader:
+            yield EmbeddedStore(folder, book, writer, reader, now, entropy)

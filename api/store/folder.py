@@ -1,0 +1,83 @@
+"""The data folder: which files are where, and the lock that lets one process serve it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, final
+
+from hyperinfer.api.store.errors import FolderInUse, StoreUnavailable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+@final
+class DataFolder:
+    """The paths inside a data folder. Making one touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = path / "hyperinfer.db"
+        self.lock = path / "lock"
+        self.control_socket = path / "control.sock"
+
+    def create(self) -> None:
+        """Make the folder, for its owner alone, unless it is there. Raises StoreUnavailable."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot make the data folder {self.path}: {error.strerror}") from error
+
+
+@final
+class FolderLock:
+    """Held by the one process that serves a data folder; a context manager. The kernel frees it with the process.
+
+    The descriptor may be handed to a child (`pass_fds`), which then holds the same lock through `adopt`.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    @classmethod
+    def acquire(cls, folder: DataFolder) -> Self:
+        """Take the lock and leave our pid in it. Raises FolderInUse, naming who has it, or StoreUnavailable."""
+        folder.create()
+        try:
+            descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot open {folder.lock}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            if not isinstance(error, BlockingIOError):
+                raise StoreUnavailable(f"cannot lock {folder.lock}: {error.strerror}") from error
+            raise FolderInUse(
+                f"the data folder {folder.path} is in use by process {holder or '(unknown)'};"
+                " stop that one or choose another folder with --data"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return cls(descriptor)
+
+    @classmethod
+    def adopt(cls, descriptor: int) -> Self:
+        """The lock that a parent holds and has handed down."""
+        os.set_inheritable(descriptor, False)
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let go; the file stays, since removing it would let two processes lock two files of one name."""
+        os.close(self.descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()

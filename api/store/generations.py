@@ -1,0 +1,72 @@
+"""A generation as a row and back. Lossless: `generation_from_row(generation_row(g)) == g`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hyperinfer.api.store.messages import GenerationRow
+from hyperinfer.nodes.ports import Attempt, CostLine, Generation, IngressFormat, LossRecord
+
+
+class Details(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The part of a generation that no report sums up or filters by; stored as JSON."""
+
+    lines: tuple[CostLine, ...]
+    upstream_model: str
+    route: int
+    ingress_format: IngressFormat
+    streamed: bool
+    error_code: str | None = None
+    finish_reason: str | None = None
+    first_token_ms: int | None = None
+    losses: tuple[LossRecord, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Details).decode
+
+
+def generation_row(generation: Generation) -> GenerationRow:
+    """The row to store."""
+    g = generation
+    details = Details(
+        g.lines,
+        g.upstream_model,
+        g.route,
+        g.ingress_format,
+        g.streamed,
+        g.error_code,
+        g.finish_reason,
+        g.first_token_ms,
+        g.losses,
+        g.attempts,
+    )
+    return GenerationRow(
+        g.id,
+        g.workspace,
+        g.key_id,
+        g.created_at,
+        g.model,
+        g.provider,
+        g.source,
+        g.status,
+        g.tokens_prompt,
+        g.tokens_completion,
+        g.tokens_reasoning,
+        g.tokens_cached_prompt,
+        g.tokens_cache_write,
+        g.tokens_cache_write_1h,
+        g.cost,
+        g.latency_ms,
+        _encode(details).decode(),
+    )
+
+
+def generation_from_row(row: tuple[Any, ...]) -> Generation:
+    """The generation of a stored row, its columns in the order of GenerationRow."""
+    columns = GenerationRow(*row)._asdict()
+    details = _decode(columns.pop("details"))
+    return msgspec.convert(columns | {name: getattr(details, name) for name in Details.__struct_fields__}, Generation)

@@ -1,0 +1,132 @@
+"""Scans of the whole store: usage sums and the audit of the ledger.
+
+Never on the event loop's thread and not in the writer: each report runs in a process of its own,
+`python -m hyperinfer.api.store.reports DATABASE`, a JSON question on its standard input and the answer on its
+output. So a scan of millions of rows delays neither streams nor commits, costs no memory afterwards, and a caller
+that gives up just kills it. They are rare and asked for by people; the 0.1 s that a process takes is not noticed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hyperinfer.api.store.database import open_reader
+from hyperinfer.api.store.records import LedgerReport, UsageBy, UsageRow
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+_GROUPS: dict[UsageBy, str] = {
+    "day": "strftime('%Y-%m-%d', created_at, 'unixepoch')",
+    "key": "key_id",
+    "model": "model",
+    "workspace": "workspace",
+}
+_MOST_DIFFERENCES = 1000
+
+
+class UsageQuestion(msgspec.Struct, frozen=True, tag="usage"):
+    """Sums by group. workspace: id, or None for all. since, until: unix seconds, from inclusive to exclusive."""
+
+    by: UsageBy
+    workspace: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+class AuditQuestion(msgspec.Struct, frozen=True, tag="audit"):
+    """Recompute every balance from its rows and every cost from its arithmetic."""
+
+
+Question = UsageQuestion | AuditQuestion
+
+
+def usage(connection: sqlite3.Connection, question: UsageQuestion) -> tuple[UsageRow, ...]:
+    """The sums, ordered by group."""
+    rows = connection.execute(
+        f"SELECT {_GROUPS[question.by]} AS bucket, count(*), sum(tokens_prompt), sum(tokens_completion), sum(cost)"
+        " FROM generation WHERE (?1 IS NULL OR workspace = ?1) AND (?2 IS NULL OR created_at >= ?2)"
+        " AND (?3 IS NULL OR created_at < ?3) GROUP BY bucket ORDER BY bucket",
+        (question.workspace, question.since, question.until),
+    )
+    return tuple(UsageRow(*row) for row in rows)
+
+
+def audit(connection: sqlite3.Connection) -> LedgerReport:
+    """What differs, if anything, as of one instant."""
+    # One read transaction, so that commits in the meantime cannot look like differences.
+    connection.execute("BEGIN")
+    differences: list[str] = []
+    for difference in _differences(connection):
+        if len(differences) == _MOST_DIFFERENCES:
+            differences.append("… and more")
+            break
+        differences.append(difference)
+    workspaces, ledger_rows, generations = connection.execute(
+        "SELECT (SELECT count(*) FROM workspace), (SELECT count(*) FROM ledger), (SELECT count(*) FROM generation)"
+    ).fetchone()
+    connection.execute("COMMIT")
+    return LedgerReport(workspaces, ledger_rows, generations, tuple(differences))
+
+
+def _differences(connection: sqlite3.Connection) -> Iterator[str]:
+    sums: dict[str, int] = {}
+    # Summed here and not by SQL: a broken ledger may go beyond 64 bits, and must be told, not fail.
+    for workspace, amount in connection.execute("SELECT workspace, amount FROM ledger"):
+        sums[workspace] = sums.get(workspace, 0) + amount
+    for id_, name, balance in connection.execute("SELECT id, name, balance FROM workspace"):
+        total = sums.pop(id_, 0)
+        if total != balance:
+            yield f"workspace {id_} ({name}): the balance is {balance}, its ledger rows add up to {total} pico-USD"
+    for id_, total in sums.items():
+        yield f"workspace {id_}: does not exist, but has ledger rows of {total} pico-USD"
+    for request, amount, cost, booked, used in connection.execute(
+        "SELECT l.request, l.amount, g.cost, l.workspace, g.workspace FROM ledger l"
+        " LEFT JOIN generation g ON g.id = l.request WHERE l.kind = 'usage'"
+        " AND (g.id IS NULL OR g.cost <> -l.amount OR g.workspace <> l.workspace)"
+    ):
+        if cost is None:
+            yield f"request {request}: a ledger row of {amount} pico-USD without a generation"
+        else:
+            yield f"request {request}: the ledger says {amount} of {booked}, the generation {cost} of {used}"
+    for (id_,) in connection.execute(
+        "SELECT id FROM generation WHERE NOT EXISTS"
+        " (SELECT 1 FROM ledger l WHERE l.request = generation.id AND l.kind = 'usage')"
+    ):
+        yield f"request {id_}: a generation without a ledger row"
+    for id_, cost, details in connection.execute("SELECT id, cost, details FROM generation"):
+        yield from _wrong_arithmetic(id_, cost, details)
+
+
+def _wrong_arithmetic(id_: str, cost: int, details: str) -> Iterator[str]:
+    total = 0
+    try:
+        for line in json.loads(details)["lines"]:
+            total += line["cost"]
+            if line["tokens"] * line["price"] != line["cost"]:
+                yield f"request {id_}: {line['bucket']}: {line['tokens']} x {line['price']} is not {line['cost']}"
+    except (ValueError, KeyError, TypeError):
+        yield f"request {id_}: the details of the bill cannot be read"
+        return
+    if total != cost:
+        yield f"request {id_}: the cost is {cost}, its lines add up to {total} pico-USD"
+
+
+def answer(database: Path, question: bytes) -> bytes:
+    """The JSON answer to a JSON question."""
+    asked = msgspec.json.decode(question, type=Question)
+    with contextlib.closing(open_reader(database)) as connection:
+        if isinstance(asked, UsageQuestion):
+            return msgspec.json.encode(usage(connection, asked))
+        return msgspec.json.encode(audit(connection))
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(answer(Path(sys.argv[1]), sys.stdin.buffer.read()))
