@@ -23,7 +23,7 @@ def test_the_model_is_whole(llama: Path) -> None:
 
 
 def test_aimock_runs(aimock: Path) -> None:
-    command = [aimock / "node_modules" / ".bin" / "aimock", "--help"]
+    command: list[str | Path] = [aimock / "node_modules" / ".bin" / "aimock", "--help"]
     assert "--port" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
