@@ -189,6 +189,10 @@ class EmbeddedStore:
         id_ = self._find(workspace).id
         return tuple(key for key in self._book.all_keys() if key.workspace == id_)
 
+    async def has_key(self, sha256: bytes) -> bool:
+        """Whether there is a key with this digest, in whatever state."""
+        return self._book.key_of(sha256) is not None
+
     async def revoke(self, key: str) -> KeyRecord:
         """See Admin."""
         id_ = find_key(self._book.all_keys(), self._book.key_of(digest(key)), key).id

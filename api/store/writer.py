@@ -35,8 +35,9 @@ GROUP: Final = 64
 IDLE_SECONDS: Final = 0.25
 """So long without a request before the log is moved into the database."""
 LOG_PAGES: Final = 8192
-"""About so many pages (32 MiB) in the log and it is moved although there is work."""
-_PAGES_PER_GROUP = 6
+"""About so many pages (32 MiB, estimated from above) in the log and it is moved although there is work."""
+_PAGES_PER_GROUP = 4
+_PAGES_PER_REQUEST = 2
 _READ = 1 << 18
 
 # What SQLite answers when the disk, the file or the memory is at fault and not the request (primary result codes).
@@ -113,7 +114,7 @@ class Writer:
             if _is_environment(error):
                 raise
             replies = [self._alone(request) for request in group]
-        self._log_pages += len(group) + _PAGES_PER_GROUP
+        self._log_pages += len(group) * _PAGES_PER_REQUEST + _PAGES_PER_GROUP
         self._send(*replies)
 
     def _alone(self, request: Request) -> Reply:
