@@ -6,7 +6,7 @@ from hyperinfer.providers import catalogue_values as values
 from hyperinfer.providers.catalogue_demo import DEMO_CREATOR, DEMO_MODELS, DEMO_PROVIDERS
 from hyperinfer.providers.catalogue_models import Known, read_creators, read_models
 from hyperinfer.providers.catalogue_providers import Upstreams, read_providers
-from hyperinfer.providers.catalogue_records import Catalogue, Limits, Tool
+from hyperinfer.providers.catalogue_records import Catalogue, Creator, Limits, Model, Provider, Tool
 from hyperinfer.providers.catalogue_yaml import Report, Value
 
 SECTIONS = ("providers", "creators", "models", "tools", "limits", "pipeline", "demo")
@@ -27,9 +27,9 @@ def read_catalogue(root: Value, environ: Mapping[str, str], report: Report) -> C
     """Every section of the document. What is wrong is in `report`; the catalogue is then not for use."""
     given = root.fields(SECTIONS)
     demo = given["demo"].flag() is not False if "demo" in given else True
-    built_in = DEMO_PROVIDERS if demo else {}
-    shown = DEMO_MODELS if demo else {}
-    creators = {DEMO_CREATOR.slug: DEMO_CREATOR} if demo else {}
+    built_in: dict[str, Provider] = dict(DEMO_PROVIDERS) if demo else {}
+    shown: dict[str, Model] = dict(DEMO_MODELS) if demo else {}
+    creators: dict[str, Creator] = {DEMO_CREATOR.slug: DEMO_CREATOR} if demo else {}
     creators |= read_creators(given["creators"]) if "creators" in given else {}
     upstreams = Upstreams({}, frozenset())
     if "providers" in given:
