@@ -31,9 +31,11 @@ test-system: venv-test
 	@$(BIN)/python -m pytest -q -m system --no-skips $(ARGS)
 
 lint: venv-test
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/pyright
+	@failed=0; \
+	for linter in 'ruff check --quiet .' 'mypy --no-error-summary' 'pyright'; do \
+	    $(BIN)/$$linter || failed=1; \
+	done; \
+	exit $$failed
 
 venv:
 	$(call need,run)

@@ -75,7 +75,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
             shutil.copy(file, tree)
     # Must stay out although they are there.
     shutil.copytree(ROOT / "tests" / "project", tree / "tests" / "project", ignore=NOT_SOURCE)
-    shutil.copytree(ROOT / "benchmarks", tree / "benchmarks", ignore=NOT_SOURCE)
+    (tree / "benchmarks").mkdir()
+    (tree / "benchmarks" / "__init__.py").touch()
     return Built(tree, build(tree, "wheel", folder / "wheel"), build(tree, "sdist", folder / "sdist"))
 
 

@@ -34,7 +34,7 @@ python_packages() {
     say "$1: $(tr '\n' ' ' <"$2")"
     rm -rf "$folder"
     "$ROOT/.venv/bin/python" -m venv "$folder"
-    "$folder/bin/python" -m pip --disable-pip-version-check --no-input install --quiet -r "$2"
+    "$folder/bin/python" -m pip --disable-pip-version-check --no-input install -qq -r "$2"
     cp "$2" "$folder/installed.txt"
 }
 
