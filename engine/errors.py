@@ -28,6 +28,7 @@ def bare(error: BaseException) -> BaseException | None:
         return error
     group = cast("BaseExceptionGroup[BaseException]", error)
     _, real = group.split(trio.Cancelled)
-    if real is None or len(real.exceptions) > 1:
-        return real
-    return bare(real.exceptions[0])
+    if real is None:
+        return None
+    first, *others = real.exceptions
+    return real if others else bare(first)

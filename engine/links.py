@@ -7,7 +7,7 @@ one instead of wrapping it, so that a fused step costs a call and no coroutine.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import trio
 
@@ -54,12 +54,11 @@ class ExpandLink:
 class MachineLink:
     """A step with state."""
 
-    __slots__ = ("_accepts", "_machine", "_next", "ended", "name")
+    __slots__ = ("_accepts", "_machine", "_next", "name")
 
     def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
         self.name, self._accepts, self._next = node.name, node.accepts_failures, onward
         self._machine: Machine[Any, Any] = node.work()
-        self.ended = False
 
     async def send(self, item: Any, /) -> None:
         if isinstance(item, Failure) and not self._accepts:
@@ -71,7 +70,6 @@ class MachineLink:
     async def finish(self) -> None:
         for each in self._machine.end():
             await self._next.send(each)
-        self.ended = True
 
     def abort(self) -> Sending | None:
         return None
@@ -80,12 +78,12 @@ class MachineLink:
 class StageLink:
     """A stage."""
 
-    __slots__ = ("_accepts", "_next", "_stage", "ended", "name")
+    __slots__ = ("_accepts", "_ended", "_next", "_stage", "name")
 
     def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
         self.name, self._accepts, self._next = node.name, node.accepts_failures, onward
         self._stage: Stage[Any, Any] = node.work()
-        self.ended = False
+        self._ended = False
 
     def send(self, item: Any, /) -> Sending:
         if isinstance(item, Failure) and not self._accepts:
@@ -94,18 +92,27 @@ class StageLink:
 
     async def finish(self) -> None:
         await self._stage.end(self._next)
-        self.ended = True
+        self._ended = True
 
     def abort(self) -> Sending | None:
-        """The clean-up that is due, if any."""
-        if self.ended or type(self._stage).abort is _NO_ABORT:
+        if self._ended or type(self._stage).abort is _NO_ABORT:
             return None
         return self._stage.abort()
 
 
-Ending = MachineLink | StageLink  # the links that have something to do after the last item
+class Ending(Protocol):
+    """A link that has something to do after the last item."""
 
-_LINKS: dict[Kind, Callable[[Node[Any, Any], Sink[Any]], MapLink | ExpandLink | MachineLink | StageLink]] = {
+    name: str
+
+    async def finish(self) -> None: ...
+
+    def abort(self) -> Sending | None:
+        """The clean-up that is due when the run does not end well, if any."""
+        ...
+
+
+LINKS: dict[Kind, Callable[[Node[Any, Any], Sink[Any]], MapLink | ExpandLink | MachineLink | StageLink]] = {
     Kind.MAP: MapLink,
     Kind.EXPAND: ExpandLink,
     Kind.MACHINE: MachineLink,
@@ -120,7 +127,7 @@ def join(nodes: Sequence[Node[Any, Any]], outlet: Sink[Any], endings: list[Endin
     """
     onward = outlet
     for node in reversed(nodes):
-        link = _LINKS[node.kind](node, onward)
+        link = LINKS[node.kind](node, onward)
         if isinstance(link, MachineLink | StageLink):
             endings.insert(0, link)
         onward = link
@@ -152,26 +159,35 @@ class FinalOutlet:
             raise DownstreamClosed(error if isinstance(error, DownstreamClosed) else None) from error
 
 
+class Port(Protocol):
+    """The writing end of a channel."""
+
+    async def send(self, item: Any, /) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class ChannelOutlet:
     """The way out of a segment into one or several others: each item goes to every one that still reads."""
 
-    __slots__ = ("_channels",)
+    __slots__ = ("_ports",)
 
-    def __init__(self, channels: Sequence[trio.MemorySendChannel[Any]]) -> None:
-        self._channels = list(channels)
+    def __init__(self, ports: Sequence[Port]) -> None:
+        self._ports = list(ports)
 
     async def send(self, item: Any, /) -> None:
-        for channel in tuple(self._channels):
+        for port in tuple(self._ports):
             try:
-                await channel.send(item)
+                await port.send(item)
             except trio.BrokenResourceError:
-                self._channels.remove(channel)
-        if not self._channels:
+                self._ports.remove(port)
+                port.close()
+        if not self._ports:
             raise DownstreamClosed
 
     def close(self) -> None:
-        for channel in self._channels:
-            channel.close()
+        for port in self._ports:
+            port.close()
 
 
 class Inlet:

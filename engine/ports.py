@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import functools
 import inspect
 import re
@@ -27,9 +28,22 @@ def _unwrap(work: Any) -> Any:
     return work
 
 
+#: Names that annotations may use although a linter moved their import out of the running program. Of `Source` and
+#: `Sink` only the argument is read, so any generic stands for them.
+_FAMILIAR: dict[str, Any] = {
+    "Any": Any,
+    "Generator": collections.abc.Generator,
+    "Iterable": collections.abc.Iterable,
+    "Iterator": collections.abc.Iterator,
+    "Sink": collections.abc.Iterable,
+    "Source": collections.abc.Iterable,
+}
+
+
 def _hints(function: Any, where: str) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(function, include_extras=False)
+        known = _FAMILIAR | getattr(function, "__globals__", {})
+        return typing.get_type_hints(function, globalns=known, include_extras=False)
     except NameError as error:
         raise TypeError(
             f"{where}: the annotation {error.name!r} cannot be resolved here; give consumes= and produces="

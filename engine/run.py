@@ -15,7 +15,7 @@ The rules, for both ways of running:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -23,11 +23,13 @@ import trio
 from hyperinfer.engine.errors import AbortExpired, bare
 from hyperinfer.engine.links import ChannelOutlet, FinalOutlet, Inlet, Nowhere, join
 from hyperinfer.engine.node import DownstreamClosed, Kind
+from hyperinfer.engine.observe import CountingChannel, SegmentWatch
 
 if TYPE_CHECKING:
     from hyperinfer.engine.graph import Graph
-    from hyperinfer.engine.links import Ending
-    from hyperinfer.engine.node import Sink
+    from hyperinfer.engine.links import Ending, Port
+    from hyperinfer.engine.node import Node, Sink, Source
+    from hyperinfer.engine.observe import Observer
     from hyperinfer.engine.plan import Plan, Segment
 
 #: An in-memory input gives the loop a turn each time this many items went through (a turn costs about 3 µs).
@@ -43,31 +45,58 @@ async def run(
     *,
     fused: bool = True,
     abort_after: float = 5.0,
+    observer: Observer | None = None,
 ) -> None:
     """Send `inputs` through the graph and what comes out into `sink` (without one it is dropped).
 
     `fused=False` runs a task for every node and a channel for every edge; the output is the same. `abort_after` is
     the deadline in seconds for the aborts of nodes when the run does not end well; an abort that exceeds it is
-    reported as `AbortExpired`. Raises what a node raised, bare; `trio.Cancelled` passes through.
+    reported as `AbortExpired`. `observer` is told what happens. Raises what a node raised, bare; `trio.Cancelled` passes through.
     """
     plan = graph.fused if fused else graph.unfused
     outlet = Nowhere() if sink is None else FinalOutlet(sink)
     if len(plan.segments) == 1:
         endings: list[Ending] = []
         try:
-            await _drive(plan.segments[0], inputs, outlet, endings)
+            await _drive(plan.segments[0], inputs, outlet, endings, observer)
         except BaseException as error:
             await _give_up(endings, error, abort_after)
     else:
-        await _Tasks(plan, inputs, outlet, abort_after).run()
+        await _Tasks(plan, inputs, outlet, abort_after, observer).run()
 
 
-async def _drive(segment: Segment, inputs: Inputs, outlet: Sink[Any], endings: list[Ending]) -> None:
-    """One segment from its first item to the end of its last node."""
+async def _drive(
+    segment: Segment, inputs: Inputs, outlet: Sink[Any], endings: list[Ending], observer: Observer | None
+) -> None:
+    """One segment from its first item to the end of its last node, observed or not."""
+    if observer is None:
+        await _flow(segment, inputs, outlet, endings, join, _work)
+        return
+    watch = SegmentWatch(observer)
+    ended = False
+    try:
+        await _flow(segment, inputs, outlet, endings, watch.join, watch.work)
+        ended = True
+    finally:
+        watch.close(ended=ended)
+
+
+async def _work(node: Node[Any, Any], source: Source[Any], sink: Sink[Any]) -> None:
+    await node.work(source, sink)
+
+
+async def _flow(
+    segment: Segment,
+    inputs: Inputs,
+    outlet: Sink[Any],
+    endings: list[Ending],
+    join: Callable[[Sequence[Node[Any, Any]], Sink[Any], list[Ending]], Sink[Any]],
+    work: Callable[[Node[Any, Any], Source[Any], Sink[Any]], Awaitable[None]],
+) -> None:
     head = segment.nodes[0]
     if head.kind is Kind.TASK:
         onward = join(segment.nodes[1:], outlet, endings)
-        await head.work(Inlet(_puller(inputs), head.accepts_failures, onward), onward)
+        await work(head, Inlet(_puller(inputs), head.accepts_failures, onward), onward)
     else:
         onward = join(segment.nodes, outlet, endings)
         if isinstance(inputs, AsyncIterable):
@@ -146,8 +175,11 @@ async def _give_up(endings: list[Ending], error: BaseException, seconds: float) 
 class _Tasks:
     """The segments of one run, each in a task of one nursery."""
 
-    def __init__(self, plan: Plan, inputs: Inputs, outlet: Sink[Any], abort_after: float) -> None:
-        self._plan, self._inputs, self._outlet, self._abort_after = plan, inputs, outlet, abort_after
+    def __init__(
+        self, plan: Plan, inputs: Inputs, outlet: Sink[Any], abort_after: float, observer: Observer | None
+    ) -> None:
+        self._plan, self._inputs, self._outlet = plan, inputs, outlet
+        self._abort_after, self._observer = abort_after, observer
         self._channels = [trio.open_memory_channel[Any](edge.capacity) for edge in plan.channels]
         self._crash: BaseException | None = None
 
@@ -155,32 +187,38 @@ class _Tasks:
         async with trio.open_nursery() as self._nursery:
             for number, segment in enumerate(self._plan.segments):
                 if number != self._plan.first:
-                    self._nursery.start_soon(self._segment, number, segment)
-            await self._segment(self._plan.first, self._plan.segments[self._plan.first])
+                    self._nursery.start_soon(self._segment, segment)
+            await self._segment(self._plan.segments[self._plan.first])
         if self._crash is not None:
             raise self._crash
 
-    async def _segment(self, number: int, segment: Segment) -> None:
+    async def _segment(self, segment: Segment) -> None:
         outlet = self._outlet
         if segment.departures:
-            outlet = ChannelOutlet([self._channels[each][0] for each in segment.departures])
+            outlet = ChannelOutlet([self._port(each) for each in segment.departures])
         inputs = self._arriving(segment) if segment.arrivals else self._inputs
         endings: list[Ending] = []
         try:
-            await _drive(segment, inputs, outlet, endings)
+            await _drive(segment, inputs, outlet, endings, self._observer)
         except BaseException as error:
-            await self._fail(endings, error)
+            self._stop(error, inputs)
+            await self._abort(endings, error)
         finally:
             if isinstance(outlet, ChannelOutlet):
                 outlet.close()
             if isinstance(inputs, trio.MemoryReceiveChannel):
                 inputs.close()
 
-    async def _fail(self, endings: list[Ending], error: BaseException) -> None:
+    def _stop(self, error: BaseException, inputs: Inputs) -> None:
+        """Before the aborts, which may take their time."""
         real = bare(error)
         if real is not None and not isinstance(real, DownstreamClosed):
-            # Before the aborts and before the channels close: nobody downstream may take this for a regular end.
+            # Also before the channels close: nobody downstream may take this for a regular end.
             self._remember(real)
+        if isinstance(inputs, trio.MemoryReceiveChannel):
+            inputs.close()  # what is upstream learns at once that nobody reads
+
+    async def _abort(self, endings: list[Ending], error: BaseException) -> None:
         try:
             await _give_up(endings, error, self._abort_after)
         except trio.Cancelled:
@@ -196,6 +234,10 @@ class _Tasks:
         elif self._crash is not error:
             self._crash.add_note(f"and then: {error!r}")
         self._nursery.cancel_scope.cancel()
+
+    def _port(self, number: int) -> Port:
+        port = self._channels[number][0]
+        return port if self._observer is None else CountingChannel(self._observer, self._plan.channels[number], port)
 
     def _arriving(self, segment: Segment) -> trio.MemoryReceiveChannel[Any]:
         """The one channel a segment reads. Several edges in are pumped into one as their items come."""
