@@ -7,10 +7,12 @@ satisfies the same Protocol as the store itself, so nobody who administers needs
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import tempfile
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -33,6 +35,9 @@ ANSWER_SECONDS: Final = 600.0
 _REQUEST_LIMIT = 1 << 20
 # sun_path has 108 bytes on Linux and 104 elsewhere, its final NUL included.
 _ADDRESS_LIMIT = 100
+
+
+_log = logging.getLogger(__name__)
 
 
 class _Name(msgspec.Struct):
@@ -122,7 +127,7 @@ def _decode(data: bytes | msgspec.Raw, shape: Any) -> Any:
 
 
 async def serve_control(
-    admin: Admin, path: Path, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    admin: Admin, path: Path, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Answer on the socket until cancelled. The caller holds the data folder's lock, so a socket file found there is
     a dead server's and is replaced. Raises StoreUnavailable when it cannot be made."""
@@ -130,13 +135,9 @@ async def serve_control(
         listening = _listen(path)
     except OSError as error:
         raise StoreUnavailable(f"cannot make the control socket {path}: {error.strerror}") from error
-    with trio.socket.from_stdlib_socket(listening) as listener:
+    async with trio.SocketListener(trio.socket.from_stdlib_socket(listening)) as listener:
         try:
-            async with trio.open_nursery() as nursery:
-                task_status.started()
-                while True:
-                    connection, _ = await listener.accept()
-                    nursery.start_soon(_converse, admin, trio.SocketStream(connection))
+            await trio.serve_listeners(partial(_converse, admin), [listener], task_status=task_status)
         finally:
             _remove(path)
 
@@ -190,6 +191,10 @@ async def _answer(admin: Admin, payload: bytes) -> _Answer:
         return _Refusal(refused.code, refused.message)
     except StoreUnavailable as error:
         return _Unavailable(str(error))
+    except Exception:
+        # A bug, and it stays the bug of this one request: the server has others to serve.
+        _log.exception("administration failed: %s", call.verb)
+        return _Unavailable("the running server failed at this; its log says why")
 
 
 class RemoteAdmin:
