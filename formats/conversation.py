@@ -135,12 +135,12 @@ class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a call. `content`: text, images, files; empty when the caller sent none.
 
     `kind` is that of the call it answers. `name`: tool name where the wire carries one. `plain`: the content was one
-    string on the wire, not a list of one text.
+    string on the wire, not a list of one text. `is_error`: None where the caller did not say.
     """
 
     call_id: str
     content: tuple[Part, ...] = ()
-    is_error: bool = False
+    is_error: bool | None = None
     kind: Literal["function", "custom"] = "function"
     name: str | None = None
     item_id: str | None = None
@@ -150,10 +150,15 @@ class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NativePart(msgspec.Struct, frozen=True, kw_only=True):
-    """A content block or item that only its own dialect knows (server tool history, compaction, …), verbatim."""
+    """A content block or item that only its own dialect knows (server tool history, compaction, …), verbatim.
+
+    `text`: its meaning in words, for the other dialects (a search result, the summary of a compaction); None where there
+    is none to give, and then it is a `Loss` there.
+    """
 
     type: str
     raw: dict[str, Any]
+    text: str | None = None
 
 
 Part: TypeAlias = (

@@ -59,3 +59,16 @@ def mark_redacted(data: str) -> str:
 def split_redacted(data: str) -> tuple[bool, str]:
     """(was it marked, blob without the mark)."""
     return (True, data[len(_REDACTED) :]) if data.startswith(_REDACTED) else (False, data)
+
+
+_CALL = "call:"
+
+
+def mark_call(data: str) -> str:
+    """Marks a blob that belongs to the tool call behind it, for a carrier that has no field on calls (Messages)."""
+    return _CALL + data
+
+
+def split_call(data: str) -> tuple[bool, str]:
+    """(was it marked as belonging to the next tool call, blob without the mark)."""
+    return (True, data[len(_CALL) :]) if data.startswith(_CALL) else (False, data)
