@@ -1,0 +1,80 @@
+"""The seam between an HTTP connection and the data plane: one request and its response, whoever speaks the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+"""Names in lower case, in the order of the wire."""
+
+
+class ExchangeError(Exception):
+    """Something the client did or left undone. Abstract."""
+
+
+class ClientGone(ExchangeError):
+    """The client closed, half-closed or reset the connection or the stream, or stopped reading. Nothing reaches it."""
+
+
+class BodyTooLarge(ExchangeError):
+    """The request body is larger than the limit, or says that it will be. The response can still be sent (413)."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the request body is larger than {limit} bytes")
+        self.limit = limit
+
+
+class SlowBody(ExchangeError):
+    """The request body stopped coming, or takes too long as a whole. The response can still be sent (408)."""
+
+
+class Exchange(Protocol):
+    """One request and its response.
+
+    Order: at most one `read_body`, then `send_head`, any number of `send_body`, one `send_last`. `wait_disconnect` may
+    run in a task beside these once the body was read. The sends raise ClientGone when the client is known to be gone,
+    and have the write deadline of the edge; they complete what they began even when their task is cancelled.
+    """
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str:
+        """Percent-decoded, without the query."""
+        ...
+
+    @property
+    def query(self) -> bytes:
+        """As on the wire, without the question mark."""
+        ...
+
+    @property
+    def headers(self) -> Headers: ...
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """Address and port of the peer of the connection; None on a Unix socket."""
+        ...
+
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body, at most `limit` bytes. Raises BodyTooLarge, SlowBody, ClientGone.
+
+        A `Content-Length` over the limit is refused before anything is read.
+        """
+        ...
+
+    async def send_head(self, status: int, headers: Headers) -> None: ...
+
+    async def send_body(self, data: bytes) -> None:
+        """Bytes of the response that are not the last ones; flushed to the socket."""
+        ...
+
+    async def send_last(self, data: bytes = b"") -> None:
+        """The last bytes and the end of the response."""
+        ...
+
+    async def wait_disconnect(self) -> None:
+        """Returns once the client is gone. A body that was not read is dropped."""
+        ...

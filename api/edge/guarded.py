@@ -1,0 +1,209 @@
+"""A socket stream whose peer cannot hold the server: bounded writes, a disconnect that is always seen, a polite end.
+
+It stands below TLS. It must have no `do_handshake`: hypercorn takes a stream without that method for a plain one.
+
+* Writes: `send_all` gives the socket what it takes, piece by piece. A peer that takes no byte for the write deadline
+  is reset. The deadline lives inside `send_all`, so it also works in the shielded sends of hypercorn.
+* Disconnect: hypercorn stops reading while pipelined bytes wait behind a running request, and would not see the peer
+  leave. `wait_gone` then reads ahead, bounded, in its place. A half-closed peer counts as gone.
+* First request: a peer that has not brought a whole request head by `first_request_by` is closed.
+* End: bytes that arrive at a closed socket make the kernel send a reset, which can destroy a reply that the peer has
+  not read yet. `aclose` therefore reads and drops what still comes, for at most `LINGER` seconds.
+"""
+
+from __future__ import annotations
+
+import socket as stdlib_socket
+import struct
+from contextlib import suppress
+from math import inf
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge.deadline import WriteDeadline
+
+READ_AHEAD = 64 * 1024
+"""Bytes that may wait behind a running request. A peer that pipelines more is closed."""
+
+LINGER = 1.0
+"""Seconds that `aclose` goes on reading when the peer is still sending."""
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class GuardedStream(trio.abc.HalfCloseableStream):
+    """A stream around one connected TCP or Unix socket; see the module's text for what it guards against.
+
+    `gone` is set once nothing more will come from the peer or can be sent to it, whoever noticed.
+    `send_failed` says that bytes handed to `send_all` were not all taken.
+    """
+
+    def __init__(
+        self,
+        inner: trio.SocketStream,
+        *,
+        write_deadline: WriteDeadline,
+        send_buffer: int | None = None,
+        first_request_by: float = inf,
+    ) -> None:
+        self.socket = inner.socket
+        self.write_deadline = write_deadline
+        self.gone = trio.Event()
+        self.send_failed = False
+        self._inner = inner
+        self._first_request_by = first_request_by
+        self._reading: trio.CancelScope | None = None
+        self._read_lock = trio.Lock()
+        self._ahead = bytearray()
+        self._at_end = False
+        self._dropping = False
+        self._sending = False
+        # Small events must leave at once; the kernel's buffer is part of the memory that a stream may hold.
+        # A Unix socket has no TCP_NODELAY.
+        with suppress(OSError):
+            self.socket.setsockopt(stdlib_socket.IPPROTO_TCP, stdlib_socket.TCP_NODELAY, 1)
+        if send_buffer is not None:
+            with suppress(OSError):
+                self.socket.setsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_SNDBUF, send_buffer)
+
+    # Sending
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Raises BrokenResourceError when the peer is gone, or took no byte for the write deadline and was reset."""
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this stream")
+        self._sending = True
+        complete = False
+        try:
+            with self.write_deadline.scope() as scope, memoryview(data) as view:
+                await self._send_pieces(view, scope)
+                complete = True
+        except OSError as error:
+            raise self._broken(error) from error
+        finally:
+            self._sending = False
+            if not complete:
+                self.send_failed = True
+        if not complete:
+            self.abort()
+            raise trio.BrokenResourceError("the peer took no byte before the write deadline")
+
+    async def _send_pieces(self, view: memoryview, scope: trio.CancelScope) -> None:
+        if self.socket.fileno() == -1:
+            raise trio.ClosedResourceError("the stream was closed")
+        if not view:
+            await trio.lowlevel.checkpoint()
+            return
+        sent = 0
+        while True:
+            with view[sent:] as rest:
+                sent += await self.socket.send(rest)
+            if sent == len(view):
+                return
+            self.write_deadline.extend(scope)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._inner.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this stream")
+        await self._inner.send_eof()
+
+    # Receiving
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """What the peer sent, b"" at its end. Raises BrokenResourceError or ClosedResourceError."""
+        async with self._read_lock:
+            while True:
+                if self._ahead:
+                    size = len(self._ahead) if max_bytes is None else max_bytes
+                    data = bytes(self._ahead[:size])
+                    del self._ahead[:size]
+                elif self._at_end:
+                    return b""
+                else:
+                    data = await self._receive(max_bytes)
+                if not self._dropping or not data:
+                    return data
+
+    async def _receive(self, max_bytes: int | None) -> bytes:
+        data = b""
+        try:
+            with trio.CancelScope(deadline=self._first_request_by) as scope:
+                self._reading = scope
+                data = await self._inner.receive_some(max_bytes)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._end()
+            raise
+        finally:
+            self._reading = None
+        if scope.cancelled_caught:
+            self.abort()
+            raise trio.BrokenResourceError("no request came in time")
+        if not data:
+            self._end()
+        return data
+
+    def first_request_came(self) -> None:
+        """Lifts the limit of `first_request_by`, for a read that is under way too."""
+        self._first_request_by = inf
+        if self._reading is not None:
+            self._reading.deadline = inf
+
+    async def wait_gone(self) -> None:
+        """Returns once the peer closed, half-closed or reset the connection, or the stream was closed on our side.
+
+        While nobody else reads, it reads up to `READ_AHEAD` bytes ahead, which `receive_some` returns later; past
+        that the peer is reset. Cancelling it loses nothing.
+        """
+        while not self.gone.is_set():
+            # Fair: a reader that comes while we wait here has its turn after us, with the bytes we read.
+            async with self._read_lock:
+                if self.gone.is_set():
+                    return
+                if len(self._ahead) >= READ_AHEAD:
+                    self.abort()
+                    return
+                with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                    self._ahead += await self._receive(READ_AHEAD)
+
+    # Ending
+
+    def abort(self) -> None:
+        """Resets the connection at once: what the kernel still holds for the peer is dropped. Wakes all who wait."""
+        if self.socket.fileno() != -1:
+            with suppress(OSError):
+                self.socket.setsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_LINGER, _RESET_ON_CLOSE)
+            self.socket.close()
+        self._end()
+
+    async def aclose(self) -> None:
+        """Closes; if the peer is still sending, reads and drops that for at most `LINGER` seconds first."""
+        try:
+            if self.socket.fileno() != -1 and not self._at_end and self.socket.is_readable():
+                await self._linger()
+        finally:
+            self.socket.close()
+            self._end()
+        await trio.lowlevel.checkpoint()
+
+    async def _linger(self) -> None:
+        self._dropping = True
+        with suppress(OSError):
+            self.socket.shutdown(stdlib_socket.SHUT_WR)
+        with trio.move_on_after(LINGER), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            # A reader that is inside receive_some drops for us until the end; the lock is free after it.
+            await self.receive_some()
+
+    def _end(self) -> None:
+        self._at_end = True
+        self.gone.set()
+
+    def _broken(self, error: OSError) -> trio.BrokenResourceError | trio.ClosedResourceError:
+        self._end()
+        if self.socket.fileno() == -1:
+            return trio.ClosedResourceError("the stream was closed while it was sending")
+        return trio.BrokenResourceError(f"the connection broke: {error}")

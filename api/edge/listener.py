@@ -1,0 +1,81 @@
+"""Accepting connections: as many as the limit allows, each guarded; an error of one does not end the listener."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from typing import TYPE_CHECKING
+
+import trio
+
+from hyperinfer.api.edge.deadline import WriteDeadline
+from hyperinfer.api.edge.guarded import GuardedStream
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge.connection import EdgeCounters
+    from hyperinfer.api.edge.settings import EdgeSettings
+
+log = logging.getLogger("hyperinfer.edge")
+
+# What accept(2) says when the machine or the process has run out of something: wait, it may pass.
+_CAPACITY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+_CAPACITY_PAUSE = 0.1
+
+# What says that the listener itself is wrong. All else that accept(2) raises is about the connection that came.
+_FATAL = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT})
+
+
+class BoundedListener(trio.abc.Listener[GuardedStream]):
+    """Accepts only while the limiter has room: past that, clients wait in the backlog of the kernel.
+
+    Every stream holds one token of the limiter, which its handler gives back with `release`.
+    """
+
+    def __init__(
+        self, inner: trio.SocketListener, limit: trio.Semaphore, settings: EdgeSettings, counters: EdgeCounters
+    ) -> None:
+        self._inner = inner
+        self._limit = limit
+        self._settings = settings
+        self._counters = counters
+        self._short = False
+
+    async def accept(self) -> GuardedStream:
+        await self._limit.acquire()
+        try:
+            inner = await self._accept()
+        except BaseException:
+            self._limit.release()
+            raise
+        self._counters.connections += 1
+        self._counters.open += 1
+        return GuardedStream(
+            inner,
+            write_deadline=WriteDeadline(self._settings.write_deadline),
+            send_buffer=self._settings.send_buffer,
+            first_request_by=trio.current_time() + self._settings.first_request,
+        )
+
+    def release(self) -> None:
+        self._counters.open -= 1
+        self._limit.release()
+
+    async def _accept(self) -> trio.SocketStream:
+        while True:
+            try:
+                stream = await self._inner.accept()
+            except OSError as error:
+                if error.errno in _FATAL:
+                    raise
+                self._counters.accept_errors += 1
+                if error.errno in _CAPACITY:
+                    if not self._short:
+                        log.error("cannot accept connections: %s; trying on", error.strerror)
+                    self._short = True
+                    await trio.sleep(_CAPACITY_PAUSE)
+            else:
+                self._short = False
+                return stream
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

@@ -1,0 +1,231 @@
+"""Serving an application until a drain has ended: hypercorn's parts, put together by us.
+
+It mirrors hypercorn's `worker_serve` for trio (0.18). Ours because these have no hook there: the choice of who serves
+a connection, an exception that leaves a connection (it would end the process), guarded streams, the bound on
+connections, the strict lifespan, and a drain that the application hears of.
+
+A drain, seconds from the shutdown signal:
+
+    0                       the application is told; listeners close; idle connections and handshakes end;
+                            responses begun from here on say `connection: close`
+    grace                   the application ends its streams itself; a client that does not read has a third of the
+                            settle margin from here
+    grace + settle_margin   whatever still runs is cancelled, clients that do not read are reset
+    then                    the application's lifespan ends
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+from hypercorn.trio.worker_context import WorkerContext
+
+from hyperinfer.api.edge.address import url_of
+from hyperinfer.api.edge.asgi import CrashReply, EdgeApp, plain_crash_reply
+from hyperinfer.api.edge.connection import (
+    EDGES,
+    Choose,
+    Connection,
+    Connections,
+    EdgeCounters,
+    EdgeStream,
+    Serving,
+)
+from hyperinfer.api.edge.guarded import GuardedStream
+from hyperinfer.api.edge.lifespan import Lifespan, LifespanFailed, StartupFailed
+from hyperinfer.api.edge.listener import BoundedListener
+from hyperinfer.api.edge.settings import EdgeSettings, hypercorn_config
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from ssl import SSLContext
+
+    from hypercorn.config import Sockets
+
+    from hyperinfer.api.edge.asgi import AsgiApp
+
+log = logging.getLogger("hyperinfer.edge")
+
+EdgeListener = BoundedListener | trio.SSLListener[GuardedStream]
+
+
+class Drain(Protocol):
+    """What an application hears of a drain through."""
+
+    def begin(self, grace: float) -> None:
+        """The server has begun to stop: nothing new is admitted, what runs ends itself within `grace` seconds."""
+        ...
+
+
+async def serve(
+    app: AsgiApp,
+    settings: EdgeSettings,
+    *,
+    sockets: Sockets,
+    shutdown: trio.Event,
+    drain: Drain,
+    crash_reply: CrashReply = plain_crash_reply,
+    counters: EdgeCounters | None = None,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serves `app` on listening sockets until `shutdown` is set and the drain has ended. `started` with the URLs.
+
+    The sockets belong to it from here on. Raises StartupFailed when the application does not start, LifespanFailed
+    when its lifespan ends early (after a drain) or does not end; neither in a group. Any other exception is a bug.
+    """
+    counters = EdgeCounters() if counters is None else counters
+    failure: StartupFailed | LifespanFailed | None = None
+    try:
+        await _serve_lifespan(app, settings, sockets, shutdown, drain, crash_reply, counters, task_status)
+    except* (StartupFailed, LifespanFailed) as group:
+        failure = _leaf(group)
+    if failure is not None:
+        raise failure
+
+
+async def _serve_lifespan(
+    app: AsgiApp,
+    settings: EdgeSettings,
+    sockets: Sockets,
+    shutdown: trio.Event,
+    drain: Drain,
+    crash_reply: CrashReply,
+    counters: EdgeCounters,
+    task_status: trio.TaskStatus[list[str]],
+) -> None:
+    lifespan = Lifespan(app)
+    async with trio.open_nursery() as lifespan_nursery:
+        with trio.move_on_after(settings.startup) as startup:
+            await lifespan_nursery.start(lifespan.run)
+        if startup.cancelled_caught:
+            raise StartupFailed(f"the application did not start within {settings.startup:g} s")
+        config = hypercorn_config(settings)
+        guarded = EdgeApp(app, counters=counters, crash_reply=crash_reply)
+        serving = Serving(guarded, config, WorkerContext(None), lifespan.state)
+        server = _Server(settings, serving, counters)
+        await server.run(sockets, config.create_ssl_context(), (shutdown, lifespan.ended), drain, task_status)
+        await lifespan.shut_down(settings.shutdown)
+        lifespan_nursery.cancel_scope.cancel()
+
+
+class _Server:
+    """The connections of one worker, from the first accept to the end of the drain."""
+
+    def __init__(self, settings: EdgeSettings, serving: Serving, counters: EdgeCounters) -> None:
+        self._settings = settings
+        self._serving = serving
+        self._counters = counters
+        self._connections = Connections()
+        self._choose: Choose = EDGES[settings.edge](serving)
+
+    async def run(
+        self,
+        sockets: Sockets,
+        ssl_context: SSLContext | None,
+        stops: tuple[trio.Event, ...],
+        drain: Drain,
+        task_status: trio.TaskStatus[list[str]],
+    ) -> None:
+        listeners, urls = self._listeners(sockets, ssl_context)
+        async with trio.open_nursery() as guards:
+            guards.start_soon(self._abort_when_cancelled)
+            async with trio.open_nursery() as handlers:
+                async with trio.open_nursery() as accepting:
+                    for listener, handler in listeners:
+                        accept = partial(trio.serve_listeners, handler, [listener], handler_nursery=handlers)
+                        accepting.start_soon(accept)
+                    task_status.started(urls)
+                    await _any_of(stops)
+                    drain.begin(self._settings.grace)
+                    accepting.cancel_scope.cancel()
+                self._connections.begin_drain()
+                await self._serving.context.terminated.set()
+                guards.start_soon(self._end_late, handlers.cancel_scope)
+            guards.cancel_scope.cancel()
+
+    def _listeners(
+        self, sockets: Sockets, ssl_context: SSLContext | None
+    ) -> tuple[list[tuple[EdgeListener, Callable[[EdgeStream], Awaitable[None]]]], list[str]]:
+        limit = trio.Semaphore(self._settings.max_connections)
+        listeners: list[tuple[EdgeListener, Callable[[EdgeStream], Awaitable[None]]]] = []
+        urls: list[str] = []
+        secure = [(sock, True) for sock in sockets.secure_sockets]
+        for sock, tls in [*secure, *((sock, False) for sock in sockets.insecure_sockets)]:
+            inner = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+            bounded = BoundedListener(inner, limit, self._settings, self._counters)
+            listener: EdgeListener = bounded
+            if tls:
+                if ssl_context is None:
+                    raise ValueError("a secure socket needs a certificate and a key")
+                listener = trio.SSLListener(bounded, ssl_context, https_compatible=True)
+            listeners.append((listener, partial(self._handle, bounded.release)))
+            urls.append(url_of(sock, tls=tls))
+        return listeners, urls
+
+    async def _handle(self, release: Callable[[], None], stream: EdgeStream) -> None:
+        """The outermost frame of a connection: no exception but Cancelled goes further, the socket is closed."""
+        guarded = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+        connection = Connection(guarded, guarded.write_deadline)
+        ended = False
+        try:
+            with self._connections.holding(connection):
+                await self._serve_connection(stream, connection)
+            ended = True
+        except* (Exception, SystemExit):
+            self._counters.connection_crashes += 1
+            log.exception("a connection failed")
+        finally:
+            # Closed by now, unless something failed or was cancelled.
+            if not ended:
+                guarded.abort()
+            release()
+
+    async def _serve_connection(self, stream: EdgeStream, connection: Connection) -> None:
+        if isinstance(stream, trio.SSLStream):
+            shaken = False
+            with self._connections.opening(self._settings.handshake):
+                try:
+                    await stream.do_handshake()
+                    shaken = True
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    pass
+            if not shaken:
+                self._counters.handshakes_failed += 1
+                await stream.aclose()
+                return
+        await (await self._choose(stream, connection)).run()
+
+    async def _end_late(self, handlers: trio.CancelScope) -> None:
+        await trio.sleep(self._settings.grace)
+        self._connections.tighten(self._settings.settle_margin / 3)
+        await trio.sleep(self._settings.settle_margin)
+        handlers.cancel()
+        self._connections.abort_blocked()
+
+    async def _abort_when_cancelled(self) -> None:
+        # hypercorn shields its sends: a cancellation from outside would wait for clients that do not read.
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._connections.abort_blocked()
+
+
+async def _any_of(events: tuple[trio.Event, ...]) -> None:
+    async def wait(event: trio.Event) -> None:
+        await event.wait()
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for event in events:
+            nursery.start_soon(wait, event)
+
+
+def _leaf(group: BaseExceptionGroup[StartupFailed | LifespanFailed]) -> StartupFailed | LifespanFailed:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    assert isinstance(first, (StartupFailed, LifespanFailed))
+    return first

@@ -1,0 +1,292 @@
+"""The parent process: opens the sockets, keeps the workers alive, passes signals on. Also for one worker.
+
+Ours, because hypercorn's runner cuts running requests at SIGTERM when one of several workers ends first, and ends the
+whole service when a worker dies. POSIX only.
+
+* Workers get the listening sockets by descriptor, so a port of 0 works and a new worker serves at once.
+* A worker that dies is replaced: at once, and slower (up to 5 s) while they die young. One that fails before the
+  service was ever ready ends the service with its exit code.
+* SIGTERM, SIGINT: the parent closes its own copy of the sockets first (connections would wait in its backlog for
+  ever), lets the workers drain, and kills what is left after that. A second SIGINT kills at once. SIGHUP: reload.
+* A worker that loses its parent drains and ends (see `worker.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import trio
+
+from hyperinfer.api.edge.address import url_of
+from hyperinfer.api.edge.settings import EdgeSettings, hypercorn_config
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from hypercorn.config import Sockets
+
+KILL_MARGIN = 2.0
+"""Seconds after the longest drain of a worker, for the end of its process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run. `bind` is `host:port`, `[v6]:port` or `unix:path`; `factory` and `app` see `worker.Order`."""
+
+    bind: str
+    factory: str
+    app: Mapping[str, object] = field(default_factory=lambda: dict[str, object]())
+    edge: EdgeSettings = field(default_factory=EdgeSettings)
+    workers: int = 1
+    backlog: int = 2048
+    argv: tuple[str, ...] = (sys.executable, "-m", "hyperinfer.api.worker")
+
+    def order(self) -> bytes:
+        return json.dumps({"factory": self.factory, "edge": asdict(self.edge), "app": dict(self.app)}).encode()
+
+
+class Backoff:
+    """Seconds to wait before a worker that ended is replaced."""
+
+    STABLE = 10.0
+    LONGEST = 5.0
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def after(self, lived: float) -> float:
+        """`lived`: seconds from the worker's start to its end."""
+        delay = 0.0 if lived >= self.STABLE else self._next
+        self._next = min(self.LONGEST, max(0.1, delay * 2))
+        return delay
+
+
+async def supervise(plan: Plan, *, announce: Callable[[str], None], report: Callable[[str], None]) -> int:
+    """Runs the service until it was told to stop; returns the exit code of the process.
+
+    `announce` is called once, with `listening http://HOST:PORT`, when all workers serve; `report` with each line that
+    an operator should read.
+    """
+    try:
+        sockets = _open_sockets(plan)
+    except OSError as error:
+        report(f"cannot listen on {plan.bind}: {error.strerror or error}")
+        return 1
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        supervisor = _Supervisor(plan, sockets, announce, report)
+        return await supervisor.run(signals)
+
+
+def _open_sockets(plan: Plan) -> Sockets:
+    config = hypercorn_config(plan.edge)
+    config.bind = plan.bind
+    sockets = config.create_sockets()
+    for sock in (*sockets.secure_sockets, *sockets.insecure_sockets):
+        sock.listen(plan.backlog)
+    return sockets
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    process: trio.Process
+    control: trio.SocketStream
+    ready: bool = False
+    reload_when_ready: bool = False
+    failure: str | None = None
+
+    def send_signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+
+class _Supervisor:
+    def __init__(
+        self, plan: Plan, sockets: Sockets, announce: Callable[[str], None], report: Callable[[str], None]
+    ) -> None:
+        self._plan = plan
+        self._sockets = sockets
+        self._announce = announce
+        self._report = report
+        self._workers: set[_Worker] = set()
+        self._ready_slots = 0
+        self._announced = False
+        self._stopping = trio.Event()
+        self._exit_code = 0
+
+    async def run(self, signals: AsyncIterator[int]) -> int:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._obey, signals)
+            nursery.start_soon(self._kill_late)
+            try:
+                async with trio.open_nursery() as slots:
+                    for _ in range(self._plan.workers):
+                        slots.start_soon(self._keep_one)
+            finally:
+                self._close_sockets()
+            nursery.cancel_scope.cancel()
+        return self._exit_code
+
+    # One worker after the other, in one of the slots
+
+    async def _keep_one(self) -> None:
+        backoff = Backoff()
+        first = True
+        while not self._stopping.is_set():
+            began = trio.current_time()
+            worker = await self._start()
+            if worker is not None:
+                await self._watch(worker, first=first)
+            if self._stopping.is_set():
+                self._note_end(worker)
+                return
+            if not self._announced and (worker is None or not worker.ready):
+                self._give_up(worker)
+                return
+            first = first and (worker is None or not worker.ready)
+            delay = backoff.after(trio.current_time() - began)
+            self._report(f"{_end_of(worker)}; the next starts in {delay:g} s")
+            with trio.move_on_after(delay):
+                await self._stopping.wait()
+
+    async def _start(self) -> _Worker | None:
+        """None when the machine could not start a process; said to the operator."""
+        ours, theirs = socket.socketpair()
+        try:
+            process = await self._open_process(theirs)
+        except OSError as error:
+            ours.close()
+            if not self._stopping.is_set():
+                self._report(f"cannot start a worker: {error}")
+            return None
+        return _Worker(process, trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
+
+    async def _open_process(self, theirs: socket.socket) -> trio.Process:
+        with theirs:
+            secure = [sock.fileno() for sock in self._sockets.secure_sockets]
+            plain = [sock.fileno() for sock in self._sockets.insecure_sockets]
+            command = [*self._plan.argv, "--control-fd", str(theirs.fileno())]
+            for name, fds in (("--secure-fds", secure), ("--plain-fds", plain)):
+                if fds:
+                    command += [name, ",".join(map(str, fds))]
+            return await trio.lowlevel.open_process(
+                command,
+                stdin=subprocess.PIPE,
+                pass_fds=[*secure, *plain, theirs.fileno()],
+                # Its own group: Ctrl-C in a terminal goes to the parent alone, which then drains.
+                process_group=0,
+            )
+
+    async def _watch(self, worker: _Worker, *, first: bool) -> None:
+        """Returns when the worker has ended."""
+        self._workers.add(worker)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._give_order, worker)
+                nursery.start_soon(self._listen, worker, first)
+                if self._stopping.is_set():
+                    worker.send_signal(signal.SIGTERM)
+                await worker.process.wait()
+                # What it said last is already in the socket; its own children may still hold the other end open.
+                nursery.cancel_scope.deadline = trio.current_time() + 0.1
+        finally:
+            self._workers.discard(worker)
+            if worker.process.returncode is None:
+                worker.send_signal(signal.SIGTERM)
+            await trio.aclose_forcefully(worker.control)
+
+    async def _give_order(self, worker: _Worker) -> None:
+        stdin = worker.process.stdin
+        assert stdin is not None
+        # A worker that died early has said why, or its exit code does.
+        with suppress(trio.BrokenResourceError):
+            async with stdin:
+                await stdin.send_all(self._plan.order())
+
+    async def _listen(self, worker: _Worker, first: bool) -> None:
+        said = bytearray()
+        with suppress(trio.BrokenResourceError):
+            while data := await worker.control.receive_some():
+                said += data
+                *lines, said = said.split(b"\n")
+                for line in lines:
+                    self._hear(worker, json.loads(line), first)
+
+    def _hear(self, worker: _Worker, message: Mapping[str, object], first: bool) -> None:
+        if "failed" in message:
+            worker.failure = str(message["failed"])
+        elif "ready" in message:
+            worker.ready = True
+            if worker.reload_when_ready:
+                worker.send_signal(signal.SIGHUP)
+            self._ready_slots += first
+            if self._ready_slots == self._plan.workers and not self._announced and not self._stopping.is_set():
+                self._announced = True
+                socks = [(sock, True) for sock in self._sockets.secure_sockets]
+                for sock, tls in (*socks, *((sock, False) for sock in self._sockets.insecure_sockets)):
+                    self._announce(f"listening {url_of(sock, tls=tls)}")
+
+    # The end
+
+    def _give_up(self, worker: _Worker | None) -> None:
+        code = worker.process.returncode if worker is not None else None
+        self._exit_code = code if code is not None and code > 0 else 1
+        self._report(worker.failure if worker is not None and worker.failure else _end_of(worker))
+        self._stop()
+
+    def _note_end(self, worker: _Worker | None) -> None:
+        # A worker that was not ready had nothing to drain, and may have been ended by the signal itself.
+        if worker is not None and worker.ready and worker.process.returncode != 0 and self._exit_code == 0:
+            self._exit_code = 1
+            self._report(_end_of(worker))
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._close_sockets()
+        for worker in self._workers:
+            worker.send_signal(signal.SIGTERM)
+
+    def _close_sockets(self) -> None:
+        for sock in (*self._sockets.secure_sockets, *self._sockets.insecure_sockets):
+            sock.close()
+
+    async def _obey(self, signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            if number == signal.SIGHUP:
+                for worker in self._workers:
+                    if worker.ready:
+                        worker.send_signal(signal.SIGHUP)
+                    else:
+                        # Before it has its handler the signal would end it, and it may have read the old file.
+                        worker.reload_when_ready = True
+            elif not self._stopping.is_set():
+                self._stop()
+            elif number == signal.SIGINT:
+                self._kill()
+
+    async def _kill_late(self) -> None:
+        await self._stopping.wait()
+        await trio.sleep(math.ceil(self._plan.edge.drain_time + KILL_MARGIN))
+        self._kill()
+
+    def _kill(self) -> None:
+        for worker in self._workers:
+            worker.send_signal(signal.SIGKILL)
+
+
+def _end_of(worker: _Worker | None) -> str:
+    if worker is None:
+        return "no worker was started"
+    code = worker.process.returncode
+    how = worker.failure or f"exit code {code}"
+    if code is not None and code < 0:
+        with suppress(ValueError):
+            how = signal.Signals(-code).name
+    return f"worker {worker.process.pid} ended ({how})"

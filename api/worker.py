@@ -1,0 +1,191 @@
+"""A worker process: takes listening sockets from the supervisor, builds the application, serves it until a drain ends.
+
+Started by `supervisor.py` as `python -m hyperinfer.api.worker --plain-fds 5 --control-fd 6`, its order as JSON on
+standard input: `{"factory": "module:function", "edge": {…EdgeSettings…}, "app": {…}}`. The function is called with
+the mapping under `app` and returns `Hosted`.
+
+On the control socket the worker says one line of JSON: `{"ready": [urls]}` or `{"failed": "why"}`. Its end (the
+supervisor is gone) means drain, as SIGTERM and SIGINT do. SIGHUP reloads. Exit code 0 after a drain, 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import resource
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import trio
+from hypercorn.config import Sockets
+
+from hyperinfer.api.edge.asgi import CrashReply, plain_crash_reply
+from hyperinfer.api.edge.connection import EdgeCounters
+from hyperinfer.api.edge.lifespan import LifespanFailed, StartupFailed
+from hyperinfer.api.edge.serve import Drain, serve
+from hyperinfer.api.edge.settings import EdgeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from hyperinfer.api.edge.asgi import AsgiApp
+
+log = logging.getLogger("hyperinfer.worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
+    """What a factory returns: the application and how the worker talks to it.
+
+    `reload` is awaited at SIGHUP; when it raises, the exception is logged and the old configuration stays.
+    A factory or a lifespan that raises StartupFailed refuses to start, with that text for the operator.
+    """
+
+    app: AsgiApp
+    drain: Drain
+    reload: Callable[[], Awaitable[None]] | None = None
+    crash_reply: CrashReply = plain_crash_reply
+    counters: EdgeCounters = field(default_factory=EdgeCounters)
+
+
+Factory: TypeAlias = "Callable[[Mapping[str, object]], Hosted]"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the supervisor tells a worker on its standard input."""
+
+    factory: str
+    edge: EdgeSettings
+    app: Mapping[str, object]
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Order:
+        order = json.loads(text)
+        return cls(order["factory"], EdgeSettings(**order["edge"]), order["app"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The worker's whole life; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="hyperinfer.api.worker")
+    parser.add_argument("--plain-fds", type=_fds, default=[])
+    parser.add_argument("--secure-fds", type=_fds, default=[])
+    parser.add_argument("--control-fd", type=int, required=True)
+    arguments = parser.parse_args(argv)
+    order = Order.from_json(sys.stdin.buffer.read())
+    control = socket.socket(fileno=arguments.control_fd)
+    sockets = Sockets(_listening(arguments.secure_fds), _listening(arguments.plain_fds), [])
+    _raise_file_limit()
+    return trio.run(_work, order, sockets, control)
+
+
+async def _work(order: Order, sockets: Sockets, control: socket.socket) -> int:
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(control))
+    try:
+        hosted = _load(order.factory)(order.app)
+        await _serve(hosted, order.edge, sockets, stream)
+    except* (StartupFailed, LifespanFailed) as group:
+        failure: BaseExceptionGroup[Exception] | Exception = group
+        with_traceback = False
+    except* Exception as group:
+        failure = group
+        with_traceback = True
+    else:
+        return 0
+    first: object = failure
+    while isinstance(first, BaseExceptionGroup):
+        first = cast("BaseExceptionGroup[BaseException]", first).exceptions[0]
+    message = f"{type(first).__name__}: {first}" if with_traceback else str(first)
+    if with_traceback:
+        log.error("the worker failed", exc_info=failure)
+    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        await _say(stream, {"failed": message})
+    return 1
+
+
+async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: trio.SocketStream) -> None:
+    shutdown = trio.Event()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def served(*, task_status: trio.TaskStatus[list[str]]) -> None:
+                await serve(
+                    hosted.app,
+                    edge,
+                    sockets=sockets,
+                    shutdown=shutdown,
+                    drain=hosted.drain,
+                    crash_reply=hosted.crash_reply,
+                    counters=hosted.counters,
+                    task_status=task_status,
+                )
+                nursery.cancel_scope.cancel()
+
+            # A signal that comes before the start was complete has nothing to drain.
+            stop: Callable[[], object] = nursery.cancel_scope.cancel
+
+            async def obey() -> None:
+                async for number in signals:
+                    if number == signal.SIGHUP:
+                        nursery.start_soon(_reload, hosted)
+                    else:
+                        stop()
+
+            async def outlive_nobody() -> None:
+                with suppress(trio.BrokenResourceError):
+                    while await control.receive_some():
+                        pass
+                stop()
+
+            nursery.start_soon(obey)
+            nursery.start_soon(outlive_nobody)
+            urls = await nursery.start(served)
+            stop = shutdown.set
+            with suppress(trio.BrokenResourceError):
+                await _say(control, {"ready": urls})
+
+
+async def _reload(hosted: Hosted) -> None:
+    if hosted.reload is None:
+        return
+    try:
+        await hosted.reload()
+    except Exception:
+        log.exception("reloading failed; the configuration stays as it was")
+
+
+async def _say(control: trio.SocketStream, message: Mapping[str, object]) -> None:
+    await control.send_all(json.dumps(message).encode() + b"\n")
+
+
+def _load(name: str) -> Factory:
+    module, _, function = name.partition(":")
+    return cast("Factory", getattr(importlib.import_module(module), function))
+
+
+def _fds(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _listening(fds: list[int]) -> list[socket.socket]:
+    sockets = [socket.socket(fileno=fd) for fd in fds]
+    for sock in sockets:
+        sock.setblocking(False)
+    return sockets
+
+
+def _raise_file_limit() -> None:
+    """As many descriptors as the machine allows: a common default of 1,024 is 500 requests, client and upstream."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

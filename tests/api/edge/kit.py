@@ -1,0 +1,215 @@
+"""A served edge within the test's own loop, and clients that see what is on the wire."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import h11
+import trio
+from hypercorn.config import Sockets
+
+from hyperinfer.api.edge import AsgiApp, Dispatch, EdgeCounters, EdgeSettings, Handler, Receive, Scope, Send, serve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+CERTIFICATE = str(Path(__file__).with_name("localhost.pem"))
+
+QUICK = EdgeSettings(grace=0.3, settle_margin=0.6, first_request=5.0, write_deadline=5.0, max_connections=100)
+
+
+@dataclass
+class RecordingDrain:
+    """What `serve` told the application."""
+
+    began: trio.Event = field(default_factory=trio.Event)
+    grace: float | None = None
+
+    def begin(self, grace: float) -> None:
+        assert self.grace is None, "a drain begins once"
+        self.grace = grace
+        self.began.set()
+
+
+@dataclass
+class Edge:
+    """A running server."""
+
+    port: int
+    counters: EdgeCounters
+    drain: RecordingDrain
+    shutdown: trio.Event
+    ended: trio.Event
+
+    async def connect(self, *, receive_buffer: int | None = None) -> trio.SocketStream:
+        """A client's connection; a small receive buffer makes a client that does not read felt soon."""
+        sock = trio.socket.socket()
+        if receive_buffer is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        await sock.connect(("127.0.0.1", self.port))
+        return trio.SocketStream(sock)
+
+    async def ask(self, wire: bytes) -> bytes:
+        """Sends these bytes and returns what comes until the server closes (or resets: what came until then)."""
+        async with await self.connect() as stream:
+            try:
+                await stream.send_all(wire)
+            except trio.BrokenResourceError:
+                pass
+            return await read_to_end(stream)
+
+
+@asynccontextmanager
+async def edge(app: AsgiApp, settings: EdgeSettings = QUICK, *, tls: bool = False) -> AsyncGenerator[Edge]:
+    """Serves `app` on a port of its own; drains it at the end unless the test did; fails when that takes too long."""
+    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listening.setblocking(False)
+    port: int = listening.getsockname()[1]
+    running = Edge(port, EdgeCounters(), RecordingDrain(), trio.Event(), trio.Event())
+    sockets = Sockets([listening], [], []) if tls else Sockets([], [listening], [])
+
+    async def served(*, task_status: trio.TaskStatus[list[str]]) -> None:
+        with trio.fail_after(30):
+            await serve(
+                app,
+                settings,
+                sockets=sockets,
+                shutdown=running.shutdown,
+                drain=running.drain,
+                counters=running.counters,
+                task_status=task_status,
+            )
+        running.ended.set()
+
+    async with trio.open_nursery() as nursery:
+        urls = await nursery.start(served)
+        assert urls == [f"{'https' if tls else 'http'}://127.0.0.1:{port}"]
+        yield running
+        running.shutdown.set()
+    assert running.counters.open == 0
+
+
+async def bare(scope: Scope, receive: Receive, send: Send) -> None:
+    """A control plane that has nothing but a lifespan."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+    else:
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def with_lifespan(http: AsgiApp) -> AsgiApp:
+    """An application of raw ASGI for requests."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await (bare if scope["type"] == "lifespan" else http)(scope, receive, send)
+
+    return app
+
+
+def data_plane(handler: Handler) -> AsgiApp:
+    """An application whose every path is this handler's."""
+
+    def every(path: str) -> Handler:
+        del path
+        return handler
+
+    return Dispatch(every, bare)
+
+
+async def read_to_end(stream: trio.abc.ReceiveStream) -> bytes:
+    received = b""
+    try:
+        while data := await stream.receive_some():
+            received += data
+    except trio.BrokenResourceError:
+        pass
+    return received
+
+
+def reset(stream: trio.SocketStream) -> None:
+    """Closes so that the peer gets a reset."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stream.socket.close()
+
+
+@dataclass
+class Answer:
+    """One response as an HTTP/1.1 client sees it; `complete` only when its end was well-formed."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=lambda: dict[str, str]())
+    body: bytes = b""
+    complete: bool = False
+
+
+class H1Client:
+    """A strict HTTP/1.1 client on one connection."""
+
+    def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
+        self.stream = stream
+        self._connection = h11.Connection(h11.CLIENT)
+
+    async def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> None:
+        fields = [("host", "localhost"), *((name.replace("_", "-"), value) for name, value in headers.items())]
+        if body:
+            fields.append(("content-length", str(len(body))))
+        wire = self._connection.send(h11.Request(method=method, target=path, headers=fields)) or b""
+        if body:
+            wire += self._connection.send(h11.Data(data=body)) or b""
+        wire += self._connection.send(h11.EndOfMessage()) or b""
+        await self.stream.send_all(wire)
+
+    async def receive(self, *, until: bytes | None = None) -> Answer:
+        """The response, or its part up to and including `until`."""
+        answer = Answer()
+        while True:
+            try:
+                event = self._connection.next_event()
+            except h11.RemoteProtocolError:
+                return answer
+            if event is h11.NEED_DATA:
+                try:
+                    self._connection.receive_data(await self.stream.receive_some())
+                except trio.BrokenResourceError:
+                    return answer
+            elif isinstance(event, h11.Response):
+                answer.status = event.status_code
+                answer.headers = {name.decode(): value.decode() for name, value in event.headers}
+            elif isinstance(event, h11.Data):
+                answer.body += bytes(event.data)
+                if until is not None and until in answer.body:
+                    return answer
+            elif isinstance(event, h11.EndOfMessage):
+                answer.complete = True
+                return answer
+            elif isinstance(event, h11.ConnectionClosed):
+                return answer
+
+    async def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        await self.send(method, path, body, **headers)
+        return await self.receive()
+
+    def next_request(self) -> None:
+        self._connection.start_next_cycle()
+
+
+async def hello(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers every request at once."""
+    del scope, receive
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello", "more_body": False})
+
+
+within = partial(trio.fail_after, 5.0)
+"""Nothing in these tests takes longer; a hang is a failure that says where."""
+
