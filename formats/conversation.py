@@ -61,6 +61,7 @@ class TextPart(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     citations: list[Any] | None = None
+    logprobs: list[Any] | None = None
     cache: CacheMark | None = None
     extra: Extra = None
 
@@ -181,7 +182,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
     Tool results are turns of role `tool`; a Messages user turn that mixes results and text decodes to two turns of one
     path. `item_id`, `phase`: Responses. `name`: OpenAI's participant name. `plain`: the content was one string on the wire,
-    not a list of one text.
+    not a list of one text. `quiet`: like `extra`, but of no meaning to a model (`status`, a redundant `type`): never a
+    `Loss`.
     """
 
     role: Role
@@ -191,6 +193,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     item_id: str | None = None
     phase: str | None = None
     plain: bool = False
+    quiet: Extra = None
     extra: Extra = None
 
 
