@@ -7,27 +7,44 @@ A graph is frozen data made of three forms of node (`step`, `stage`, `node`); `r
 edges allow. The test kit is `hyperinfer.engine.testing`, imported by whoever tests.
 """
 
+from hyperinfer.engine.deadlines import Cause, Deadline, Expired, first_expired
+from hyperinfer.engine.drain import Drain, DrainingError, HardEnd
 from hyperinfer.engine.errors import AbortExpired
 from hyperinfer.engine.failure import Failure
-from hyperinfer.engine.graph import Edge, Graph, GraphError
+from hyperinfer.engine.graph import MAX_CAPACITY, Edge, Graph, GraphError
 from hyperinfer.engine.node import DownstreamClosed, Form, Machine, Node, Sink, Source, Stage, node, stage, step
+from hyperinfer.engine.observe import ChannelCounts, Counts, Observer
+from hyperinfer.engine.render import graph_diagram, state_diagram
 from hyperinfer.engine.run import run
 
 __all__ = [
+    "MAX_CAPACITY",
     "AbortExpired",
+    "Cause",
+    "ChannelCounts",
+    "Counts",
+    "Deadline",
     "DownstreamClosed",
+    "Drain",
+    "DrainingError",
     "Edge",
+    "Expired",
     "Failure",
     "Form",
     "Graph",
     "GraphError",
+    "HardEnd",
     "Machine",
     "Node",
+    "Observer",
     "Sink",
     "Source",
     "Stage",
+    "first_expired",
+    "graph_diagram",
     "node",
     "run",
     "stage",
+    "state_diagram",
     "step",
 ]

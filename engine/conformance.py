@@ -12,10 +12,11 @@ from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.graph import Graph
 from hyperinfer.engine.node import Kind, Node, Sink, Source, Stage, node
 from hyperinfer.engine.run import run
+from hyperinfer.engine.scripted import ListSink, ListSource
 from hyperinfer.engine.virtual import run_virtual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -29,12 +30,14 @@ def check_node(
     inputs: Sequence[In],
     expected: Sequence[Out] | None = None,
     *,
+    instants: Sequence[float] = (),
     leftovers: Callable[[], object] | None = None,
 ) -> list[Any]:
     """Check that a node keeps the promises of its form; raises AssertionError naming the one that it breaks.
 
     `make` gives the node for one run (the same one each time, or one on fresh scripted resources), `inputs` are what it
-    is fed and `expected` what it must give. `leftovers` is asked after every run and must give something false: the
+    is fed (a second apart where time matters) and `expected` what it must give. `instants` are further moments to
+    cancel at: those at which something happens inside the node alone. `leftovers` is asked after every run and must give something false: the
     streams still open, the holds not released.
 
     Checked: the same items in the same order fused, unfused and between buffers; ended once, after the last item;
@@ -43,7 +46,7 @@ def check_node(
     either; the same when the reader leaves or an error comes back from it, which passes unchanged; no task left.
     Returns the items that the node gave.
     """
-    return _Check(make, inputs, expected, leftovers).all()
+    return _Check(make, inputs, expected, instants, leftovers).all()
 
 
 class _Crash(Exception):
@@ -62,28 +65,17 @@ class _Trial:
     cancelled: bool
 
 
-class _SlowSink:
-    def __init__(self, pause: float, closes_after: int | None, crash_after: int | None) -> None:
-        self.items: list[Any] = []
-        self.times: list[float] = []
-        self.crash = _Crash("the sink crashed")
-        self._pause, self._closes_after, self._crash_after = pause, closes_after, crash_after
+class _Sink(ListSink[Any]):
+    """A sink that may crash."""
+
+    def __init__(self, every: float, closes_after: int | None, crash_after: int | None) -> None:
+        super().__init__(every=every, closes_after=closes_after)
+        self._crash_after = crash_after
 
     async def send(self, item: Any, /) -> None:
-        if len(self.items) == self._closes_after:
-            raise trio.BrokenResourceError
         if len(self.items) == self._crash_after:
-            raise self.crash
-        await trio.sleep(self._pause)
-        self.items.append(item)
-        self.times.append(trio.current_time())
-
-
-async def _paced(items: Iterable[Any], pause: float, times: list[float]) -> Any:
-    for item in items:
-        await trio.sleep(pause)
-        times.append(trio.current_time())
-        yield item
+            raise _Crash
+        await super().send(item)
 
 
 class _Check:
@@ -92,9 +84,11 @@ class _Check:
         make: Callable[[], Node[Any, Any]],
         inputs: Sequence[Any],
         expected: Sequence[Any] | None,
+        instants: Sequence[float],
         leftovers: Callable[[], object] | None,
     ) -> None:
         self._make, self._inputs, self._expected, self._leftovers = make, list(inputs), expected, leftovers
+        self._instants = instants
         self._name = make().name
 
     def all(self) -> list[Any]:
@@ -136,7 +130,7 @@ class _Check:
         self._say(trial.items[0] is first, "a failure before the first item did not come out first")
 
     def _cancelled(self, whole: _Trial) -> None:
-        marks = sorted({0.0, *whole.times, whole.elapsed})
+        marks = sorted({0.0, *self._instants, *whole.times, whole.elapsed})
         instants = sorted({*marks, *((a + b) / 2 for a, b in pairwise(marks))})
         for instant in instants:
             situation = f"cancelled at {instant:g} s"
@@ -176,27 +170,22 @@ class _Check:
             graph = Graph.linear(_BEFORE, watched, _BEHIND, buffers=around)
 
         async def main() -> _Trial:
-            sink = _SlowSink(pause / 4, closes_after, crash_after)
-            times: list[float] = []
+            sink = _Sink(pause / 4, closes_after, crash_after)
+            source = ListSource(self._inputs if inputs is None else inputs, every=pause)
             error: BaseException | None = None
             before = trio.lowlevel.current_statistics().tasks_living
-            given = self._inputs if inputs is None else inputs
             with trio.CancelScope(deadline=cancel_at) as scope:
                 try:
-                    await run(
-                        graph,
-                        _paced(given, pause, times) if pause else given,
-                        sink,
-                        fused=fused,
-                        abort_after=_ABORT_AFTER,
-                    )
+                    await run(graph, source, sink, fused=fused, abort_after=_ABORT_AFTER)
                 except trio.Cancelled:
                     raise
                 except BaseException as raised:
                     error = raised
             left = trio.lowlevel.current_statistics().tasks_living - before
             self._say(not left, f"{situation}: {left} tasks are left")
-            return _Trial(sink.items, [*times, *sink.times], calls, trio.current_time(), error, scope.cancelled_caught)
+            return _Trial(
+                sink.items, [*source.times, *sink.times], calls, trio.current_time(), error, scope.cancelled_caught
+            )
 
         trial = run_virtual(main)
         if crash_after is None and trial.error is not None:

@@ -51,7 +51,8 @@ async def run(
 
     `fused=False` runs a task for every node and a channel for every edge; the output is the same. `abort_after` is
     the deadline in seconds for the aborts of nodes when the run does not end well; an abort that exceeds it is
-    reported as `AbortExpired`. `observer` is told what happens. Raises what a node raised, bare; `trio.Cancelled` passes through.
+    reported as `AbortExpired`. `observer` is told what happens. Raises what a node raised, bare; `trio.Cancelled`
+    passes through.
     """
     plan = graph.fused if fused else graph.unfused
     outlet = Nowhere() if sink is None else FinalOutlet(sink)

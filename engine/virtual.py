@@ -14,7 +14,7 @@ import trio
 import trio.testing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Generator
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class RealTimeExceededError(AssertionError):
 
 
 @contextlib.contextmanager
-def seeded_schedule(seed: int) -> Iterator[None]:
+def seeded_schedule(seed: int) -> Generator[None]:
     """Runs inside schedule tasks that are due at one instant in an order that depends on `seed` alone.
 
     Runs with different seeds explore different orders; a failing seed replays. Not thread-safe, not re-entrant with
@@ -49,7 +49,7 @@ def seeded_schedule(seed: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def refusing_threads() -> Iterator[None]:
+def refusing_threads() -> Generator[None]:
     """Inside, starting a thread from a run on `MockClock` raises `ThreadInVirtualTimeError`. Other runs are as ever."""
     start = _threads_module.start_thread_soon
 
