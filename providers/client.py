@@ -1,0 +1,185 @@
+"""The hot path to one provider: prebuilt address and headers, one call of the transport, raw bytes back."""
+
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from typing import Final, Self
+
+import httpx2
+import trio
+
+from hyperinfer import __version__
+from hyperinfer.providers.auth import Credentials
+from hyperinfer.providers.catalogue_records import Provider
+from hyperinfer.providers.content_coding import Decoder, decoder_for
+from hyperinfer.providers.fault import UpstreamFault
+from hyperinfer.providers.quirks import Protocol
+from hyperinfer.providers.status import classify
+from hyperinfer.providers.transport_errors import GarbledResponse
+from hyperinfer.providers.transport_request import Body
+
+ENDPOINTS: Final[dict[Protocol, str]] = {
+    "openai_chat": "/chat/completions",
+    "openai_responses": "/responses",
+    "anthropic_messages": "/messages",
+}
+"""Where each protocol generates, below `base_url`."""
+
+ANTHROPIC_VERSION: Final = "2023-06-01"
+"""Sent to a Messages upstream unless the caller passes the client's own."""
+
+ERROR_BODY_LIMIT: Final = 64 * 1024
+"""Bytes of an error's body that are read."""
+
+ERROR_BODY_SECONDS: Final = 5.0
+"""How long an error's body may take: the client waits for the news."""
+
+_PASSED_ON: Final = frozenset({"anthropic-version", "anthropic-beta"})
+"""The only headers of a client that may reach an upstream, and that a Messages one."""
+
+
+class BodyTooLarge(GarbledResponse):
+    """A whole response is larger than its reader allows."""
+
+
+class UpstreamResponse:
+    """A response whose body is read once: as an iterator over pieces as they arrive, or as a whole with `read`.
+
+    A content coding is undone. Iterating raises `httpx2.TransportError` where the connection or the response breaks.
+    """
+
+    __slots__ = ("_decoder", "_pieces", "_private", "headers", "status")
+
+    def __init__(self, response: httpx2.Response, private: tuple[str, ...]) -> None:
+        stream = response.stream
+        if not isinstance(stream, httpx2.AsyncByteStream):
+            raise RuntimeError("the transport answered with a synchronous body")
+        self.status = response.status_code
+        self.headers = response.headers
+        coding = self.headers.get("content-encoding")
+        self._decoder: Decoder | None = decoder_for(coding) if coding else None
+        self._pieces = stream.__aiter__()
+        self._private = private
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        decoder = self._decoder
+        if decoder is None:
+            return await self._pieces.__anext__()
+        while not (decoded := decoder.take()):
+            try:
+                decoder.feed(await self._pieces.__anext__())
+            except StopAsyncIteration:
+                decoder.end()
+                raise
+        return decoded
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises `BodyTooLarge` when it has more than `limit` bytes, without reading on."""
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in self:
+            size += len(piece)
+            if size > limit:
+                raise BodyTooLarge(f"the response has more than {limit} bytes")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def fault(self, *, now: float) -> UpstreamFault:
+        """Reads the body as an error's and says what it means. `now` is Unix seconds, for a `Retry-After` date.
+
+        A body that breaks off, or goes on for too long, is judged by what came of it.
+        """
+        body = bytearray()
+        with trio.move_on_after(ERROR_BODY_SECONDS):
+            try:
+                async for piece in self:
+                    body += piece
+                    if len(body) > ERROR_BODY_LIMIT:
+                        break
+            except httpx2.TransportError:
+                pass  # the status is known, and says more than the way it was said
+        return classify(self.status, self.headers, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=self._private)
+
+
+class Upstream:
+    """Calls one provider through a transport. Everything that can be made in advance is.
+
+    `turns` counts requests, for a provider with several keys (`itertools.count()`).
+    """
+
+    def __init__(self, provider: Provider, transport: httpx2.AsyncBaseTransport, *, turns: Iterator[int]) -> None:
+        self._transport = transport
+        self._credentials = Credentials(provider, turns)
+        self._base = httpx2.URL(provider.base_url)
+        self._urls: dict[str, httpx2.URL] = {}
+        hosts = (self._base.host,) if provider.transport == "network" else ()
+        self._private = (*(key.reveal() for key in provider.keys), *hosts)
+        self._headers = {
+            (place, stream): self._prebuilt(provider, place, stream)
+            for place in range(max(1, len(self._credentials)))
+            for stream in (False, True)
+        }
+        self.endpoint = ENDPOINTS[provider.protocol]
+        self._takes_anthropic_headers = provider.protocol == "anthropic_messages"
+
+    @asynccontextmanager
+    async def open(
+        self, path: str, body: bytes, *, stream: bool, extra_headers: Iterable[tuple[str, str]] = ()
+    ) -> AsyncGenerator[UpstreamResponse]:
+        """Posts a JSON body to `path` (below the base URL: `endpoint`, or `/messages/count_tokens`).
+
+        `extra_headers` are the client's `anthropic-version` and `anthropic-beta` on a Messages hop; any other name is
+        refused with `ValueError`, and both are left out elsewhere. Leaving the block closes the connection unless the
+        body was read to its end. Raises `httpx2.TransportError` (`connection_faults.fault_of_exception`).
+        """
+        request = self._request(path, body, stream, extra_headers)
+        response = await self._transport.handle_async_request(request)
+        try:
+            yield UpstreamResponse(response, self._private)
+        finally:
+            # Ours closes without waiting, also in a cancelled task.
+            await response.aclose()
+
+    def _request(
+        self, path: str, body: bytes, stream: bool, extra_headers: Iterable[tuple[str, str]]
+    ) -> httpx2.Request:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = _join(self._base, path)
+        headers = self._headers[self._credentials.next_turn(), stream].copy()
+        headers["content-length"] = str(len(body))
+        for name, value in extra_headers:
+            name = name.lower()
+            if name not in _PASSED_ON:
+                raise ValueError(f"{name} is not a header that goes upstream")
+            # What is not printable ASCII is no version and no flag.
+            if self._takes_anthropic_headers and value.isascii() and value.isprintable():
+                flags = headers.get(name) if name == "anthropic-beta" else None
+                headers[name] = f"{flags},{value}" if flags else value
+        return httpx2.Request("POST", url, headers=headers, stream=Body(body))
+
+    def _prebuilt(self, provider: Provider, place: int, stream: bool) -> httpx2.Headers:
+        headers = httpx2.Headers(
+            {
+                "host": self._base.netloc.decode("ascii"),
+                "user-agent": f"hyperinfer/{__version__}",
+                "accept": "text/event-stream" if stream else "application/json",
+                "accept-encoding": "identity",
+                "content-type": "application/json",
+            }
+        )
+        if provider.protocol == "anthropic_messages":
+            headers["anthropic-version"] = ANTHROPIC_VERSION
+        for name, secret in provider.headers:
+            headers[name] = secret.reveal()
+        for name, value in self._credentials.headers(place):
+            headers[name] = value
+        return headers
+
+
+def _join(base: httpx2.URL, path: str) -> httpx2.URL:
+    """`path` below the path of `base`, whose query (`?api-version=…`) and percent-encoding stay as they are."""
+    base_path, mark, query = base.raw_path.partition(b"?")
+    return base.copy_with(raw_path=base_path.rstrip(b"/") + path.encode("ascii") + mark + query)
