@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
 from hyperinfer.formats.conversation import Conversation
-from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.events import Burst, Dialect, Event
 from hyperinfer.formats.quirks import Quirks
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.errors import ErrorReport
 
 
 class Wait(enum.Enum):
@@ -40,8 +42,10 @@ class Loss(msgspec.Struct, frozen=True):
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The upstream that a request is written for.
 
-    `model`: the upstream's name of it. `vendor`: whose opaque blobs it understands. `quirks`: the provider's and route's
-    quirks (`quirks.Quirks`). `native_tools`: wire types of hosted tools that the route runs. `max_output_tokens`: the model's
+    `model`: the upstream's name of it. `vendor`: whose opaque blobs it understands. `quirks`: the provider's and
+    route's
+    quirks (`quirks.Quirks`). `native_tools`: wire types of hosted tools that the route runs. `max_output_tokens`:
+    the model's
     limit, used where a dialect demands a number that the caller did not give.
     """
 
@@ -144,7 +148,8 @@ class StreamEncoder(Protocol):
         ...
 
     def fail(self, error: ErrorReport) -> bytes:
-        """The bytes that end the stream with an error, legal at any time before the end. Nothing follows, not even `end`."""
+        """The bytes that end the stream with an error, legal at any time before the end. Nothing follows, not even
+        `end`."""
         ...
 
 
@@ -170,7 +175,8 @@ class Format(Protocol):
     def stream_decoder(self, upstream: Upstream) -> StreamDecoder: ...
 
     def decode_response(self, body: bytes, upstream: Upstream) -> Burst:
-        """A whole reply as the events of its stream, the last one `MessageEnd` or `UpstreamError`. Raises `PeerError`."""
+        """A whole reply as the events of its stream, the last one `MessageEnd` or `UpstreamError`. Raises
+        `PeerError`."""
         ...
 
     def stream_encoder(self, reply: Reply) -> StreamEncoder: ...

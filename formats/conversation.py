@@ -57,7 +57,8 @@ Source: TypeAlias = Base64Source | UrlSource | FileIdSource | PlainTextSource
 
 
 class TextPart(msgspec.Struct, frozen=True, kw_only=True):
-    """Text. `citations`: as the wire had them (Anthropic citations, OpenAI annotations). `logprobs`: Responses replay."""
+    """Text. `citations`: as the wire had them (Anthropic citations, OpenAI annotations). `logprobs`: Responses
+    replay."""
 
     text: str
     citations: list[Any] | None = None
@@ -119,7 +120,8 @@ class ReasoningPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolCallPart(msgspec.Struct, frozen=True, kw_only=True):
-    """A call in an earlier assistant turn. `arguments`: JSON text (`function`; never empty: `{}`) or raw input (`custom`)."""
+    """A call in an earlier assistant turn. `arguments`: JSON text (`function`; never empty: `{}`) or raw input
+    (`custom`)."""
 
     call_id: str
     name: str
@@ -153,7 +155,8 @@ class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True):
 class NativePart(msgspec.Struct, frozen=True, kw_only=True):
     """A content block or item that only its own dialect knows (server tool history, compaction, …), verbatim.
 
-    `text`: its meaning in words, for the other dialects (a search result, the summary of a compaction); None where there
+    `text`: its meaning in words, for the other dialects (a search result, the summary of a compaction); None where
+    there
     is none to give, and then it is a `Loss` there.
     """
 
@@ -178,10 +181,12 @@ Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One message or item. `path`: where it stood in the request (`messages[3]`, `input[0]`, `system`), for errors and losses.
+    """One message or item. `path`: where it stood in the request (`messages[3]`, `input[0]`, `system`), for errors
+    and losses.
 
     Tool results are turns of role `tool`; a Messages user turn that mixes results and text decodes to two turns of one
-    path. `item_id`, `phase`: Responses. `name`: OpenAI's participant name. `plain`: the content was one string on the wire,
+    path. `item_id`, `phase`: Responses. `name`: OpenAI's participant name. `plain`: the content was one string on
+    the wire,
     not a list of one text. `quiet`: like `extra`, but of no meaning to a model (`status`, a redundant `type`): never a
     `Loss`.
     """
@@ -221,7 +226,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tool the model must call. `named`: `name` (and `kind`). `allowed`: only the tools of `allowed`, in `allowed_mode`.
+    """Which tool the model must call. `named`: `name` (and `kind`). `allowed`: only the tools of `allowed`, in
+    `allowed_mode`.
 
     `native`: a choice that only its own dialect knows, in `raw`.
     """
@@ -247,7 +253,8 @@ class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How much to think. `effort`: none | minimal | low | medium | high | xhigh | max. `budget_tokens`: Anthropic's budget.
+    """How much to think. `effort`: none | minimal | low | medium | high | xhigh | max. `budget_tokens`: Anthropic's
+    budget.
 
     `mode`: Anthropic's `thinking.type` (enabled | disabled | adaptive | between_tools); None from OpenAI dialects.
     `summary`: Responses auto | concise | detailed. `display`: Anthropic summarized | omitted.
@@ -262,9 +269,13 @@ class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """Sampling parameters that more than one dialect knows. None: not given. `stop`: at least one string, or None."""
+    """Sampling parameters that more than one dialect knows. None: not given. `stop`: at least one string, or None.
+
+    `max_tokens_field`: the spelling that a Chat client used, `max_tokens` or `max_completion_tokens`.
+    """
 
     max_tokens: int | None = None
+    max_tokens_field: str | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -279,7 +290,8 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
-    """A server tool of the gateway that the request switches on. `id`: web_search | web_fetch | pdf | datetime | image."""
+    """A server tool of the gateway that the request switches on. `id`: web_search | web_fetch | pdf | datetime |
+    image."""
 
     id: str
     events: bool = False

@@ -1,7 +1,7 @@
 """What an upstream's error means, from its words and codes, whatever shape it has.
 
-Servers agree on little: the error is an object, a string, a list or a `detail`; its code is a word, a number, a number in
-a string; it comes under an error status, under 200, or as a frame in a stream. Here the shape is undone once, and the
+Servers agree on little: the error is an object, a string, a list or a `detail`; its code is a word, a number, a number
+in a string; it comes under an error status, under 200, or as a frame in a stream. Here the shape is undone once, and the
 facts are sorted into the taxonomy of `errors.CODES` (RULES: Errors).
 """
 
@@ -33,7 +33,8 @@ _CONTEXT = re.compile(
     re.I,
 )
 _FILTER = re.compile(
-    r"content.?filter|content.?management policy|responsible.?ai|content_policy|safety (system|filter)|moderation.?block", re.I
+    r"content.?filter|content.?management policy|responsible.?ai|content_policy|safety (system|filter)|moderation.?block",
+    re.I,
 )
 _NO_MODEL = re.compile(
     r"model.?not.?found|model_not_available|deploymentnotfound|unknown_model|no such model|invalid_model"
@@ -45,7 +46,9 @@ _CREDENTIAL = re.compile(
     r"|permission.?(denied|error)",
     re.I,
 )
-_QUOTA = re.compile(r"insufficient_quota|billing_error|insufficient.{0,10}(credit|balance|fund)|exceeded your current quota", re.I)
+_QUOTA = re.compile(
+    r"insufficient_quota|billing_error|insufficient.{0,10}(credit|balance|fund)|exceeded your current quota", re.I
+)
 _RATE = re.compile(r"rate.?limit|too many requests|resource_exhausted|throttl", re.I)
 _OVERLOADED = re.compile(r"overloaded|over capacity|no capacity|server is busy|slow_down|unavailable_error", re.I)
 _TIMEOUT = re.compile(r"timeout|timed out|deadline", re.I)
@@ -57,7 +60,10 @@ _SECRETS = re.compile(
     r"|\bAIza[\w-]{10,}|\bya29\.[\w.-]+|\beyJ[\w-]{10,}\.[\w.-]+"
     r"|\S*\*{3,}\S*",
 )
-_ADDRESSES = re.compile(r"\b(?:https?|wss?)://\S+|\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\b[\w.-]+\.(?:internal|local|svc|cluster)\b\S*", re.I)
+_ADDRESSES = re.compile(
+    r"\b(?:https?|wss?)://\S+|\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\b[\w.-]+\.(?:internal|local|svc|cluster)\b\S*",
+    re.I,
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 CREDENTIAL_MESSAGE = "The provider refused the gateway's credentials."
@@ -97,7 +103,10 @@ def _detail(detail: Any) -> Any:
     if isinstance(detail, list) and detail and isinstance(detail[0], dict):  # FastAPI's validation errors
         first: dict[str, Any] = detail[0]
         where = ".".join(str(step) for step in first.get("loc", ()))
-        return {"message": f"{where}: {first.get('msg', '')}" if where else str(first.get("msg", "")), "type": "invalid_request"}
+        return {
+            "message": f"{where}: {first.get('msg', '')}" if where else str(first.get("msg", "")),
+            "type": "invalid_request",
+        }
     return detail
 
 
@@ -131,7 +140,7 @@ def _status_of(value: Any) -> int | None:
 
 
 def error_code(facts: ErrorFacts, status: int | None) -> str:
-    """The taxonomy code. `status`: of the HTTP response; None inside a stream or under a 200, where the words decide."""
+    """The taxonomy code. `status`: of the HTTP response; None inside a stream, where the words decide."""
     inner = facts.status
     if status is None or 200 <= status < 300:
         status = inner

@@ -32,7 +32,12 @@ CODES: dict[str, int] = {
 }
 """Error code to HTTP status (contract, schema ErrorCode)."""
 
-_OPENAI_TYPES = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error", 429: "rate_limit_error"}
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    429: "rate_limit_error",
+}
 _ANTHROPIC_TYPES = {
     400: "invalid_request_error",
     404: "invalid_request_error",

@@ -53,7 +53,8 @@ class MessageStart(msgspec.Struct, frozen=True):
 
 
 class TextStart(msgspec.Struct, frozen=True):
-    """A text block opens. `phase`: Responses `commentary` | `final_answer`. `item_extra`: fields of the message item."""
+    """A text block opens. `phase`: Responses `commentary` | `final_answer`. `item_extra`: fields of the message
+    item."""
 
     item_id: str | None = None
     phase: str | None = None
@@ -63,7 +64,8 @@ class TextStart(msgspec.Struct, frozen=True):
 
 
 class TextDelta(msgspec.Struct, frozen=True):
-    """A piece of text. `logprobs`: token objects {token, logprob, bytes, top_logprobs}, as both OpenAI dialects have."""
+    """A piece of text. `logprobs`: token objects {token, logprob, bytes, top_logprobs}, as both OpenAI dialects
+    have."""
 
     text: str
     logprobs: list[Any] | None = None
@@ -104,7 +106,8 @@ class ReasoningStart(msgspec.Struct, frozen=True):
 
 
 class ReasoningDelta(msgspec.Struct, frozen=True):
-    """A piece of reasoning text. `form`: the model's own `text`, or a `summary` of it; `part` numbers the parts of a form.
+    """A piece of reasoning text. `form`: the model's own `text`, or a `summary` of it; `part` numbers the parts of a
+    form.
 
     Parts other than the first are set apart by an empty line where the dialect has one text only.
     """

@@ -35,6 +35,11 @@ def alnum9_call_id(call_id: str) -> str:
     return call_id if _ALNUM9.match(call_id) else _digest(call_id, 9)
 
 
+def max40_call_id(call_id: str) -> str:
+    """OpenAI's Chat takes at most 40 characters."""
+    return call_id if len(call_id) <= 40 else "call_" + _digest(call_id, 32)
+
+
 def _digest(text: str, length: int) -> str:
     """Letters and digits only. 45 bits at length 9, 200 at 40."""
     raw = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()

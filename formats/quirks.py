@@ -26,10 +26,11 @@ class Quirks:
         "characters (OpenAI Chat). Longer or other ids are renamed, the same way in call and result.",
     ] = "any"
     cache_control: Annotated[
-        Literal["full", "no_ttl", "none"],
+        Literal["as_sent", "full", "no_ttl", "none"],
         "Anthropic-style cache marks. `full`: sent as they are. `no_ttl`: reduced to `{type: ephemeral}`. `none`: left "
-        "out. The protocol's own value is `full` on `anthropic_messages`, else `none`.",
-    ] = "none"
+        "out. `as_sent`: kept where the client speaks the upstream's own format, else left out. The protocol's own value "
+        "is `full` on `anthropic_messages`, else `as_sent`.",
+    ] = "as_sent"
     sampling: Annotated[
         Literal["send", "omit"],
         "`temperature`, `top_p`, `top_k` and the penalties. `omit`: the model answers 400 to them, so they are left out.",
@@ -46,9 +47,11 @@ class Quirks:
         "`reasoning_effort` (DeepSeek). `omit`: it cannot be asked.",
     ] = "effort"
     reasoning_field: Annotated[
-        Literal["omit", "reasoning_content", "reasoning", "reasoning_details"],
-        "Where an OpenAI Chat upstream wants the reasoning of earlier assistant turns. `omit`: nowhere, it is left out.",
-    ] = "omit"
+        Literal["as_sent", "omit", "reasoning_content", "reasoning", "reasoning_details"],
+        "Where an OpenAI Chat upstream wants the reasoning of earlier assistant turns. `as_sent`: in the fields that a "
+        "Chat client used; from other formats, text in `reasoning_content` and blobs in `reasoning_details`. `omit`: "
+        "nowhere, it is left out.",
+    ] = "as_sent"
     system_role: Annotated[
         Literal["keep", "fold_later", "fold"],
         "System turns. `keep`: sent where they stand. `fold_later`: leading ones stay, later ones go into the next user "

@@ -7,12 +7,14 @@ A custom tool goes to an upstream without custom tools as a function with one st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.codec import ToolAlias
 from hyperinfer.formats.events import ArgumentsDelta, Event, ToolCallEnd, ToolCallStart
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import ToolAlias
 
 
 class ToolRestorer:
@@ -55,7 +57,8 @@ def wrap_input(text: str) -> str:
 
 
 def unwrap_input(arguments: str) -> str:
-    """The raw input in the arguments of such a function. Arguments of another shape are the model's: given as they are."""
+    """The raw input in the arguments of such a function. Arguments of another shape are the model's: given as they
+    are."""
     try:
         value: Any = msgspec.json.decode(arguments or "{}")
     except msgspec.DecodeError:

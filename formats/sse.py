@@ -1,7 +1,9 @@
 """Server-sent events: bytes to frames, incrementally (WHATWG HTML, section 9.2).
 
-Lines end with LF, CRLF or CR; a byte order mark may stand at the start; comments and unknown fields are skipped; several
-data lines are joined with LF. Frames are a function of the concatenated bytes, never of how they were cut. Bytes are kept
+Lines end with LF, CRLF or CR; a byte order mark may stand at the start; comments and unknown fields are skipped;
+several
+data lines are joined with LF. Frames are a function of the concatenated bytes, never of how they were cut. Bytes are
+kept
 until a whole frame is there, so a character that is cut in two is whole when it is decoded.
 """
 

@@ -1,4 +1,4 @@
-"""Merging turns for dialects that want one message where another has several items."""
+"""Putting turns into the shape of a dialect that is stricter about messages than the caller's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from hyperinfer.formats.conversation import Turn
+from hyperinfer.formats.conversation import ToolCallPart, ToolResultPart, Turn
 
 
 def merge_assistant(turns: Iterable[Turn]) -> Iterator[Turn]:
@@ -32,3 +32,27 @@ def _joined(run: list[Turn]) -> Turn:
     if len(run) == 1:
         return run[0]
     return msgspec.structs.replace(run[0], parts=tuple(part for turn in run for part in turn.parts))
+
+
+def results_first(turns: Iterable[Turn]) -> list[Turn]:
+    """Moves tool results up to directly behind the calls that they answer, past system and user turns in between.
+
+    Chat and Messages demand it; a Responses history may have items of other kinds there.
+    """
+    rest = list(turns)
+    out: list[Turn] = []
+    while rest:
+        turn = rest.pop(0)
+        out.append(turn)
+        if turn.role != "assistant":
+            continue
+        open_calls = {part.call_id for part in turn.parts if isinstance(part, ToolCallPart)}
+        index = 0
+        while open_calls and index < len(rest) and rest[index].role != "assistant":
+            answered = {part.call_id for part in rest[index].parts if isinstance(part, ToolResultPart)} & open_calls
+            if answered:
+                open_calls -= answered
+                out.append(rest.pop(index))
+            else:
+                index += 1
+    return out

@@ -20,7 +20,8 @@ _known: dict[type[msgspec.Struct], frozenset[str]] = {}
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request body. Raises `RequestError` for anything else, nesting beyond the parser included."""
+    """The JSON object of a request body. Raises `RequestError` for anything else, nesting beyond the parser
+    included."""
     try:
         value = msgspec.json.decode(body)
     except RecursionError:
@@ -33,7 +34,8 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def read(value: object, kind: type[S], path: str = "") -> S:
-    """`value` as a wire record. Raises `RequestError` with the path of the first field that has a wrong type or is missing."""
+    """`value` as a wire record. Raises `RequestError` with the path of the first field that has a wrong type or is
+    missing."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -72,5 +74,12 @@ def join(path: str, inner: str) -> str:
 
 def json_type(value: object) -> str:
     """The JSON name of a decoded value's type, for messages."""
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    names = {
+        dict: "an object",
+        list: "an array",
+        str: "a string",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+    }
     return names.get(type(value), "null")

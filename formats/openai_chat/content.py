@@ -1,0 +1,193 @@
+"""Content parts of Chat messages: text, images, files, audio, refusals (wire facts 2.1, 4.7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hyperinfer.formats.conversation import (
+    AudioPart,
+    Base64Source,
+    CacheMark,
+    FileIdSource,
+    FilePart,
+    ImagePart,
+    NativePart,
+    Part,
+    PlainTextSource,
+    RefusalPart,
+    Source,
+    TextPart,
+    UrlSource,
+)
+from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.openai_chat import wire
+from hyperinfer.formats.wire import extras, join, read
+
+_DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?:;[^;,]*)*;base64,", re.I)
+
+
+def source_of_url(url: str) -> Source:
+    """A `data:` URL as its bytes, any other URL as it is."""
+    match = _DATA_URL.match(url)
+    return Base64Source(url[match.end() :], match["type"].lower() or None) if match else UrlSource(url)
+
+
+def url_of_source(source: Source, default_type: str) -> str | None:
+    """The URL form of a source; None for a vendor's file id."""
+    match source:
+        case Base64Source():
+            return f"data:{source.media_type or default_type};base64,{source.data}"
+        case UrlSource():
+            return source.url
+        case PlainTextSource():
+            return None
+        case FileIdSource():
+            return None
+
+
+def cache_mark(value: dict[str, Any]) -> CacheMark | None:
+    """The cache breakpoint on a part, message or tool, in either style."""
+    for style in ("cache_control", "prompt_cache_breakpoint"):
+        raw = value.get(style)
+        if isinstance(raw, dict):
+            ttl = raw.get("ttl")
+            return CacheMark(
+                "cache_control" if style == "cache_control" else "prompt_cache_breakpoint",
+                raw,
+                str(ttl) if ttl else None,
+            )
+    return None
+
+
+def decode_parts(content: Sequence[dict[str, Any]], path: str) -> tuple[Part, ...]:
+    """The parts of a message's content array."""
+    return tuple(_decode_part(part, f"{path}[{index}]") for index, part in enumerate(content))
+
+
+def _decode_part(part: dict[str, Any], path: str) -> Part:
+    kind = part.get("type")
+    if not isinstance(kind, str):
+        raise RequestError(f"{join(path, 'type')}: expected `str`", param=join(path, "type"))
+    decode = _DECODERS.get(kind)
+    return decode(part, path) if decode else NativePart(type=kind, raw=part)
+
+
+def _text(part: dict[str, Any], path: str) -> Part:
+    record = read(part, wire.TextPart, path)
+    extra = extras(part, wire.TextPart)
+    if extra:
+        extra.pop("annotations", None)
+    return TextPart(text=record.text, cache=cache_mark(part), extra=extra or None)
+
+
+def _image(part: dict[str, Any], path: str) -> Part:
+    if isinstance(part.get("image_url"), str):  # the Responses spelling, sent to Chat by some clients
+        part = {**part, "image_url": {"url": part["image_url"], "detail": part.get("detail")}}
+    record = read(part, wire.ImagePart, path)
+    extra = extras(part, wire.ImagePart) or {}
+    if inner := extras(part["image_url"], wire.ImageUrl):
+        extra["image_url"] = inner
+    return ImagePart(
+        source=source_of_url(record.image_url.url),
+        detail=record.image_url.detail,
+        cache=cache_mark(part),
+        extra=extra or None,
+    )
+
+
+def _file(part: dict[str, Any], path: str) -> Part:
+    record = read(part, wire.FilePart, path).file
+    source: Source
+    if record.file_data is not None:
+        source = source_of_url(record.file_data)
+        if isinstance(source, UrlSource) and not record.file_data.startswith(("http://", "https://")):
+            source = Base64Source(record.file_data)
+    elif record.file_url is not None:
+        source = source_of_url(record.file_url)
+    elif record.file_id is not None:
+        source = FileIdSource(record.file_id)
+    else:
+        raise RequestError(f"{path}.file: one of file_data, file_url and file_id is required", param=f"{path}.file")
+    extra = extras(part, wire.FilePart) or {}
+    if inner := extras(part["file"], wire.File):
+        extra["file"] = inner
+    return FilePart(source=source, name=record.filename, cache=cache_mark(part), extra=extra or None)
+
+
+def _audio(part: dict[str, Any], path: str) -> Part:
+    record = read(part, wire.AudioPart, path).input_audio
+    return AudioPart(
+        data=record.data, format=record.format, cache=cache_mark(part), extra=extras(part, wire.AudioPart)
+    )
+
+
+def _refusal(part: dict[str, Any], path: str) -> Part:
+    return RefusalPart(text=read(part, wire.RefusalPart, path).refusal, extra=extras(part, wire.RefusalPart))
+
+
+def _anthropic_media(part: dict[str, Any], path: str) -> Part:
+    """An Anthropic image or document block on the Chat route (fault F163): unmistakable, so it is taken."""
+    source = part.get("source")
+    if not isinstance(source, dict):
+        raise RequestError(f"{path}.source: this field is required", param=f"{path}.source")
+    match source.get("type"), source.get("data"), source.get("url"), source.get("media_type"):
+        case "base64", str(data), _, media:
+            found: Source = Base64Source(data, media if isinstance(media, str) else None)
+        case "url", _, str(url), _:
+            found = UrlSource(url)
+        case _:
+            raise RequestError(f"{path}.source: neither base64 nor url", param=f"{path}.source")
+    if part["type"] == "image":
+        return ImagePart(source=found, cache=cache_mark(part))
+    title = part.get("title")
+    return FilePart(source=found, name=title if isinstance(title, str) else None, cache=cache_mark(part))
+
+
+_DECODERS: dict[str, Callable[[dict[str, Any], str], Part]] = {
+    "text": _text,
+    "input_text": _text,
+    "output_text": _text,
+    "image_url": _image,
+    "input_image": _image,
+    "file": _file,
+    "input_audio": _audio,
+    "refusal": _refusal,
+    "image": _anthropic_media,
+    "document": _anthropic_media,
+}
+
+
+def image_to_wire(part: ImagePart, path: str) -> dict[str, Any]:
+    """An `image_url` part. Raises `RequestError` for a vendor's file id."""
+    url = url_of_source(part.source, "image/png")
+    if url is None:
+        raise RequestError("an image given by a vendor's file id cannot be sent to this model", param=path)
+    image: dict[str, Any] = {"url": url}
+    if part.detail is not None:
+        image["detail"] = part.detail
+    return {"type": "image_url", "image_url": image}
+
+
+def file_to_wire(part: FilePart, path: str, *, same_dialect: bool) -> dict[str, Any]:
+    """A `file` part; a plain-text document becomes text. Raises `RequestError` for the file id of another vendor."""
+    match part.source:
+        case PlainTextSource(text=text):
+            title = f"{part.name}:\n" if part.name else ""
+            return {"type": "text", "text": title + text}
+        case FileIdSource(file_id=file_id):
+            if not same_dialect:
+                raise RequestError("a file given by a vendor's id cannot be sent to this model", param=path)
+            file: dict[str, Any] = {"file_id": file_id}
+        case UrlSource(url=url):
+            file = {"file_url": url}
+        case Base64Source():
+            file = {"file_data": url_of_source(part.source, "application/pdf")}
+            if part.source.media_type is None and same_dialect:
+                file = {"file_data": part.source.data}
+    if part.name is not None:
+        file["filename"] = part.name
+    elif "file_data" in file and not same_dialect:
+        file["filename"] = "document.pdf"
+    return {"type": "file", "file": file}

@@ -1,0 +1,59 @@
+"""Stop reasons: Chat's `finish_reason` and the canonical reasons (wire facts 4.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import StopReason
+
+_FROM_WIRE: dict[str, StopReason] = {
+    "stop": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "refusal",
+    "refusal": "refusal",
+    "safety": "refusal",
+}
+
+_TO_WIRE: dict[StopReason, str] = {
+    "stop": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "context_window": "length",
+    "tool_calls": "tool_calls",
+    "pause": "stop",
+    "refusal": "content_filter",
+}
+
+
+def stop_from_wire(finish_reason: str | None, *, called_tools: bool) -> StopReason:
+    """The canonical reason. A word that is not Chat's (`eos`, `end_turn`) is an ordinary end.
+
+    A reply that calls tools waits for them even when the server says `stop` (fault litellm#34692).
+    """
+    stop = _FROM_WIRE.get((finish_reason or "stop").lower(), "stop")
+    return "tool_calls" if called_tools and stop == "stop" else stop
+
+
+def matched_stop(choice: dict[str, Any]) -> str | None:
+    """The stop string that was hit, where a server tells it: vLLM `stop_reason` (a number is a token id), SGLang
+    `matched_stop`."""
+    for name in ("stop_reason", "matched_stop"):
+        value = choice.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def stop_to_wire(stop: StopReason, *, called_tools: bool) -> str:
+    """Chat's word. Tool calls that were made are waited for; a reply cut short or refused says so first."""
+    if called_tools and stop in ("stop", "stop_sequence", "pause"):
+        return "tool_calls"
+    if stop == "tool_calls" and not called_tools:
+        return "stop"
+    return _TO_WIRE[stop]
