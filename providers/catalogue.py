@@ -31,7 +31,7 @@ def load(text: str, environ: Mapping[str, str], source_name: str = "providers.ya
     def read_root(root: Value) -> None:
         read.append(read_catalogue(root, environ, report))
 
-    read_document(text or "{}", report, read_root)
+    read_document(text, report, read_root)
     if report.problems or not read:
         raise CatalogueErrors(sorted(report.problems, key=lambda problem: problem.line))
     return read[0]

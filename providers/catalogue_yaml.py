@@ -217,7 +217,8 @@ def read_document(text: str, report: Report, read: Callable[[Value], None]) -> N
     """Compose `text` and hand its root to `read`. Syntax errors and bounds are reported, never raised; the characters
     of the document are not quoted, since they may be a key."""
     try:
-        root = _compose(text)
+        # A text of nothing but comments has no root: it is an empty mapping.
+        root = _compose(text) or _compose("{}")
         if root is not None:
             read(Value(root, "", report))
     except TooLarge as large:
