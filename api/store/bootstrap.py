@@ -33,9 +33,7 @@ class Ignored(msgspec.Struct, frozen=True):
     warning: str | None
 
 
-async def bootstrap(
-    store: EmbeddedStore, given: Secret | None = None, credits: int | None = None
-) -> Bootstrapped | Ignored:
+async def bootstrap(store: EmbeddedStore, given: Secret | None = None, credits: int | None = None) -> Bootstrapped | Ignored:
     """Make workspace `default` and its key on a store without keys.
 
     given: the key to use instead of a new one. credits: pico-USD, CREDITS by default; booked only when the workspace

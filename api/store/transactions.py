@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 _COLUMNS = GenerationRow._fields
 _INSERT_GENERATION = f"INSERT INTO generation ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _INSERT_LEDGER = "INSERT INTO ledger (workspace, kind, amount, request, created_at) VALUES (?, ?, ?, ?, ?)"
-_MOVE_BALANCE = (
-    "UPDATE workspace SET balance = balance + ?, version = version + 1 WHERE id = ? RETURNING balance, version"
-)
+_MOVE_BALANCE = "UPDATE workspace SET balance = balance + ?, version = version + 1 WHERE id = ? RETURNING balance, version"
 _WORKSPACE_COLUMNS = "id, name, locked, balance, version, created_at"
 _KEY_COLUMNS = (
     "id, workspace, prefix, last4, enabled, revoked_at, created_at, name, models, rate_per_minute, burst,"

@@ -61,7 +61,7 @@ _ENVIRONMENT: Final = frozenset(
 class Writer:
     """The loop around the one connection that writes."""
 
-    def __init__(self, connection: sqlite3.Connection, peer: socket.socket) -> None:
+    def __init__(self, connection: sqlite3.Connection, peer: socket.socket, log_pages: int = LOG_PAGES) -> None:
         self._connection = connection
         self._peer = peer
         self._decoder = msgspec.msgpack.Decoder(Request)
@@ -69,6 +69,7 @@ class Writer:
         self._inbox = FrameReader()
         self._open = True
         self._log_pages = 0
+        self._most_log_pages = log_pages
 
     def run(self) -> None:
         """Greet, then work until the peer is gone. Raises sqlite3.Error when the disk or the file fails."""
@@ -84,7 +85,7 @@ class Writer:
                     self._checkpoint()
             if len(self._inbox):
                 self._commit([self._decoder.decode(payload) for payload in self._inbox.take(GROUP)])
-                if self._log_pages >= LOG_PAGES:
+                if self._log_pages >= self._most_log_pages:
                     self._checkpoint()
 
     def _hello(self) -> Hello:

@@ -50,9 +50,7 @@ class _Pending:
 class WriterClient:
     """One writer's process, whoever it is at the moment. Made by `open_writer_client`."""
 
-    def __init__(
-        self, folder: Path, greet: Callable[[Hello], None], moved: Callable[[tuple[Balance, ...]], None]
-    ) -> None:
+    def __init__(self, folder: Path, greet: Callable[[Hello], None], moved: Callable[[tuple[Balance, ...]], None]) -> None:
         self._folder = folder
         self._greet = greet
         self._moved = moved
