@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def test_nothing_that_was_made_is_tracked(clone: Clone) -> None:
 @pytest.fixture
 def served(clone: Clone) -> Iterator[str]:
     """The address of a gateway that `make serve` started from nothing."""
-    server = subprocess.Popen(
+    with subprocess.Popen(
         ["make", "serve", "ARGS=--port 0"],
         cwd=clone.folder,
         env=clone.environment | {"HYPERINFER_BOOTSTRAP_KEY": KEY},
@@ -106,18 +107,14 @@ def served(clone: Clone) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    try:
+    ) as server:
         assert server.stdout
         for line in server.stdout:
             if listening := re.search(r"listening (http://\S+)", line):
                 yield listening[1]
-                break
-        else:
-            pytest.fail("make serve ended without a word of listening")
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(60)
+                os.killpg(server.pid, signal.SIGTERM)
+                return
+        pytest.fail("make serve ended and never said that it listens")
 
 
 def test_the_curls_of_the_readme_answer(clone: Clone, served: str) -> None:

@@ -26,7 +26,7 @@ from {bare} import *
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout with one wrong file in each folder."""
     tree = tmp_path_factory.mktemp("linters") / "tree"
-    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", "fixtures")
+    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", "fixtures", "data")
     shutil.copytree(ROOT, tree, symlinks=True, ignore=ignored)
     (tree / ".venv").symlink_to(BIN.parent)
     for folder in (*LAYERS, "tests"):
