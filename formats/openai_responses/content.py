@@ -1,0 +1,150 @@
+"""Content parts of requests: wire to canonical and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hyperinfer.formats.conversation import (
+    AudioPart,
+    Base64Source,
+    CacheMark,
+    FileIdSource,
+    FilePart,
+    ImagePart,
+    NativePart,
+    Part,
+    RefusalPart,
+    Source,
+    TextPart,
+    UrlSource,
+)
+from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.openai_responses import wire as w
+from hyperinfer.formats.wire import extras, json_type, read
+
+_TEXT_TYPES = ("input_text", "output_text", "text")
+_CACHE_FIELDS = ("prompt_cache_breakpoint", "cache_control")
+
+
+def decode_content(content: str | list[Any] | None, path: str) -> tuple[Part, ...]:
+    """The parts of a message's `content` or of an `output`; `path` is that field."""
+    if content is None:
+        return ()
+    if isinstance(content, str):
+        return (TextPart(text=content),)
+    return tuple(decode_part(part, f"{path}[{index}]") for index, part in enumerate(content))
+
+
+def decode_part(value: Any, path: str) -> Part:
+    """One part. A type that this version does not know is kept verbatim."""
+    if isinstance(value, str):
+        return TextPart(text=value)
+    if not isinstance(value, dict):
+        raise RequestError(f"{path}: expected an object, not {json_type(value)}", param=path)
+    kind = value.get("type")
+    if not isinstance(kind, str):
+        raise RequestError(f"{path}.type: expected a string", param=f"{path}.type")
+    if kind in _TEXT_TYPES:
+        text = read(value, w.OutputText, path)
+        return TextPart(
+            text=text.text,
+            citations=text.annotations,
+            logprobs=text.logprobs,
+            cache=_cache(value, path),
+            extra=_extra(value, w.OutputText),
+        )
+    if kind == "input_image":
+        return _image(value, path)
+    if kind == "input_file":
+        return _file(value, path)
+    if kind == "input_audio":
+        audio = read(value, w.InputAudio, path).input_audio
+        return AudioPart(
+            data=audio.data, format=audio.format, cache=_cache(value, path), extra=_extra(value, w.InputAudio)
+        )
+    if kind == "refusal":
+        return RefusalPart(
+            text=read(value, w.RefusalContent, path).refusal, extra=_extra(value, w.RefusalContent)
+        )
+    return NativePart(type=kind, raw=value)
+
+
+def _image(value: dict[str, Any], path: str) -> ImagePart:
+    image = read(value, w.InputImage, path)
+    if image.image_url is not None:
+        source = _url_source(image.image_url)
+    elif image.file_id is not None:
+        source = FileIdSource(image.file_id)
+    else:
+        raise RequestError(f"{path}.image_url: this field is required", param=f"{path}.image_url")
+    return ImagePart(
+        source=source, detail=image.detail, cache=_cache(value, path), extra=_extra(value, w.InputImage)
+    )
+
+
+def _file(value: dict[str, Any], path: str) -> FilePart:
+    file = read(value, w.InputFile, path)
+    source: Source
+    if file.file_data is not None:
+        source = _data_source(file.file_data) or Base64Source(file.file_data)
+    elif file.file_url is not None:
+        source = UrlSource(file.file_url)
+    elif file.file_id is not None:
+        source = FileIdSource(file.file_id)
+    else:
+        raise RequestError(
+            f"{path}: a file needs `file_data`, `file_url` or `file_id`", param=f"{path}.file_data"
+        )
+    return FilePart(
+        source=source, name=file.filename, cache=_cache(value, path), extra=_extra(value, w.InputFile)
+    )
+
+
+def _url_source(url: str) -> Source:
+    return _data_source(url) or UrlSource(url)
+
+
+def _data_source(url: str) -> Base64Source | None:
+    """`data:<type>;base64,<data>`; another form of data URL stays a URL."""
+    if not url.startswith("data:"):
+        return None
+    head, comma, data = url[5:].partition(",")
+    media_type, semicolon, encoding = head.partition(";")
+    if not comma or not semicolon or encoding != "base64" or not media_type:
+        return None
+    return Base64Source(data, media_type)
+
+
+def _cache(value: dict[str, Any], path: str) -> CacheMark | None:
+    for field in _CACHE_FIELDS:
+        raw = value.get(field)
+        if raw is None:
+            continue
+        if not isinstance(raw, dict):
+            raise RequestError(f"{path}.{field}: expected an object, not {json_type(raw)}", param=f"{path}.{field}")
+        ttl = raw.get("ttl")
+        return CacheMark(
+            "cache_control" if field == "cache_control" else "prompt_cache_breakpoint",
+            raw,
+            ttl if isinstance(ttl, str) else None,
+        )
+    return None
+
+
+def _extra(value: dict[str, Any], kind: Any) -> dict[str, Any] | None:
+    found = extras(value, kind)
+    if not found:
+        return None
+    return {k: v for k, v in found.items() if v is not None and k not in _CACHE_FIELDS} or None
+
+
+def source_url(source: Base64Source | UrlSource, default_type: str) -> str:
+    """An https or data URL. `default_type`: the media type for data whose type the caller did not say."""
+    if isinstance(source, UrlSource):
+        return source.url
+    return f"data:{source.media_type or default_type};base64,{source.data}"
+
+
+def file_data(source: Base64Source) -> str:
+    """`file_data`: a data URL where the type is known."""
+    return source.data if source.media_type is None else f"data:{source.media_type};base64,{source.data}"

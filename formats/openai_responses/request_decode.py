@@ -1,0 +1,118 @@
+"""A client's request to a `Conversation`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hyperinfer.formats.conversation import (
+    Conversation,
+    ReasoningConfig,
+    ResponseFormat,
+    Sampling,
+    TextPart,
+    Turn,
+)
+from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.events import Extra
+from hyperinfer.formats.openai_responses import wire as w
+from hyperinfer.formats.openai_responses.items import decode_items
+from hyperinfer.formats.openai_responses.tools import decode_choice, decode_tools
+from hyperinfer.formats.wire import extras, parse_object, read
+
+INSTRUCTIONS = "instructions"
+"""Path of the turn that `instructions` makes."""
+
+
+def decode_request(body: bytes) -> Conversation:
+    """Raises `RequestError` naming the path of what is wrong or cannot be served."""
+    value = parse_object(body)
+    request = read(value, w.ResponsesRequest)
+    _refuse(request)
+    turns: list[Turn] = []
+    if request.instructions is not None:
+        turns.append(Turn(role="system", parts=(TextPart(text=request.instructions),), path=INSTRUCTIONS, plain=True))
+    if isinstance(request.input, str):
+        turns.append(Turn(role="user", parts=(TextPart(text=request.input),), path="input", plain=True))
+    else:
+        turns.extend(decode_items(request.input))
+    tools, plugins = decode_tools(request.tools or [])
+    extra = {k: v for k, v in (extras(value, w.ResponsesRequest) or {}).items() if v is not None}
+    response_format = _text(request.text, value, extra)
+    return Conversation(
+        dialect="openai_responses",
+        model=request.model,
+        turns=tuple(turns),
+        streamed=bool(request.stream),
+        tools=tools,
+        tool_choice=decode_choice(request.tool_choice) if request.tool_choice is not None else None,
+        parallel_tool_calls=request.parallel_tool_calls,
+        sampling=Sampling(
+            max_tokens=request.max_output_tokens,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_logprobs=request.top_logprobs,
+        ),
+        reasoning=_reasoning(request.reasoning, value),
+        response_format=response_format,
+        plugins=plugins,
+        tool_events=bool(request.hi_tool_events),
+        metadata=request.metadata,
+        user=request.user,
+        service_tier=request.service_tier,
+        verbosity=request.text.verbosity if request.text else None,
+        prompt_cache_key=request.prompt_cache_key,
+        include=tuple(request.include or ()),
+        stream_options=request.stream_options,
+        store=request.store,
+        extra=extra or None,
+    )
+
+
+def _refuse(request: w.ResponsesRequest) -> None:
+    """What a gateway that stores nothing cannot do (RULES: always 400)."""
+    for field in ("previous_response_id", "conversation", "prompt"):
+        if getattr(request, field) is not None:
+            raise RequestError(
+                f"`{field}` is not supported, since nothing is stored here; send the full input", param=field
+            )
+    if request.background:
+        raise RequestError("`background` is not supported, since nothing is stored here", param="background")
+
+
+def _reasoning(config: w.ReasoningOptions | None, value: dict[str, Any]) -> ReasoningConfig | None:
+    if config is None:
+        return None
+    return ReasoningConfig(
+        effort=config.effort, summary=config.summary, extra=_unknown(value["reasoning"], w.ReasoningOptions)
+    )
+
+
+def _text(config: w.TextConfig | None, value: dict[str, Any], extra: dict[str, Any]) -> ResponseFormat | None:
+    """The response format. What else `text` holds goes to `extra["text"]`."""
+    if config is None:
+        return None
+    rest = dict(_unknown(value["text"], w.TextConfig) or {})
+    found: ResponseFormat | None = None
+    if config.format is not None:
+        shape = read(config.format, w.TextFormat, "text.format")
+        if shape.type in ("text", "json_object", "json_schema"):
+            kind: Any = shape.type
+            if kind == "json_schema" and shape.schema is None:
+                raise RequestError("text.format.schema: this field is required", param="text.format.schema")
+            found = ResponseFormat(
+                type=kind,
+                name=shape.name,
+                schema=shape.schema,
+                strict=shape.strict,
+                description=shape.description,
+                extra=_unknown(config.format, w.TextFormat),
+            )
+        else:
+            rest["format"] = config.format
+    if rest:
+        extra["text"] = rest
+    return found
+
+
+def _unknown(value: dict[str, Any], kind: Any) -> Extra:
+    return {k: v for k, v in (extras(value, kind) or {}).items() if v is not None} or None
