@@ -35,10 +35,10 @@ def check_node(
 ) -> list[Any]:
     """Check that a node keeps the promises of its form; raises AssertionError naming the one that it breaks.
 
-    `make` gives the node for one run (the same one each time, or one on fresh scripted resources), `inputs` are what it
-    is fed (a second apart where time matters) and `expected` what it must give. `instants` are further moments to
-    cancel at: those at which something happens inside the node alone. `leftovers` is asked after every run and must give something false: the
-    streams still open, the holds not released.
+    `make` gives the node for one run (the same one each time, or one on fresh scripted resources), `inputs` are what
+    it is fed (a second apart where time matters) and `expected` what it must give. `instants` are further moments to
+    cancel at: those at which something happens inside the node alone. `leftovers` is asked after every run and must
+    give something false: the streams still open, the holds not released.
 
     Checked: the same items in the same order fused, unfused and between buffers; ended once, after the last item;
     failures pass it in their place (unless it accepts them); at every instant at which something happens, and halfway

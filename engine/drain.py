@@ -36,9 +36,7 @@ class HardEnd:
         self._scope.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         self._drain.leave(self._scope)
         return self._scope.__exit__(kind, error, trace)
 

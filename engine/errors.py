@@ -32,3 +32,10 @@ def bare(error: BaseException) -> BaseException | None:
         return None
     first, *others = real.exceptions
     return real if others else bare(first)
+
+
+def ungrouped(error: BaseException) -> BaseException:
+    """The cancellation inside a group that holds nothing else (what a nursery makes of it)."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error

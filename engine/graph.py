@@ -129,9 +129,7 @@ class Graph:
         `capacity` is that of the new edge. Raises KeyError, GraphError.
         """
         place = self.nodes.index(self.node(name)) + 1
-        moved = tuple(
-            dataclasses.replace(edge, source=node.name) if edge.source == name else edge for edge in self.edges
-        )
+        moved = tuple(dataclasses.replace(edge, source=node.name) if edge.source == name else edge for edge in self.edges)
         return Graph(
             (*self.nodes[:place], node, *self.nodes[place:]),
             (*moved, Edge(name, node.name, capacity)),

@@ -203,7 +203,7 @@ def step(
     produces: Any = None,
     accepts_failures: bool | None = None,
 ) -> Node[Any, Any]:
-    """A pure, synchronous node, as a function or a decorator. `work` is one of
+    """A pure, synchronous node. Decorates functions; a class is passed: `total = step(Total)`. `work` is one of
 
     * a function that returns the one item that follows from an item (of any type: a tuple is one item too);
     * a generator function, or one annotated `-> Iterator[Out]`: any number of items follow;
@@ -228,11 +228,10 @@ def stage(
     produces: Any = None,
     accepts_failures: bool | None = None,
 ) -> Node[In, Out]:
-    """A node that may wait: a `Stage` class, or a factory of one such as `partial(Call, transport)`.
+    """A node that may wait: a `Stage` class, or a factory of one: `stage(Meter)`, `stage(partial(Call, transport))`.
 
-    A function or a decorator.
-    The types come from the annotations of `receive(self, item: In, sink: Sink[Out])`. Raises TypeError when they are
-    neither given nor annotated.
+    The types come from `Stage[In, Out]`, or from the annotations of `receive(self, item: In, sink: Sink[Out])`.
+    Raises TypeError when they are neither given nor found there.
     """
     return _node(Kind.STAGE, work, stage_ports, name, consumes, produces, accepts_failures)
 
@@ -246,7 +245,7 @@ def node(
     produces: Any = None,
     accepts_failures: bool | None = None,
 ) -> Node[In, Out]:
-    """A node with a task of its own: `async def work(source: Source[In], sink: Sink[Out])`, as function or decorator.
+    """A node with a task of its own, decorating `async def work(source: Source[In], sink: Sink[Out])`.
 
     It ends when the function returns; what its source still holds is then dropped and the nodes upstream are ended.
     Raises TypeError when the types are neither given nor annotated.

@@ -93,9 +93,7 @@ def function_ports(work: Any) -> tuple[Callable[[Any], tuple[str, Any, Any]] | N
         where = _name(work)
         hints = _hints(function, where)
         consumes = _argument(hints, _parameters(work)[0], where, "consumes")
-        produces = (
-            _element(hints, "return", where, "produces") if many else _argument(hints, "return", where, "produces")
-        )
+        produces = _element(hints, "return", where, "produces") if many else _argument(hints, "return", where, "produces")
         return where, consumes, produces
 
     return ports, many

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from hyperinfer.engine.errors import AbortExpired, bare
+from hyperinfer.engine.errors import AbortExpired, bare, ungrouped
 from hyperinfer.engine.links import ChannelOutlet, FinalOutlet, Inlet, Nowhere, join
 from hyperinfer.engine.node import DownstreamClosed, Kind
 from hyperinfer.engine.observe import CountingChannel, SegmentWatch
@@ -163,7 +163,7 @@ async def _give_up(endings: list[Ending], error: BaseException, seconds: float) 
     if troubles and (real is None or isinstance(real, DownstreamClosed)):
         real = troubles.pop(0)
     if real is None:
-        raise error
+        raise ungrouped(error)
     if isinstance(real, DownstreamClosed):
         if real.outer is not None:
             raise real.outer
@@ -176,20 +176,22 @@ async def _give_up(endings: list[Ending], error: BaseException, seconds: float) 
 class _Tasks:
     """The segments of one run, each in a task of one nursery."""
 
-    def __init__(
-        self, plan: Plan, inputs: Inputs, outlet: Sink[Any], abort_after: float, observer: Observer | None
-    ) -> None:
+    def __init__(self, plan: Plan, inputs: Inputs, outlet: Sink[Any], abort_after: float, observer: Observer | None) -> None:
         self._plan, self._inputs, self._outlet = plan, inputs, outlet
         self._abort_after, self._observer = abort_after, observer
         self._channels = [trio.open_memory_channel[Any](edge.capacity) for edge in plan.channels]
         self._crash: BaseException | None = None
 
     async def run(self) -> None:
-        async with trio.open_nursery() as self._nursery:
-            for number, segment in enumerate(self._plan.segments):
-                if number != self._plan.first:
-                    self._nursery.start_soon(self._segment, segment)
-            await self._segment(self._plan.segments[self._plan.first])
+        try:
+            async with trio.open_nursery() as self._nursery:
+                for number, segment in enumerate(self._plan.segments):
+                    if number != self._plan.first:
+                        self._nursery.start_soon(self._segment, segment)
+                await self._segment(self._plan.segments[self._plan.first])
+        except BaseException as error:  # cancellation from outside, the only thing that a segment lets out
+            if self._crash is None:
+                raise ungrouped(error) from None
         if self._crash is not None:
             raise self._crash
 

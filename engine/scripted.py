@@ -96,6 +96,11 @@ class ScriptedStream(trio.abc.ReceiveStream):
         self._rest = self._rest[len(given) :]
         return given
 
+    async def __anext__(self) -> bytes:
+        if data := await self.receive_some():
+            return data
+        raise StopAsyncIteration
+
     async def aclose(self) -> None:
         """Close; the first time counts. Safe when cancelled."""
         if self.closed_at is None:

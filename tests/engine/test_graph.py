@@ -1,0 +1,135 @@
+"""Graphs as data: every check with its exact words, and the ways to change a graph."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hyperinfer.engine import Edge, Failure, Graph, GraphError, Node, step
+from hyperinfer.engine.graph import MAX_CAPACITY
+
+
+class Plan: ...
+
+
+class Burst: ...
+
+
+def make(name: str, consumes: Any = int, produces: Any = int) -> Node[Any, Any]:
+    return step(lambda item: item, name=name, consumes=consumes, produces=produces)
+
+
+A, B, C, D = make("a"), make("b"), make("c"), make("d")
+
+
+@pytest.mark.parametrize(
+    ("build", "problems"),
+    [
+        (lambda: Graph.linear(), ["a graph needs at least one node"]),
+        (lambda: Graph((), (), "a", "a"), [
+            "a graph needs at least one node", "the input is 'a', which is no node", "the output is 'a', which is no node",
+        ]),
+        (lambda: Graph.linear(A, A), ["2 nodes are named 'a'"]),
+        (lambda: Graph((A,), (Edge("a", "a"),), "a", "a"), [
+            "a.in is the input of the graph and joined to a.out",
+            "a.out is the output of the graph and joined to a.in",
+            "the graph has a cycle: a -> a",
+        ]),
+        (lambda: Graph.linear(A, B, A, B), [
+            "2 nodes are named 'a'", "2 nodes are named 'b'", "a -> b is joined 2 times",
+        ]),
+        (lambda: Graph.linear(make("")), ["a node needs a name"]),
+        (lambda: Graph.linear(A, B, buffers={"z": 1}), ["buffers: no edge goes into 'z'"]),
+        (lambda: Graph.linear(A, B, buffers={"a": 1}), ["buffers: no edge goes into 'a'"]),
+        (lambda: Graph.linear(A, B, buffers={"b": 17}), ["a -> b: capacity 17 is not in 0..16"]),
+        (lambda: Graph.linear(A, B, buffers={"b": -1}), ["a -> b: capacity -1 is not in 0..16"]),
+        (lambda: Graph((A,), (), "x", "y"), ["the input is 'x', which is no node", "the output is 'y', which is no node"]),
+        (lambda: Graph((A,), (Edge("a", "x"),), "a", "a"), ["the edge a -> x names 'x', which is no node"]),
+        (lambda: Graph((A,), (Edge("y", "a"),), "a", "a"), ["the edge y -> a names 'y', which is no node"]),
+        (lambda: Graph((A, B), (Edge("a", "b"), Edge("a", "b", 2)), "a", "b"), ["a -> b is joined 2 times"]),
+        (lambda: Graph((A, B), (), "a", "b"), ["a.out is joined to nothing", "b.in is joined to nothing"]),
+        (lambda: Graph((A, B, C), (Edge("a", "b"),), "a", "b"), ["c.in is joined to nothing", "c.out is joined to nothing"]),
+        (lambda: Graph((A, B, C), (Edge("a", "b"), Edge("a", "c")), "a", "b"), ["c.out is joined to nothing"]),
+        (lambda: Graph((A, B, C), (Edge("a", "b"), Edge("c", "b")), "a", "b"), ["c.in is joined to nothing"]),
+        (lambda: Graph((A, B), (Edge("b", "a"),), "a", "a"), [
+            "b.in is joined to nothing", "a.in is the input of the graph and joined to b.out",
+        ]),
+        (lambda: Graph((A, B), (Edge("a", "b"),), "a", "a"), [
+            "b.out is joined to nothing", "a.out is the output of the graph and joined to b.in",
+        ]),
+        (lambda: Graph((A, B, C, D), (Edge("a", "b"), Edge("b", "c"), Edge("c", "b"), Edge("c", "d")), "a", "d"), [
+            "the graph has a cycle: b -> c -> b",
+        ]),
+        (lambda: Graph.linear(make("call", str, Plan), make("encode", Burst, bytes)), [
+            "encode.in expects Burst, call.out gives Plan",
+        ]),
+        (lambda: Graph.linear(make("a", int, int | None), make("b", tuple[int, ...])), [
+            "b.in expects tuple[int, ...], a.out gives int | None",
+        ]),
+        (lambda: Graph.linear(make("a", int, str), make("b", int, str), make("c", int, str), buffers={"b": 20}), [
+            "a -> b: capacity 20 is not in 0..16", "b.in expects int, a.out gives str", "c.in expects int, b.out gives str",
+        ]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_full(build: Callable[[], Graph], problems: list[str]) -> None:
+    with pytest.raises(GraphError) as caught:
+        build()
+    assert list(caught.value.problems) == problems
+    assert str(caught.value) == "\n".join(problems)
+
+
+def test_capacities_from_0_to_16_are_fine() -> None:
+    for capacity in range(MAX_CAPACITY + 1):
+        assert Graph.linear(A, B, buffers={"b": capacity}).edges == (Edge("a", "b", capacity),)
+
+
+def test_failures_beside_the_items_need_nobody_who_takes_them() -> None:
+    Graph.linear(make("a", int, int | Failure), make("b", int, str))
+    Graph.linear(make("a", int, int | Failure), make("b", int | Failure, str))
+
+
+def test_a_graph_is_a_value() -> None:
+    graph = Graph.linear(A, B, buffers={"b": 2})
+    assert graph == Graph((A, B), (Edge("a", "b", 2),), "a", "b")
+    assert hash(graph) == hash(Graph.linear(A, B, buffers={"b": 2}))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        graph.input = "b"  # type: ignore[misc]
+
+
+def test_nodes_are_found_by_name() -> None:
+    assert Graph.linear(A, B).node("b") is B
+    with pytest.raises(KeyError):
+        Graph.linear(A).node("b")
+
+
+def test_replace_puts_another_node_in_the_place() -> None:
+    graph = Graph.linear(A, B, C, buffers={"b": 1, "c": 2})
+    other = make("other")
+    assert graph.replace("b", other) == Graph.linear(A, other, C, buffers={"other": 1, "c": 2})
+    assert graph.replace("a", other).input == "other"
+    assert graph.replace("c", other).output == "other"
+    assert graph == Graph.linear(A, B, C, buffers={"b": 1, "c": 2})
+    with pytest.raises(KeyError):
+        graph.replace("z", other)
+    with pytest.raises(GraphError, match=r"^bad\.in expects str, a\.out gives int$"):
+        graph.replace("b", make("bad", str, int))
+
+
+def test_insert_after_keeps_the_buffers_that_follow() -> None:
+    graph = Graph.linear(A, B, buffers={"b": 4})
+    graph = graph.insert_after("a", C)
+    assert {(edge.source, edge.target, edge.capacity) for edge in graph.edges} == {("a", "c", 0), ("c", "b", 4)}
+    assert [node.name for node in graph.nodes] == ["a", "c", "b"]
+    longer = graph.insert_after("b", make("last"), capacity=3)
+    assert longer.output == "last"
+    assert longer.entering["last"] == (Edge("b", "last", 3),)
+
+
+def test_the_plan_is_made_once() -> None:
+    graph = Graph.linear(A, B)
+    assert graph.fused is graph.fused
+    assert [[node.name for node in segment.nodes] for segment in graph.fused.segments] == [["a", "b"]]
+    assert [[node.name for node in segment.nodes] for segment in graph.unfused.segments] == [["a"], ["b"]]

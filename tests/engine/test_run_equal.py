@@ -1,0 +1,149 @@
+"""Fused and unfused give the same output, for every graph: over random graphs, items, buffers and schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperinfer.engine import Edge, Failure, Graph, Node, Sink, Source, Stage, node, run, stage, step
+from hyperinfer.engine.testing import ListSink, run_virtual
+
+# Nodes of every form. Numbers in, numbers out; some wait, hold back, drop, multiply, stop early, make or take failures.
+
+
+def plus(item: int) -> int:
+    return item + 7
+
+
+def repeat(item: int) -> Iterator[int]:
+    return iter([item] * (abs(item) % 3))
+
+
+class Pairs:
+    def __init__(self) -> None:
+        self._held: list[int] = []
+
+    def push(self, item: int) -> Iterable[int]:
+        self._held.append(item)
+        if len(self._held) < 2:
+            return ()
+        out, self._held = self._held, []
+        return [sum(out), len(out)]
+
+    def end(self) -> Iterable[int]:
+        return self._held
+
+
+class Slow(Stage[int, int]):
+    def __init__(self) -> None:
+        self._count = 0
+
+    async def receive(self, item: int, sink: Sink[int]) -> None:
+        await trio.sleep(abs(item) % 4)
+        self._count += 1
+        await sink.send(item)
+
+    async def end(self, sink: Sink[int]) -> None:
+        await trio.sleep(1)
+        await sink.send(-self._count)
+
+
+class Refuse(Stage[int, int | Failure]):
+    async def receive(self, item: int, sink: Sink[int | Failure]) -> None:
+        await sink.send(Failure("odd", str(item)) if item % 2 else item)
+
+
+def explain(item: int | Failure) -> int:
+    return 1000 + len(item.message) if isinstance(item, Failure) else item
+
+
+async def lagging(source: Source[int], sink: Sink[int]) -> None:
+    """Always one item behind."""
+    held: list[int] = []
+    async for item in source:
+        await trio.sleep(1)
+        if held:
+            await sink.send(held.pop())
+        held.append(item)
+    for item in held:
+        await sink.send(item)
+
+
+async def at_most(count: int, source: Source[int], sink: Sink[int]) -> None:
+    for _ in range(count):
+        try:
+            item = await source.receive()
+        except trio.EndOfChannel:
+            return
+        await sink.send(item)
+
+
+KINDS: list[Node[Any, Any]] = [
+    step(plus),
+    step(repeat),
+    step(Pairs),
+    stage(Slow),
+    stage(Refuse),
+    step(explain),
+    node(lagging),
+    node(partial(at_most, 3), consumes=int, produces=int, name="at_most_3"),
+]
+
+items = st.lists(st.integers(-9, 9) | st.builds(Failure, st.sampled_from("xy"), st.text("ab", max_size=3)), max_size=8)
+buffers = st.integers(0, 3)
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> Graph:
+    kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=6))
+    nodes = [kind.named(f"{kind.name}_{place}") for place, kind in enumerate(kinds)]
+    return Graph.linear(*nodes, buffers={each.name: draw(buffers) for each in nodes[1:]})
+
+
+def output(graph: Graph, given: list[Any], *, fused: bool, seed: int, closes_after: int | None = None) -> list[Any]:
+    sink = ListSink[Any](closes_after=closes_after)
+
+    async def main() -> None:
+        await run(graph, given, sink, fused=fused)
+
+    run_virtual(main, seed=seed)
+    return sink.items
+
+
+@given(chains(), items, st.integers(0, 2**16), st.none() | st.integers(0, 4))
+@settings(max_examples=150, deadline=None)
+def test_a_chain_gives_the_same_items_in_the_same_order(
+    graph: Graph, given: list[Any], seed: int, closes_after: int | None
+) -> None:
+    fused = output(graph, given, fused=True, seed=seed, closes_after=closes_after)
+    assert output(graph, given, fused=False, seed=seed + 1, closes_after=closes_after) == fused
+    if closes_after is not None:
+        assert fused == output(graph, given, fused=True, seed=seed)[:closes_after]
+
+
+# The order in which branches meet is open, so behind a meeting point only nodes whose output does not depend on it.
+MEMORYLESS: list[Node[Any, Any]] = [KINDS[0], KINDS[1], KINDS[4], KINDS[5]]
+
+
+@st.composite
+def webs(draw: st.DrawFn) -> Graph:
+    """Nodes 0..n-1; each but the first is entered from some before it, each but the last leads on."""
+    count = draw(st.integers(2, 6))
+    nodes = [draw(st.sampled_from(MEMORYLESS)).named(f"n{place}") for place in range(count)]
+    pairs = {(draw(st.integers(0, target - 1)), target) for target in range(1, count)}
+    pairs |= {(source, draw(st.integers(source + 1, count - 1))) for source in range(count - 1)}
+    edges = tuple(Edge(f"n{source}", f"n{target}", draw(buffers)) for source, target in sorted(pairs))
+    return Graph(tuple(nodes), edges, "n0", f"n{count - 1}")
+
+
+@given(webs(), items, st.integers(0, 2**16))
+@settings(max_examples=100, deadline=None)
+def test_a_web_gives_the_same_items(graph: Graph, given: list[Any], seed: int) -> None:
+    fused = output(graph, given, fused=True, seed=seed)
+    unfused = output(graph, given, fused=False, seed=seed + 1)
+    assert sorted(map(repr, fused)) == sorted(map(repr, unfused))
