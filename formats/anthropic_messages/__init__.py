@@ -1,0 +1,1 @@
+"""Anthropic Messages (wire facts 1), in both roles."""

@@ -1,0 +1,228 @@
+"""Content blocks of a request, decoded: each to one part.
+
+Blocks that only Messages knows become `NativePart`, verbatim, with their meaning in words where there is one. Fields that
+are not modelled stay in `extra`; explicit nulls are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from hyperinfer.formats import wire as shared
+from hyperinfer.formats.anthropic_messages import wire
+from hyperinfer.formats.conversation import (
+    Base64Source,
+    CacheMark,
+    FileIdSource,
+    FilePart,
+    ImagePart,
+    NativePart,
+    Part,
+    PlainTextSource,
+    ReasoningPart,
+    ReasoningText,
+    Source,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    UrlSource,
+)
+from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.opaque import Opaque, blob_from_client, split_call
+
+S = TypeVar("S", bound=msgspec.Struct)
+DIALECT = "anthropic_messages"
+
+
+def decode_blocks(blocks: Sequence[dict[str, Any]], path: str) -> tuple[Part, ...]:
+    """The parts of a list of blocks. `path`: of the list, such as `messages[0].content`."""
+    return _calls_with_their_blobs([decode_block(block, f"{path}[{n}]") for n, block in enumerate(blocks)])
+
+
+def decode_block(block: dict[str, Any], path: str) -> Part:
+    """One block as a part. Raises `RequestError` when a known block lacks a field or has one of a wrong type."""
+    kind = block.get("type")
+    if not isinstance(kind, str) or not kind:
+        raise RequestError(f"{path}.type: a content block must have a type", param=f"{path}.type")
+    reader = _READERS.get(kind)
+    return reader(block, path) if reader is not None else _native(block)
+
+
+def cache_mark(raw: dict[str, Any] | None) -> CacheMark | None:
+    """A `cache_control` object. Unknown fields in it (`scope`) are kept."""
+    if raw is None:
+        return None
+    ttl = raw.get("ttl")
+    return CacheMark("cache_control", raw, ttl if isinstance(ttl, str) else None)
+
+
+def unknown_fields(raw: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any] | None:
+    """The fields that the record does not know, without nulls."""
+    found = shared.extras(raw, kind)
+    return {name: value for name, value in found.items() if value is not None} or None if found else None
+
+
+def _read(block: dict[str, Any], kind: type[S], path: str) -> tuple[S, dict[str, Any] | None]:
+    return shared.read(block, kind, path), unknown_fields(block, kind)
+
+
+def _text(block: dict[str, Any], path: str) -> Part:
+    read, extra = _read(block, wire.TextBlock, path)
+    return TextPart(text=read.text, citations=read.citations, cache=cache_mark(read.cache_control), extra=extra)
+
+
+def _image(block: dict[str, Any], path: str) -> Part:
+    read, extra = _read(block, wire.ImageBlock, path)
+    source, rest = _source(read.source, block["source"], f"{path}.source")
+    if source is None:
+        return _native(block)
+    return ImagePart(source=source, cache=cache_mark(read.cache_control), extra=_with_source(extra, rest))
+
+
+def _document(block: dict[str, Any], path: str) -> Part:
+    read, extra = _read(block, wire.DocumentBlock, path)
+    source, rest = _source(read.source, block["source"], f"{path}.source")
+    if source is None:
+        return _native(block)
+    return FilePart(
+        source=source,
+        name=read.title,
+        context=read.context,
+        citations=read.citations,
+        cache=cache_mark(read.cache_control),
+        extra=_with_source(extra, rest),
+    )
+
+
+def _source(source: wire.Source, raw: dict[str, Any], path: str) -> tuple[Source | None, dict[str, Any] | None]:
+    """(source, its unmodelled fields); no source when the type is not known."""
+    rest = unknown_fields(raw, wire.Source)
+    match source.type:
+        case "base64":
+            return Base64Source(_need(source.data, path, "data"), _need(source.media_type, path, "media_type")), rest
+        case "url":
+            return UrlSource(_need(source.url, path, "url")), rest
+        case "file":
+            return FileIdSource(_need(source.file_id, path, "file_id")), rest
+        case "text":
+            kind = None if source.media_type in (None, "text/plain") else {"media_type": source.media_type}
+            return PlainTextSource(_need(source.data, path, "data")), {**(rest or {}), **kind} if kind else rest
+        case "content" if (text := _words(source.content)) is not None:
+            return PlainTextSource(text), {name: value for name, value in raw.items() if value is not None}
+        case _:
+            return None, None
+
+
+def _need(value: str | None, path: str, field: str) -> str:
+    if value is None:
+        raise RequestError(f"{path}.{field}: this field is required", param=f"{path}.{field}")
+    return value
+
+
+def _with_source(extra: dict[str, Any] | None, rest: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {**(extra or {}), "source": rest} if rest else extra
+
+
+def _words(content: Any) -> str | None:
+    """The text of a string or of text blocks; None when there is more than text, or nothing."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list) or not content:
+        return None
+    texts = [block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None for block in content]
+    return None if any(not isinstance(text, str) for text in texts) else "\n".join(str(text) for text in texts)
+
+
+def _thinking(block: dict[str, Any], path: str) -> Part:
+    read, extra = _read(block, wire.ThinkingBlock, path)
+    texts = (ReasoningText(read.thinking),) if read.thinking else ()
+    if not read.signature:
+        return ReasoningPart(texts=texts, extra=extra)
+    vendor, data = blob_from_client(read.signature, DIALECT)
+    return ReasoningPart(texts=texts, opaque=(Opaque(vendor, "signature", data),), extra=extra)
+
+
+def _redacted(block: dict[str, Any], path: str) -> Part:
+    read, extra = _read(block, wire.RedactedThinkingBlock, path)
+    vendor, data = blob_from_client(read.data, DIALECT)
+    return ReasoningPart(opaque=(Opaque(vendor, "redacted", data),), extra=extra)
+
+
+def _tool_use(block: dict[str, Any], path: str) -> Part:
+    read, extra = _read(block, wire.ToolUseBlock, path)
+    return ToolCallPart(
+        call_id=read.id,
+        name=read.name,
+        arguments=msgspec.json.encode(read.input).decode(),
+        cache=cache_mark(read.cache_control),
+        extra=extra,
+    )
+
+
+def _tool_result(block: dict[str, Any], path: str) -> Part:
+    read, extra = _read(block, wire.ToolResultBlock, path)
+    content: tuple[Part, ...] = ()
+    if isinstance(read.content, str):
+        content = (TextPart(text=read.content),)
+    elif read.content is not None:
+        content = decode_blocks(read.content, f"{path}.content")
+    return ToolResultPart(
+        call_id=read.tool_use_id,
+        content=content,
+        is_error=read.is_error,
+        plain=isinstance(read.content, str),
+        cache=cache_mark(read.cache_control),
+        extra=extra,
+    )
+
+
+def _search_result(block: dict[str, Any], path: str) -> Part:
+    read = shared.read(block, wire.SearchResultBlock, path)
+    lines = (read.title, read.source, _words(read.content) or "")
+    return NativePart(type="search_result", raw=block, text="\n".join(line for line in lines if line))
+
+
+def _native(block: dict[str, Any]) -> NativePart:
+    kind = str(block["type"])
+    text: str | None = None
+    if kind == "compaction":
+        text = _words(block.get("content"))
+    elif kind == "tool_reference":
+        name = block.get("tool_name")
+        text = name if isinstance(name, str) else None
+    elif kind == "document":
+        source = block.get("source")
+        text = _words(source.get("content")) if isinstance(source, dict) else None
+    return NativePart(type=kind, raw=block, text=text)
+
+
+def _calls_with_their_blobs(parts: list[Part]) -> tuple[Part, ...]:
+    """Gives a call the blobs that the reply encoder had put in thinking blocks before it (`opaque.mark_call`)."""
+    result: list[Part] = []
+    blobs: list[Opaque] = []
+    for part in parts:
+        if isinstance(part, ReasoningPart) and len(part.opaque) == 1:
+            marked, data = split_call(part.opaque[0].data)
+            if marked:
+                blobs.append(msgspec.structs.replace(part.opaque[0], data=data))
+                continue
+        if blobs and isinstance(part, ToolCallPart):
+            part = msgspec.structs.replace(part, opaque=tuple(blobs))
+            blobs = []
+        result.append(part)
+    return tuple(result)
+
+
+_READERS: dict[str, Callable[[dict[str, Any], str], Part]] = {
+    "text": _text,
+    "image": _image,
+    "document": _document,
+    "thinking": _thinking,
+    "redacted_thinking": _redacted,
+    "tool_use": _tool_use,
+    "tool_result": _tool_result,
+    "search_result": _search_result,
+}

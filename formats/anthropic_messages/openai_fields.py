@@ -1,0 +1,58 @@
+"""Fields of the OpenAI dialects that Messages has nothing for: refused, lost, or of no consequence (RULES; wire facts 4.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hyperinfer.formats.anthropic_messages.scope import Scope
+from hyperinfer.formats.errors import RequestError
+
+_STORED = ("previous_response_id", "conversation", "prompt")
+"""What needs state at the vendor."""
+
+_SILENT: dict[str, Callable[[Any], bool]] = {
+    "store": lambda value: True,
+    "client_metadata": lambda value: True,
+    "safety_identifier": lambda value: isinstance(value, str),  # goes out as metadata.user_id
+    "background": lambda value: not value,
+    "truncation": lambda value: value == "disabled",
+    "modalities": lambda value: value == ["text"],
+    "usage": lambda value: value == {"include": True},
+    "max_tool_calls": lambda value: not value,
+}
+"""Unmodelled fields that are no loss when the value says what happens anyway."""
+
+
+def check_openai_fields(scope: Scope) -> None:
+    """Raises `RequestError` for what is always refused, and notes the losses among the modelled fields."""
+    conversation = scope.conversation
+    extra = conversation.extra or {}
+    for name in _STORED:
+        if extra.get(name) is not None:
+            raise RequestError(f"{name}: this gateway stores nothing between requests", param=name)
+    if extra.get("background"):
+        raise RequestError("background: this gateway has no background mode", param="background")
+    if extra.get("audio") is not None or "audio" in (extra.get("modalities") or ()):
+        name = "audio" if extra.get("audio") is not None else "modalities"
+        raise RequestError(f"{name}: the model's provider gives no audio", param=name)
+    sampling = conversation.sampling
+    if sampling.n is not None and sampling.n > 1:
+        raise RequestError("n: the model's provider gives one answer at a time", param="n")
+    for name in ("seed", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"):
+        value = getattr(sampling, name)
+        if value or (name == "seed" and value is not None):
+            scope.lose(name, f"Messages has no {name}")
+    if conversation.metadata:
+        scope.lose("metadata", "Messages has only metadata.user_id")
+    if conversation.verbosity not in (None, "medium"):
+        name = "text.verbosity" if conversation.dialect == "openai_responses" else "verbosity"
+        scope.lose(name, "Messages has no verbosity")
+    if conversation.store:
+        scope.lose("store", "this gateway stores nothing")
+
+
+def harmless(name: str, value: Any) -> bool:
+    """Whether leaving out an unmodelled top-level field changes nothing."""
+    silent = _SILENT.get(name)
+    return silent is not None and silent(value)

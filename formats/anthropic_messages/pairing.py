@@ -1,0 +1,43 @@
+"""Finding the result of a tool call, wherever in the history it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hyperinfer.formats.anthropic_messages.scope import part_path
+from hyperinfer.formats.conversation import ToolResultPart, Turn
+
+
+class Found(NamedTuple):
+    """A result, the number of its turn and its path."""
+
+    index: int
+    part: ToolResultPart
+    path: str
+
+
+class ResultQueue:
+    """The results of a history. Each answers one call: the first one before it that has its id and is still open."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._waiting: dict[str, list[Found]] = {}
+        self._taken: set[int] = set()  # identities of parts; `turns` keeps them alive
+        for index, turn in enumerate(turns):
+            for position, part in enumerate(turn.parts):
+                if isinstance(part, ToolResultPart):
+                    self._waiting.setdefault(part.call_id, []).append(Found(index, part, part_path(turn, position)))
+
+    def take(self, call_id: str, *, after: int) -> Found | None:
+        """The result for a call in turn `after`, once."""
+        waiting = self._waiting.get(call_id, [])
+        for position, found in enumerate(waiting):
+            if found.index > after:
+                del waiting[position]
+                self._taken.add(id(found.part))
+                return found
+        return None
+
+    def was_taken(self, part: ToolResultPart) -> bool:
+        """Whether the result has gone to its call."""
+        return id(part) in self._taken

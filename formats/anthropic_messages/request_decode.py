@@ -1,0 +1,184 @@
+"""A Messages request to the canonical conversation (wire facts 1.1–1.3, 5.1, 5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, cast
+
+from hyperinfer.formats import wire as shared
+from hyperinfer.formats.anthropic_messages import tools, wire
+from hyperinfer.formats.anthropic_messages.content import cache_mark, decode_blocks, unknown_fields
+from hyperinfer.formats.conversation import (
+    Conversation,
+    Part,
+    Plugin,
+    ReasoningConfig,
+    ResponseFormat,
+    Sampling,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Turn,
+)
+from hyperinfer.formats.errors import RequestError
+
+_ROLES = ("user", "assistant", "system")
+_HANDLED = ("thread", "response_format")
+
+
+def decode_request(body: bytes) -> Conversation:
+    """A client's request. Raises `RequestError` naming the path of what is wrong."""
+    return _decode(shared.parse_object(body))
+
+
+def decode_count_request(body: bytes) -> Conversation:
+    """A request whose tokens are to be counted: `max_tokens` need not be there (wire facts 1.7)."""
+    raw = shared.parse_object(body)
+    if raw.get("max_tokens") is None:
+        raw["max_tokens"] = 0
+    return _decode(raw)
+
+
+def _decode(raw: dict[str, Any]) -> Conversation:
+    _refuse(raw)
+    request = shared.read(raw, wire.MessagesRequest)
+    extra = unknown_fields(raw, wire.MessagesRequest) or {}
+    for name in _HANDLED:
+        extra.pop(name, None)
+    reasoning, response_format = _output(request, raw, extra)
+    user, metadata = _metadata(request, raw)
+    choice, parallel = tools.decode_choice(request.tool_choice, raw.get("tool_choice"))
+    return Conversation(
+        dialect="anthropic_messages",
+        model=request.model,
+        turns=(*_system(request.system), *_turns(request, raw)),
+        streamed=bool(request.stream),
+        tools=tools.decode_tools(request.tools, raw.get("tools")),
+        tool_choice=choice,
+        parallel_tool_calls=parallel,
+        sampling=Sampling(
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_k=request.top_k,
+            stop=tuple(request.stop_sequences) if request.stop_sequences else None,
+        ),
+        reasoning=reasoning,
+        response_format=response_format,
+        plugins=_plugins(request.plugins, raw.get("plugins")),
+        tool_events=bool(request.hi_tool_events),
+        metadata=metadata,
+        user=user,
+        service_tier=request.service_tier,
+        cache=cache_mark(request.cache_control),
+        extra=extra or None,
+    )
+
+
+def _refuse(raw: dict[str, Any]) -> None:
+    """What is always refused (RULES; wire facts 7 for `thread`, which a client then replays in full)."""
+    if raw.get("thread") is not None:
+        raise RequestError(
+            "thread: this gateway stores no threads; send the whole history in messages",
+            param="thread",
+            details={"error_code": "thread_unsupported_request"},
+        )
+    if raw.get("response_format") is not None:
+        raise RequestError(
+            "response_format: the Messages format has no such field; use output_config.format", param="response_format"
+        )
+
+
+def _system(system: str | list[dict[str, Any]] | None) -> Iterator[Turn]:
+    if isinstance(system, str):
+        yield Turn(role="system", parts=(TextPart(text=system),), path="system", plain=True)
+    elif system:
+        yield Turn(role="system", parts=decode_blocks(system, "system"), path="system")
+
+
+def _turns(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]:
+    for index, (message, source) in enumerate(zip(request.messages, raw["messages"], strict=True)):
+        path = f"messages[{index}]"
+        if message.role not in _ROLES:
+            raise RequestError(f"{path}.role: must be user, assistant or system", param=f"{path}.role")
+        role = cast('Literal["user", "assistant", "system"]', message.role)
+        extra = unknown_fields(source, wire.InputMessage)
+        if message.content is None and role != "system":
+            raise RequestError(f"{path}.content: this field is required", param=f"{path}.content")
+        if isinstance(message.content, str):
+            yield Turn(role=role, parts=(TextPart(text=message.content),), path=path, plain=True, extra=extra)
+            continue
+        parts = decode_blocks(message.content or (), f"{path}.content")
+        _check_places(role, parts, path)
+        results = tuple(part for part in parts if isinstance(part, ToolResultPart))
+        if not results:
+            yield Turn(role=role, parts=parts, path=path, extra=extra)
+            continue
+        yield Turn(role="tool", parts=results, path=path, extra=extra)
+        if others := tuple(part for part in parts if not isinstance(part, ToolResultPart)):
+            yield Turn(role="user", parts=others, path=path)
+
+
+def _check_places(role: str, parts: tuple[Part, ...], path: str) -> None:
+    for index, part in enumerate(parts):
+        if isinstance(part, ToolResultPart) and role != "user":
+            kind, place = "tool_result", "user"
+        elif isinstance(part, ToolCallPart) and role != "assistant":
+            kind, place = "tool_use", "assistant"
+        else:
+            continue
+        where = f"{path}.content[{index}]"
+        raise RequestError(f"{where}: {kind} blocks belong in {place} messages", param=where)
+
+
+def _output(
+    request: wire.MessagesRequest, raw: dict[str, Any], extra: dict[str, Any]
+) -> tuple[ReasoningConfig | None, ResponseFormat | None]:
+    """`thinking` and `output_config`. What is not modelled of the latter goes to `extra`."""
+    thinking, config = request.thinking, request.output_config
+    effort = config.effort if config else None
+    reasoning: ReasoningConfig | None = None
+    if thinking is not None:
+        reasoning = ReasoningConfig(
+            effort=effort,
+            budget_tokens=thinking.budget_tokens,
+            mode=thinking.type,
+            display=thinking.display,
+            extra=unknown_fields(raw["thinking"], wire.Thinking),
+        )
+    elif effort is not None:
+        reasoning = ReasoningConfig(effort=effort)
+    response_format: ResponseFormat | None = None
+    if config is not None:
+        rest = unknown_fields(raw["output_config"], wire.OutputConfig) or {}
+        if config.format is not None:
+            source = raw["output_config"]["format"]
+            if config.format.type == "json_schema":
+                response_format = ResponseFormat(
+                    type="json_schema",
+                    schema=config.format.schema,
+                    extra=unknown_fields(source, wire.OutputFormat),
+                )
+            else:
+                rest["format"] = source
+        if rest:
+            extra["output_config"] = rest
+    return reasoning, response_format
+
+
+def _metadata(request: wire.MessagesRequest, raw: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None]:
+    if request.metadata is None:
+        return None, None
+    return request.metadata.user_id, unknown_fields(raw["metadata"], wire.RequestMetadata)
+
+
+def _plugins(plugins: list[wire.PluginField] | None, raw: Any) -> tuple[Plugin, ...]:
+    return tuple(
+        Plugin(
+            id=plugin.id,
+            events=bool(plugin.events),
+            options=unknown_fields(raw[index], wire.PluginField) or {},
+            path=f"plugins[{index}]",
+        )
+        for index, plugin in enumerate(plugins or ())
+    )

@@ -1,0 +1,167 @@
+"""A canonical conversation as a Messages request.
+
+From a caller who speaks Messages everything goes through. From the OpenAI dialects: what Messages cannot say is a `Loss`,
+what it can never do is refused (RULES; wire facts 4.8).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hyperinfer.formats.anthropic_messages import messages_encode
+from hyperinfer.formats.anthropic_messages.blocks_encode import Block, BlockEncoder
+from hyperinfer.formats.anthropic_messages.limits import keep_four_marks
+from hyperinfer.formats.anthropic_messages.names import ToolNames
+from hyperinfer.formats.anthropic_messages.openai_fields import check_openai_fields, harmless
+from hyperinfer.formats.anthropic_messages.output_format import encode_format
+from hyperinfer.formats.anthropic_messages.scope import Scope
+from hyperinfer.formats.anthropic_messages.thinking_encode import Plan, plan
+from hyperinfer.formats.anthropic_messages.tools_encode import encode_choice, encode_tools
+from hyperinfer.formats.codec import Encoded, Target
+from hyperinfer.formats.conversation import Conversation
+
+_STOPS = {"max4": 4, "max5": 5, "max16": 16, "none": 0}
+_FORCING = ("any", "tool")
+
+
+def encode_request(conversation: Conversation, target: Target) -> Encoded:
+    """The body for an upstream that speaks Messages. Raises `RequestError` for what is always refused."""
+    scope = Scope(conversation, target)
+    if not scope.same:
+        check_openai_fields(scope)
+    names = ToolNames(conversation.tools)
+    encoder = BlockEncoder(scope, names)
+    top, rest = messages_encode.split_system(scope)
+    system = messages_encode.encode_system(scope, encoder, top)
+    encode = messages_encode.encode_as_sent if scope.same else messages_encode.encode_translated
+    messages = encode(scope, encoder, rest)
+    tools = encode_tools(scope, names)
+    choice = encode_choice(scope, names, has_tools=bool(tools))
+    thinking = plan(scope)
+    if not scope.same:
+        thinking = _compatible(scope, thinking, choice, messages)
+    shape, instruction = encode_format(scope)
+    if instruction:
+        system.append({"type": "text", "text": instruction})
+
+    fields = conversation.extra or {}
+    extra = dict(scope.extra({name: fields[name] for name in fields if scope.same or not harmless(name, fields[name])}, ""))
+    body: dict[str, Any] = {"model": target.model, "max_tokens": thinking.max_tokens}
+    if system:
+        plain = len(system) == 1 and system[0].keys() == {"type", "text"} and (not scope.same or top[0].plain)
+        body["system"] = system[0]["text"] if plain else system
+    body["messages"] = messages
+    if tools:
+        body["tools"] = tools
+    if choice is not None:
+        body["tool_choice"] = choice
+    body.update(_sampling(scope, thinking))
+    if thinking.thinking is not None:
+        body["thinking"] = thinking.thinking
+    output = extra.pop("output_config", {})
+    output = {**output, **({"effort": thinking.effort} if thinking.effort else {}), **({"format": shape} if shape else {})}
+    if output:
+        body["output_config"] = output
+    body.update(_envelope(scope))
+    body.update(extra)
+    if target.streamed:
+        body["stream"] = True
+    if not scope.same:
+        keep_four_marks(scope, body)
+    return Encoded(body=msgspec.json.encode(body), losses=tuple(scope.losses), aliases=names.aliases)
+
+
+def _compatible(scope: Scope, thinking: Plan, choice: dict[str, Any] | None, messages: list[dict[str, Any]]) -> Plan:
+    """Drops a translated budget where the API refuses it: beside a forced call, or within a round of calls whose
+    assistant message does not begin with thinking (wire facts 1.2, 1.3)."""
+    if thinking.thinking is None or thinking.thinking["type"] != "enabled":
+        return thinking
+    if choice is not None and choice["type"] in _FORCING:
+        reason = "a forced tool call excludes thinking"
+    elif _in_round_without_thinking(messages):
+        reason = "the round of tool calls began without the provider's thinking"
+    else:
+        return thinking
+    scope.lose("reasoning", reason)
+    asked = scope.conversation.sampling.max_tokens
+    return Plan(thinking.max_tokens if asked is None else asked)
+
+
+def _in_round_without_thinking(messages: list[dict[str, Any]]) -> bool:
+    if len(messages) < 2 or messages[-1]["role"] != "user" or messages[-2]["role"] != "assistant":
+        return False
+    before: list[Block] | str = messages[-2]["content"]
+    if isinstance(before, str) or not any(block["type"] == "tool_use" for block in before):
+        return False
+    return before[0]["type"] not in ("thinking", "redacted_thinking")
+
+
+def _sampling(scope: Scope, thinking: Plan) -> dict[str, Any]:
+    sampling = scope.conversation.sampling
+    fields: dict[str, Any] = {}
+    for name, neutral in (("temperature", 1), ("top_p", 1), ("top_k", None)):
+        value = getattr(sampling, name)
+        if value is None:
+            continue
+        if scope.target.quirks.sampling == "omit":
+            if value != neutral:
+                scope.lose(name, "the model takes no sampling parameters")
+        elif scope.same:
+            fields[name] = value
+        elif thinking.thinks and name != "top_p":
+            if value != neutral:
+                scope.lose(name, "not together with thinking")
+        elif name == "temperature" and value > 1:
+            scope.lose(name, "Messages goes up to 1")
+            fields[name] = 1
+        else:
+            fields[name] = value
+    if stops := _stops(scope):
+        fields["stop_sequences"] = stops
+    return fields
+
+
+def _stops(scope: Scope) -> list[str]:
+    stops = list(scope.conversation.sampling.stop or ())
+    name = "stop_sequences" if scope.same else "stop"
+    if not scope.same:
+        visible = [stop for stop in stops if stop.strip()]
+        if len(visible) < len(stops):
+            scope.lose(name, "Messages takes no stop sequence of white space")
+        stops = visible
+    most = _STOPS.get(scope.target.quirks.stop, len(stops))
+    if len(stops) > most:
+        scope.lose(name, f"the provider takes at most {most} stop sequences")
+    return stops[:most]
+
+
+def _envelope(scope: Scope) -> dict[str, Any]:
+    conversation = scope.conversation
+    fields: dict[str, Any] = {}
+    metadata = dict(conversation.metadata or {}) if scope.same else {}
+    user = conversation.user
+    if not scope.same and user is None:
+        identifier = (conversation.extra or {}).get("safety_identifier")
+        user = identifier if isinstance(identifier, str) else None
+    if user is not None:
+        metadata["user_id"] = user
+    if metadata:
+        fields["metadata"] = metadata
+    if tier := _tier(scope):
+        fields["service_tier"] = tier
+    cache = scope.cache(conversation.cache, "") if conversation.cache else None
+    if cache is not None:
+        fields["cache_control"] = cache
+    return fields
+
+
+def _tier(scope: Scope) -> str | None:
+    tier = scope.conversation.service_tier
+    if tier is None or scope.same:
+        return tier
+    if tier in ("auto", "default"):
+        return {"auto": "auto", "default": "standard_only"}[tier]
+    scope.lose("service_tier", f"Messages has no tier {tier}")
+    return None

@@ -1,0 +1,72 @@
+"""What every part of the request encoder needs at hand: the target, and where losses go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hyperinfer.formats.codec import Loss, Target
+from hyperinfer.formats.conversation import CacheMark, Conversation, TextPart, Turn
+from hyperinfer.formats.events import Extra
+
+DIALECT = "anthropic_messages"
+
+_IGNORED = frozenset({"id", "status", "object", "index", "type", "logprobs", "annotations", "refusal", "audio", "caller"})
+"""Fields of items and messages of the OpenAI dialects that say nothing to a model when they are empty or a matter of
+transport; annotations and others count when they hold something."""
+_TRANSPORT = frozenset({"id", "status", "object", "index", "type"})
+
+_MARK_TTLS = ("5m", "1h")
+
+
+class Scope:
+    """One request being encoded. `same`: the caller speaks Messages too, so everything goes through as it came."""
+
+    __slots__ = ("conversation", "losses", "same", "target")
+
+    def __init__(self, conversation: Conversation, target: Target) -> None:
+        self.conversation = conversation
+        self.target = target
+        self.same = conversation.dialect == DIALECT
+        self.losses: list[Loss] = []
+
+    def lose(self, path: str, reason: str) -> None:
+        """Notes something of the request that does not reach the upstream."""
+        self.losses.append(Loss(path, reason))
+
+    def extra(self, extra: Extra, path: str) -> Mapping[str, Any]:
+        """The unmodelled fields to write beside the known ones: all of them on a hop between equal formats, else none."""
+        if not extra:
+            return {}
+        if self.same:
+            return extra
+        for name, value in extra.items():
+            if value is None or name in _TRANSPORT or (name in _IGNORED and not value):
+                continue
+            self.lose(f"{path}.{name}" if path else name, "Messages has no such field")
+        return {}
+
+    def cache(self, mark: CacheMark | None, path: str) -> dict[str, Any] | None:
+        """The `cache_control` for a mark, by what the upstream takes (quirk `cache_control`)."""
+        if mark is None:
+            return None
+        allowed = self.target.quirks.cache_control
+        if allowed == "none":
+            self.lose(f"{path}.{mark.style}", "the provider takes no cache marks")
+            return None
+        raw = mark.raw if mark.style == "cache_control" else _ephemeral(mark)
+        if allowed == "no_ttl" and raw.keys() != {"type"}:
+            self.lose(f"{path}.{mark.style}", "the provider takes no lifetime of cache marks")
+            return {"type": "ephemeral"}
+        return raw
+
+
+def part_path(turn: Turn, index: int) -> str:
+    """Where a part of a turn stood, as well as it can be told from its position."""
+    if turn.plain or (len(turn.parts) == 1 and not isinstance(turn.parts[0], TextPart) and turn.role in ("assistant", "tool")):
+        return f"{turn.path}.content" if turn.plain else turn.path
+    return f"{turn.path}.content[{index}]" if turn.path != "system" else f"system[{index}]"
+
+
+def _ephemeral(mark: CacheMark) -> dict[str, Any]:
+    return {"type": "ephemeral", "ttl": mark.ttl} if mark.ttl in _MARK_TTLS else {"type": "ephemeral"}
