@@ -13,6 +13,7 @@ from hyperinfer.providers.catalogue_records import Provider
 from hyperinfer.providers.content_coding import Decoder, decoder_for
 from hyperinfer.providers.fault import UpstreamFault
 from hyperinfer.providers.quirks import Protocol
+from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.status import classify
 from hyperinfer.providers.transport_errors import GarbledResponse
 from hyperinfer.providers.transport_request import Body
@@ -49,7 +50,7 @@ class UpstreamResponse:
 
     __slots__ = ("_decoder", "_pieces", "_private", "headers", "status")
 
-    def __init__(self, response: httpx2.Response, private: tuple[str, ...]) -> None:
+    def __init__(self, response: httpx2.Response, private: tuple[Secret, ...]) -> None:
         stream = response.stream
         if not isinstance(stream, httpx2.AsyncByteStream):
             raise RuntimeError("the transport answered with a synchronous body")
@@ -100,7 +101,8 @@ class UpstreamResponse:
                         break
             except httpx2.TransportError:
                 pass  # the status is known, and says more than the way it was said
-        return classify(self.status, self.headers, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=self._private)
+        private = [secret.reveal() for secret in self._private]
+        return classify(self.status, self.headers, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=private)
 
 
 class Upstream:
@@ -114,8 +116,8 @@ class Upstream:
         self._credentials = Credentials(provider, turns)
         self._base = httpx2.URL(provider.base_url)
         self._urls: dict[str, httpx2.URL] = {}
-        hosts = (self._base.host,) if provider.transport == "network" else ()
-        self._private = (*(key.reveal() for key in provider.keys), *hosts)
+        hosts = (Secret(self._base.host),) if provider.transport == "network" else ()
+        self._private = provider.keys + hosts
         self._headers = {
             (place, stream): self._prebuilt(provider, place, stream)
             for place in range(max(1, len(self._credentials)))
@@ -142,9 +144,7 @@ class Upstream:
             # Ours closes without waiting, also in a cancelled task.
             await response.aclose()
 
-    def _request(
-        self, path: str, body: bytes, stream: bool, extra_headers: Iterable[tuple[str, str]]
-    ) -> httpx2.Request:
+    def _request(self, path: str, body: bytes, stream: bool, extra_headers: Iterable[tuple[str, str]]) -> httpx2.Request:
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = _join(self._base, path)

@@ -34,9 +34,7 @@ def decoder_for(content_encoding: str) -> Decoder | None:
 
     Raises `GarbledResponse` for a coding that we did not ask for and do not know (br, zstd, several in a row).
     """
-    codings = [
-        coding for part in content_encoding.split(",") if (coding := part.strip().lower()) not in ("", "identity")
-    ]
+    codings = [coding for part in content_encoding.split(",") if (coding := part.strip().lower()) not in ("", "identity")]
     match codings:
         case []:
             return None
@@ -63,8 +61,8 @@ class _ZlibDecoder:
     def feed(self, data: bytes) -> None:
         self._started = self._started or bool(data)
         if self._inflater is None and data:
-            # A zlib header's first byte has 8 (deflate) in its low half; no raw block begins with that by chance:
-            # it would be a stored or dynamic block that is not the last.
+            # The low half of a zlib header's first byte is 8. Raw, that would be a stored block with a bit set in the
+            # padding behind its three bits of header, which no compressor writes.
             self._inflater = zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
         self._waiting += data
 

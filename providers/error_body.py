@@ -33,9 +33,7 @@ class ErrorFields(NamedTuple):
 def is_html(body: bytes, content_type: str) -> bool:
     """Whether the body is a page for people: a proxy's, not an API's."""
     start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return content_type.lower().startswith("text/html") or start.startswith(
-        (b"<!doctype", b"<html", b"<head", b"<?xml")
-    )
+    return content_type.lower().startswith("text/html") or start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml"))
 
 
 def read_error(body: bytes) -> ErrorFields:

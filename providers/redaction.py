@@ -18,8 +18,6 @@ _SCAN_LIMIT: Final = 4000
 _REDACTED: Final = "[redacted]"
 _ADDRESS: Final = "[address]"
 
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
-
 _SECRETS: Final = re.compile(
     r"(?i:\bbearer\s+(?!tokens?\b|auth)[^\s\"',;]{3,})"
     r"|(?i:\bbasic\s+[a-z0-9+/=]{12,})"
@@ -31,7 +29,7 @@ _SECRETS: Final = re.compile(
     r"|[^\s\"'`]{0,200}(?:\*{3}|•{3})[^\s\"'`]{0,200}"
     r"|(?<![A-Za-z0-9])[A-Za-z0-9_-]{4,64}(?:…|\.{3})[A-Za-z0-9]{2,16}\b"
     r"|(?i:\b(?:api[-_ ]?key|x-api-key|authorization|password|secret|access[-_ ]token)(?:\s+provided)?\s*[=:]\s*"
-    r"[\"'`]?[^\s\"'`,;]{4,})"
+    r"[\"'`]?(?:bearer\s+|basic\s+)?[^\s\"'`,;]{4,})"
     # Ids of the account the gateway uses.
     r"|\b(?:org|proj|user|acct|team|workspace|wrkspc|account|cus|sub)[-_]"
     r"(?:(?=[A-Za-z]*[0-9])[A-Za-z0-9]{6,}|[A-Za-z0-9]{16,})"
@@ -64,7 +62,7 @@ def redact(message: str, private: Iterable[str] = ()) -> str:
     text = message[:_SCAN_LIMIT].partition("Traceback (most recent call last)")[0]
     # Lone surrogates are legal in JSON and fatal to whoever encodes the message later.
     text = text.encode("utf-8", "replace").decode()
-    text = _UNPRINTABLE.sub(" ", text).strip()
+    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     for word in private:
         if len(word) >= 4:
             text = text.replace(word, _REDACTED)

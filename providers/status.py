@@ -59,9 +59,7 @@ def classify(
     html = is_html(body, header(headers, "content-type"))
     fields = ErrorFields() if html else read_error(body)
     if html or (status < 400 and not fields.found):
-        fault = _fault_without_error(
-            status, "an HTML page" if html else "something that is no response of its protocol"
-        )
+        fault = _fault_without_error(status, "an HTML page" if html else "something that is no response of its protocol")
     else:
         effective = _effective_status(status, fields)
         fault = _fault(_code(effective, fields), fields, effective, status, private)
