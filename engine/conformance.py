@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,12 +54,20 @@ class _Crash(Exception):
 
 
 @dataclass
+class _Life:
+    """What was done with one object of a stage: receive, ended (when `end` had completed), abort."""
+
+    calls: list[str] = field(default_factory=list[str])
+    aborted_at: float | None = None
+
+
+@dataclass
 class _Trial:
     """One run and what came of it."""
 
     items: list[Any]
     times: list[float]
-    calls: list[list[str]]
+    lives: list[_Life]
     elapsed: float
     error: BaseException | None
     cancelled: bool
@@ -137,8 +145,8 @@ class _Check:
             trial = self._try(situation, pause=_PAUSE, cancel_at=instant)
             self._say(trial.items == whole.items[: len(trial.items)], f"{situation} gave other items: {trial.items!r}")
             self._say(trial.elapsed <= instant + _ABORT_AFTER, f"{situation} it ended only at {trial.elapsed:g} s")
-            if not any("abort" in calls for calls in trial.calls):
-                self._say(trial.elapsed <= instant, f"{situation} it ended only at {trial.elapsed:g} s")
+            stopped = [life.aborted_at for life in trial.lives if life.aborted_at is not None] or [trial.elapsed]
+            self._say(max(stopped) <= instant, f"{situation} it stopped only at {max(stopped):g} s")
 
     def _reader_leaves(self, items: list[Any], count: int) -> None:
         situation = f"the reader leaves after {count} items"
@@ -162,8 +170,8 @@ class _Check:
         closes_after: int | None = None,
         crash_after: int | None = None,
     ) -> _Trial:
-        calls: list[list[str]] = []
-        watched = _watched(self._make(), calls)
+        lives: list[_Life] = []
+        watched = _watched(self._make(), lives)
         graph = Graph.linear(watched)
         if buffers is not None:
             around = {watched.name: buffers, "behind": buffers}
@@ -184,15 +192,15 @@ class _Check:
             left = trio.lowlevel.current_statistics().tasks_living - before
             self._say(not left, f"{situation}: {left} tasks are left")
             return _Trial(
-                sink.items, [*source.times, *sink.times], calls, trio.current_time(), error, scope.cancelled_caught
+                sink.items, [*source.times, *sink.times], lives, trio.current_time(), error, scope.cancelled_caught
             )
 
         trial = run_virtual(main)
         if crash_after is None and trial.error is not None:
             raise AssertionError(f"node {self._name!r}: {situation}: it raised") from trial.error
         ended_well = not trial.cancelled and trial.error is None and closes_after is None
-        for one in calls:
-            _check_calls(one, lambda condition, what: self._say(condition, f"{situation}: {what}"), ended_well)
+        for life in lives:
+            _check_calls(life.calls, lambda condition, what: self._say(condition, f"{situation}: {what}"), ended_well)
         if self._leftovers is not None:
             left = self._leftovers()
             self._say(not left, f"{situation}: left over: {left!r}")
@@ -200,7 +208,6 @@ class _Check:
 
 
 def _check_calls(calls: list[str], say: Callable[[object, str], None], ended_well: bool) -> None:
-    """`calls` of one node object: receive, end (when it completed), abort."""
     say(calls.count("ended") + calls.count("abort") == 1, f"ended or aborted not once: {calls}")
     say(calls[-1] in ("ended", "abort"), f"used after its end: {calls}")
     if ended_well:
@@ -211,31 +218,31 @@ def _check_calls(calls: list[str], say: Callable[[object, str], None], ended_wel
 
 
 class _WatchedStage(Stage[Any, Any]):
-    def __init__(self, inner: Stage[Any, Any], calls: list[str]) -> None:
-        self._inner, self._calls = inner, calls
+    def __init__(self, inner: Stage[Any, Any], life: _Life) -> None:
+        self._inner, self._life = inner, life
 
     async def receive(self, item: Any, sink: Sink[Any]) -> None:
-        self._calls.append("receive")
+        self._life.calls.append("receive")
         await self._inner.receive(item, sink)
 
     async def end(self, sink: Sink[Any]) -> None:
         await self._inner.end(sink)
-        self._calls.append("ended")
+        self._life.calls.append("ended")
 
     async def abort(self) -> None:
-        self._calls.append("abort")
+        self._life.calls.append("abort")
+        self._life.aborted_at = trio.current_time()
         await self._inner.abort()
 
 
-def _watched(inner: Node[Any, Any], calls: list[list[str]]) -> Node[Any, Any]:
-    """The same node, which writes down what is done with each of its objects. Only stages have a life to watch."""
+def _watched(inner: Node[Any, Any], lives: list[_Life]) -> Node[Any, Any]:
+    """The same node, with the lives of its objects written down. Only stages have a life to watch."""
     if inner.kind is not Kind.STAGE:
         return inner
 
     def made() -> _WatchedStage:
-        own: list[str] = []
-        calls.append(own)
-        return _WatchedStage(inner.work(), own)
+        lives.append(_Life())
+        return _WatchedStage(inner.work(), lives[-1])
 
     return replace(inner, work=made)
 

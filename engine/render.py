@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hyperinfer.engine.node import Form
 from hyperinfer.engine.ports import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping
+    from collections.abc import Collection, Mapping
 
     from hyperinfer.engine.graph import Graph
+
+S = TypeVar("S")
+E = TypeVar("E")
 
 _SHAPES = {Form.STEP: '("{}")', Form.STAGE: '["{}"]', Form.NODE: '[["{}"]]'}
 _WIDEST_TYPE = 32
@@ -50,7 +53,7 @@ def graph_diagram(graph: Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _state(state: Hashable) -> str:
+def _state(state: object) -> str:
     return state.name if isinstance(state, Enum) else str(state)
 
 
@@ -60,9 +63,7 @@ def _event(event: object) -> str:
     return event.__name__ if isinstance(event, type) else str(event)
 
 
-def state_diagram(
-    table: Mapping[tuple[Hashable, object], Hashable], *, initial: Hashable, final: Collection[Hashable] = ()
-) -> str:
+def state_diagram(table: Mapping[tuple[S, E], S], *, initial: S, final: Collection[S] = ()) -> str:
     """A Mermaid state diagram of a transition table `{(state, event): next state}`.
 
     States are strings or members of an Enum (shown by name), events strings, Enum members or classes. Lines come in
@@ -78,8 +79,8 @@ def state_diagram(
     lines = ["stateDiagram-v2"]
     lines += [f'    state "{_quoted(name)}" as {ids[name]}' for name in names if ids[name] != name]
     lines.append(f"    [*] --> {ids[_state(initial)]}")
-    for (source, target), events in arrows.items():
-        label = ", ".join(events).replace(":", "#58;").replace(";", "#59;") if events else ""
-        lines.append(f"    {ids[source]} --> {ids[target]} : {label}")
+    for (before, after), events in arrows.items():
+        label = re.sub("[:;]", lambda found: f"#{ord(found[0])};", ", ".join(events))
+        lines.append(f"    {ids[before]} --> {ids[after]} : {label}")
     lines += [f"    {ids[_state(state)]} --> [*]" for state in final]
     return "\n".join(lines) + "\n"

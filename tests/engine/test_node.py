@@ -55,7 +55,7 @@ async def first_two(source: Source[str], sink: Sink[str]) -> None:
         await sink.send(await source.receive())
 
 
-nameless = cast("Any", eval("lambda item: item"))
+nameless = eval("lambda item: item")
 
 
 class Chatty(Stage[int | Failure, str]):
@@ -182,7 +182,7 @@ def makes_what():  # type: ignore[no-untyped-def]  # noqa: ANN201
         (partial(step, nameless), "a node made from a lambda or an object needs name="),
         (partial(stage, no_receive), "no_receive: a stage makes objects with receive(item, sink)"),
         (
-            partial(step, NoReceive),
+            partial(step, no_receive),
             "no_receive: a step is a function of one item, or makes objects with push(item) and end()",
         ),
         (
