@@ -36,6 +36,9 @@ def open_writer(path: Path) -> sqlite3.Connection:
         raise StoreUnavailable(f"SQLite {needed} or newer is needed; this Python has {sqlite3.sqlite_version}")
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{path}: {error}") from error
+    try:
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         for pragma in _WRITER_PRAGMAS:
             connection.execute(pragma)
@@ -43,15 +46,19 @@ def open_writer(path: Path) -> sqlite3.Connection:
             raise StoreUnavailable(f"{path}: this file system does not allow a write-ahead log")
         migrate(connection, migrations())
     except sqlite3.Error as error:
+        connection.close()
         raise StoreUnavailable(f"{path}: {error}") from error
+    except StoreUnavailable:
+        connection.close()
+        raise
     return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write; each statement sees the last COMMIT. Raises StoreUnavailable."""
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=10)
-        connection.execute("PRAGMA query_only = ON")
+        # A reader only ever waits while a log is being recovered, after a crash: milliseconds.
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=2)
     except sqlite3.Error as error:
         raise StoreUnavailable(f"{path}: {error}") from error
     return connection

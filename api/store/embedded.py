@@ -34,6 +34,7 @@ from hyperinfer.api.store.messages import (
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, StoredKey, UsageBy, UsageRow
 from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion
 from hyperinfer.api.store.writer_client import WriterClient, child_environment, open_writer_client
+from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.money import PICO_LIMIT
 from hyperinfer.nodes.ports import SettlementRejected
 
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.messages import Administration, Hello
     from hyperinfer.api.store.records import WorkspaceRecord
     from hyperinfer.api.store.writer_client import Answer
-    from hyperinfer.engine.failure import Failure
     from hyperinfer.nodes.ports import Generation, Principal
     from hyperinfer.providers.secret import Secret
 
@@ -92,7 +92,9 @@ class EmbeddedStore:
     # Ledger #################################################################
 
     async def admit(self, request_id: str, principal: Principal, hold: int) -> Failure | None:
-        """See the port."""
+        """See the port. Also refused, with internal_error, while thousands of settlements wait for the disk."""
+        if self._writer.behind:
+            return Failure("internal_error", "The gateway cannot record requests at the moment.", retry_after=1.0)
         return self._book.admit(request_id, principal.workspace, hold)
 
     async def settle(self, generation: Generation) -> None:

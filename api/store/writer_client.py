@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
 PENDING_LIMIT: Final = 4096
-"""So many unanswered requests and further ones wait before they are sent."""
+"""So many unanswered requests and no more work should be begun. What has been done is still taken."""
 BACKOFF_FIRST: Final = 0.05
 BACKOFF_MOST: Final = 2.0
 GOODBYE_SECONDS: Final = 10.0
@@ -58,7 +58,6 @@ class WriterClient:
         self._sequence = 0
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Reply)
-        self._room = trio.lowlevel.ParkingLot()
         self._idle = trio.Event()
         self._socket: socket.socket | None = None
         self._greeted = False
@@ -76,9 +75,9 @@ class WriterClient:
         return self._greeted
 
     @property
-    def pending(self) -> int:
-        """How many requests are unanswered."""
-        return len(self._pending)
+    def behind(self) -> bool:
+        """Whether so much is unanswered that new work should be refused: the disk is full, or far too slow."""
+        return len(self._pending) >= PENDING_LIMIT
 
     async def submit(self, build: Callable[[int], Request], apply: Callable[[Answer], None]) -> Answer:
         """Send the request that `build` makes for its sequence number; returns its answer.
@@ -86,8 +85,6 @@ class WriterClient:
         apply: called once with the answer, also when the caller has been cancelled by then.
         Raises StoreUnavailable when the store is closed before it came, OverflowError for what msgpack cannot hold.
         """
-        while len(self._pending) >= PENDING_LIMIT and not self._closed:
-            await self._room.park()
         if self._closed:
             raise StoreUnavailable("the store is closed")
         sequence = self._sequence + 1
@@ -145,7 +142,6 @@ class WriterClient:
         self._scope.cancel()
         lost = list(self._pending.values())
         self._pending.clear()
-        self._room.unpark_all()
         for pending in lost:
             if pending.task is not None:
                 trio.lowlevel.reschedule(pending.task, outcome.Error(StoreUnavailable("the store is closed")))
@@ -220,8 +216,6 @@ class WriterClient:
         pending.apply(answer)
         if pending.task is not None:
             trio.lowlevel.reschedule(pending.task, outcome.Value(answer))
-        if self._room:
-            self._room.unpark()
         if not self._pending:
             self._idle.set()
 

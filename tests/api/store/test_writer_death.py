@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from hyperinfer.api.store.writer_client import child_environment
+from hyperinfer.api.store.writer_client import PENDING_LIMIT, child_environment
+from hyperinfer.nodes.ports import Principal
 from tests.api.store.samples import USD, a_generation, a_store
 
 if TYPE_CHECKING:
@@ -140,18 +141,43 @@ async def test_killed_with_its_server_what_was_acknowledged_is_there(tmp_path: P
 
 @pytest.mark.parametrize("instant", [0, 1, 5, 20])
 async def test_cancelled_around_it_the_store_still_finishes(tmp_path: Path, instant: int) -> None:
-    workspace = ""
+    begun: list[str] = []
     with trio.CancelScope() as scope:
         async with a_store(tmp_path) as store:
             workspace = (await store.create_workspace("lab", USD)).id
+
+            async def settle(id_: str) -> None:
+                begun.append(id_)
+                await store.settle(a_generation(id_, workspace, 7))
+
             async with trio.open_nursery() as nursery:
                 for number in range(30):
-                    nursery.start_soon(store.settle, a_generation(f"r{number}", workspace, 7))
+                    nursery.start_soon(settle, f"r{number}")
                 for _ in range(instant):
                     await trio.lowlevel.checkpoint()
                 scope.cancel()
     async with a_store(tmp_path) as store:
         report = await store.verify_ledger()
         assert report.differences == ()
-        # Sent or not: a settlement that began is finished.
+        assert report.generations == len(begun)
         assert (await store.workspace("lab")).balance == USD - 7 * report.generations
+
+
+async def test_while_thousands_wait_nothing_more_is_begun(tmp_path: Path) -> None:
+    async with a_store(tmp_path) as store:
+        workspace = (await store.create_workspace("lab", USD)).id
+        principal = Principal(workspace=workspace, workspace_name="lab", key_id="key_1")
+        kill_writer(store, signal.SIGSTOP)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            async with trio.open_nursery() as nursery:
+                for number in range(PENDING_LIMIT):
+                    nursery.start_soon(store.settle, a_generation(f"r{number:06}", workspace, 7))
+        failure = await store.admit("next", principal, 1)
+        assert failure is not None
+        assert failure.code == "internal_error"
+        # What was produced is still taken, and all of it is written once there is a writer.
+        kill_writer(store)
+        await store.settle(a_generation("last", workspace, 7))
+        assert await store.admit("next", principal, 1) is None
+        assert (await store.verify_ledger()).generations == PENDING_LIMIT + 1
