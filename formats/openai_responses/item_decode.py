@@ -1,0 +1,306 @@
+"""One output item of a reply, from whatever of it the upstream sends, to events.
+
+A stream may leave out any event of an item: deltas without the `added` before them, a `done` without deltas, texts only in
+the item's last state. Each class here takes what comes, and when the item is done adds what was missing. A whole reply is
+items that are done at once.
+
+Private `extra` of the events (read by `item_encode`): `item`, `part` are the fields of the object that are not modelled;
+`<name>_event` those of the event that brought it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hyperinfer.formats import events as ev
+from hyperinfer.formats.events import Extra
+from hyperinfer.formats.openai_responses.lanes import Lane
+from hyperinfer.formats.opaque import Opaque
+
+Wire = dict[str, Any]
+
+_EVENT_FIELDS = frozenset(
+    "type sequence_number output_index content_index summary_index annotation_index item_id item part text refusal"
+    " delta logprobs obfuscation arguments input annotation".split()
+)
+
+
+def event_extra(event: Wire) -> Extra:
+    """Fields of a stream event that no event of the protocol has."""
+    return without(event, _EVENT_FIELDS)
+
+
+def without(value: Wire, known: frozenset[str]) -> Extra:
+    """The other fields; None when there are none."""
+    found = {k: v for k, v in value.items() if k not in known}
+    return found or None
+
+
+def packed(**groups: Extra) -> Extra:
+    """The groups that hold something."""
+    return {name: group for name, group in groups.items() if group} or None
+
+
+def string(value: object) -> str:
+    """A string field; anything else counts as absent."""
+    return value if isinstance(value, str) else ""
+
+
+def objects(value: object) -> list[Wire]:
+    """The objects of an array field; anything else counts as absent."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def missing(said: list[str], text: str) -> str:
+    """What is still to be said of `text`. A text that went another way than its deltas is left as the deltas had it."""
+    so_far = "".join(said)
+    return text[len(so_far) :] if text.startswith(so_far) else ""
+
+
+class Item(Lane):
+    """An output item. `rank`: models write reasoning, then text, then calls, never back within one run."""
+
+    rank: ClassVar[int] = 2
+    kind: str
+
+    __slots__ = ("added_event", "added_fields", "closed_early", "done_seen", "index", "started", "wire_id")
+
+    def __init__(self, order: int, wire_id: str | None, index: int | None) -> None:
+        super().__init__(order)
+        self.wire_id = wire_id
+        self.index = index
+        self.added_fields: Wire = {}
+        self.added_event: Extra = None
+        self.started = False
+        self.done_seen = False
+        self.closed_early = False
+
+    def added(self, item: Wire, event: Extra) -> None:
+        """The item as it was opened."""
+        self.added_fields, self.added_event = item, event
+        if self.wire_id is None:
+            self.wire_id = string(item.get("id")) or None
+
+    def can_close_early(self) -> bool:
+        """Whether the block may be closed though the item is not done, because a later one goes on (llama.cpp)."""
+        return False
+
+    def finish(self, item: Wire | None, event: Extra) -> None:
+        """The item is done; `item` is its last state, None when the stream ended without."""
+        raise NotImplementedError
+
+
+class ReasoningItem(Item):
+    """`reasoning`: summary parts and content parts."""
+
+    rank = 0
+    kind = "reasoning"
+    _KNOWN = frozenset(("type", "id", "summary", "encrypted_content"))
+
+    __slots__ = ("_foreign", "_said", "_vendor")
+
+    def __init__(self, order: int, wire_id: str | None, index: int | None, vendor: str) -> None:
+        super().__init__(order, wire_id, index)
+        self._vendor = vendor
+        self._said: dict[tuple[str, int], list[str]] = {}
+
+    def start(self) -> None:
+        """Opens the block."""
+        if self.started:
+            return
+        self.started = True
+        fields = without(self.added_fields, self._KNOWN | {"content"}) or {}
+        if self.added_fields.get("content") == []:
+            fields["content"] = []
+        blob = self.added_fields.get("encrypted_content")
+        if self._vendor == "openai" and "encrypted_content" in self.added_fields:
+            fields["encrypted_content"] = blob
+        extra = {"item": fields} if self.added_fields else None
+        if self.added_event:
+            extra = {**(extra or {}), "item_event": self.added_event}
+        self.out.append(ev.ReasoningStart(self.wire_id, extra))
+
+    def delta(self, form: Any, part: int, text: str, extra: Extra = None) -> None:
+        """A piece of one part."""
+        self.start()
+        self._said.setdefault((form, part), []).append(text)
+        self.out.append(ev.ReasoningDelta(text, form, part, extra))
+
+    def whole(self, form: Any, part: int, text: str) -> None:
+        """All of one part's text."""
+        said = self._said.get((form, part))
+        rest = missing(said or [], text)
+        if rest or said is None:
+            self.delta(form, part, rest)
+
+    def can_close_early(self) -> bool:
+        return bool(self._said) and not self.closed_early
+
+    def close_early(self) -> None:
+        """Closes the block; what the item's end still brings makes a block of its own."""
+        self.closed_early = True
+        self.started = False
+        self.out.append(ev.ReasoningEnd())
+
+    def has_news(self, item: Wire | None) -> bool:
+        """Whether the end of an item that was closed early brings something."""
+        return bool(item and item.get("encrypted_content"))
+
+    def finish(self, item: Wire | None, event: Extra) -> None:
+        self.done_seen = True
+        if item is None:
+            self.start()
+            self.out.append(ev.ReasoningEnd())
+            return
+        if not self.closed_early:
+            for form, field in (("summary", "summary"), ("text", "content")):
+                for index, part in enumerate(objects(item.get(field))):
+                    self.whole(form, index, string(part.get("text")))
+        self.start()
+        opaque: tuple[Opaque, ...] = ()
+        blob = item.get("encrypted_content")
+        if isinstance(blob, str) and blob:
+            opaque = (Opaque(self._vendor, "encrypted", blob),)
+        self.out.append(ev.ReasoningEnd(opaque, self._end_extra(item, event)))
+
+    def _end_extra(self, item: Wire, event: Extra) -> Extra:
+        fields = without(item, self._KNOWN | {"content"}) or {}
+        for field, wanted in (("summary", "summary_text"), ("content", "reasoning_text")):
+            value = item.get(field)
+            if field == "content" and field in item and not value:
+                fields[field] = value
+            elif any(part != {"type": wanted, "text": part.get("text")} for part in objects(value)):
+                fields[field] = value
+        if "encrypted_content" in item and not item["encrypted_content"]:
+            fields["encrypted_content"] = item["encrypted_content"]
+        extra: Wire = {"item": fields}
+        if event:
+            extra["item_event"] = event
+        return extra
+
+
+class CallItem(Item):
+    """`function_call` and `custom_tool_call`: opened once name and call id are known."""
+
+    _KNOWN = frozenset(("type", "id", "call_id", "name", "arguments", "input", "namespace"))
+
+    __slots__ = ("_args_event", "_call_id", "_field", "_held", "_make_id", "_name", "_namespace", "_said", "kind")
+
+    def __init__(self, order: int, wire_id: str | None, index: int | None, kind: str, make_id: Any) -> None:
+        super().__init__(order, wire_id, index)
+        self.kind = kind
+        self._field = "arguments" if kind == "function_call" else "input"
+        self._make_id = make_id
+        self._call_id = self._name = ""
+        self._namespace: str | None = None
+        self._args_event: Extra = None
+        self._said: list[str] = []
+        self._held: list[tuple[str, Extra]] = []
+
+    @property
+    def call_id(self) -> str:
+        """What pairs the call with its result; empty while unknown."""
+        return self._call_id
+
+    def added(self, item: Wire, event: Extra) -> None:
+        super().added(item, event)
+        self._learn(item)
+        early = string(item.get(self._field))
+        if self._call_id and self._name:
+            self.start()
+        if early:  # some servers open the item with all of it
+            self.delta(early)
+
+    def _learn(self, item: Wire) -> None:
+        self._call_id = self._call_id or string(item.get("call_id"))
+        self._name = self._name or string(item.get("name"))
+        self._namespace = self._namespace or string(item.get("namespace")) or None
+
+    def start(self) -> None:
+        """Opens the block."""
+        if self.started:
+            return
+        self.started = True
+        self._call_id = self._call_id or self._make_id()
+        extra: Extra = {"item": without(self.added_fields, self._KNOWN) or {}} if self.added_fields else None
+        if self.added_event:
+            extra = {**(extra or {}), "item_event": self.added_event}
+        self.out.append(
+            ev.ToolCallStart(
+                self._call_id,
+                self._name,
+                "function" if self.kind == "function_call" else "custom",
+                namespace=self._namespace,
+                item_id=self.wire_id,
+                extra=extra,
+            )
+        )
+        for text, more in self._held:
+            self.out.append(ev.ArgumentsDelta(text, more))
+        self._held.clear()
+
+    def delta(self, text: str, extra: Extra = None) -> None:
+        """A piece of the arguments."""
+        self._said.append(text)
+        if self.started:
+            self.out.append(ev.ArgumentsDelta(text, extra))
+        else:
+            self._held.append((text, extra))
+
+    def whole(self, text: str, event: Wire) -> None:
+        """All of the arguments."""
+        self._learn(event)
+        if self._call_id and self._name:
+            self.start()
+        rest = missing(self._said, text)
+        if rest:
+            self.delta(rest)
+        self._args_event = event_extra(event)
+
+    def finish(self, item: Wire | None, event: Extra) -> None:
+        self.done_seen = True
+        self._learn(item or {})
+        self.start()
+        rest = missing(self._said, string((item or {}).get(self._field)))
+        if rest:
+            self.delta(rest)
+        extra: Wire = packed(args_event=self._args_event, item_event=event) or {}
+        if item is not None:
+            extra["item"] = without(item, self._KNOWN) or {}
+        self.out.append(ev.ToolCallEnd(extra or None))
+
+
+class NativeItem(Item):
+    """An item of a hosted tool, or of a kind that this version does not know: verbatim."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, order: int, wire_id: str | None, index: int | None, kind: str) -> None:
+        super().__init__(order, wire_id, index)
+        self.kind = kind
+
+    def added(self, item: Wire, event: Extra) -> None:
+        super().added(item, event)
+        self.start()
+
+    def start(self) -> None:
+        """Opens the block."""
+        if not self.started:
+            self.started = True
+            item = self.added_fields or {"type": self.kind, "id": self.wire_id}
+            self.out.append(ev.ServerToolStart("openai_responses", self.kind, item))
+
+    def delta(self, event: Wire) -> None:
+        """Any event of the item."""
+        self.start()
+        self.out.append(ev.ServerToolDelta({k: v for k, v in event.items() if k not in _NUMBERING}))
+
+    def finish(self, item: Wire | None, event: Extra) -> None:
+        self.done_seen = True
+        if not self.started and item is not None:
+            self.added_fields = item
+        self.start()
+        self.out.append(ev.ServerToolEnd(item if item is not None else self.added_fields))
+
+
+_NUMBERING = frozenset(("sequence_number", "obfuscation"))

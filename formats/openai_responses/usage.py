@@ -1,0 +1,56 @@
+"""Token counts of Responses: `input_tokens` includes cached ones, `output_tokens` includes reasoning (wire facts 3.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hyperinfer.formats.usage import Usage, token_count, usd_json
+
+_UPSTREAM_COST = ("cost", "cost_details", "is_byok")
+"""What an upstream bills the gateway; never shown to a client."""
+
+
+def usage_from_wire(raw: dict[str, Any]) -> Usage:
+    """Irregular counts are put right: parts never exceed their whole, reasoning beside the total is added to the output."""
+    inputs, outputs = token_count(raw.get("input_tokens")), token_count(raw.get("output_tokens"))
+    reads, writes = _details(raw, "input_tokens_details"), _details(raw, "output_tokens_details")
+    reasoning = token_count(writes.get("reasoning_tokens"))
+    if reasoning and token_count(raw.get("total_tokens")) == inputs + outputs + reasoning:
+        outputs += reasoning
+    cached = min(token_count(reads.get("cached_tokens")), inputs)
+    return Usage(
+        input_tokens=inputs,
+        output_tokens=outputs,
+        cache_read=cached,
+        cache_write=min(token_count(reads.get("cache_write_tokens")), inputs - cached),
+        reasoning=min(reasoning, outputs),
+        dialect="openai_responses",
+        raw=raw,
+    )
+
+
+def usage_to_wire(usage: Usage) -> dict[str, Any]:
+    """The `usage` object. Fields beside the counts are kept from an upstream that speaks Responses."""
+    raw = usage.raw if usage.raw and usage.dialect == "openai_responses" else {}
+    wire: dict[str, Any] = {
+        "input_tokens": usage.input_tokens,
+        "input_tokens_details": {
+            **_details(raw, "input_tokens_details"),
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write,
+        },
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {**_details(raw, "output_tokens_details"), "reasoning_tokens": usage.reasoning},
+        "total_tokens": usage.total_tokens,
+    }
+    for name, value in raw.items():
+        if name not in wire and name not in _UPSTREAM_COST:
+            wire[name] = value
+    if usage.cost is not None:
+        wire["cost"] = usd_json(usage.cost)
+    return wire
+
+
+def _details(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    value = raw.get(name)
+    return value if isinstance(value, dict) else {}
