@@ -112,25 +112,34 @@ class Ending(Protocol):
         ...
 
 
-LINKS: dict[Kind, Callable[[Node[Any, Any], Sink[Any]], MapLink | ExpandLink | MachineLink | StageLink]] = {
+Maker = Callable[["Node[Any, Any]", "Sink[Any]"], MapLink | ExpandLink | MachineLink | StageLink]
+
+_MAKERS: dict[Kind, Maker] = {
     Kind.MAP: MapLink,
     Kind.EXPAND: ExpandLink,
     Kind.MACHINE: MachineLink,
     Kind.STAGE: StageLink,
 }
 
+#: How to make the link of a node, looked up once per graph: the maker, the node, and whether its link is an `Ending`.
+Joint = tuple[Maker, "Node[Any, Any]", bool]
 
-def join(nodes: Sequence[Node[Any, Any]], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:
-    """Join nodes (none with a task of its own) into nested calls; the first link is returned.
 
-    Those links that must be ended or aborted are put into `endings` in data-flow order, also when making one raises.
+def joint(node: Node[Any, Any]) -> Joint:
+    """The joint of a node (not of one with a task of its own)."""
+    return _MAKERS[node.kind], node, node.kind in (Kind.MACHINE, Kind.STAGE)
+
+
+def join(joints: Sequence[Joint], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:
+    """Join the nodes of a segment, the last one first, into nested calls; the first link is returned.
+
+    Those links that must be ended or aborted are put into `endings`, the last one first, also when making one raises.
     """
     onward = outlet
-    for node in reversed(nodes):
-        link = LINKS[node.kind](node, onward)
-        if isinstance(link, MachineLink | StageLink):
-            endings.insert(0, link)
-        onward = link
+    for make, node, ends in joints:
+        onward = make(node, onward)
+        if ends:
+            endings.append(cast("Ending", onward))
     return onward
 
 

@@ -6,19 +6,18 @@ Without an observer nothing in this file runs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
 from hyperinfer.engine.errors import bare
-from hyperinfer.engine.links import LINKS, MachineLink, StageLink
 from hyperinfer.engine.node import DownstreamClosed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hyperinfer.engine.graph import Edge
-    from hyperinfer.engine.links import Ending, Sending
+    from hyperinfer.engine.links import Ending, Joint, Sending
     from hyperinfer.engine.node import Node, Sink, Source
 
 
@@ -163,24 +162,23 @@ class SegmentWatch:
 
     def _start(self, name: str) -> _NodeWatch:
         watch = _NodeWatch(name)
+        self._watches.insert(0, watch)
         self._observer.started(name)
         return watch
 
-    def join(self, nodes: Sequence[Node[Any, Any]], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:
+    def join(self, joints: Sequence[Joint], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:
         onward = outlet
-        for node in reversed(nodes):
+        for make, node, ends in joints:
             watch = self._start(node.name)
-            self._watches.insert(0, watch)
-            link = LINKS[node.kind](node, _Leaving(self, watch, onward))
-            if isinstance(link, MachineLink | StageLink):
-                endings.insert(0, _WatchedEnding(self, watch, link))
+            link = make(node, _Leaving(self, watch, onward))
+            if ends:
+                endings.append(_WatchedEnding(self, watch, cast("Ending", link)))
             onward = _Entering(self, watch, link)
         return onward
 
     async def work(self, node: Node[Any, Any], source: Source[Any], sink: Sink[Any]) -> None:
         """Run a node with its own task."""
         watch = self._start(node.name)
-        self._watches.insert(0, watch)
         try:
             await node.work(_CountingSource(watch, source), _Leaving(self, watch, sink))
         except BaseException as error:

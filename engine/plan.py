@@ -6,12 +6,15 @@ A *segment* is a run of nodes that work as nested calls in one task; the edges b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from hyperinfer.engine.links import joint
 from hyperinfer.engine.node import Kind
 
 if TYPE_CHECKING:
     from hyperinfer.engine.graph import Edge, Graph
+    from hyperinfer.engine.links import Joint
     from hyperinfer.engine.node import Node
 
 
@@ -22,6 +25,16 @@ class Segment:
     nodes: tuple[Node[Any, Any], ...]
     arrivals: tuple[int, ...]
     departures: tuple[int, ...]
+
+    @cached_property
+    def head(self) -> Node[Any, Any] | None:
+        """The node with a task of its own that drives the others, if the first one is such."""
+        return self.nodes[0] if self.nodes[0].kind is Kind.TASK else None
+
+    @cached_property
+    def joints(self) -> tuple[Joint, ...]:
+        """How to join the others, the last one first."""
+        return tuple(joint(node) for node in reversed(self.nodes[self.head is not None :]))
 
 
 @dataclass(frozen=True)

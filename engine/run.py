@@ -22,12 +22,12 @@ import trio
 
 from hyperinfer.engine.errors import AbortExpired, bare, ungrouped
 from hyperinfer.engine.links import ChannelOutlet, FinalOutlet, Inlet, Nowhere, join
-from hyperinfer.engine.node import DownstreamClosed, Kind
+from hyperinfer.engine.node import DownstreamClosed
 from hyperinfer.engine.observe import CountingChannel, SegmentWatch
 
 if TYPE_CHECKING:
     from hyperinfer.engine.graph import Graph
-    from hyperinfer.engine.links import Ending, Port
+    from hyperinfer.engine.links import Ending, Joint, Port
     from hyperinfer.engine.node import Node, Sink, Source
     from hyperinfer.engine.observe import Observer
     from hyperinfer.engine.plan import Plan, Segment
@@ -59,20 +59,19 @@ async def run(
     if len(plan.segments) == 1:
         endings: list[Ending] = []
         try:
-            await _drive(plan.segments[0], inputs, outlet, endings, observer)
+            if observer is None:
+                await _flow(plan.segments[0], inputs, outlet, endings, join, _work)
+            else:
+                await _observed_flow(plan.segments[0], inputs, outlet, endings, observer)
         except BaseException as error:
             await _give_up(endings, error, abort_after)
     else:
         await _Tasks(plan, inputs, outlet, abort_after, observer).run()
 
 
-async def _drive(
-    segment: Segment, inputs: Inputs, outlet: Sink[Any], endings: list[Ending], observer: Observer | None
+async def _observed_flow(
+    segment: Segment, inputs: Inputs, outlet: Sink[Any], endings: list[Ending], observer: Observer
 ) -> None:
-    """One segment from its first item to the end of its last node, observed or not."""
-    if observer is None:
-        await _flow(segment, inputs, outlet, endings, join, _work)
-        return
     watch = SegmentWatch(observer)
     ended = False
     try:
@@ -91,23 +90,22 @@ async def _flow(
     inputs: Inputs,
     outlet: Sink[Any],
     endings: list[Ending],
-    join: Callable[[Sequence[Node[Any, Any]], Sink[Any], list[Ending]], Sink[Any]],
+    join: Callable[[Sequence[Joint], Sink[Any], list[Ending]], Sink[Any]],
     work: Callable[[Node[Any, Any], Source[Any], Sink[Any]], Awaitable[None]],
 ) -> None:
-    head = segment.nodes[0]
-    if head.kind is Kind.TASK:
-        onward = join(segment.nodes[1:], outlet, endings)
+    """One segment from its first item to the end of its last node."""
+    onward = join(segment.joints, outlet, endings)
+    endings.reverse()
+    if (head := segment.head) is not None:
         await work(head, Inlet(_puller(inputs), head.accepts_failures, onward), onward)
+    elif isinstance(inputs, AsyncIterable):
+        async for item in inputs:
+            await onward.send(item)
     else:
-        onward = join(segment.nodes, outlet, endings)
-        if isinstance(inputs, AsyncIterable):
-            async for item in inputs:
-                await onward.send(item)
-        else:
-            for count, item in enumerate(inputs, 1):
-                await onward.send(item)
-                if not count % _TURN:
-                    await trio.lowlevel.checkpoint()
+        for count, item in enumerate(inputs, 1):
+            await onward.send(item)
+            if not count % _TURN:
+                await trio.lowlevel.checkpoint()
     for ending in endings:
         await ending.finish()
 
@@ -202,7 +200,10 @@ class _Tasks:
         inputs = self._arriving(segment) if segment.arrivals else self._inputs
         endings: list[Ending] = []
         try:
-            await _drive(segment, inputs, outlet, endings, self._observer)
+            if self._observer is None:
+                await _flow(segment, inputs, outlet, endings, join, _work)
+            else:
+                await _observed_flow(segment, inputs, outlet, endings, self._observer)
         except BaseException as error:
             self._stop(error, inputs)
             await self._abort(endings, error)
