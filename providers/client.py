@@ -123,6 +123,8 @@ class Upstream:
             for place in range(max(1, len(self._credentials)))
             for stream in (False, True)
         }
+        # Everything behind connecting has deadlines of the pipeline's own.
+        self._extensions = {"timeout": {"connect": provider.timeouts.connect, "read": None, "write": None, "pool": None}}
         self.endpoint = ENDPOINTS[provider.protocol]
         self._takes_anthropic_headers = provider.protocol == "anthropic_messages"
 
@@ -158,7 +160,7 @@ class Upstream:
             if self._takes_anthropic_headers and value.isascii() and value.isprintable():
                 flags = headers.get(name) if name == "anthropic-beta" else None
                 headers[name] = f"{flags},{value}" if flags else value
-        return httpx2.Request("POST", url, headers=headers, stream=Body(body))
+        return httpx2.Request("POST", url, headers=headers, stream=Body(body), extensions=self._extensions)
 
     def _prebuilt(self, provider: Provider, place: int, stream: bool) -> httpx2.Headers:
         headers = httpx2.Headers(

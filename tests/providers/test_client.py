@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from hyperinfer import __version__
-from hyperinfer.providers.catalogue import Provider
+from hyperinfer.providers.catalogue import Provider, Timeouts
 from hyperinfer.providers.client import ERROR_BODY_LIMIT, BodyTooLarge, Upstream
 from hyperinfer.providers.quirks import Protocol
 from hyperinfer.providers.secret import Secret
@@ -221,6 +221,20 @@ async def test_other_transports_will_do() -> None:
     upstream = Upstream(provider("http://nowhere"), httpx2.MockTransport(answer), turns=itertools.count())
     async with upstream.open("/x", b"{}", stream=False) as response:
         assert await response.read(100) == b"Bearer sk-one"
+
+
+async def test_the_provider_says_how_long_connecting_may_take() -> None:
+    seen: list[object] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx2.Response(200)
+
+    slow = provider("http://nowhere", timeouts=Timeouts(connect=3))
+    upstream = Upstream(slow, httpx2.MockTransport(answer), turns=itertools.count())
+    async with upstream.open("/x", b"{}", stream=False):
+        pass
+    assert seen == [{"connect": 3, "read": None, "write": None, "pool": None}]
 
 
 async def test_the_key_shows_nowhere() -> None:

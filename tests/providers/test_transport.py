@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+import trio
 import trio.testing
+from trio.testing import MockClock
 
 from hyperinfer.providers.transport import Transport
 from hyperinfer.providers.transport_errors import Disconnected, GarbledResponse
@@ -176,6 +178,24 @@ async def test_refused() -> None:
         pass
     with pytest.raises(httpx2.ConnectError):
         await post(Transport(), server)
+
+
+async def test_connecting_has_a_deadline(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(host: str, port: int) -> trio.SocketStream:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    monkeypatch.setattr(trio, "open_tcp_stream", hang)
+    for transport, seconds in ((Transport(), 10), (Transport(connect_timeout=2), 2)):
+        start = trio.current_time()
+        with pytest.raises(httpx2.ConnectTimeout):
+            await transport.handle_async_request(httpx2.Request("GET", "http://a.invalid/"))
+        assert trio.current_time() - start == seconds
+    start = trio.current_time()
+    async with httpx2.AsyncClient(transport=Transport(), timeout=httpx2.Timeout(5, connect=7)) as client:
+        with pytest.raises(httpx2.ConnectTimeout):
+            await client.get("http://a.invalid/")
+    assert trio.current_time() - start == 7
 
 
 async def test_a_name_that_does_not_exist() -> None:
