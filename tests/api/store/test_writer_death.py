@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from hyperinfer.api.store.writer_client import PENDING_LIMIT, child_environment
+from hyperinfer.api.store.writer_client import GOODBYE_SECONDS, PENDING_LIMIT, child_environment
 from hyperinfer.nodes.ports import Principal
 from tests.api.store.samples import USD, a_generation, a_store
 
@@ -142,6 +142,7 @@ async def test_killed_with_its_server_what_was_acknowledged_is_there(tmp_path: P
 @pytest.mark.parametrize("instant", [0, 1, 5, 20])
 async def test_cancelled_around_it_the_store_still_finishes(tmp_path: Path, instant: int) -> None:
     begun: list[str] = []
+    start = trio.current_time()
     with trio.CancelScope() as scope:
         async with a_store(tmp_path) as store:
             workspace = (await store.create_workspace("lab", USD)).id
@@ -156,6 +157,8 @@ async def test_cancelled_around_it_the_store_still_finishes(tmp_path: Path, inst
                 for _ in range(instant):
                     await trio.lowlevel.checkpoint()
                 scope.cancel()
+    # Closing did not have to give up on anything.
+    assert trio.current_time() - start < GOODBYE_SECONDS
     async with a_store(tmp_path) as store:
         report = await store.verify_ledger()
         assert report.differences == ()
