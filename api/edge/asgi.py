@@ -5,7 +5,7 @@ hypercorn calls `EdgeApp`, `EdgeApp` calls the application. What the guard makes
 * An exception never reaches hypercorn: it is logged and counted, and becomes a 500 while no head was sent.
 * A message that was begun is sent to its end even when the application's task is cancelled meanwhile: hypercorn would
   already have counted the bytes as sent, and the next message would follow a gap. Bounded by the write deadline.
-* On HTTP/2 the wait for the peer's flow-control window has the write deadline too.
+* On HTTP/2 a sender waits while too much waits for the peer's flow-control window, for at most the write deadline.
 * A response that is sent before the whole request body came: what still comes is read and dropped for a moment before
   the response ends. Otherwise the body messages that nobody takes block the connection for ever, the socket is closed
   with unread bytes (a reset may then destroy the reply), and an HTTP/2 connection breaks.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
-from hyperinfer.api.edge.connection import Connection, EdgeCounters, connection_of
+from hyperinfer.api.edge.connection import Connection, EdgeCounters, connection_of, window_buffer_of
 from hyperinfer.api.edge.exchange import ClientGone
 
 if TYPE_CHECKING:
@@ -42,8 +42,11 @@ DROP_BODY = 1.0
 DROP_BODY_H2 = 10.0
 """The same on HTTP/2, where a body that goes on after the response ends breaks the connection with all its streams."""
 
+TAKE_BODY = 0.05
+"""Seconds in which a body that has already come is taken from hypercorn's queue."""
+
 H2_PIECE = 32 * 1024
-"""Bytes handed to hypercorn's HTTP/2 buffer at a time, so that the write deadline counts from the last progress."""
+"""Bytes handed to hypercorn's HTTP/2 buffer at a time, and how many may wait there for the client's window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +160,23 @@ class RequestGuard:
 
     async def abandon(self, *, crashed: bool) -> None:
         """Ends a response that will not be completed, so that the client can tell, and nothing stays behind."""
-        body_done = self._body_done.is_set()
-        if self.connection is None or (body_done and not (crashed and self._h2)):
-            # HTTP/1: hypercorn closes the connection without the end of the chunks.
+        if self.connection is None:
             return
-        # hypercorn would leave an HTTP/2 stream open for ever; and body messages that nobody takes would block it.
-        self.connection.stream.abort()
-        with trio.move_on_after(DROP_BODY):
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
+        with trio.move_on_after(TAKE_BODY):
+            # A handler may never have asked; mostly the end of the body lies there.
+            await self._drop_body()
+        body_done = self._body_done.is_set()
+        if not self._h2:
+            # The end of the connection without the end of the chunks.
+            self.connection.stream.close_after_reply()
+        elif crashed or not body_done:
+            # hypercorn would leave the stream open for ever.
+            self.connection.stream.abort()
+        if not body_done:
+            # hypercorn waits for somebody to take the body messages, and the disconnect behind them.
+            with trio.move_on_after(DROP_BODY):
+                while (await self._receive())["type"] != "http.disconnect":
+                    pass
 
     async def _write(self, message: Message) -> None:
         # A handler that only sends would otherwise never notice its cancellation.
@@ -185,8 +196,11 @@ class RequestGuard:
 
     async def _write_to_window(self, message: Message) -> None:
         assert self.connection is not None
-        with self.connection.write_deadline.scope(shield=True) as scope:
+        with self.connection.window_deadline.scope(shield=True) as scope:
             await self._send(message)
+            buffer = window_buffer_of(self._send)
+            if buffer is not None and len(buffer.buffer) >= H2_PIECE:
+                await buffer.drain()
         if scope.cancelled_caught:
             raise ClientGone("the client took nothing before the write deadline")
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import trio
 from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
+
+from hyperinfer.api.edge.deadline import WriteDeadline
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
 
     from hypercorn.config import Config
-    from hypercorn.trio.worker_context import WorkerContext
 
-    from hyperinfer.api.edge.deadline import WriteDeadline
     from hyperinfer.api.edge.guarded import GuardedStream
 
 HypercornApp: TypeAlias = "Callable[..., Awaitable[None]]"
@@ -45,13 +46,64 @@ class EdgeCounters:
     accept_errors: int = 0
 
 
+class Ending:
+    """hypercorn's `terminated` event, one for each connection: set by a drain, and when the connection has ended.
+
+    hypercorn's idle timer waits for it. Without the second the timer would keep the ended connection, its socket and
+    its place among the allowed ones until the keep-alive time is over.
+    """
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def fire(self) -> None:
+        self._event.set()
+
+    async def set(self) -> None:
+        self.fire()
+
+    async def clear(self) -> None:
+        self._event = trio.Event()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+
 @dataclass(eq=False, slots=True)
 class Connection:
     """What a request may know about the connection that it came on."""
 
     stream: GuardedStream
-    write_deadline: WriteDeadline
+    ending: Ending = field(default_factory=Ending)
     draining: bool = False
+    window_deadline: WriteDeadline = field(init=False)
+    """For what waits on the flow-control window of HTTP/2, which the deadline of the stream does not see."""
+
+    def __post_init__(self) -> None:
+        self.window_deadline = WriteDeadline(self.stream.write_deadline.seconds)
+        self.stream.call_at_end(self._end)
+
+    def begin_drain(self) -> None:
+        self.draining = True
+        self.ending.fire()
+
+    def tighten(self, seconds: float) -> None:
+        """The client gets no more than `seconds` from here on to take what is sent."""
+        self.stream.write_deadline.tighten(seconds)
+        self.window_deadline.tighten(seconds)
+
+    @property
+    def blocked(self) -> bool:
+        """Something waits for the client to take it."""
+        return self.stream.write_deadline.waiting or self.window_deadline.waiting
+
+    def _end(self) -> None:
+        self.ending.fire()
+        # hypercorn wakes nobody who waits for the window of a connection that has ended.
+        self.window_deadline.tighten(0)
 
 
 def connection_of(scope: Mapping[str, Any]) -> Connection | None:
@@ -77,7 +129,6 @@ class Serving:
 
     app: HypercornApp
     config: Config
-    context: WorkerContext
     state: Mapping[str, object]
 
 
@@ -92,7 +143,31 @@ class StockEdge:
         state = ConnectionState({**serving.state, CONNECTION: connection})
         # It declares narrower types; what it uses of a stream is asserted in tests/api/edge/test_stock_seam.py.
         app, given = cast("Any", serving.app), cast("Any", stream)
-        return TCPServer(app, serving.config, serving.context, cast("Any", state), given)
+        context = WorkerContext(None)
+        context.terminated = connection.ending
+        return TCPServer(app, serving.config, context, cast("Any", state), given)
+
+
+class WindowBuffer(Protocol):
+    """hypercorn's buffer of an HTTP/2 stream: bytes that wait for the client's flow-control window."""
+
+    buffer: bytearray
+
+    async def drain(self) -> None:
+        """Waits until it is empty."""
+        ...
+
+
+def window_buffer_of(send: object) -> WindowBuffer | None:
+    """The buffer behind the ASGI `send` of an HTTP/2 request; None when there is none (any more), or on HTTP/1.
+
+    hypercorn lets a sender go on when the window is used up, and keeps what it sends without bound. So whoever sends
+    must look. Read only; that it is found is asserted in tests/api/edge/test_stock_seam.py.
+    """
+    stream: Any = getattr(send, "__self__", None)
+    protocol: Any = getattr(getattr(stream, "send", None), "__self__", None)
+    buffers: dict[int, WindowBuffer] = getattr(protocol, "stream_buffers", {})
+    return buffers.get(getattr(stream, "stream_id", -1))
 
 
 EDGES: Mapping[str, Callable[[Serving], Choose]] = {"stock": StockEdge}
@@ -109,7 +184,8 @@ class Connections:
 
     @contextmanager
     def holding(self, connection: Connection) -> Generator[None]:
-        connection.draining = self.draining
+        if self.draining:
+            connection.begin_drain()
         self._open.add(connection)
         try:
             yield
@@ -129,20 +205,20 @@ class Connections:
                 self._opening.discard(scope)
 
     def begin_drain(self) -> None:
-        """Responses say `connection: close` from here on; handshakes under way end."""
+        """Idle connections and handshakes end; responses that begin from here on say `connection: close`."""
         self.draining = True
         for connection in self._open:
-            connection.draining = True
+            connection.begin_drain()
         for scope in self._opening:
             scope.cancel()
 
     def tighten(self, seconds: float) -> None:
         """Clients that do not read get no more than `seconds` from here on."""
         for connection in self._open:
-            connection.write_deadline.tighten(seconds)
+            connection.tighten(seconds)
 
     def abort_blocked(self) -> None:
         """Resets the connections whose client does not take what is being sent: no cancellation ends these sends."""
         for connection in list(self._open):
-            if connection.write_deadline.waiting:
+            if connection.blocked:
                 connection.stream.abort()

@@ -6,9 +6,10 @@ It stands below TLS. It must have no `do_handshake`: hypercorn takes a stream wi
   is reset. The deadline lives inside `send_all`, so it also works in the shielded sends of hypercorn.
 * Disconnect: hypercorn stops reading while pipelined bytes wait behind a running request, and would not see the peer
   leave. `wait_gone` then reads ahead, bounded, in its place. A half-closed peer counts as gone.
-* First request: a peer that has not brought a whole request head by `first_request_by` is closed.
+* First request: a peer that has not brought a whole request head by `first_request_by` counts as gone.
 * End: bytes that arrive at a closed socket make the kernel send a reset, which can destroy a reply that the peer has
-  not read yet. `aclose` therefore reads and drops what still comes, for at most `LINGER` seconds.
+  not read yet. After a reply, or while unread bytes lie there, `aclose` therefore sends the end and leaves the socket
+  open; the owner of the stream calls `linger`, which drops what still comes for at most `LINGER` seconds.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from typing import TYPE_CHECKING
 import trio
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperinfer.api.edge.deadline import WriteDeadline
 
 READ_AHEAD = 64 * 1024
 """Bytes that may wait behind a running request. A peer that pipelines more is closed."""
 
 LINGER = 1.0
-"""Seconds that `aclose` goes on reading when the peer is still sending."""
+"""Seconds that a peer has to close its side after ours."""
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -56,9 +59,11 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         self._first_request_by = first_request_by
         self._reading: trio.CancelScope | None = None
         self._read_lock = trio.Lock()
+        self._on_end: Callable[[], None] | None = None
         self._ahead = bytearray()
         self._at_end = False
-        self._dropping = False
+        self._replied = False
+        self._lingering = False
         self._sending = False
         # Small events must leave at once; the kernel's buffer is part of the memory that a stream may hold.
         # A Unix socket has no TCP_NODELAY.
@@ -91,7 +96,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
             raise trio.BrokenResourceError("the peer took no byte before the write deadline")
 
     async def _send_pieces(self, view: memoryview, scope: trio.CancelScope) -> None:
-        if self.socket.fileno() == -1:
+        if self.socket.fileno() == -1 or self._lingering:
             raise trio.ClosedResourceError("the stream was closed")
         if not view:
             await trio.lowlevel.checkpoint()
@@ -110,39 +115,50 @@ class GuardedStream(trio.abc.HalfCloseableStream):
     async def send_eof(self) -> None:
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this stream")
+        self._replied = True
         await self._inner.send_eof()
 
     # Receiving
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What the peer sent, b"" at its end. Raises BrokenResourceError or ClosedResourceError."""
+        if self._ahead:
+            # Without the lock: wait_gone may hold it, reading further ahead.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            data = self._take_ahead(max_bytes)
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return data
         async with self._read_lock:
-            while True:
-                if self._ahead:
-                    size = len(self._ahead) if max_bytes is None else max_bytes
-                    data = bytes(self._ahead[:size])
-                    del self._ahead[:size]
-                elif self._at_end:
-                    return b""
-                else:
-                    data = await self._receive(max_bytes)
-                if not self._dropping or not data:
-                    return data
+            if self._ahead:
+                return self._take_ahead(max_bytes)
+            if self._at_end and not self._lingering:
+                return b""
+            return await self._receive(max_bytes)
+
+    def _take_ahead(self, max_bytes: int | None) -> bytes:
+        size = len(self._ahead) if max_bytes is None else max_bytes
+        data = bytes(self._ahead[:size])
+        del self._ahead[:size]
+        return data
 
     async def _receive(self, max_bytes: int | None) -> bytes:
+        if self._lingering:
+            raise trio.ClosedResourceError("the stream was closed")
         data = b""
         try:
             with trio.CancelScope(deadline=self._first_request_by) as scope:
                 self._reading = scope
                 data = await self._inner.receive_some(max_bytes)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except Exception:
             self._end()
             raise
         finally:
             self._reading = None
         if scope.cancelled_caught:
-            self.abort()
-            raise trio.BrokenResourceError("no request came in time")
+            if self._lingering:
+                raise trio.ClosedResourceError("the stream was closed while it was reading")
+            # No request came in time: to hypercorn the peer has left, and half a head gets its 400.
+            data = b""
         if not data:
             self._end()
         return data
@@ -181,26 +197,42 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         self._end()
 
     async def aclose(self) -> None:
-        """Closes; if the peer is still sending, reads and drops that for at most `LINGER` seconds first."""
-        try:
-            if self.socket.fileno() != -1 and not self._at_end and self.socket.is_readable():
-                await self._linger()
-        finally:
-            self.socket.close()
-            self._end()
+        """Ends the stream for its users. The socket is closed now or, where this module says so, by `linger`."""
+        if not self._lingering and self.socket.fileno() != -1:
+            if not self._at_end and (self._replied or self.socket.is_readable()):
+                self.close_after_reply()
+            else:
+                self.socket.close()
+        self._end()
         await trio.lowlevel.checkpoint()
 
-    async def _linger(self) -> None:
-        self._dropping = True
+    def close_after_reply(self) -> None:
+        """What was sent reaches the peer, then the end; closed for all users of the stream, left to `linger`."""
+        self._lingering = True
         with suppress(OSError):
             self.socket.shutdown(stdlib_socket.SHUT_WR)
-        with trio.move_on_after(LINGER), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            # A reader that is inside receive_some drops for us until the end; the lock is free after it.
-            await self.receive_some()
+        if self._reading is not None:
+            self._reading.cancel()
+        self._end()
+
+    async def linger(self) -> None:
+        """Reads and drops what a peer still sends after `aclose`, until it closes too; then the socket is closed."""
+        try:
+            with trio.move_on_after(LINGER), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                while self._lingering and await self._inner.receive_some():
+                    pass
+        finally:
+            self.socket.close()
+
+    def call_at_end(self, function: Callable[[], None]) -> None:
+        """`function` is called, perhaps more than once, when `gone` is set."""
+        self._on_end = function
 
     def _end(self) -> None:
         self._at_end = True
         self.gone.set()
+        if self._on_end is not None:
+            self._on_end()
 
     def _broken(self, error: OSError) -> trio.BrokenResourceError | trio.ClosedResourceError:
         self._end()

@@ -21,7 +21,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import trio
-from hypercorn.trio.worker_context import WorkerContext
 
 from hyperinfer.api.edge.address import url_of
 from hyperinfer.api.edge.asgi import CrashReply, EdgeApp, plain_crash_reply
@@ -104,7 +103,7 @@ async def _serve_lifespan(
             raise StartupFailed(f"the application did not start within {settings.startup:g} s")
         config = hypercorn_config(settings)
         guarded = EdgeApp(app, counters=counters, crash_reply=crash_reply)
-        serving = Serving(guarded, config, WorkerContext(None), lifespan.state)
+        serving = Serving(guarded, config, lifespan.state)
         server = _Server(settings, serving, counters)
         await server.run(sockets, config.create_ssl_context(), (shutdown, lifespan.ended), drain, task_status)
         await lifespan.shut_down(settings.shutdown)
@@ -116,7 +115,6 @@ class _Server:
 
     def __init__(self, settings: EdgeSettings, serving: Serving, counters: EdgeCounters) -> None:
         self._settings = settings
-        self._serving = serving
         self._counters = counters
         self._connections = Connections()
         self._choose: Choose = EDGES[settings.edge](serving)
@@ -135,14 +133,12 @@ class _Server:
             async with trio.open_nursery() as handlers:
                 async with trio.open_nursery() as accepting:
                     for listener, handler in listeners:
-                        accept = partial(trio.serve_listeners, handler, [listener], handler_nursery=handlers)
-                        accepting.start_soon(accept)
+                        accepting.start_soon(_accept, listener, handler, handlers)
                     task_status.started(urls)
                     await _any_of(stops)
                     drain.begin(self._settings.grace)
                     accepting.cancel_scope.cancel()
                 self._connections.begin_drain()
-                await self._serving.context.terminated.set()
                 guards.start_soon(self._end_late, handlers.cancel_scope)
             guards.cancel_scope.cancel()
 
@@ -166,13 +162,14 @@ class _Server:
         return listeners, urls
 
     async def _handle(self, release: Callable[[], None], stream: EdgeStream) -> None:
-        """The outermost frame of a connection: no exception but Cancelled goes further, the socket is closed."""
+        """The outermost frame of a connection: no exception but Cancelled goes further, and the socket is closed."""
         guarded = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
-        connection = Connection(guarded, guarded.write_deadline)
+        connection = Connection(guarded)
         ended = False
         try:
             with self._connections.holding(connection):
                 await self._serve_connection(stream, connection)
+            await guarded.linger()
             ended = True
         except* (Exception, SystemExit):
             self._counters.connection_crashes += 1
@@ -211,6 +208,16 @@ class _Server:
             await trio.sleep_forever()
         finally:
             self._connections.abort_blocked()
+
+
+async def _accept(
+    listener: EdgeListener, handler: Callable[[EdgeStream], Awaitable[None]], handlers: trio.Nursery
+) -> None:
+    # Not trio.serve_listeners: it closes each stream once more after its handler, where an exception would escape.
+    async with listener:
+        while True:
+            stream: EdgeStream = await listener.accept()
+            handlers.start_soon(handler, stream)
 
 
 async def _any_of(events: tuple[trio.Event, ...]) -> None:

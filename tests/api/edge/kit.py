@@ -6,7 +6,6 @@ import socket
 import struct
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from hyperinfer.api.edge import AsgiApp, Dispatch, EdgeCounters, EdgeSettings, H
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from contextlib import AbstractContextManager
 
 CERTIFICATE = str(Path(__file__).with_name("localhost.pem"))
 
@@ -210,6 +210,6 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"hello", "more_body": False})
 
 
-within = partial(trio.fail_after, 5.0)
-"""Nothing in these tests takes longer; a hang is a failure that says where."""
-
+def within(seconds: float = 5.0) -> AbstractContextManager[trio.CancelScope]:
+    """Nothing in these tests takes longer; a hang is a failure that says where."""
+    return trio.fail_after(seconds)
