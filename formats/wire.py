@@ -7,7 +7,7 @@ and names the path of what is wrong; `extras` gives the fields that it does not 
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 
@@ -28,7 +28,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise RequestError("the body is nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RequestError(f"the body is not valid JSON: {error}") from None
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise RequestError(f"the body must be a JSON object, not {json_type(value)}")
     return value
 
@@ -74,7 +74,7 @@ def join(path: str, inner: str) -> str:
 
 def json_type(value: object) -> str:
     """The JSON name of a decoded value's type, for messages."""
-    names = {
+    names: dict[type[object], str] = {
         dict: "an object",
         list: "an array",
         str: "a string",
@@ -83,3 +83,13 @@ def json_type(value: object) -> str:
         float: "a number",
     }
     return names.get(type(value), "null")
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a decoded value is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether a decoded value is a JSON array."""
+    return isinstance(value, list)
