@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from hyperinfer.formats import ids, restore
 from hyperinfer.formats.anthropic_messages.media import Unsupported, document_block, image_block, source_as_sent
-from hyperinfer.formats.anthropic_messages.names import ToolNames
-from hyperinfer.formats.anthropic_messages.scope import Scope
 from hyperinfer.formats.anthropic_messages.tool_input import tool_input
 from hyperinfer.formats.conversation import (
     AudioPart,
@@ -26,6 +24,10 @@ from hyperinfer.formats.conversation import (
 )
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.opaque import Opaque, split_redacted
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.anthropic_messages.names import ToolNames
+    from hyperinfer.formats.anthropic_messages.scope import Scope
 
 Block = dict[str, Any]
 _HAS_ID = frozenset({"item_reference"})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.anthropic_messages.scope import Scope
+if TYPE_CHECKING:
+    from hyperinfer.formats.anthropic_messages.scope import Scope
 
 MOST_MARKS = 4
 

@@ -10,7 +10,15 @@ import base64
 import binascii
 from typing import Any
 
-from hyperinfer.formats.conversation import Base64Source, FileIdSource, FilePart, ImagePart, PlainTextSource, Source, UrlSource
+from hyperinfer.formats.conversation import (
+    Base64Source,
+    FileIdSource,
+    FilePart,
+    ImagePart,
+    PlainTextSource,
+    Source,
+    UrlSource,
+)
 from hyperinfer.formats.errors import RequestError
 
 _IMAGES = {"image/jpeg": "image/jpeg", "image/jpg": "image/jpeg", "image/png": "image/png", "image/gif": "image/gif"}

@@ -9,12 +9,14 @@ message at their place, marked as what they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.anthropic_messages.blocks_encode import Block, BlockEncoder
 from hyperinfer.formats.anthropic_messages.pairing import ResultQueue
 from hyperinfer.formats.anthropic_messages.scope import Scope, part_path
 from hyperinfer.formats.conversation import ToolCallPart, ToolResultPart, Turn
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.anthropic_messages.blocks_encode import Block, BlockEncoder
 
 OPENING = "(The conversation begins here.)"
 """The user's first words where a history begins with the assistant, or has no message at all."""
@@ -172,7 +174,7 @@ class _History:
                 block: Block = {"type": "tool_result", "tool_use_id": call_id, "content": NO_RESULT, "is_error": True}
                 found.append((len(found) + 10**9, order, block))
             else:
-                found.append((taken.index, order, self._encoder.result(taken.part, taken.path, call_id)))
+                found.append((taken.turn, order, self._encoder.result(taken.part, taken.path, call_id)))
         for _, _, block in sorted(found, key=lambda entry: entry[:2]):
             self._extend("user", self._messages[-1].path, [block])
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING
 
 from hyperinfer.formats.codec import ToolAlias
-from hyperinfer.formats.conversation import Tool
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import Tool
 
 MAX_NAME = 64
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
@@ -29,8 +32,7 @@ class ToolNames:
         for tool in sorted(tools, key=lambda tool: tool.namespace is not None):
             name = self.of(tool.name, tool.namespace)
             if tool.kind == "custom" or name != tool.name:
-                kind = "custom" if tool.kind == "custom" else "function"
-                self.aliases[name] = ToolAlias(tool.name, kind, tool.namespace)
+                self.aliases[name] = ToolAlias(tool.name, "custom" if tool.kind == "custom" else "function", tool.namespace)
 
     def of(self, name: str, namespace: str | None = None) -> str:
         """The upstream name, the same one each time."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.anthropic_messages.scope import Scope
 from hyperinfer.formats.errors import RequestError
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.anthropic_messages.scope import Scope
 
 _STORED = ("previous_response_id", "conversation", "prompt")
 """What needs state at the vendor."""

@@ -6,12 +6,13 @@ Messages has no `json_object`: the model is told instead, which is also what Ope
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.anthropic_messages.scope import Scope
-from hyperinfer.formats.conversation import ResponseFormat
+if TYPE_CHECKING:
+    from hyperinfer.formats.anthropic_messages.scope import Scope
+    from hyperinfer.formats.conversation import ResponseFormat
 
 _ANY_OBJECT = "Answer with a single JSON object and nothing else: no prose and no code fence around it."
 _SCHEMA = "Answer with JSON that is valid under this JSON schema and nothing else: no prose and no code fence around it.\n"

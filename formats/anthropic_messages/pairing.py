@@ -12,7 +12,7 @@ from hyperinfer.formats.conversation import ToolResultPart, Turn
 class Found(NamedTuple):
     """A result, the number of its turn and its path."""
 
-    index: int
+    turn: int
     part: ToolResultPart
     path: str
 
@@ -32,7 +32,7 @@ class ResultQueue:
         """The result for a call in turn `after`, once."""
         waiting = self._waiting.get(call_id, [])
         for position, found in enumerate(waiting):
-            if found.index > after:
+            if found.turn > after:
                 del waiting[position]
                 self._taken.add(id(found.part))
                 return found

@@ -6,7 +6,7 @@ what it can never do is refused (RULES; wire facts 4.8).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,7 +20,9 @@ from hyperinfer.formats.anthropic_messages.scope import Scope
 from hyperinfer.formats.anthropic_messages.thinking_encode import Plan, plan
 from hyperinfer.formats.anthropic_messages.tools_encode import encode_choice, encode_tools
 from hyperinfer.formats.codec import Encoded, Target
-from hyperinfer.formats.conversation import Conversation
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import Conversation
 
 _STOPS = {"max4": 4, "max5": 5, "max16": 16, "none": 0}
 _FORCING = ("any", "tool")

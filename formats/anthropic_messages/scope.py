@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss, Target
 from hyperinfer.formats.conversation import CacheMark, Conversation, TextPart, Turn
-from hyperinfer.formats.events import Extra
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Extra
 
 DIALECT = "anthropic_messages"
 

@@ -7,10 +7,11 @@ model cannot do it.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperinfer.formats.anthropic_messages.scope import Scope
-from hyperinfer.formats.conversation import ReasoningConfig
+if TYPE_CHECKING:
+    from hyperinfer.formats.anthropic_messages.scope import Scope
+    from hyperinfer.formats.conversation import ReasoningConfig
 
 MIN_BUDGET = 1024
 _DEFAULT_LIMIT = 4096  # where neither caller nor catalogue names an output limit

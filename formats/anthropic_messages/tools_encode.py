@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from hyperinfer.formats import restore
-from hyperinfer.formats.anthropic_messages.names import ToolNames
-from hyperinfer.formats.anthropic_messages.scope import Scope
-from hyperinfer.formats.conversation import Tool, ToolChoice
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.anthropic_messages.names import ToolNames
+    from hyperinfer.formats.anthropic_messages.scope import Scope
+    from hyperinfer.formats.conversation import Tool, ToolChoice
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 

@@ -201,4 +201,4 @@ CONTENT_BLOCKS: tuple[type[msgspec.Struct], ...] = (
     ToolUseBlock,
     ToolResultBlock,
 )
-"""The records of the content blocks that are read, for the published schema. Blocks of other types are carried as they are."""
+"""The records of the content blocks that are read, for the published schema. Blocks of other types are carried."""

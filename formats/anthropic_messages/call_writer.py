@@ -1,0 +1,55 @@
+"""The arguments of one tool call as pieces of the JSON object that `tool_use.input` must be.
+
+Arguments that begin like an object are passed on as they come; others are held until the call is complete and then made
+an object (`tool_input`). A call without arguments gets `{}`: clients read the sum of the pieces (faults F003, F010).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from hyperinfer.formats import restore
+from hyperinfer.formats.anthropic_messages.tool_input import tool_input
+
+
+class CallWriter:
+    """`trusted`: the upstream speaks Messages, so its pieces go on untouched. `broken`: what went out is no JSON."""
+
+    __slots__ = ("_custom", "_held", "_sent", "_trusted", "broken", "empty")
+
+    def __init__(self, kind: Literal["function", "custom"], *, trusted: bool) -> None:
+        self._custom = kind == "custom"
+        self._trusted = trusted and not self._custom
+        self._held: list[str] = []
+        self._sent: list[str] = []
+        self.broken = False
+        self.empty = True
+
+    def push(self, text: str) -> str:
+        """What to write now for one more piece; may be nothing."""
+        if self._trusted:
+            self.empty = self.empty and not text
+            return text
+        if not self._sent:
+            self._held.append(text)
+            if self._custom or not text or not "".join(self._held).lstrip().startswith("{"):
+                return ""
+            text = "".join(self._held)
+            self._held = []
+        self._sent.append(text)
+        return text
+
+    def finish(self) -> str | None:
+        """What is still to be written at the end of the call; None when all has been."""
+        if self._trusted:
+            return "" if self.empty else None
+        if self._sent:
+            try:
+                msgspec.json.decode("".join(self._sent))
+            except (msgspec.DecodeError, RecursionError):
+                self.broken = True
+            return None
+        text = "".join(self._held)
+        return restore.wrap_input(text) if self._custom else msgspec.json.encode(tool_input(text)).decode()

@@ -1,0 +1,321 @@
+"""Events to content blocks of a Messages reply: the one place that decides, for streams and whole replies alike.
+
+`ReplyWriter` says what blocks, deltas and ends there are; a `Sink` writes them as frames or gathers them into a message.
+
+From an upstream that speaks Messages, blocks are opened as they come and nothing is changed. From others, a text or
+thinking block is opened with its first content, so that a client never keeps an empty one, which it could not send back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from hyperinfer.formats import events as ev
+from hyperinfer.formats import ids
+from hyperinfer.formats.anthropic_messages.call_writer import CallWriter
+from hyperinfer.formats.anthropic_messages.stop import encode_stop, own_word
+from hyperinfer.formats.anthropic_messages.usage import DIALECT, encode_usage
+from hyperinfer.formats.codec import Loss, Reply
+from hyperinfer.formats.opaque import Opaque, blob_to_client, mark_call
+from hyperinfer.formats.usage import Usage
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event, Extra
+
+Wire = dict[str, Any]
+
+
+class Sink(Protocol):
+    """Where a reply is written. Blocks come one after the other; `beside` are fields of the wire event itself."""
+
+    def start(self, message: Wire, beside: Wire) -> None: ...
+    def open(self, block: Wire, beside: Wire) -> None: ...
+    def delta(self, delta: Wire, beside: Wire) -> None: ...
+    def close(self, beside: Wire, item: Wire | None = None) -> None:
+        """Ends the open block. `item`: the complete block, where it is not the sum of its deltas."""
+        ...
+
+    def other(self, name: str, raw: Wire) -> None: ...
+    def end(self, delta: Wire, usage: Wire, beside: Wire, last: Wire) -> None: ...
+
+
+class ReplyWriter:
+    """Writes one reply. `streaming`: the type of event that is now one delta of the open block and nothing else."""
+
+    def __init__(self, reply: Reply, sink: Sink) -> None:
+        self.losses: list[Loss] = []
+        self.streaming: type[Event] | None = None
+        self._reply = reply
+        self._sink = sink
+        self._same = False
+        self._pending: Event | None = None  # a block that opens with its first content
+        self._open = False
+        self._part: tuple[str, int] | None = None  # of the last reasoning delta
+        self._refusal: list[str] | None = None
+        self._call: CallWriter | None = None
+        self._has_call = False
+        self._ids: set[str] = set()
+        self._skipping = False  # a server tool that only another dialect knows
+        self._usage: Usage | None = None
+        self._choices: set[int] = set()
+
+    def write(self, event: Event) -> None:
+        """Writes one event of choice 0. The order has been checked."""
+        if event.choice:
+            if event.choice not in self._choices:
+                self._choices.add(event.choice)
+                self._lose(f"choices[{event.choice}]", "Messages has one answer")
+            return
+        self.streaming = None
+        handler = self._HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
+
+    def _lose(self, path: str, reason: str) -> None:
+        self.losses.append(Loss(f"response.{path}", reason))
+
+    def _extra(self, extra: Extra, place: str) -> Wire:
+        found = extra.get(place) if extra and self._same else None
+        return found if isinstance(found, dict) else {}
+
+    def _message_start(self, event: ev.MessageStart) -> None:
+        self._same = event.dialect == DIALECT
+        self._usage = event.usage
+        message = {
+            "id": f"msg_{self._reply.request_id}",
+            "type": "message",
+            "role": "assistant",
+            "model": self._reply.model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            **self._extra(event.extra, "message"),
+            "usage": encode_usage(event.usage or Usage()),
+        }
+        self._sink.start(message, self._extra(event.extra, "event"))
+
+    # Text and refusals
+
+    def _text_start(self, event: ev.TextStart | ev.RefusalStart) -> None:
+        self._pending = event
+        if isinstance(event, ev.RefusalStart):
+            self._refusal = self._refusal or []
+        elif self._same:
+            self._open_text()
+            self.streaming = ev.TextDelta
+
+    def _open_text(self) -> None:
+        if self._pending is not None:
+            extra, self._pending = getattr(self._pending, "extra", None), None
+            self._sink.open({"type": "text", "text": "", **self._extra(extra, "block")}, self._extra(extra, "event"))
+            self._open = True
+
+    def _text_delta(self, event: ev.TextDelta) -> None:
+        if event.text or self._same:
+            self._open_text()
+            delta = {"type": "text_delta", "text": event.text, **self._extra(event.extra, "delta")}
+            self._sink.delta(delta, self._extra(event.extra, "event"))
+        if self._open:
+            self.streaming = ev.TextDelta
+
+    def _refusal_delta(self, event: ev.RefusalDelta) -> None:
+        if self._refusal is not None and event.text:
+            self._refusal.append(event.text)
+            self._open_text()
+            self._sink.delta({"type": "text_delta", "text": event.text}, {})
+
+    def _citation(self, event: ev.Citation) -> None:
+        if event.dialect == DIALECT:
+            citation = event.raw
+        elif event.url:
+            citation = {
+                "type": "web_search_result_location",
+                "url": event.url,
+                "title": event.title,
+                "cited_text": event.cited_text or "",
+                "encrypted_index": "",  # the request encoder knows by this that it is none of Anthropic's
+            }
+        else:
+            self._lose(str(event.raw.get("type", "citation")), "a citation without a URL")
+            return
+        self._open_text()
+        self._sink.delta({"type": "citations_delta", "citation": citation}, {})
+        self.streaming = ev.TextDelta
+
+    def _block_end(self, event: ev.TextEnd | ev.RefusalEnd) -> None:
+        self._pending = None
+        self._close(event.extra)
+
+    def _close(self, extra: Extra) -> None:
+        if self._open:
+            self._open = False
+            self._sink.close(self._extra(extra, "event"))
+
+    # Reasoning
+
+    def _reasoning_start(self, event: ev.ReasoningStart) -> None:
+        self._pending, self._part = event, None
+        if self._same and not (event.extra or {}).get("redacted"):
+            self._open_thinking()
+
+    def _open_thinking(self) -> None:
+        extra = getattr(self._pending, "extra", None)
+        self._pending = None
+        block = {"type": "thinking", "thinking": "", "signature": "", **self._extra(extra, "block")}
+        self._sink.open(block, self._extra(extra, "event"))
+        self._open = True
+
+    def _reasoning_delta(self, event: ev.ReasoningDelta) -> None:
+        if not event.text and not self._same:
+            return
+        if not self._open:
+            self._open_thinking()
+        text, part = event.text, (event.form, event.part)
+        if self._part is not None and part != self._part:
+            text = "\n\n" + text
+        self._part = part
+        delta = {"type": "thinking_delta", "thinking": text, **self._extra(event.extra, "delta")}
+        self._sink.delta(delta, self._extra(event.extra, "event"))
+
+    def _reasoning_end(self, event: ev.ReasoningEnd) -> None:
+        blobs = list(event.opaque)
+        if self._open:
+            signature = next((blob for blob in blobs if blob.kind != "redacted"), None)
+            if signature is not None:
+                blobs.remove(signature)
+                self._sink.delta({"type": "signature_delta", "signature": self._blob(signature)}, {})
+            self._close(event.extra)
+        for blob in blobs:
+            self._blob_block(blob, self._blob(blob), event.extra)
+        self._pending = None
+
+    def _blob(self, blob: Opaque) -> str:
+        return blob_to_client(blob, DIALECT, self._reply.upstream)
+
+    def _blob_block(self, blob: Opaque, data: str, extra: Extra = None) -> None:
+        """A block that holds nothing but a blob."""
+        if blob.kind == "redacted":
+            opened = getattr(self._pending, "extra", None)
+            block = {"type": "redacted_thinking", "data": data, **self._extra(opened, "block")}
+            self._sink.open(block, self._extra(opened, "event"))
+        else:
+            self._sink.open({"type": "thinking", "thinking": "", "signature": ""}, {})
+            self._sink.delta({"type": "signature_delta", "signature": data}, {})
+        self._sink.close(self._extra(extra, "event"))
+
+    # Tool calls
+
+    def _call_start(self, event: ev.ToolCallStart) -> None:
+        for blob in event.opaque:  # Messages has no field for it on the call: a thinking block before it carries it
+            marked = Opaque(blob.vendor, "signature", mark_call(blob.data))
+            self._blob_block(marked, self._blob(marked))
+        block = {
+            "type": "tool_use",
+            "id": self._unused(event.call_id),
+            "name": event.name,
+            "input": {},
+            **self._extra(event.extra, "block"),
+        }
+        self._sink.open(block, self._extra(event.extra, "event"))
+        self._has_call = True
+        self._call = CallWriter(event.kind, trusted=self._same)
+        if self._same:
+            self.streaming = ev.ArgumentsDelta
+
+    def _unused(self, call_id: str) -> str:
+        given, count = ids.anthropic_call_id(call_id), 1
+        while given in self._ids:
+            count += 1
+            given = ids.anthropic_call_id(f"{call_id}#{count}")
+        self._ids.add(given)
+        return given
+
+    def _arguments(self, event: ev.ArgumentsDelta) -> None:
+        assert self._call is not None
+        text = self._call.push(event.text)
+        if text or event.extra:
+            delta = {"type": "input_json_delta", "partial_json": text, **self._extra(event.extra, "delta")}
+            self._sink.delta(delta, self._extra(event.extra, "event"))
+        if self._same:
+            self.streaming = ev.ArgumentsDelta
+
+    def wrote_arguments(self) -> None:
+        """Arguments were written past `write`, as `streaming` allows."""
+        if self._call is not None:
+            self._call.empty = False
+
+    def _call_end(self, event: ev.ToolCallEnd) -> None:
+        assert self._call is not None
+        text = self._call.finish()
+        if text is not None:
+            self._sink.delta({"type": "input_json_delta", "partial_json": text}, {})
+        if self._call.broken:
+            self._lose("tool_use.input", "the arguments are no JSON")
+        self._call = None
+        self._sink.close(self._extra(event.extra, "event"))
+
+    # What only one dialect knows
+
+    def _native_start(self, event: ev.ServerToolStart) -> None:
+        self._skipping = event.dialect != DIALECT
+        if self._skipping:
+            self._lose(event.type, f"Messages has no {event.type}")
+        else:
+            self._sink.open(event.item, {})
+
+    def _native_delta(self, event: ev.ServerToolDelta) -> None:
+        if not self._skipping:
+            self._sink.delta(event.raw, {})
+
+    def _native_end(self, event: ev.ServerToolEnd) -> None:
+        if not self._skipping:
+            self._sink.close({}, event.item)
+        self._skipping = False
+
+    def _unknown(self, event: ev.Unknown) -> None:
+        if event.dialect == DIALECT:
+            self._sink.other(event.name, event.raw)
+        else:
+            self._lose(event.name or "unknown", "an event that Messages does not have")
+
+    # The end
+
+    def _count(self, event: ev.UsageUpdate) -> None:
+        self._usage = event.usage
+
+    def _message_end(self, event: ev.MessageEnd) -> None:
+        stops = self._reply.conversation.sampling.stop or ()
+        refused = self._refusal is not None
+        reason, sequence = encode_stop(event, has_call=self._has_call, refused=refused, stops=stops)
+        if self._same and (word := own_word(event)) is not None:
+            reason = word
+        delta: Wire = {"stop_reason": reason, "stop_sequence": sequence, **self._extra(event.extra, "delta")}
+        if reason == "refusal" and not delta.get("stop_details"):
+            explanation = event.explanation or "".join(self._refusal or ()) or None
+            delta["stop_details"] = {"type": "refusal", "category": None, "explanation": explanation}
+        usage = encode_usage(self._usage or Usage())
+        self._sink.end(delta, usage, self._extra(event.extra, "event"), self._extra(event.extra, "stop"))
+
+    _HANDLERS: ClassVar[dict[type[Event], Callable[[ReplyWriter, Any], None]]] = {
+        ev.MessageStart: _message_start,
+        ev.TextStart: _text_start,
+        ev.TextDelta: _text_delta,
+        ev.Citation: _citation,
+        ev.TextEnd: _block_end,
+        ev.RefusalStart: _text_start,
+        ev.RefusalDelta: _refusal_delta,
+        ev.RefusalEnd: _block_end,
+        ev.ReasoningStart: _reasoning_start,
+        ev.ReasoningDelta: _reasoning_delta,
+        ev.ReasoningEnd: _reasoning_end,
+        ev.ToolCallStart: _call_start,
+        ev.ArgumentsDelta: _arguments,
+        ev.ToolCallEnd: _call_end,
+        ev.ServerToolStart: _native_start,
+        ev.ServerToolDelta: _native_delta,
+        ev.ServerToolEnd: _native_end,
+        ev.Unknown: _unknown,
+        ev.UsageUpdate: _count,
+        ev.MessageEnd: _message_end,
+    }

@@ -1,0 +1,87 @@
+"""A whole reply of a Messages upstream: it is taken apart into the wire events of its stream, so that both give the same
+events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hyperinfer.formats.anthropic_messages.errors import decode_error
+from hyperinfer.formats.anthropic_messages.stream_decode import ReplyDecoder
+from hyperinfer.formats.errors import PeerError
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Upstream
+    from hyperinfer.formats.events import Burst
+
+Wire = dict[str, Any]
+_IN_DELTA = ("stop_reason", "stop_sequence", "stop_details", "container")
+_BESIDE_DELTA = ("usage", "context_management")
+_NOT_AT_START = frozenset((*_IN_DELTA, *_BESIDE_DELTA, "content"))
+
+
+def decode_response(body: bytes, upstream: Upstream) -> Burst:
+    """The events of a whole reply, or the one event of an error body. Raises `PeerError` for anything else."""
+    try:
+        message: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise PeerError("the reply is no JSON") from None
+    if not isinstance(message, dict):
+        raise PeerError("the reply is no JSON object")
+    if message.get("type") == "error" or message.get("error") is not None:
+        return (decode_error(message),)
+    if not isinstance(message.get("content"), list):
+        raise PeerError("the reply has no content")
+    decoder = ReplyDecoder(upstream)
+    for event in _wire_events(message):
+        decoder.wire(event)
+    return tuple(decoder.events)
+
+
+def _wire_events(message: Wire) -> Iterator[Wire]:
+    yield {
+        "type": "message_start",
+        "message": {name: value for name, value in message.items() if name not in _NOT_AT_START},
+    }
+    for index, block in enumerate(message["content"]):
+        if not isinstance(block, dict):
+            raise PeerError(f"content[{index}] is no object")
+        opened, deltas = _opened(block)
+        yield {"type": "content_block_start", "index": index, "content_block": opened}
+        for delta in deltas:
+            yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+    delta = {name: message[name] for name in _IN_DELTA if name in message}
+    beside = {name: message[name] for name in _BESIDE_DELTA if name in message}
+    yield {"type": "message_delta", "delta": delta, **beside}
+    yield {"type": "message_stop"}
+
+
+def _opened(block: Wire) -> tuple[Wire, list[Wire]]:
+    """(the block as a stream would open it, its deltas)."""
+    match block.get("type"):
+        case "text":
+            return _opened_text(block)
+        case "thinking":
+            deltas = [{"type": "thinking_delta", "thinking": block.get("thinking")}]
+            if block.get("signature"):
+                deltas.append({"type": "signature_delta", "signature": block["signature"]})
+            return {**block, "thinking": "", "signature": ""}, deltas
+        case "compaction" if isinstance(block.get("content"), str):
+            return {**block, "content": None}, [{"type": "compaction_delta", "content": block["content"]}]
+        case _ if block.get("input") and isinstance(block["input"], dict):
+            text = msgspec.json.encode(block["input"]).decode()
+            return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": text}]
+        case _:
+            return block, []
+
+
+def _opened_text(block: Wire) -> tuple[Wire, list[Wire]]:
+    citations = block.get("citations")
+    deltas: list[Wire] = [{"type": "text_delta", "text": block.get("text")}]
+    if not isinstance(citations, list):
+        return {**block, "text": ""}, deltas
+    deltas += [{"type": "citations_delta", "citation": citation} for citation in citations]
+    return {**block, "text": "", "citations": []}, deltas

@@ -1,0 +1,116 @@
+"""Events to the stream of a Messages client (wire facts 1.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hyperinfer.formats import events as ev
+from hyperinfer.formats.anthropic_messages.errors import encode_error
+from hyperinfer.formats.anthropic_messages.reply_writer import ReplyWriter
+from hyperinfer.formats.errors import EncodeError, ErrorReport
+from hyperinfer.formats.lifecycle import Lifecycle, OrderError
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Loss, Reply
+    from hyperinfer.formats.events import Event
+
+Wire = dict[str, Any]
+_KEEP_ALIVE = b': keep-alive\n\nevent: ping\ndata: {"type":"ping"}\n\n'
+_encode = msgspec.json.Encoder().encode
+
+
+class MessagesStreamEncoder:
+    """A `codec.StreamEncoder`."""
+
+    __slots__ = ("_frames", "_lifecycle", "_over", "_reply", "_writer")
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self._frames = _Frames()
+        self._writer = ReplyWriter(reply, self._frames)
+        self._lifecycle = Lifecycle()
+        self._over = False
+
+    @property
+    def losses(self) -> Sequence[Loss]:
+        """What the events so far held that Messages cannot say."""
+        return tuple(self._writer.losses)
+
+    def send(self, event: Event) -> bytes:
+        """The frames for one event; may be none. Raises `EncodeError` when it is not legal here."""
+        if type(event) is self._writer.streaming:  # then it is legal, too
+            if type(event) is ev.TextDelta and event.extra is None and not event.choice:
+                return self._frames.text_prefix + _encode(event.text) + b"}}\n\n"
+            if type(event) is ev.ArgumentsDelta and event.extra is None and not event.choice and event.text:
+                self._writer.wrote_arguments()
+                return self._frames.arguments_prefix + _encode(event.text) + b"}}\n\n"
+        if self._over:
+            raise EncodeError("an event after the end of the stream")
+        try:
+            self._lifecycle.step(event)
+        except OrderError as error:
+            raise EncodeError(str(error)) from None
+        if type(event) is ev.UpstreamError:
+            return self.fail(ErrorReport(event.code, event.message, self._reply.request_id, event.param))
+        self._writer.write(event)
+        return self._frames.take()
+
+    def end(self) -> bytes:
+        """Nothing: `message_stop` has been sent with `MessageEnd`."""
+        self._over = True
+        return b""
+
+    def keep_alive(self) -> bytes:
+        """A comment and a ping."""
+        return _KEEP_ALIVE
+
+    def fail(self, error: ErrorReport) -> bytes:
+        """An `error` event, after which nothing may come."""
+        self._over = True
+        self._writer.streaming = None
+        return b"event: error\ndata: " + encode_error(error) + b"\n\n"
+
+
+class _Frames:
+    """A `reply_writer.Sink` that makes frames."""
+
+    __slots__ = ("_frames", "_index", "arguments_prefix", "text_prefix")
+
+    def __init__(self) -> None:
+        self._frames: list[bytes] = []
+        self._index = -1
+        self.text_prefix = self.arguments_prefix = b""
+
+    def take(self) -> bytes:
+        """The frames made since the last call."""
+        frames, self._frames = self._frames, []
+        return b"".join(frames)
+
+    def start(self, message: Wire, beside: Wire) -> None:
+        self.other("message_start", {"type": "message_start", "message": message, **beside})
+
+    def open(self, block: Wire, beside: Wire) -> None:
+        self._index += 1
+        head = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":' % self._index
+        self.text_prefix = head + b'{"type":"text_delta","text":'
+        self.arguments_prefix = head + b'{"type":"input_json_delta","partial_json":'
+        self._block("content_block_start", {"content_block": block, **beside})
+
+    def delta(self, delta: Wire, beside: Wire) -> None:
+        self._block("content_block_delta", {"delta": delta, **beside})
+
+    def close(self, beside: Wire, item: Wire | None = None) -> None:
+        self._block("content_block_stop", beside)
+
+    def end(self, delta: Wire, usage: Wire, beside: Wire, last: Wire) -> None:
+        self.other("message_delta", {"type": "message_delta", "delta": delta, "usage": usage, **beside})
+        self.other("message_stop", {"type": "message_stop", **last})
+
+    def _block(self, name: str, fields: Wire) -> None:
+        self.other(name, {"type": name, "index": self._index, **fields})
+
+    def other(self, name: str, raw: Wire) -> None:
+        self._frames.append(b"event: %b\ndata: %b\n\n" % (name.encode(), _encode(raw)))

@@ -1,0 +1,81 @@
+"""Token counts of Messages: caches are counted beside `input_tokens`, not inside (wire facts 1.4, 4.2)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hyperinfer.formats.usage import Usage, token_count, usd_json
+
+DIALECT: Final = "anthropic_messages"
+_COSTS = frozenset({"cost", "cost_details", "is_byok"})
+"""An upstream's own prices, which never go through (RULES)."""
+
+
+def decode_usage(raw: dict[str, Any], before: dict[str, Any] | None = None) -> Usage:
+    """The counts of a usage object. `before`: that of `message_start`, whose fields hold until they are overwritten.
+
+    An `input_tokens` of 0 after another number is a server that gives it only once, not a prompt that shrank. The tokens
+    of a compaction are billed although the sums leave them out, so they are added here; `raw` keeps the sums as sent.
+    """
+    merged = {**(before or {}), **{name: value for name, value in raw.items() if value is not None}}
+    fresh = token_count(merged.get("input_tokens")) or token_count((before or {}).get("input_tokens"))
+    read = token_count(merged.get("cache_read_input_tokens"))
+    written, written_1h = _written(merged)
+    output = token_count(merged.get("output_tokens"))
+    details = merged.get("output_tokens_details")
+    thinking = token_count(details.get("thinking_tokens")) if isinstance(details, dict) else 0
+    for entry in _compactions(merged.get("iterations")):
+        more, more_1h = _written(entry)
+        fresh += token_count(entry.get("input_tokens"))
+        read += token_count(entry.get("cache_read_input_tokens"))
+        written, written_1h = written + more, written_1h + more_1h
+        output += token_count(entry.get("output_tokens"))
+    return Usage(
+        input_tokens=fresh + read + written,
+        output_tokens=output,
+        cache_read=read,
+        cache_write=written,
+        cache_write_1h=written_1h,
+        reasoning=min(thinking, output),
+        dialect=DIALECT,
+        raw=raw,
+    )
+
+
+def _written(counts: dict[str, Any]) -> tuple[int, int]:
+    """(all tokens written to the cache, those of them that live an hour)."""
+    split = counts.get("cache_creation")
+    long = token_count(split.get("ephemeral_1h_input_tokens")) if isinstance(split, dict) else 0
+    short = token_count(split.get("ephemeral_5m_input_tokens")) if isinstance(split, dict) else 0
+    total = token_count(counts.get("cache_creation_input_tokens")) or long + short
+    return total, min(long, total)
+
+
+def _compactions(iterations: Any) -> list[dict[str, Any]]:
+    entries = iterations if isinstance(iterations, list) else []
+    return [entry for entry in entries if isinstance(entry, dict) and entry.get("type") == "compaction"]
+
+
+def encode_usage(usage: Usage) -> dict[str, Any]:
+    """The usage object for a client: input and cache counts always (faults F091, F092), the cost where it is known."""
+    own = usage.raw if usage.dialect == DIALECT else None
+    fields = {name: value for name, value in (own or {}).items() if name not in _COSTS}
+    for name, count in (
+        ("input_tokens", usage.uncached_input),
+        ("cache_creation_input_tokens", usage.cache_write),
+        ("cache_read_input_tokens", usage.cache_read),
+        ("output_tokens", usage.output_tokens),
+    ):
+        if not token_count(fields.get(name)):
+            fields[name] = count
+    if own is None:
+        if usage.cache_write:
+            fields["cache_creation"] = {
+                "ephemeral_5m_input_tokens": usage.cache_write - usage.cache_write_1h,
+                "ephemeral_1h_input_tokens": usage.cache_write_1h,
+            }
+        if usage.reasoning:
+            fields["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    if usage.cost is not None:
+        fields["cost"] = usd_json(usage.cost)
+    return fields
