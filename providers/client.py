@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
+from importlib import metadata
 from typing import Final, Self
 
 import httpx2
 import trio
 
-from hyperinfer import __version__
 from hyperinfer.providers.auth import Credentials
 from hyperinfer.providers.catalogue_records import Provider
 from hyperinfer.providers.content_coding import Decoder, decoder_for
@@ -166,7 +167,7 @@ class Upstream:
         headers = httpx2.Headers(
             {
                 "host": self._base.netloc.decode("ascii"),
-                "user-agent": f"hyperinfer/{__version__}",
+                "user-agent": _user_agent(),
                 "accept": "text/event-stream" if stream else "application/json",
                 "accept-encoding": "identity",
                 "content-type": "application/json",
@@ -179,6 +180,15 @@ class Upstream:
         for name, value in self._credentials.headers(place):
             headers[name] = value
         return headers
+
+
+@cache
+def _user_agent() -> str:
+    """Our name and version, as installed: the version in the source belongs to a layer above."""
+    try:
+        return f"hyperinfer/{metadata.version('hyperinfer')}"
+    except metadata.PackageNotFoundError:
+        return "hyperinfer"
 
 
 def _join(base: httpx2.URL, path: str) -> httpx2.URL:

@@ -3,12 +3,12 @@
 import gzip
 import itertools
 import json
+from importlib import metadata
 
 import httpx2
 import pytest
 import trio
 
-from hyperinfer import __version__
 from hyperinfer.providers.catalogue import Provider, Timeouts
 from hyperinfer.providers.client import ERROR_BODY_LIMIT, BodyTooLarge, Upstream
 from hyperinfer.providers.quirks import Protocol
@@ -54,7 +54,7 @@ async def test_exactly_these_headers_go_out(protocol: Protocol, path: str, own: 
         assert line == f"POST {path} HTTP/1.1"
         assert headers == own | {
             "host": f"127.0.0.1:{server.port}",
-            "user-agent": f"hyperinfer/{__version__}",
+            "user-agent": f"hyperinfer/{metadata.version('hyperinfer')}",
             "accept": "text/event-stream" if stream else "application/json",
             "accept-encoding": "identity",
             "content-type": "application/json",
