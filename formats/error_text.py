@@ -38,7 +38,8 @@ _FILTER = re.compile(
 )
 _NO_MODEL = re.compile(
     r"model.?not.?found|model_not_available|deploymentnotfound|unknown_model|no such model|invalid_model"
-    r"|model\b.{0,120}\b(not (found|exist|available|supported)|does not exist|doesn't exist|has been deprecated)|^model: ",
+    r"|model\b.{0,120}\b(not (found|exist|available|supported)|does not exist|doesn't exist|has been deprecated)"
+    r"|(^|not_found_error )model: ",
     re.I,
 )
 _CREDENTIAL = re.compile(
