@@ -14,6 +14,7 @@ import msgspec
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.opaque import Opaque
+from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event, Extra
@@ -99,8 +100,8 @@ class _Text:
         events: list[Event] = [ev.TextStart(extra=places(block=fields, event=event_rest(self._event)))]
         if text := text_of(self._block, "text"):
             events.append(ev.TextDelta(text))
-        if isinstance(cited, list):
-            events += [_citation(citation) for citation in cited if isinstance(citation, dict)]
+        if is_array(cited):
+            events += [_citation(citation) for citation in cited if is_object(citation)]
         return events
 
     def delta(self, delta: Wire, event: Wire) -> list[Event]:
@@ -109,7 +110,7 @@ class _Text:
                 extra = places(delta=rest(delta, "type", "text"), event=event_rest(event))
                 text = text_of(delta, "text")
                 return [ev.TextDelta(text, extra=extra)] if text or extra else []
-            case "citations_delta" if isinstance(citation := delta.get("citation"), dict):
+            case "citations_delta" if is_object(citation := delta.get("citation")):
                 return [_citation(citation)]
             case _:
                 raise _foreign(delta, "text")

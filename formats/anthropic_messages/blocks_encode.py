@@ -24,12 +24,14 @@ from hyperinfer.formats.conversation import (
 )
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.opaque import Opaque, split_redacted
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.names import ToolNames
     from hyperinfer.formats.anthropic_messages.scope import Scope
 
 Block = dict[str, Any]
+_Markable = TextPart | ToolCallPart | ToolResultPart | ImagePart | FilePart
 _HAS_ID = frozenset({"item_reference"})
 
 
@@ -96,7 +98,7 @@ class BlockEncoder:
             block["is_error"] = part.is_error
         return self._with_cache(block, part, path)
 
-    def _with_cache(self, block: Block, part: TextPart | ToolCallPart | ToolResultPart | ImagePart | FilePart, path: str) -> Block:
+    def _with_cache(self, block: Block, part: _Markable, path: str) -> Block:
         mark = self._scope.cache(part.cache, path)
         if mark is not None:
             block["cache_control"] = mark
@@ -117,7 +119,7 @@ class BlockEncoder:
     def _own_citations(self, citations: list[Any], path: str) -> Iterator[Any]:
         """Leaves out the citations that the reply encoder made for sources of other providers: they have no valid index."""
         for citation in citations:
-            if isinstance(citation, dict) and citation.get("encrypted_index") == "":
+            if is_object(citation) and citation.get("encrypted_index") == "":
                 self._scope.lose(f"{path}.citations", "a citation of another provider")
             else:
                 yield citation
@@ -174,7 +176,7 @@ def _reasoning_block(blob: Opaque, text: str) -> Block:
 def _media_as_sent(part: ImagePart | FilePart) -> Block:
     source = source_as_sent(part.source)
     rest = (part.extra or {}).get("source")
-    if isinstance(rest, dict):
+    if is_object(rest):
         source = rest if "type" in rest else {**source, **rest}
     if isinstance(part, ImagePart):
         return {"type": "image", "source": source}

@@ -83,7 +83,7 @@ _CLIENT_TOOLS: dict[str, ClientTool] = {
         _object(
             ["action"],
             {
-                "action": {"type": "string", "description": "screenshot, left_click, type, key, mouse_move, scroll, wait, …"},
+                "action": {"type": "string", "description": "screenshot, left_click, type, key, scroll, wait, …"},
                 "coordinate": _POINT,
                 "start_coordinate": _POINT,
                 "text": _STRING,

@@ -32,6 +32,7 @@ from hyperinfer.formats.conversation import (
 )
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.opaque import Opaque, blob_from_client, split_call
+from hyperinfer.formats.wire import is_array, is_object
 
 S = TypeVar("S", bound=msgspec.Struct)
 DIALECT = "anthropic_messages"
@@ -130,9 +131,9 @@ def _words(content: Any) -> str | None:
     """The text of a string or of text blocks; None when there is more than text, or nothing."""
     if isinstance(content, str):
         return content
-    if not isinstance(content, list) or not content:
+    if not is_array(content) or not content:
         return None
-    texts = [block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None for block in content]
+    texts = [block.get("text") if is_object(block) and block.get("type") == "text" else None for block in content]
     return None if any(not isinstance(text, str) for text in texts) else "\n".join(str(text) for text in texts)
 
 
@@ -195,7 +196,7 @@ def _native(block: dict[str, Any]) -> NativePart:
         text = name if isinstance(name, str) else None
     elif kind == "document":
         source = block.get("source")
-        text = _words(source.get("content")) if isinstance(source, dict) else None
+        text = _words(source.get("content")) if is_object(source) else None
     return NativePart(type=kind, raw=block, text=text)
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from hyperinfer.formats.error_text import upstream_error
 from hyperinfer.formats.errors import ErrorReport, anthropic_error_type
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import UpstreamError
@@ -39,6 +40,6 @@ def encode_error(error: ErrorReport) -> bytes:
 
 def decode_error(body: Any) -> UpstreamError:
     """An error frame of a stream, or an error under a 200: Anthropic's types stand for the statuses they come with."""
-    inner = body.get("error") if isinstance(body, dict) else None
-    kind = inner.get("type") if isinstance(inner, dict) else None
+    inner = body.get("error") if is_object(body) else None
+    kind = inner.get("type") if is_object(inner) else None
     return upstream_error(body, _STATUS.get(kind) if isinstance(kind, str) else None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from hyperinfer.formats.wire import is_array
+
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.scope import Scope
 
@@ -22,8 +24,8 @@ def keep_four_marks(scope: Scope, body: dict[str, Any]) -> None:
 def _marked(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Everything that carries a mark, in the order in which prompts are cached."""
     for holder in (body.get("tools"), body.get("system"), *(message["content"] for message in body["messages"])):
-        for block in holder if isinstance(holder, list) else ():
+        for block in holder if is_array(holder) else ():
             if "cache_control" in block:
                 yield block
-            if block.get("type") == "tool_result" and isinstance(block.get("content"), list):
+            if block.get("type") == "tool_result" and is_array(block.get("content")):
                 yield from (inner for inner in block["content"] if "cache_control" in inner)

@@ -181,8 +181,9 @@ class _History:
     def _orphan(self, part: ToolResultPart, path: str) -> None:
         self._scope.lose(path, f"no call has the id {part.call_id}; its result was sent as text")
         text: Block = {"type": "text", "text": f"[result of the tool call {part.call_id}]"}
-        inner = [block for position, inner in enumerate(part.content) for block in self._encoder.blocks(inner, f"{path}[{position}]")]
-        self._extend("user", path, [text, *inner])
+        self._extend("user", path, [text])
+        for position, inner in enumerate(part.content):
+            self._extend("user", path, self._encoder.blocks(inner, f"{path}[{position}]"))
 
     def _extend(self, role: str, path: str, blocks: list[Block]) -> None:
         if not blocks:

@@ -1,4 +1,4 @@
-"""Fields of the OpenAI dialects that Messages has nothing for: refused, lost, or of no consequence (RULES; wire facts 4.8)."""
+"""Fields of the OpenAI dialects that Messages has nothing for: refused, lost or harmless (RULES; wire facts 4.8)."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hyperinfer.formats.wire import is_array, is_object
+
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.scope import Scope
     from hyperinfer.formats.conversation import ResponseFormat
@@ -53,20 +55,20 @@ def _closed_root(scope: Scope, wanted: ResponseFormat, path: str) -> Any:
 
 def _closed(schema: Any, path: str, opened: list[str]) -> Any:
     """The schema with every object closed; itself where nothing had to change. `opened`: where an object was open."""
-    if not isinstance(schema, dict):
+    if not is_object(schema):
         return schema
     result = dict(schema)
     for name in _HOLDERS:
-        if isinstance(held := schema.get(name), dict):
+        if is_object(held := schema.get(name)):
             result[name] = {key: _closed(value, f"{path}.{name}.{key}", opened) for key, value in held.items()}
     for name in _LISTS:
-        if isinstance(held := schema.get(name), list):
+        if is_array(held := schema.get(name)):
             result[name] = [_closed(value, f"{path}.{name}[{n}]", opened) for n, value in enumerate(held)]
     for name in _SINGLES:
         if name in schema:
             result[name] = _closed(schema[name], f"{path}.{name}", opened)
     kind = schema.get("type")
-    if kind == "object" or "properties" in schema or (isinstance(kind, list) and "object" in kind):
+    if kind == "object" or "properties" in schema or (is_array(kind) and "object" in kind):
         if schema.get("additionalProperties") not in (None, False):
             opened.append(path)
         result["additionalProperties"] = False

@@ -19,6 +19,7 @@ from hyperinfer.formats.anthropic_messages.usage import DIALECT, encode_usage
 from hyperinfer.formats.codec import Loss, Reply
 from hyperinfer.formats.opaque import Opaque, blob_to_client, mark_call
 from hyperinfer.formats.usage import Usage
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event, Extra
@@ -77,12 +78,12 @@ class ReplyWriter:
 
     def _extra(self, extra: Extra, place: str) -> Wire:
         found = extra.get(place) if extra and self._same else None
-        return found if isinstance(found, dict) else {}
+        return found if is_object(found) else {}
 
     def _message_start(self, event: ev.MessageStart) -> None:
         self._same = event.dialect == DIALECT
         self._usage = event.usage
-        message = {
+        message: Wire = {
             "id": f"msg_{self._reply.request_id}",
             "type": "message",
             "role": "assistant",
@@ -210,7 +211,7 @@ class ReplyWriter:
         for blob in event.opaque:  # Messages has no field for it on the call: a thinking block before it carries it
             marked = Opaque(blob.vendor, "signature", mark_call(blob.data))
             self._blob_block(marked, self._blob(marked))
-        block = {
+        block: Wire = {
             "type": "tool_use",
             "id": self._unused(event.call_id),
             "name": event.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from hyperinfer.formats import wire as shared
 from hyperinfer.formats.anthropic_messages import tools, wire
@@ -22,7 +22,7 @@ from hyperinfer.formats.conversation import (
 )
 from hyperinfer.formats.errors import RequestError
 
-_ROLES = ("user", "assistant", "system")
+_ROLES: dict[str, Literal["user", "assistant", "system"]] = {"user": "user", "assistant": "assistant", "system": "system"}
 _HANDLED = ("thread", "response_format")
 
 
@@ -99,9 +99,9 @@ def _system(system: str | list[dict[str, Any]] | None) -> Iterator[Turn]:
 def _turns(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]:
     for index, (message, source) in enumerate(zip(request.messages, raw["messages"], strict=True)):
         path = f"messages[{index}]"
-        if message.role not in _ROLES:
+        role = _ROLES.get(message.role)
+        if role is None:
             raise RequestError(f"{path}.role: must be user, assistant or system", param=f"{path}.role")
-        role = cast('Literal["user", "assistant", "system"]', message.role)
         extra = unknown_fields(source, wire.InputMessage)
         if message.content is None and role != "system":
             raise RequestError(f"{path}.content: this field is required", param=f"{path}.content")

@@ -11,6 +11,7 @@ import msgspec
 from hyperinfer.formats.anthropic_messages.errors import decode_error
 from hyperinfer.formats.anthropic_messages.stream_decode import ReplyDecoder
 from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Upstream
@@ -28,11 +29,11 @@ def decode_response(body: bytes, upstream: Upstream) -> Burst:
         message: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise PeerError("the reply is no JSON") from None
-    if not isinstance(message, dict):
+    if not is_object(message):
         raise PeerError("the reply is no JSON object")
     if message.get("type") == "error" or message.get("error") is not None:
         return (decode_error(message),)
-    if not isinstance(message.get("content"), list):
+    if not is_array(message.get("content")):
         raise PeerError("the reply has no content")
     decoder = ReplyDecoder(upstream)
     for event in _wire_events(message):
@@ -46,7 +47,7 @@ def _wire_events(message: Wire) -> Iterator[Wire]:
         "message": {name: value for name, value in message.items() if name not in _NOT_AT_START},
     }
     for index, block in enumerate(message["content"]):
-        if not isinstance(block, dict):
+        if not is_object(block):
             raise PeerError(f"content[{index}] is no object")
         opened, deltas = _opened(block)
         yield {"type": "content_block_start", "index": index, "content_block": opened}
@@ -71,7 +72,7 @@ def _opened(block: Wire) -> tuple[Wire, list[Wire]]:
             return {**block, "thinking": "", "signature": ""}, deltas
         case "compaction" if isinstance(block.get("content"), str):
             return {**block, "content": None}, [{"type": "compaction_delta", "content": block["content"]}]
-        case _ if block.get("input") and isinstance(block["input"], dict):
+        case _ if block.get("input") and is_object(block["input"]):
             text = msgspec.json.encode(block["input"]).decode()
             return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": text}]
         case _:
@@ -81,7 +82,7 @@ def _opened(block: Wire) -> tuple[Wire, list[Wire]]:
 def _opened_text(block: Wire) -> tuple[Wire, list[Wire]]:
     citations = block.get("citations")
     deltas: list[Wire] = [{"type": "text_delta", "text": block.get("text")}]
-    if not isinstance(citations, list):
+    if not is_array(citations):
         return {**block, "text": ""}, deltas
     deltas += [{"type": "citations_delta", "citation": citation} for citation in citations]
     return {**block, "text": "", "citations": []}, deltas

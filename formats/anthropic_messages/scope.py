@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 DIALECT = "anthropic_messages"
 
-_IGNORED = frozenset({"id", "status", "object", "index", "type", "logprobs", "annotations", "refusal", "audio", "caller"})
-"""Fields of items and messages of the OpenAI dialects that say nothing to a model when they are empty or a matter of
-transport; annotations and others count when they hold something."""
-_TRANSPORT = frozenset({"id", "status", "object", "index", "type"})
+_TRANSPORT = frozenset({"id", "status", "object", "index", "type", "logprobs"})
+"""Fields of items and messages of the OpenAI dialects that say nothing to a model."""
+_EMPTY = frozenset({"annotations", "refusal", "audio", "tool_calls", "function_call", "caller"})
+"""Fields that clients send back empty."""
 
 _MARK_TTLS = ("5m", "1h")
 
@@ -43,7 +43,7 @@ class Scope:
         if self.same:
             return extra
         for name, value in extra.items():
-            if value is None or name in _TRANSPORT or (name in _IGNORED and not value):
+            if value is None or name in _TRANSPORT or (name in _EMPTY and not value):
                 continue
             self.lose(f"{path}.{name}" if path else name, "Messages has no such field")
         return {}
@@ -65,9 +65,13 @@ class Scope:
 
 def part_path(turn: Turn, index: int) -> str:
     """Where a part of a turn stood, as well as it can be told from its position."""
-    if turn.plain or (len(turn.parts) == 1 and not isinstance(turn.parts[0], TextPart) and turn.role in ("assistant", "tool")):
-        return f"{turn.path}.content" if turn.plain else turn.path
-    return f"{turn.path}.content[{index}]" if turn.path != "system" else f"system[{index}]"
+    if turn.path == "system":
+        return "system" if turn.plain else f"system[{index}]"
+    if turn.plain:
+        return f"{turn.path}.content"
+    if turn.role in ("user", "system", "developer") or isinstance(turn.parts[index], TextPart):
+        return f"{turn.path}.content[{index}]"
+    return turn.path  # calls, results and reasoning stand in fields or items of their own
 
 
 def _ephemeral(mark: CacheMark) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.sse import Frame, SSEDecoder
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
@@ -141,7 +142,7 @@ class ReplyDecoder:
             if frame.data.strip() == b"[DONE]":
                 return  # some servers add Chat's last frame
             raise PeerError("a server-sent event is no JSON") from None
-        if not isinstance(event, dict):
+        if not is_object(event):
             raise PeerError("a server-sent event is no JSON object")
         self.wire(event)
 
@@ -197,11 +198,11 @@ class ReplyDecoder:
                 return  # said twice
             raise PeerError("a second message_start")
         message = event.get("message")
-        if not isinstance(message, dict):
+        if not is_object(message):
             raise PeerError("message_start without a message")
         self._started = True
         usage = message.get("usage")
-        self._usage = usage if isinstance(usage, dict) else None
+        self._usage = usage if is_object(usage) else None
         self._emit(
             ev.MessageStart(
                 DIALECT,
@@ -239,7 +240,7 @@ class ReplyDecoder:
                 self._begin(index, event.get("content_block"), event)
             case "content_block_delta":
                 delta = event.get("delta")
-                if not isinstance(delta, dict):
+                if not is_object(delta):
                     raise PeerError("content_block_delta without a delta")
                 if self._open is None:
                     self._begin(index, _IMPLIED.get(str(delta.get("type"))), {})
@@ -251,7 +252,7 @@ class ReplyDecoder:
                 self._finish(event)
 
     def _begin(self, index: int, block: Any, event: Wire) -> None:
-        if not isinstance(block, dict):
+        if not is_object(block):
             raise PeerError(f"block {index} has no beginning")
         self._open, self._index = block_state(block, event, self), index
         self._has_call = self._has_call or block.get("type") == "tool_use"
@@ -282,11 +283,11 @@ class ReplyDecoder:
     def _message_delta(self, event: Wire) -> None:
         self._finish_all()
         delta = event.get("delta")
-        if isinstance(delta, dict):
+        if is_object(delta):
             self._end.update(delta)
         self._end_rest.update(rest(event, "type", "delta", "usage"))
         usage = event.get("usage")
-        if isinstance(usage, dict):
+        if is_object(usage):
             self._counted = True
             self._emit(ev.UsageUpdate(decode_usage(usage, self._usage)))
 
@@ -298,7 +299,7 @@ class ReplyDecoder:
         raw = raw if isinstance(raw, str) else None
         sequence = self._end.get("stop_sequence")
         details = self._end.get("stop_details")
-        explanation = details.get("explanation") if isinstance(details, dict) else None
+        explanation = details.get("explanation") if is_object(details) else None
         self._emit(
             ev.MessageEnd(
                 decode_stop(raw, has_call=self._has_call),

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from hyperinfer.formats.wire import is_object
+
 
 def tool_input(arguments: str) -> Any:
     """The input for JSON text, ready to be written. An object stays byte for byte.
@@ -19,6 +21,6 @@ def tool_input(arguments: str) -> Any:
         value: Any = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return {"raw_arguments": arguments}
-    if isinstance(value, dict):
+    if is_object(value):
         return msgspec.Raw(text.encode())
     return {} if value is None else {"value": value}

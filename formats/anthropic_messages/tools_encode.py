@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hyperinfer.formats import restore
+from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.names import ToolNames
@@ -107,10 +108,10 @@ def _hosted(scope: Scope, tool: Tool) -> dict[str, Any] | None:
     encoded: dict[str, Any] = {"type": kind, "name": "web_search"}
     raw = tool.raw or {}
     filters = raw.get("filters")
-    domains = filters.get("allowed_domains") if isinstance(filters, dict) else None
-    if isinstance(domains, list) and domains:
+    domains = filters.get("allowed_domains") if is_object(filters) else None
+    if is_array(domains) and domains:
         encoded["allowed_domains"] = domains
-    if isinstance(location := raw.get("user_location"), dict):
+    if is_object(location := raw.get("user_location")):
         encoded["user_location"] = location
     for name in raw.keys() - {"type", "filters", "user_location", "search_context_size"}:
         if raw[name] is not None:

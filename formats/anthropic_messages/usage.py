@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hyperinfer.formats.usage import Usage, token_count, usd_json
+from hyperinfer.formats.wire import is_array, is_object
 
 DIALECT: Final = "anthropic_messages"
 _COSTS = frozenset({"cost", "cost_details", "is_byok"})
@@ -23,7 +24,7 @@ def decode_usage(raw: dict[str, Any], before: dict[str, Any] | None = None) -> U
     written, written_1h = _written(merged)
     output = token_count(merged.get("output_tokens"))
     details = merged.get("output_tokens_details")
-    thinking = token_count(details.get("thinking_tokens")) if isinstance(details, dict) else 0
+    thinking = token_count(details.get("thinking_tokens")) if is_object(details) else 0
     for entry in _compactions(merged.get("iterations")):
         more, more_1h = _written(entry)
         fresh += token_count(entry.get("input_tokens"))
@@ -45,15 +46,15 @@ def decode_usage(raw: dict[str, Any], before: dict[str, Any] | None = None) -> U
 def _written(counts: dict[str, Any]) -> tuple[int, int]:
     """(all tokens written to the cache, those of them that live an hour)."""
     split = counts.get("cache_creation")
-    long = token_count(split.get("ephemeral_1h_input_tokens")) if isinstance(split, dict) else 0
-    short = token_count(split.get("ephemeral_5m_input_tokens")) if isinstance(split, dict) else 0
+    long = token_count(split.get("ephemeral_1h_input_tokens")) if is_object(split) else 0
+    short = token_count(split.get("ephemeral_5m_input_tokens")) if is_object(split) else 0
     total = token_count(counts.get("cache_creation_input_tokens")) or long + short
     return total, min(long, total)
 
 
 def _compactions(iterations: Any) -> list[dict[str, Any]]:
-    entries = iterations if isinstance(iterations, list) else []
-    return [entry for entry in entries if isinstance(entry, dict) and entry.get("type") == "compaction"]
+    entries = iterations if is_array(iterations) else []
+    return [entry for entry in entries if is_object(entry) and entry.get("type") == "compaction"]
 
 
 def encode_usage(usage: Usage) -> dict[str, Any]:
