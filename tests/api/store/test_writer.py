@@ -190,3 +190,13 @@ def test_the_disk_has_it_before_the_answer_goes_out(tmp_path: Path) -> None:
             assert synced, after_hello
             answers += 1
     assert answers == len(rounds)
+
+
+@pytest.mark.parametrize("module", ["writer", "reports"])
+def test_the_child_processes_stay_small(module: str) -> None:
+    # They start with the packages around them: none of those may pull in what only the server needs.
+    program = f"import hyperinfer.api.store.{module}, sys; print(*sys.modules)"
+    command = [sys.executable, "-P", "-c", program]
+    loaded = subprocess.run(command, env=child_environment(), capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"trio", "asyncio", "hypercorn", "httpx2", "hyperinfer.nodes", "hyperinfer.formats", "hyperinfer.providers"}
+    assert not heavy & set(loaded)
