@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -82,26 +83,28 @@ class EdgeApp:
             await send({"type": "websocket.close", "code": 1000})
             return
         guard = RequestGuard(scope, receive, send)
-        if guard.connection is not None:
-            guard.connection.stream.first_request_came()
         self._counters.requests += 1
+        with guard.connection.request() if guard.connection is not None else nullcontext():
+            await self._run(scope, guard)
+
+    async def _run(self, scope: Scope, guard: RequestGuard) -> None:
         crashed = False
-        gone = False
         try:
             await self._app(scope, guard.receive, guard.send)
         except* ClientGone:
-            self._counters.clients_gone += 1
-            gone = True
+            guard.saw_client_go = True
         except* (Exception, SystemExit):
             log.exception("a request handler failed: %s %s", scope["method"], scope["path"])
             crashed = True
-        if guard.finished:
-            self._counters.crashes += crashed
-            return
-        if not crashed and not gone:
-            log.error("a request handler ended without a whole response: %s %s", scope["method"], scope["path"])
-            crashed = True
+        if not crashed and not guard.finished:
+            if guard.client_gone:
+                self._counters.clients_gone += 1
+            else:
+                log.error("a request handler ended without a whole response: %s %s", scope["method"], scope["path"])
+                crashed = True
         self._counters.crashes += crashed
+        if guard.finished:
+            return
         if crashed and not guard.started:
             await self._reply(scope, guard)
         else:
@@ -127,11 +130,16 @@ class RequestGuard:
         self.connection: Connection | None = connection_of(scope)
         self.started = False
         self.finished = False
+        self.saw_client_go = False
         self._h2 = scope["http_version"] == "2"
         self._receive = receive
         self._send = send
         self._receivers = 0
         self._body_done = trio.Event()
+
+    @property
+    def client_gone(self) -> bool:
+        return self.saw_client_go or (self.connection is not None and self.connection.stream.gone.is_set())
 
     async def receive(self) -> Message:
         self._receivers += 1
@@ -139,6 +147,7 @@ class RequestGuard:
             message = await self._receive()
         finally:
             self._receivers -= 1
+        self.saw_client_go = self.saw_client_go or message["type"] == "http.disconnect"
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             self._body_done.set()
         return message

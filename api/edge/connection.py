@@ -25,6 +25,9 @@ HypercornApp: TypeAlias = "Callable[..., Awaitable[None]]"
 
 EdgeStream: TypeAlias = "GuardedStream | trio.SSLStream[GuardedStream]"
 
+LEFTOVER = 0.1
+"""Seconds for the end of a connection that is closed and has no handler running."""
+
 CONNECTION = "hyperinfer.connection"
 """Where `scope["state"]` holds the `Connection` of a request."""
 
@@ -78,13 +81,27 @@ class Connection:
 
     stream: GuardedStream
     ending: Ending = field(default_factory=Ending)
+    serving: trio.CancelScope = field(default_factory=trio.CancelScope)
     draining: bool = False
+    requests: int = 0
+    """Handlers that are running."""
     window_deadline: WriteDeadline = field(init=False)
     """For what waits on the flow-control window of HTTP/2, which the deadline of the stream does not see."""
 
     def __post_init__(self) -> None:
         self.window_deadline = WriteDeadline(self.stream.write_deadline.seconds)
         self.stream.call_at_end(self._end)
+
+    @contextmanager
+    def request(self) -> Generator[None]:
+        """While a handler runs."""
+        self.stream.first_request_came()
+        self.requests += 1
+        try:
+            yield
+        finally:
+            self.requests -= 1
+            self._end_if_over()
 
     def begin_drain(self) -> None:
         self.draining = True
@@ -104,6 +121,12 @@ class Connection:
         self.ending.fire()
         # hypercorn wakes nobody who waits for the window of a connection that has ended.
         self.window_deadline.tighten(0)
+        self._end_if_over()
+
+    def _end_if_over(self) -> None:
+        # hypercorn's reader waits for ever behind a response that was not completed when pipelined bytes lie there.
+        if self.stream.closed and not self.requests:
+            self.serving.deadline = min(self.serving.deadline, trio.current_time() + LEFTOVER)
 
 
 def connection_of(scope: Mapping[str, Any]) -> Connection | None:

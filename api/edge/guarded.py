@@ -96,7 +96,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
             raise trio.BrokenResourceError("the peer took no byte before the write deadline")
 
     async def _send_pieces(self, view: memoryview, scope: trio.CancelScope) -> None:
-        if self.socket.fileno() == -1 or self._lingering:
+        if self.closed:
             raise trio.ClosedResourceError("the stream was closed")
         if not view:
             await trio.lowlevel.checkpoint()
@@ -188,6 +188,11 @@ class GuardedStream(trio.abc.HalfCloseableStream):
 
     # Ending
 
+    @property
+    def closed(self) -> bool:
+        """No user of the stream can send or receive any more."""
+        return self._lingering or self.socket.fileno() == -1
+
     def abort(self) -> None:
         """Resets the connection at once: what the kernel still holds for the peer is dropped. Wakes all who wait."""
         if self.socket.fileno() != -1:
@@ -198,7 +203,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
 
     async def aclose(self) -> None:
         """Ends the stream for its users. The socket is closed now or, where this module says so, by `linger`."""
-        if not self._lingering and self.socket.fileno() != -1:
+        if not self.closed:
             if not self._at_end and (self._replied or self.socket.is_readable()):
                 self.close_after_reply()
             else:

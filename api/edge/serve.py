@@ -167,7 +167,7 @@ class _Server:
         connection = Connection(guarded)
         ended = False
         try:
-            with self._connections.holding(connection):
+            with self._connections.holding(connection), connection.serving:
                 await self._serve_connection(stream, connection)
             await guarded.linger()
             ended = True

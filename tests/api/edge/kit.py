@@ -179,7 +179,7 @@ class H1Client:
                 return answer
             if event is h11.NEED_DATA:
                 try:
-                    self._connection.receive_data(await self.stream.receive_some())
+                    self._connection.receive_data(bytes(await self.stream.receive_some()))
                 except trio.BrokenResourceError:
                     return answer
             elif isinstance(event, h11.Response):

@@ -263,10 +263,15 @@ async def test_what_was_read_ahead_comes_in_order() -> None:
 
 async def test_a_cancelled_wait_leaves_the_reading_to_the_reader() -> None:
     async with connected() as (stream, peer), trio.open_nursery() as nursery:
-        with trio.move_on_after(0) as scope:
-            scope.deadline = inf
-            nursery.start_soon(stream.wait_gone)
+        waiting = trio.CancelScope()
+
+        async def wait() -> None:
+            with waiting:
+                await stream.wait_gone()
+
+        nursery.start_soon(wait)
         await wait_all_tasks_blocked()
+        waiting.cancel()
         received: list[bytes] = []
 
         async def read() -> None:
