@@ -23,12 +23,12 @@ from hyperinfer.formats.conversation import (
     ToolResultPart,
 )
 from hyperinfer.formats.errors import RequestError
-from hyperinfer.formats.opaque import Opaque, split_redacted
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.names import ToolNames
     from hyperinfer.formats.anthropic_messages.scope import Scope
+    from hyperinfer.formats.opaque import Opaque
 
 Block = dict[str, Any]
 _Markable = TextPart | ToolCallPart | ToolResultPart | ImagePart | FilePart
@@ -152,7 +152,7 @@ class BlockEncoder:
         scope = self._scope
         text = "\n\n".join(piece.text for piece in part.texts)
         blobs = [blob for blob in part.opaque if blob.vendor == scope.target.vendor]
-        extra = dict(scope.extra(part.extra, path))
+        extra = dict(part.extra or {}) if scope.same else {}
         if extra.pop("cache_control", None) is not None:
             scope.lose(f"{path}.cache_control", "thinking takes no cache marks")
         if not blobs:
@@ -161,16 +161,22 @@ class BlockEncoder:
             if text or part.opaque:
                 scope.lose(path, "reasoning that the provider's vendor has not signed")
             return []
-        first = _reasoning_block(blobs[0], text)
-        first.update(extra)
-        return [first, *(_reasoning_block(blob, "") for blob in blobs[1:])]
+        blocks: list[Block] = []
+        for blob in blobs:
+            block = _reasoning_block(blob, text)
+            text = "" if block["type"] == "thinking" else text
+            blocks.append(block)
+        if text:
+            scope.lose(path, "reasoning text without a signature")
+        blocks[0].update(extra)
+        return blocks
 
 
 def _reasoning_block(blob: Opaque, text: str) -> Block:
-    marked, data = split_redacted(blob.data)
-    if blob.kind == "redacted" or marked:
-        return {"type": "redacted_thinking", "data": data}
-    return {"type": "thinking", "thinking": text, "signature": blob.data}
+    """A signature stands beside its text; what came without a field for one (Chat's `encrypted`) was redacted."""
+    if blob.kind == "signature":
+        return {"type": "thinking", "thinking": text, "signature": blob.data}
+    return {"type": "redacted_thinking", "data": blob.data}
 
 
 def _media_as_sent(part: ImagePart | FilePart) -> Block:

@@ -7,12 +7,13 @@ are not modelled stay in `extra`; explicit nulls are dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from hyperinfer.formats import wire as shared
 from hyperinfer.formats.anthropic_messages import wire
+from hyperinfer.formats.anthropic_messages.reasoning_blob import read_blob
 from hyperinfer.formats.conversation import (
     Base64Source,
     CacheMark,
@@ -31,16 +32,28 @@ from hyperinfer.formats.conversation import (
     UrlSource,
 )
 from hyperinfer.formats.errors import RequestError
-from hyperinfer.formats.opaque import Opaque, blob_from_client, split_call
 from hyperinfer.formats.wire import is_array, is_object
 
+if TYPE_CHECKING:
+    from hyperinfer.formats.opaque import Opaque
+
 S = TypeVar("S", bound=msgspec.Struct)
-DIALECT = "anthropic_messages"
 
 
 def decode_blocks(blocks: Sequence[dict[str, Any]], path: str) -> tuple[Part, ...]:
     """The parts of a list of blocks. `path`: of the list, such as `messages[0].content`."""
-    return _calls_with_their_blobs([decode_block(block, f"{path}[{n}]") for n, block in enumerate(blocks)])
+    parts: list[Part] = []
+    blobs: list[Opaque] = []  # state that the reply encoder had put in thinking blocks before its call
+    for index, block in enumerate(blocks):
+        part = decode_block(block, f"{path}[{index}]")
+        if isinstance(part, ReasoningPart) and (blob := _blob_of_call(block)) is not None:
+            blobs.append(blob)
+            continue
+        if blobs and isinstance(part, ToolCallPart):
+            part = msgspec.structs.replace(part, opaque=tuple(blobs))
+            blobs = []
+        parts.append(part)
+    return tuple(parts)
 
 
 def decode_block(block: dict[str, Any], path: str) -> Part:
@@ -142,14 +155,19 @@ def _thinking(block: dict[str, Any], path: str) -> Part:
     texts = (ReasoningText(read.thinking),) if read.thinking else ()
     if not read.signature:
         return ReasoningPart(texts=texts, extra=extra)
-    vendor, data = blob_from_client(read.signature, DIALECT)
-    return ReasoningPart(texts=texts, opaque=(Opaque(vendor, "signature", data),), extra=extra)
+    return ReasoningPart(texts=texts, opaque=(read_blob(read.signature, "signature").blob,), extra=extra)
 
 
 def _redacted(block: dict[str, Any], path: str) -> Part:
     read, extra = _read(block, wire.RedactedThinkingBlock, path)
-    vendor, data = blob_from_client(read.data, DIALECT)
-    return ReasoningPart(opaque=(Opaque(vendor, "redacted", data),), extra=extra)
+    return ReasoningPart(opaque=(read_blob(read.data, "redacted").blob,), extra=extra)
+
+
+def _blob_of_call(block: dict[str, Any]) -> Opaque | None:
+    """The blob in a thinking block, where it belongs to the next call."""
+    signature = block.get("signature")
+    carried = read_blob(signature, "signature") if isinstance(signature, str) and signature else None
+    return carried.blob if carried is not None and carried.of_call else None
 
 
 def _tool_use(block: dict[str, Any], path: str) -> Part:
@@ -198,23 +216,6 @@ def _native(block: dict[str, Any]) -> NativePart:
         source = block.get("source")
         text = _words(source.get("content")) if is_object(source) else None
     return NativePart(type=kind, raw=block, text=text)
-
-
-def _calls_with_their_blobs(parts: list[Part]) -> tuple[Part, ...]:
-    """Gives a call the blobs that the reply encoder had put in thinking blocks before it (`opaque.mark_call`)."""
-    result: list[Part] = []
-    blobs: list[Opaque] = []
-    for part in parts:
-        if isinstance(part, ReasoningPart) and len(part.opaque) == 1:
-            marked, data = split_call(part.opaque[0].data)
-            if marked:
-                blobs.append(msgspec.structs.replace(part.opaque[0], data=data))
-                continue
-        if blobs and isinstance(part, ToolCallPart):
-            part = msgspec.structs.replace(part, opaque=tuple(blobs))
-            blobs = []
-        result.append(part)
-    return tuple(result)
 
 
 _READERS: dict[str, Callable[[dict[str, Any], str], Part]] = {

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from hyperinfer.formats import events as ev
 from hyperinfer.formats import ids
 from hyperinfer.formats.anthropic_messages.call_writer import CallWriter
+from hyperinfer.formats.anthropic_messages.reasoning_blob import blob_text
 from hyperinfer.formats.anthropic_messages.stop import encode_stop, own_word
 from hyperinfer.formats.anthropic_messages.usage import DIALECT, encode_usage
 from hyperinfer.formats.codec import Loss, Reply
-from hyperinfer.formats.opaque import Opaque, blob_to_client, mark_call
 from hyperinfer.formats.usage import Usage
 from hyperinfer.formats.wire import is_object
 
@@ -185,32 +185,31 @@ class ReplyWriter:
             signature = next((blob for blob in blobs if blob.kind != "redacted"), None)
             if signature is not None:
                 blobs.remove(signature)
-                self._sink.delta({"type": "signature_delta", "signature": self._blob(signature)}, {})
+                text = blob_text(signature, self._reply.upstream, "signature")
+                self._sink.delta({"type": "signature_delta", "signature": text}, {})
             self._close(event.extra)
         for blob in blobs:
-            self._blob_block(blob, self._blob(blob), event.extra)
-        self._pending = None
-
-    def _blob(self, blob: Opaque) -> str:
-        return blob_to_client(blob, DIALECT, self._reply.upstream)
-
-    def _blob_block(self, blob: Opaque, data: str, extra: Extra = None) -> None:
-        """A block that holds nothing but a blob."""
-        if blob.kind == "redacted":
+            if blob.kind != "redacted":
+                self._signed_block(blob_text(blob, self._reply.upstream, "signature"))
+                continue
             opened = getattr(self._pending, "extra", None)
+            data = blob_text(blob, self._reply.upstream, "redacted")
             block = {"type": "redacted_thinking", "data": data, **self._extra(opened, "block")}
             self._sink.open(block, self._extra(opened, "event"))
-        else:
-            self._sink.open({"type": "thinking", "thinking": "", "signature": ""}, {})
-            self._sink.delta({"type": "signature_delta", "signature": data}, {})
-        self._sink.close(self._extra(extra, "event"))
+            self._sink.close(self._extra(event.extra, "event"))
+        self._pending = None
+
+    def _signed_block(self, signature: str) -> None:
+        """A thinking block that holds nothing but a signature."""
+        self._sink.open({"type": "thinking", "thinking": "", "signature": ""}, {})
+        self._sink.delta({"type": "signature_delta", "signature": signature}, {})
+        self._sink.close({})
 
     # Tool calls
 
     def _call_start(self, event: ev.ToolCallStart) -> None:
         for blob in event.opaque:  # Messages has no field for it on the call: a thinking block before it carries it
-            marked = Opaque(blob.vendor, "signature", mark_call(blob.data))
-            self._blob_block(marked, self._blob(marked))
+            self._signed_block(blob_text(blob, self._reply.upstream, "signature", of_call=True))
         block: Wire = {
             "type": "tool_use",
             "id": self._unused(event.call_id),

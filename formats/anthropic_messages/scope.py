@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 DIALECT = "anthropic_messages"
 
-_TRANSPORT = frozenset({"id", "status", "object", "index", "type", "logprobs"})
-"""Fields of items and messages of the OpenAI dialects that say nothing to a model."""
+_TRANSPORT = frozenset({"id", "status", "object", "index", "type", "logprobs", "legacy", "role"})
+"""Fields of the OpenAI dialects that say nothing to a model. `legacy` and `role` are how Chat notes its former
+`function` role and `function_call`."""
 _EMPTY = frozenset({"annotations", "refusal", "audio", "tool_calls", "function_call", "caller"})
 """Fields that clients send back empty."""
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.scope import Scope
     from hyperinfer.formats.conversation import ReasoningConfig
+from hyperinfer.formats.wire import is_object
 
 MIN_BUDGET = 1024
 _DEFAULT_LIMIT = 4096  # where neither caller nor catalogue names an output limit
 
+_MODELLED = frozenset({"effort", "max_tokens", "enabled", "exclude", "summary"})
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 65536}
 
@@ -41,7 +43,9 @@ def plan(scope: Scope) -> Plan:
     config = scope.conversation.reasoning
     if config is None:
         return Plan(max_tokens)
-    extra = dict(scope.extra(config.extra, "thinking" if scope.same else "reasoning"))
+    extra = dict(config.extra or {}) if scope.same else {}
+    if not scope.same:
+        _lose_unknown(scope, config)
     style = scope.target.quirks.thinking
     if style == "none":
         if config.mode != "disabled" and config.effort != "none":
@@ -77,14 +81,24 @@ def _translated(scope: Scope, config: ReasoningConfig, base: Plan) -> Plan:
     if effort is not None and effort not in _EFFORTS:
         scope.lose("reasoning.effort", f"Messages has no effort {effort}")
         return base
-    if effort is None and config.budget_tokens is None:
+    if effort is None and config.budget_tokens is None and config.mode is None:
         return base  # only a wish for summaries: the model's own default stands
     if scope.target.quirks.thinking == "budget":
         return _with_budget(scope, config, base)
     thinking: dict[str, Any] = {"type": "adaptive"}
-    if config.summary is not None:
-        thinking["display"] = "summarized"
-    return Plan(base.max_tokens, thinking, _EFFORTS[effort] if effort else _effort_of(config.budget_tokens or 0))
+    if config.summary is not None or config.display is not None:
+        thinking["display"] = config.display or "summarized"
+    if effort is not None:
+        return Plan(base.max_tokens, thinking, _EFFORTS[effort])
+    return Plan(base.max_tokens, thinking, _effort_of(config.budget_tokens) if config.budget_tokens else None)
+
+
+def _lose_unknown(scope: Scope, config: ReasoningConfig) -> None:
+    """The unmodelled fields of `reasoning`; Chat keeps the whole object under its name."""
+    extra = dict(config.extra or {})
+    if is_object(whole := extra.pop("reasoning", None)):
+        extra.update({name: value for name, value in whole.items() if name not in _MODELLED})
+    scope.extra(extra, "reasoning")
 
 
 def _effort_of(budget: int) -> str:
