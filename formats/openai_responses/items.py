@@ -7,6 +7,7 @@ from typing import Any
 
 from hyperinfer.formats.conversation import (
     NativePart,
+    Part,
     ReasoningPart,
     ReasoningText,
     Role,
@@ -19,9 +20,13 @@ from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.events import Extra
 from hyperinfer.formats.openai_responses import wire as w
 from hyperinfer.formats.openai_responses.content import decode_content
+from hyperinfer.formats.openai_responses.item_words import words_of
 from hyperinfer.formats.openai_responses.reasoning import read_blob
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.wire import extras, json_type, read
+
+VERBATIM: dict[str, Any] = {"": "item"}
+"""`Turn.quiet` of a turn that is one item in its `NativePart`."""
 
 _QUIET = ("status", "completed_at")
 _CALLER_ITEMS = frozenset(
@@ -69,6 +74,7 @@ class _Reader:
             return _message(value, path)
         if not isinstance(kind, str):
             raise RequestError(f"{path}.type: expected a string", param=f"{path}.type")
+        part: Part
         match kind:
             case "message":
                 return _message(value, path)
@@ -98,7 +104,8 @@ class _Reader:
                 )
             case _:
                 role: Role = "user" if kind in _CALLER_ITEMS else "assistant"
-                return Turn(role=role, parts=(NativePart(type=kind, raw=value),), path=path)
+                part = NativePart(type=kind, raw=value, text=words_of(value))
+                return Turn(role=role, parts=(part,), path=path, quiet=VERBATIM)
 
     def _call(self, call: w.FunctionCall | w.CustomToolCall, arguments: str, kind: Any) -> ToolCallPart:
         self._calls += 1

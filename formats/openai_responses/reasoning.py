@@ -1,29 +1,32 @@
 """Opaque reasoning state in the one string that a Responses item has for it: `encrypted_content`.
 
-A blob that this hop may hand on as it is stays as it is; every other one is tagged (`opaque`). Some blobs are more than a
-string: OpenAI Chat's reasoning details have fields beside it, and Gemini's signature belongs to a tool call. Those are
-packed behind the tag as `packed:<base64 of a JSON object>:<blob>`; a colon is in neither alphabet of base64, so no
-vendor's blob looks like this. State of a tool call travels as a reasoning item just before its call.
+A blob that this hop may hand on as it is stays as it is; every other one is tagged (`opaque`). A blob of OpenAI Chat's
+reasoning details has fields beside it: they are packed behind the tag, `packed:<base64 of a JSON object>:<blob>`; a colon
+is in neither alphabet of base64, so no vendor's blob looks like this. State of a tool call (Gemini's signature) travels as
+a reasoning item just before its call.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from hyperinfer.formats.events import Dialect
 from hyperinfer.formats.opaque import (
-    DEFAULT_VENDOR,
     TAG,
     Opaque,
     blob_from_client,
     blob_to_client,
+    mark_call,
     mark_redacted,
+    split_call,
     split_redacted,
 )
+
+Kind: TypeAlias = Literal["signature", "redacted", "encrypted"]
 
 _PACKED = "packed:"
 
@@ -35,15 +38,28 @@ class Carried(NamedTuple):
     of_call: bool
 
 
-def blob_text(blob: Opaque, upstream: Dialect, *, of_call: bool = False) -> str:
+def blob_text(blob: Opaque, upstream: Dialect) -> str:
     """The `encrypted_content` that a client gets for a blob that came by protocol `upstream`."""
-    if upstream == "openai_responses" and blob.vendor == DEFAULT_VENDOR["openai_responses"]:
-        return blob.data
+    plain = blob_to_client(blob, "openai_responses", upstream)
+    return plain if plain == blob.data else _tagged(blob, _marked(blob), upstream)
+
+
+def call_state_text(blob: Opaque, upstream: Dialect) -> str:
+    """The same for a blob that belongs to the tool call behind it."""
+    return _tagged(blob, mark_call(_marked(blob)), upstream)
+
+
+def _tagged(blob: Opaque, data: str, upstream: Dialect) -> str:
+    text = blob_to_client(msgspec.structs.replace(blob, data=data), "openai_responses", upstream)
+    return text if text != data else f"{TAG}{blob.vendor}.{data}"
+
+
+def _marked(blob: Opaque) -> str:
     data = mark_redacted(blob.data) if blob.kind == "redacted" else blob.data
-    if of_call or blob.extra or (upstream == "openai_chat" and blob.kind != _unmarked_kind(blob.vendor)):
-        facts: dict[str, Any] = {"k": blob.kind, "x": blob.extra, "c": of_call}
-        data = f"{_PACKED}{base64.urlsafe_b64encode(msgspec.json.encode(facts)).decode()}:{data}"
-    return blob_to_client(msgspec.structs.replace(blob, data=data), "openai_responses", upstream)
+    if not blob.extra:
+        return data
+    facts = msgspec.json.encode({"kind": blob.kind, "extra": blob.extra})
+    return f"{_PACKED}{base64.urlsafe_b64encode(facts).decode()}:{data}"
 
 
 def read_blob(text: str) -> Carried:
@@ -51,33 +67,25 @@ def read_blob(text: str) -> Carried:
     vendor, data = blob_from_client(text, "openai_responses")
     if not text.startswith(TAG):
         return Carried(Opaque(vendor, "encrypted", data), False)
+    of_call, data = split_call(data)
+    kind: Kind = "encrypted" if vendor == "openai" else "signature"  # OpenAI's accompany an item, others sign their text
+    extra: dict[str, Any] | None = None
     if data.startswith(_PACKED):
-        packed, _, rest = data[len(_PACKED) :].partition(":")
-        facts = _unpacked(packed)
+        packed, colon, rest = data[len(_PACKED) :].partition(":")
+        facts = _unpacked(packed) if colon else None
         if facts is not None:
-            redacted, rest = split_redacted(rest) if facts.kind == "redacted" else (False, rest)
-            return Carried(Opaque(vendor, facts.kind, rest, facts.extra), facts.of_call)
+            kind, extra, data = facts.kind, facts.extra, rest
     redacted, data = split_redacted(data)
-    return Carried(Opaque(vendor, "redacted" if redacted else _unmarked_kind(vendor), data), False)
+    return Carried(Opaque(vendor, "redacted" if redacted else kind, data, extra), of_call)
 
 
-def _unmarked_kind(vendor: str) -> Any:
-    """What a tagged blob without a mark is. OpenAI's are encrypted items; other vendors sign their text."""
-    return "encrypted" if vendor == "openai" else "signature"
-
-
-class _Facts(NamedTuple):
-    kind: Any
-    extra: dict[str, Any] | None
-    of_call: bool
+class _Facts(msgspec.Struct, frozen=True):
+    kind: Kind
+    extra: dict[str, Any]
 
 
 def _unpacked(packed: str) -> _Facts | None:
     try:
-        value = msgspec.json.decode(base64.urlsafe_b64decode(packed))
-    except (binascii.Error, msgspec.DecodeError, ValueError):
+        return msgspec.json.decode(base64.urlsafe_b64decode(packed), type=_Facts)
+    except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    if not isinstance(value, dict) or value.get("k") not in ("signature", "redacted", "encrypted"):
-        return None
-    extra = value.get("x")
-    return _Facts(value["k"], extra if isinstance(extra, dict) else None, bool(value.get("c")))

@@ -151,10 +151,9 @@ class ResponsesStreamDecoder:
     def _terminal(self, event: Wire) -> None:
         response = _response(event)
         kind = event.get("type")
-        if kind == "response.failed" and response.get("status") != "failed":
-            response = {**response, "status": "failed"}
-        elif kind == "response.incomplete" and response.get("status") != "incomplete":
-            response = {**response, "status": "incomplete"}
+        status = _TERMINAL_STATUS.get(str(kind))
+        if status is not None and response.get("status") not in (status, "failed"):
+            response = {**response, "status": status}
         if response.get("status") == "failed" or response.get("error"):
             if self._assembler.started:
                 self._assembler.usage(response)
@@ -277,6 +276,12 @@ def _is_reasoning(event: Wire) -> bool:
     return isinstance(part, dict) and part.get("type") == "reasoning_text"
 
 
+_TERMINAL_STATUS = {
+    "response.completed": "completed",
+    "response.incomplete": "incomplete",
+    "response.failed": "failed",
+    "response.cancelled": "failed",
+}
 _D = ResponsesStreamDecoder
 _HANDLERS: dict[str, Callable[[ResponsesStreamDecoder, Wire], None]] = {
     "response.created": _D._created,

@@ -1,0 +1,288 @@
+"""Turns to input items for an upstream (wire facts 3.1, 4.3, 4.4, 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hyperinfer.formats.codec import Loss, Target
+from hyperinfer.formats.conversation import (
+    Conversation,
+    NativePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Turn,
+)
+from hyperinfer.formats.ids import alnum9_call_id, max40_call_id, responses_call_id
+from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.openai_responses.items import VERBATIM
+from hyperinfer.formats.openai_responses.names import ToolNames
+from hyperinfer.formats.openai_responses.part_encode import PartEncoder
+from hyperinfer.formats.openai_responses.request_decode import INSTRUCTIONS
+
+Wire = dict[str, Any]
+
+_CALL_IDS = {"any": responses_call_id, "alnum9": alnum9_call_id, "max40": max40_call_id}
+_MAX_ID = 64
+
+
+class InputEncoder:
+    """Writes `instructions` and `input`. `sent_state`: an item with encrypted reasoning went out."""
+
+    def __init__(self, conversation: Conversation, target: Target, names: ToolNames, losses: list[Loss]) -> None:
+        self.sent_state = False
+        self._same = conversation.dialect == "openai_responses"
+        self._stored = conversation.store is True
+        self._target = target
+        self._names = names
+        self._losses = losses
+        self._parts = PartEncoder(conversation, target, losses)
+        self._call_id = _CALL_IDS[target.quirks.tool_id]
+        self._items: list[Wire] = []
+        self._folded: list[str] = []  # system texts that wait for the next user turn
+
+    def encode(self, turns: Sequence[Turn]) -> tuple[str | None, str | list[Wire]]:
+        """(`instructions`, `input`)."""
+        instructions: str | None = None
+        rest = list(turns)
+        if rest and self._is_instructions(rest[0]):
+            instructions = self._system_text(rest.pop(0))
+        if self._same and len(rest) == 1 and rest[0].path == "input" and rest[0].plain:
+            part = rest[0].parts[0]
+            if isinstance(part, TextPart) and part.cache is None:
+                return instructions, part.text
+        leading = True
+        for turn in rest:
+            leading = leading and turn.role in ("system", "developer")
+            self._turn(turn, leading)
+        if self._folded:
+            self._message("user", [self._parts.text(text, "user") for text in self._take_folded()])
+        if self._target.quirks.turns == "alternate":
+            self._items = list(_alternate(self._items))
+        return instructions, self._items
+
+    def _is_instructions(self, turn: Turn) -> bool:
+        if self._target.quirks.system_role == "fold" or turn.role != "system":
+            return False
+        return turn.path == INSTRUCTIONS or not self._same
+
+    def _system_text(self, turn: Turn) -> str:
+        texts: list[str] = []
+        for index, part in enumerate(turn.parts):
+            if isinstance(part, TextPart):
+                texts.append(part.text)
+                if part.cache is not None:
+                    self._losses.append(
+                        Loss(f"{turn.path}[{index}].{part.cache.style}", "instructions have no cache marks")
+                    )
+            else:
+                self._losses.append(Loss(f"{turn.path}[{index}]", "instructions are text only"))
+        if not self._same:
+            self._losses.extend(losses_of_extra(turn.extra, turn.path, "instructions have no such field"))
+        return "\n\n".join(texts)
+
+    def _turn(self, turn: Turn, leading: bool) -> None:
+        if turn.quiet == VERBATIM and self._same:
+            self._items.extend(part.raw for part in turn.parts if isinstance(part, NativePart))
+            return
+        if turn.role in ("system", "developer"):
+            rule = self._target.quirks.system_role
+            if rule == "fold" or (rule == "fold_later" and not leading):
+                self._folded.append(self._system_text(turn))
+                return
+        if not self._same:
+            if turn.name is not None:
+                self._losses.append(Loss(f"{turn.path}.name", "messages have no participant names"))
+            self._losses.extend(losses_of_extra(turn.extra, turn.path, "Responses items have no such field"))
+        message: list[Part] = []
+        for part in turn.parts:
+            if isinstance(part, (ReasoningPart, ToolCallPart, ToolResultPart)):
+                self._text_parts(turn, message)
+                message = []
+                self._item(part, turn)
+            else:
+                message.append(part)
+        if message or (self._same and not turn.parts):
+            self._text_parts(turn, message, keep_empty=not turn.parts)
+
+    # -- messages
+
+    def _text_parts(self, turn: Turn, parts: list[Part], *, keep_empty: bool = False) -> None:
+        role = turn.role if turn.role != "tool" else "user"
+        if role == "developer" and self._target.quirks.developer_role == "system":
+            role = "system"
+        content = [
+            wire
+            for index, part in enumerate(parts)
+            if (wire := self._parts.encode(part, role, f"{turn.path}.content[{index}]")) is not None
+        ]
+        if role == "user" and self._folded:
+            content = [*(self._parts.text(text, role) for text in self._take_folded()), *content]
+        elif turn.plain and len(content) == 1 and content[0].keys() == {"type", "text"}:
+            self._message(role, content[0]["text"], turn)
+            return
+        if content or keep_empty:
+            self._message(role, content, turn)
+
+    def _message(self, role: str, content: Any, turn: Turn | None = None) -> None:
+        if self._target.quirks.content == "string" and isinstance(content, list):
+            content = _one_string(content)
+        item: Wire = {}
+        if turn is None or not self._same:
+            item["type"] = "message"
+        elif turn.quiet:
+            item.update(turn.quiet)
+        item["role"] = role
+        if turn is not None and self._same:
+            self._add_id(item, turn.item_id, "msg")
+            if turn.phase is not None:
+                item["phase"] = turn.phase
+        item["content"] = content
+        if turn is not None and self._same and turn.extra:
+            item.update(turn.extra)
+        self._items.append(item)
+
+    def _take_folded(self) -> list[str]:
+        texts, self._folded = self._folded, []
+        return texts
+
+    # -- other items
+
+    def _item(self, part: ReasoningPart | ToolCallPart | ToolResultPart, turn: Turn) -> None:
+        match part:
+            case ReasoningPart():
+                item = self._reasoning(part, turn)
+            case ToolCallPart():
+                item = self._call(part, turn)
+            case ToolResultPart():
+                item = self._result(part, turn)
+        if item is None:
+            return
+        if self._same:
+            for fields in (turn.quiet, turn.extra, part.extra):
+                item.update(fields or {})
+        else:
+            self._losses.extend(losses_of_extra(part.extra, turn.path, "Responses items have no such field"))
+        self._items.append(item)
+
+    def _reasoning(self, part: ReasoningPart, turn: Turn) -> Wire | None:
+        mine = [blob for blob in part.opaque if blob.vendor == self._target.vendor]
+        if part.opaque and not mine:
+            self._losses.append(Loss(turn.path, "reasoning that another vendor made cannot be read by this one"))
+            return None
+        if not mine and self._target.vendor == "openai" and not self._stored:
+            self._losses.append(Loss(turn.path, "reasoning without its encrypted content is refused by this vendor"))
+            return None
+        if not mine and not any(text.text for text in part.texts) and not self._same:
+            return None
+        item: Wire = {"type": "reasoning"}
+        if self._same:
+            self._add_id(item, part.item_id, "rs")
+        # Text beside a blob is what the vendor itself had shown, and that is a summary.
+        as_summary = bool(mine) and not self._same
+        item["summary"] = [
+            {"type": "summary_text", "text": text.text}
+            for text in part.texts
+            if text.form == "summary" or as_summary
+        ]
+        content = [
+            {"type": "reasoning_text", "text": text.text}
+            for text in part.texts
+            if text.form == "text" and not as_summary
+        ]
+        if content:
+            item["content"] = content
+        if mine:
+            item["encrypted_content"] = mine[0].data
+            self.sent_state = True
+        return item
+
+    def _call(self, part: ToolCallPart, turn: Turn) -> Wire:
+        if part.opaque:
+            self._losses.append(Loss(turn.path, "Responses has no place for state that belongs to a tool call"))
+        self._lose_mark(part, turn)
+        custom = part.kind == "custom"
+        item: Wire = {"type": "custom_tool_call" if custom else "function_call"}
+        if self._same:
+            self._add_id(item, part.item_id, "ctc" if custom else "fc")
+        item["call_id"] = self._call_id(part.call_id)
+        item["name"] = self._names.of(part.name)
+        if custom:
+            item["input"] = part.arguments
+        else:
+            item["arguments"] = part.arguments if part.arguments.strip() else "{}"
+        if part.namespace is not None:
+            item["namespace"] = part.namespace
+        return item
+
+    def _result(self, part: ToolResultPart, turn: Turn) -> Wire:
+        self._lose_mark(part, turn)
+        custom = part.kind == "custom"
+        item: Wire = {"type": "custom_tool_call_output" if custom else "function_call_output"}
+        if self._same:
+            self._add_id(item, part.item_id, "ctc" if custom else "fc")
+        item["call_id"] = self._call_id(part.call_id)
+        if self._same and part.name is not None:
+            item["name"] = part.name
+        content = [
+            wire
+            for index, inner in enumerate(part.content)
+            if (wire := self._parts.encode(inner, "tool", f"{turn.path}.content[{index}]")) is not None
+        ]
+        item["output"] = self._output(content, part)
+        return item
+
+    def _output(self, content: list[Wire], part: ToolResultPart) -> str | list[Wire]:
+        """Text as one string, which every server takes; with images or files a list (wire facts 4.4)."""
+        only_text = all(wire.keys() == {"type", "text"} for wire in content)
+        if not only_text or (self._same and not part.plain and self._target.quirks.content == "parts"):
+            return [self._parts.text("Error:", "tool"), *content] if part.is_error else content
+        text = "\n\n".join(wire["text"] for wire in content)
+        if not part.is_error:
+            return text
+        return f"Error: {text}" if text else "Error"
+
+    def _lose_mark(self, part: ToolCallPart | ToolResultPart, turn: Turn) -> None:
+        if part.cache is not None:
+            self._losses.append(Loss(f"{turn.path}.{part.cache.style}", "Responses items have no cache marks"))
+
+    def _add_id(self, item: Wire, item_id: str | None, prefix: str) -> None:
+        """OpenAI refuses ids of another shape (wire facts 3.1); without an id an item is taken as it is."""
+        if not item_id or len(item_id) > _MAX_ID:
+            return
+        if self._target.vendor != "openai" or item_id.startswith(prefix):
+            item["id"] = item_id
+
+
+def _one_string(content: list[Wire]) -> Any:
+    if all("text" in part for part in content):
+        return "\n\n".join(part["text"] for part in content)
+    return content
+
+
+def _alternate(items: Iterable[Wire]) -> Iterable[Wire]:
+    """Messages of one role in a row become one."""
+    last: Wire | None = None
+    for item in items:
+        mergeable = item.get("type", "message") == "message" and "content" in item
+        if last is not None and mergeable and last.get("role") == item.get("role"):
+            last["content"] = _joined(last["content"], item["content"])
+            continue
+        if last is not None:
+            yield last
+        last = dict(item) if mergeable else None
+        if not mergeable:
+            yield item
+    if last is not None:
+        yield last
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    parts = [[{"type": "input_text", "text": item}] if isinstance(item, str) else item for item in (first, second)]
+    return [*parts[0], *parts[1]]

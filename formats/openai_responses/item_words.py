@@ -1,0 +1,41 @@
+"""What an item of a hosted tool says in words, for upstreams that do not know such items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def words_of(item: dict[str, Any]) -> str | None:
+    """The meaning of an item of the history; None where words cannot say it (an encrypted compaction)."""
+    kind = str(item.get("type"))
+    words = [*_asked(item), *_answered(item)]
+    said = "\n".join(word for word in words if word)
+    return f"[{kind}]\n{said}" if said else None
+
+
+def _asked(item: dict[str, Any]) -> list[str]:
+    """What the tool was given."""
+    action, operation = item.get("action"), item.get("operation")
+    words = [_text(item.get(name)) for name in ("name", "arguments", "code", "revised_prompt")]
+    if isinstance(action, dict):
+        words += [_text(action.get(name)) for name in ("query", "url", "pattern", "command", "commands")]
+    if isinstance(operation, dict):
+        words += [_text(operation.get(name)) for name in ("type", "path", "diff")]
+    return [*words, _text(item.get("queries"))]
+
+
+def _answered(item: dict[str, Any]) -> list[str]:
+    """What the tool gave back."""
+    return [_text(item.get(name)) for name in ("output", "outputs", "results", "summary")]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n".join(text for text in map(_text, value) if text)
+    if isinstance(value, dict):
+        return "\n".join(
+            text for name in ("text", "stdout", "stderr", "logs", "filename", "url") if (text := _text(value.get(name)))
+        )
+    return ""

@@ -1,0 +1,315 @@
+"""A conversation to a request for an upstream that speaks Responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hyperinfer.formats.codec import Encoded, Loss, Target
+from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, Tool
+from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.openai_responses.input_encode import InputEncoder
+from hyperinfer.formats.openai_responses.names import ToolNames
+from hyperinfer.formats.openai_responses.tools import HOSTED, base_type
+from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
+
+Wire = dict[str, Any]
+
+_ENCRYPTED = "reasoning.encrypted_content"
+_LEAST_OUTPUT = 16  # OpenAI refuses a smaller max_output_tokens
+_LONGEST_USER = 64
+_SHARED = ("safety_identifier", "prompt_cache_retention", "prompt_cache_options", "moderation")
+"""Fields that Chat has as well, under the same name."""
+_TEXT_ONLY = ("text", ["text"])
+_TIERS = {"auto": "auto", "standard_only": "default"}
+
+
+def encode_request(conversation: Conversation, target: Target) -> Encoded:
+    """The body for an upstream. Raises `RequestError` for what RULES says is always a 400."""
+    encoder = _Encoder(conversation, target)
+    body = encoder.encode()
+    return Encoded(
+        body=msgspec.json.encode(body), losses=tuple(encoder.losses), aliases=encoder.names.aliases
+    )
+
+
+class _Encoder:
+    """One request. `same`: the caller speaks Responses, so what is not modelled goes out as it came."""
+
+    def __init__(self, conversation: Conversation, target: Target) -> None:
+        self.losses: list[Loss] = []
+        self.names = ToolNames(conversation.tools, keep=conversation.dialect == "openai_responses")
+        self._c = conversation
+        self._target = target
+        self._same = conversation.dialect == "openai_responses"
+        self._own_fields = target.quirks.openai_only_fields == "send"
+
+    def _lose(self, path: str, reason: str) -> None:
+        self.losses.append(Loss(path, reason))
+
+    def encode(self) -> Wire:
+        """The body, in a stable order."""
+        self._refuse()
+        inputs = InputEncoder(self._c, self._target, self.names, self.losses)
+        instructions, items = inputs.encode(self._c.turns)
+        body: Wire = {"model": self._target.model}
+        if instructions is not None:
+            body["instructions"] = instructions
+        body["input"] = items
+        self._tools(body)
+        self._sampling(body)
+        reasoning = self._reasoning()
+        if reasoning:
+            body["reasoning"] = reasoning
+        text = self._text()
+        if text:
+            body["text"] = text
+        self._account(body)
+        thinks = bool(reasoning) and reasoning.get("effort") != "none"
+        self._include(body, wants_state=thinks or inputs.sent_state)
+        if self._target.streamed:
+            body["stream"] = True
+            if self._same and self._c.stream_options:
+                body["stream_options"] = self._c.stream_options
+        self._rest(body)
+        return body
+
+    def _refuse(self) -> None:
+        extra = self._c.extra or {}
+        sampling = self._c.sampling
+        if sampling.n is not None and sampling.n > 1:
+            raise RequestError("n: the model's provider gives one answer at a time", param="n")
+        if self._same:
+            return
+        if extra.get("audio") is not None or "audio" in (extra.get("modalities") or ()):
+            name = "audio" if extra.get("audio") is not None else "modalities"
+            raise RequestError(f"{name}: the model's provider gives no audio", param=name)
+
+    # -- tools
+
+    def _tools(self, body: Wire) -> None:
+        tools = [tool for tool in self._c.tools if tool.kind != "native" or self._runs(tool)]
+        plugins = [plugin for plugin in self._c.plugins if self._runs_plugin(plugin)]
+        hosted = self._foreign_hosted()
+        wire = tools_to_wire(tools, self.names.of, native_dialect=self._same) + hosted
+        if self._target.quirks.strict_tools == "omit":
+            wire = [{k: v for k, v in tool.items() if k != "strict"} for tool in wire]
+        for plugin in plugins:
+            wire += tools_to_wire((), self.names.of, (msgspec.structs.replace(plugin, events=False),), native_dialect=True)
+        for tool in self._c.tools:
+            if tool.cache is not None:
+                self._lose(f"{tool.path}.{tool.cache.style}", "Responses tools have no cache marks")
+            if not self._same and tool.kind != "native":
+                self.losses.extend(losses_of_extra(tool.extra, tool.path, "Responses tools have no such field"))
+        if wire:
+            body["tools"] = wire
+        self._choice(body, bool(wire))
+        parallel = self._c.parallel_tool_calls
+        if parallel is not None and (wire or self._same):
+            if self._target.quirks.parallel_tool_calls == "send":
+                body["parallel_tool_calls"] = parallel
+            elif not parallel:
+                self._lose("parallel_tool_calls", "this model's API refuses the field")
+
+    def _runs(self, tool: Tool) -> bool:
+        """Whether a tool of a kind of its own goes out as it is."""
+        known = base_type(tool.type) in HOSTED
+        if self._same and (not known or self._listed(tool.type)):
+            return True
+        if not self._same and self._listed(tool.type):
+            return False  # goes out in this format's own form
+        self._lose(tool.path, f"the model's provider does not run the tool `{tool.type}`")
+        return False
+
+    def _listed(self, kind: str) -> bool:
+        return kind in self._target.native_tools or base_type(kind) in self._target.native_tools
+
+    def _runs_plugin(self, plugin: Plugin) -> bool:
+        if self._listed(plugin.id):
+            return True
+        self._lose(plugin.path or f"plugins.{plugin.id}", f"the tool `{plugin.id}` is not set up here")
+        return False
+
+    def _foreign_hosted(self) -> list[Wire]:
+        if self._same:
+            return []
+        kinds = [base_type(tool.type) for tool in self._c.tools if tool.kind == "native" and self._listed(tool.type)]
+        return [{"type": kind} for kind in dict.fromkeys(kinds)]
+
+    def _choice(self, body: Wire, has_tools: bool) -> None:
+        choice = self._c.tool_choice
+        if choice is None:
+            return
+        path = "tool_choice"
+        rule = self._target.quirks.tool_choice
+        forced = choice.mode in ("required", "named") or choice.allowed_mode == "required"
+        if not has_tools:
+            if choice.mode in ("auto", "none"):
+                if self._same:
+                    body["tool_choice"] = choice.mode
+            else:
+                self._lose(path, "no tool is left to choose")
+            return
+        if forced and rule == "auto":
+            self._lose(path, "this model's API cannot force a tool")
+            return
+        if choice.mode == "named" and rule == "no_named":
+            self._lose(path, "this model's API cannot force one tool")
+            body["tool_choice"] = "required"
+            return
+        wire = choice_to_wire(choice, self.names.of, native_dialect=self._same)
+        if wire is None:
+            self._lose(path, "a choice that only its own format knows")
+            return
+        body["tool_choice"] = wire
+
+    # -- how to answer
+
+    def _sampling(self, body: Wire) -> None:
+        sampling, quirks = self._c.sampling, self._target.quirks
+        if sampling.max_tokens is not None:
+            body["max_output_tokens"] = self._max_tokens(sampling.max_tokens)
+        for name in ("temperature", "top_p"):
+            if (value := getattr(sampling, name)) is None:
+                continue
+            if quirks.sampling == "send":
+                body[name] = value
+            else:
+                self._lose(name, "this model's API refuses the field")
+        if sampling.top_logprobs is not None:
+            body["top_logprobs"] = sampling.top_logprobs
+        stop = "stop_sequences" if self._c.dialect == "anthropic_messages" else "stop"
+        if sampling.stop is not None:
+            self._lose(stop, "Responses has no stop strings")
+        for name in ("top_k", "seed", "frequency_penalty", "presence_penalty", "logit_bias"):
+            value = getattr(sampling, name)
+            if value or (name == "seed" and value is not None):
+                self._lose(name, f"Responses has no {name}")
+
+    def _max_tokens(self, asked: int) -> int:
+        """Within what the upstream takes. More than the model can write is no limit, so nothing is lost with it."""
+        if self._same:
+            return asked
+        limit = self._target.max_output_tokens
+        found = min(asked, limit) if limit > 0 else asked
+        if found < _LEAST_OUTPUT and self._target.vendor == "openai":
+            self._lose(self._c.sampling.max_tokens_field or "max_tokens", f"the least is {_LEAST_OUTPUT}")
+            return _LEAST_OUTPUT
+        return found
+
+    def _reasoning(self) -> Wire:
+        config = self._c.reasoning
+        if config is None:
+            return {}
+        if self._target.quirks.reasoning_effort == "omit":
+            if config.effort not in (None, "none") or config.budget_tokens or config.mode not in (None, "disabled"):
+                self._lose("reasoning", "this model cannot be asked how much to think")
+            return {}
+        wire: Wire = {}
+        effort = effort_of(config)
+        if effort is not None:
+            wire["effort"] = effort
+        summary = config.summary
+        if summary is None and config.mode not in (None, "disabled") and config.display != "omitted":
+            summary = "auto"  # a caller who switches thinking on sees it
+        if summary is not None:
+            wire["summary"] = summary
+        if self._same:
+            wire.update(config.extra or {})
+        else:
+            path = "thinking" if self._c.dialect == "anthropic_messages" else "reasoning"
+            self.losses.extend(losses_of_extra(config.extra, path, "Responses has no such field"))
+        return wire
+
+    def _text(self) -> Wire:
+        wire: Wire = {}
+        shape = self._c.response_format
+        rule = self._target.quirks.json_schema
+        if shape is not None and shape.type != "text" and rule == "omit":
+            self._lose("text.format" if self._same else "response_format", "this model's API cannot shape the answer")
+        elif shape is not None and shape.type == "json_schema" and rule == "json_object":
+            self._lose("text.format" if self._same else "response_format", "this model's API takes no schema")
+            wire["format"] = {"type": "json_object"}
+        elif shape is not None and (self._same or shape.type != "text"):
+            wire["format"] = format_to_wire(shape, native_dialect=self._same)
+        if self._c.verbosity is not None:
+            if self._own_fields:
+                wire["verbosity"] = self._c.verbosity
+            else:
+                self._lose("verbosity", "this model's API refuses the field")
+        return wire
+
+    # -- the rest
+
+    def _account(self, body: Wire) -> None:
+        c = self._c
+        if c.metadata:
+            self._own(body, "metadata", c.metadata)
+        if c.user is not None and self._own_fields and (self._same or len(c.user) <= _LONGEST_USER):
+            body["user"] = c.user
+        tier = c.service_tier
+        if tier is not None:
+            if c.dialect == "anthropic_messages":
+                tier = _TIERS.get(tier)
+                if tier is None:
+                    self._lose("service_tier", "Responses has other tiers")
+            if tier is not None:
+                self._own(body, "service_tier", tier)
+        if c.prompt_cache_key is not None and self._own_fields:
+            body["prompt_cache_key"] = c.prompt_cache_key
+        if self._own_fields:
+            body["store"] = bool(c.store) if self._same else False
+        if c.store and not self._same:
+            self._lose("store", "this gateway stores nothing")
+        if c.cache is not None:
+            self._lose(c.cache.style, "this model's API has no such cache mark")
+
+    def _own(self, body: Wire, name: str, value: Any) -> None:
+        if self._own_fields:
+            body[name] = value
+        else:
+            self._lose(name, "this model's API refuses the field")
+
+    def _include(self, body: Wire, *, wants_state: bool) -> None:
+        """Reasoning comes back encrypted, or it could not be sent again. Models that do not reason refuse to be asked."""
+        include = list(self._c.include) if self._same else []
+        if self._c.sampling.logprobs and "message.output_text.logprobs" not in include:
+            include.append("message.output_text.logprobs")
+        stored = body.get("store") is True
+        if wants_state and not stored and _ENCRYPTED not in include and self._own_fields:
+            include.append(_ENCRYPTED)
+        if include:
+            body["include"] = include
+
+    def _rest(self, body: Wire) -> None:
+        """What is not modelled."""
+        extra = dict(self._c.extra or {})
+        if self._same:
+            text = extra.pop("text", None)
+            if text:
+                body["text"] = {**body.get("text", {}), **text}
+            for name, value in extra.items():
+                body.setdefault(name, value)
+            return
+        for name in _SHARED:
+            value = extra.pop(name, None)
+            if value is not None:
+                self._own(body, name, value)
+        if extra.get("modalities") in _TEXT_ONLY:
+            del extra["modalities"]
+        if extra.get("usage") == {"include": True}:  # usage always comes
+            del extra["usage"]
+        self.losses.extend(losses_of_extra(extra, "", "Responses has no such field"))
+
+
+def effort_of(config: ReasoningConfig) -> str | None:
+    """OpenAI's effort for a wish in any dialect (wire facts 4.6)."""
+    if config.effort is not None:
+        return config.effort
+    if config.mode == "disabled":
+        return "none"
+    if config.budget_tokens is not None:
+        return "low" if config.budget_tokens <= 2_048 else "medium" if config.budget_tokens <= 8_192 else "high"
+    return None

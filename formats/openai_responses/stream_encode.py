@@ -1,0 +1,212 @@
+"""Events to a Responses stream, and to a whole response (wire facts 3.2, 3.3).
+
+The grammar is held by openai-python and Codex: items have contiguous indexes and keep one id; parts open empty, and their
+deltas add up to their `done`; the output of the last event is the items as they were done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hyperinfer.formats import events as ev
+from hyperinfer.formats.codec import EncodedReply, Loss, Reply
+from hyperinfer.formats.errors import EncodeError, ErrorReport
+from hyperinfer.formats.events import Event
+from hyperinfer.formats.lifecycle import Lifecycle, OrderError
+from hyperinfer.formats.openai_responses.envelope import fields_at_start, response_object
+from hyperinfer.formats.openai_responses.errors import failed_error
+from hyperinfer.formats.openai_responses.item_encode import CallWriter, NativeWriter, ReasoningWriter
+from hyperinfer.formats.openai_responses.message_encode import MessageWriter
+from hyperinfer.formats.openai_responses.output import Frames, Output, Silent, Wire, encode_json
+from hyperinfer.formats.openai_responses.reasoning import call_state_text
+from hyperinfer.formats.openai_responses.stop import WireStop, stop_to_wire
+from hyperinfer.formats.openai_responses.usage import usage_to_wire
+from hyperinfer.formats.usage import Usage
+
+_ENDS = ("completed", "incomplete")
+_CUT = ("length", "context_window", "refusal")
+
+
+class _Fold:
+    """Events to steps of an `Output`."""
+
+    def __init__(self, reply: Reply, output: Output) -> None:
+        self.output = output
+        self.response: Wire | None = None
+        self._reply = reply
+        self._life = Lifecycle()
+        self._fields: Wire = {}
+        self._usage: Usage | None = None
+        self._message = MessageWriter(output)
+        self._reasoning = ReasoningWriter(output)
+        self._call = CallWriter(output)
+        self._native = NativeWriter(output)
+        self._steps: dict[type, Callable[[Any], bytes]] = {
+            ev.MessageStart: self._start,
+            ev.TextStart: self._message.start,
+            ev.TextDelta: self._message.text,
+            ev.Citation: self._message.citation,
+            ev.TextEnd: self._text_end,
+            ev.RefusalStart: self._message.start,
+            ev.RefusalDelta: self._message.refusal,
+            ev.RefusalEnd: self._text_end,
+            ev.ReasoningStart: self._reasoning_start,
+            ev.ReasoningDelta: self._reasoning.delta,
+            ev.ReasoningEnd: self._reasoning.end,
+            ev.ToolCallStart: self._call_start,
+            ev.ArgumentsDelta: self._call.delta,
+            ev.ToolCallEnd: self._call.end,
+            ev.ServerToolStart: self._native_start,
+            ev.ServerToolDelta: self._native.delta,
+            ev.ServerToolEnd: self._native.end,
+            ev.UsageUpdate: self._usage_update,
+            ev.Unknown: self._unknown,
+            ev.MessageEnd: self._end,
+        }
+
+    @property
+    def started(self) -> bool:
+        """Whether `response.created` was said."""
+        return bool(self._fields)
+
+    def push(self, event: Event) -> bytes:
+        """One event that is no error."""
+        try:
+            self._life.step(event)
+        except OrderError as error:
+            raise EncodeError(str(error)) from None
+        if event.choice:
+            self.output.lose("response.choices", "a response has one answer only")
+            return b""
+        return self._steps[type(event)](event)
+
+    def _start(self, event: ev.MessageStart) -> bytes:
+        self.output.native = event.dialect == "openai_responses"
+        self._usage = event.usage
+        queued = bool(self.output.native and event.extra and event.extra.get("status") == "queued")
+        return self.begin(event, queued=queued)
+
+    def begin(self, event: ev.MessageStart | None, *, queued: bool = False) -> bytes:
+        """`response.created` and `response.in_progress`."""
+        self._fields = fields_at_start(self._reply, event)
+        running = self._object("in_progress", [], None)
+        if not queued:
+            return self._frame("response.created", running) + self._frame("response.in_progress", running)
+        waiting = {**running, "status": "queued"}
+        return (
+            self._frame("response.created", waiting)
+            + self._frame("response.queued", waiting)
+            + self._frame("response.in_progress", running)
+        )
+
+    def _object(self, status: str, items: list[Wire], usage: Wire | None) -> Wire:
+        return response_object(self._reply, self._fields, status, items, usage)
+
+    def _frame(self, kind: str, response: Wire) -> bytes:
+        return self.output.frame(kind, {"response": response})
+
+    def _text_end(self, event: ev.TextEnd | ev.RefusalEnd) -> bytes:
+        return self._message.end(event.extra)
+
+    def _reasoning_start(self, event: ev.ReasoningStart) -> bytes:
+        return self._message.close("completed") + self._reasoning.start(event)
+
+    def _call_start(self, event: ev.ToolCallStart) -> bytes:
+        before = self._message.close("completed")
+        for blob in event.opaque:
+            before += self._reasoning.carrier(call_state_text(blob, self.output.upstream))
+        return before + self._call.start(event)
+
+    def _native_start(self, event: ev.ServerToolStart) -> bytes:
+        return self._message.close("completed") + self._native.start(event)
+
+    def _usage_update(self, event: ev.UsageUpdate) -> bytes:
+        self._usage = event.usage
+        return b""
+
+    def _unknown(self, event: ev.Unknown) -> bytes:
+        if event.dialect != "openai_responses":
+            self.output.lose(f"response.{event.name}", "an event of another format")
+            return b""
+        if event.name == "response.content_part":
+            return self._message.foreign_part(event.raw)
+        return self.output.frame(event.name, {k: v for k, v in event.raw.items() if k != "type"})
+
+    def _end(self, event: ev.MessageEnd) -> bytes:
+        before = b""
+        native = self.output.native
+        if event.stop == "refusal" and event.explanation and not native and not self._message.refused:
+            before = self._message.explain(event.explanation)
+        before += self._message.close("incomplete" if event.stop in _CUT else "completed")
+        stop = stop_to_wire(event.stop)
+        theirs = event.extra.get("response") if native and event.extra else None
+        if native and event.raw_stop and (event.raw_stop in _ENDS or self.output.takes_any_status):
+            stop = WireStop(event.raw_stop)
+        if theirs:
+            self._fields = {**self._fields, **theirs}
+        elif stop.reason:
+            self._fields = {**self._fields, "incomplete_details": {"reason": stop.reason}}
+        self.response = self._object(stop.status, self.output.items, usage_to_wire(self._usage or Usage()))
+        kind = "response.incomplete" if stop.status == "incomplete" else "response.completed"
+        return before + self._frame(kind, self.response)
+
+    def failed(self, error: ErrorReport) -> bytes:
+        """`response.failed`, after the opening events if those were not said."""
+        before = b"" if self.started else self.begin(None)
+        usage = usage_to_wire(self._usage) if self._usage is not None else None
+        self._fields = {**self._fields, "error": failed_error(error)}
+        return before + self._frame("response.failed", self._object("failed", self.output.items, usage))
+
+
+class ResponsesStreamEncoder:
+    """See `codec.StreamEncoder`. Nothing follows the terminal event: the protocol has no `[DONE]`."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._fold = _Fold(reply, Frames(reply.request_id, reply.upstream))
+        self._request_id = reply.request_id
+        self._over = False
+
+    @property
+    def losses(self) -> Sequence[Loss]:
+        """What could not be said so far."""
+        return self._fold.output.losses
+
+    def send(self, event: Event) -> bytes:
+        """The bytes for one event. An upstream's error ends the stream as `fail` does."""
+        if self._over:
+            raise EncodeError(f"{type(event).__name__} after the end")
+        if isinstance(event, ev.UpstreamError):
+            return self.fail(ErrorReport(event.code, event.message, self._request_id, param=event.param))
+        return self._fold.push(event)
+
+    def end(self) -> bytes:
+        """Nothing."""
+        if not self._over and self._fold.response is None:
+            raise EncodeError("the end before MessageEnd")
+        self._over = True
+        return b""
+
+    def keep_alive(self) -> bytes:
+        """A comment."""
+        return b": keep-alive\n\n"
+
+    def fail(self, error: ErrorReport) -> bytes:
+        """`response.failed`; after a terminal event nothing can be said any more."""
+        if self._over or self._fold.response is not None:
+            self._over = True
+            return b""
+        self._over = True
+        return self._fold.failed(error)
+
+
+def encode_response(events: Sequence[Event], reply: Reply) -> EncodedReply:
+    """A whole reply. Raises `EncodeError` for events that do not end in `MessageEnd`."""
+    fold = _Fold(reply, Silent(reply.request_id, reply.upstream))
+    for event in events:
+        if isinstance(event, ev.UpstreamError):
+            raise EncodeError("an error is no reply")
+        fold.push(event)
+    if fold.response is None:
+        raise EncodeError("the events do not end in MessageEnd")
+    return EncodedReply(body=encode_json(fold.response), losses=tuple(fold.output.losses))
