@@ -10,8 +10,8 @@ import base64
 import hashlib
 import re
 
-_ANTHROPIC = re.compile(r"^[a-zA-Z0-9_-]+$")
-_ALNUM9 = re.compile(r"^[a-zA-Z0-9]{9}$")
+_ANTHROPIC = re.compile(r"[a-zA-Z0-9_-]+")
+_ALNUM9 = re.compile(r"[a-zA-Z0-9]{9}")
 _RESPONSES_MAX = 64
 
 
@@ -27,12 +27,12 @@ def responses_call_id(call_id: str) -> str:
 
 def anthropic_call_id(call_id: str) -> str:
     """Messages takes `^[a-zA-Z0-9_-]+$` (wire facts 1.2)."""
-    return call_id if _ANTHROPIC.match(call_id) else "toolu_" + _digest(call_id, 40)
+    return call_id if _ANTHROPIC.fullmatch(call_id) else "toolu_" + _digest(call_id, 40)
 
 
 def alnum9_call_id(call_id: str) -> str:
     """Mistral takes exactly nine letters and digits (fault F136)."""
-    return call_id if _ALNUM9.match(call_id) else _digest(call_id, 9)
+    return call_id if _ALNUM9.fullmatch(call_id) else _digest(call_id, 9)
 
 
 def max40_call_id(call_id: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hyperinfer.formats.codec import Loss
+from hyperinfer.formats.wire import join
 
 NEUTRAL = frozenset(
     {
@@ -15,17 +16,17 @@ NEUTRAL = frozenset(
         "client_metadata",
         "user",
         "obfuscation",
-        "safety_identifier",
         "stream",
     }
 )
-"""Top-level fields whose absence upstream changes nothing in the answer."""
+"""Top-level fields whose absence upstream is never a Loss."""
 
 
 def losses_of_extra(extra: Mapping[str, Any] | None, path: str, reason: str) -> list[Loss]:
-    """A Loss for each field that says something: nulls, empty containers and neutral fields are none."""
+    """A Loss for each field that says something: nulls and empty containers do not, nor do neutral fields of the request
+    itself (`path` is empty)."""
     return [
-        Loss(f"{path}.{name}" if path else name, reason)
+        Loss(join(path, name), reason)
         for name, value in (extra or {}).items()
-        if name not in NEUTRAL and value is not None and value != [] and value != {}
+        if value is not None and value != [] and value != {} and (path or name not in NEUTRAL)
     ]

@@ -1,9 +1,10 @@
 """Opaque reasoning state: signatures and encrypted blobs that only the vendor who made them can read.
 
-The rule (RULES: opaque blobs). A blob whose vendor is the default vendor of the client's format, on a hop that speaks
-this same format upstream, is written as it came. Every other blob is written with the tag `hi1.<vendor>.` before it.
-Coming back, a tagged blob goes only to its vendor (without the tag), an untagged one only to the default vendor of the
-format in which it came. Elsewhere the whole item is a Loss: a vendor rejects the blobs of another.
+The rule. A blob whose vendor is the default vendor of the client's format, on a hop that speaks this same format
+upstream, is written as it came. Every other blob is written with the tag `hi1.<vendor>.` before it, also one that itself
+begins with `hi1.` (the upstream is another such gateway). Coming back, a tagged blob goes only to its vendor (without the
+tag), an untagged one only to the default vendor of the format in which it came. Elsewhere the whole item is a Loss: a
+vendor rejects the blobs of another.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ class Opaque(msgspec.Struct, frozen=True):
 
 def blob_to_client(blob: Opaque, client: str, upstream: str) -> str:
     """The string that a client of format `client` gets for a blob that came by protocol `upstream`."""
-    if client == upstream and DEFAULT_VENDOR[client] == blob.vendor:
+    if client == upstream and DEFAULT_VENDOR[client] == blob.vendor and not blob.data.startswith(TAG):
         return blob.data
-    return f"{TAG}{blob.vendor}.{blob.data}"
+    vendor = blob.vendor.replace("%", "%25").replace(".", "%2E")  # the first point ends the name
+    return f"{TAG}{vendor}.{blob.data}"
 
 
 def blob_from_client(text: str, client: str) -> tuple[str, str]:
@@ -44,7 +46,7 @@ def blob_from_client(text: str, client: str) -> tuple[str, str]:
     if text.startswith(TAG):
         vendor, dot, data = text[len(TAG) :].partition(".")
         if dot and vendor:
-            return vendor, data
+            return vendor.replace("%2E", ".").replace("%25", "%"), data
     return DEFAULT_VENDOR[client], text
 
 

@@ -57,11 +57,10 @@ def wrap_input(text: str) -> str:
 
 
 def unwrap_input(arguments: str) -> str:
-    """The raw input in the arguments of such a function. Arguments of another shape are the model's: given as they
-    are."""
+    """The raw input in the arguments of such a function. Arguments of another shape are the model's: given as they are."""
     try:
         value: Any = msgspec.json.decode(arguments or "{}")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return arguments
     if isinstance(value, dict) and isinstance(value.get("input"), str):
         return str(value["input"])

@@ -1,9 +1,7 @@
 """Server-sent events: bytes to frames, incrementally (WHATWG HTML, section 9.2).
 
-Lines end with LF, CRLF or CR; a byte order mark may stand at the start; comments and unknown fields are skipped;
-several
-data lines are joined with LF. Frames are a function of the concatenated bytes, never of how they were cut. Bytes are
-kept
+Lines end with LF, CRLF or CR; a byte order mark may stand at the start; comments and unknown fields are skipped; several
+data lines are joined with LF. Frames are a function of the concatenated bytes, never of how they were cut. Bytes are kept
 until a whole frame is there, so a character that is cut in two is whole when it is decoded.
 """
 
@@ -26,16 +24,20 @@ class Frame(NamedTuple):
 
 
 class SSEDecoder:
-    """Feeds on bytes, yields frames. Raises `PeerError` when an unfinished frame outgrows `max_frame` bytes."""
+    """Feeds on bytes, yields frames. Raises `PeerError` in the place of a frame that is larger than `max_frame` bytes.
+
+    After an error the same error is raised again. The buffer grows and shrinks in place, so that a large frame in many
+    small pieces costs linear time.
+    """
 
     __slots__ = ("_buffer", "_eof", "_max", "_position", "_scanned", "_skip_lf", "_started")
 
     def __init__(self, max_frame: int = DEFAULT_MAX_FRAME) -> None:
-        self._buffer = b""
+        self._buffer = bytearray()
         self._position = 0  # start of the first frame not yet given out
         self._scanned = 0  # no blank line ends before here
         self._skip_lf = False  # the last byte was a CR, already counted as a line end
-        self._started = False
+        self._started = False  # whether a byte order mark can no longer come
         self._eof = False
         self._max = max_frame
 
@@ -49,20 +51,17 @@ class SSEDecoder:
             self._skip_lf = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if self._position:
-            self._buffer = self._buffer[self._position :] + data
+            del self._buffer[: self._position]
             self._scanned -= self._position
             self._position = 0
-        elif self._buffer:
-            self._buffer += data
-        else:
-            self._buffer = data
+        self._buffer += data
         if not self._started:
             self._drop_byte_order_mark()
 
     def _drop_byte_order_mark(self) -> None:
         mark = b"\xef\xbb\xbf"
         if self._buffer.startswith(mark):
-            self._buffer = self._buffer[3:]
+            del self._buffer[:3]
             self._started = True
         elif not mark.startswith(self._buffer):
             self._started = True
@@ -75,24 +74,31 @@ class SSEDecoder:
     def next_frame(self) -> Frame | None:
         """The next frame with data, or None until more bytes come (at the end: for ever)."""
         while self._started:
-            end = self._buffer.find(b"\n\n", max(self._position, self._scanned))
+            end = self._buffer.find(b"\n\n", self._scanned)
             if end < 0:
                 if self._eof:
                     return self._last_frame()
-                if len(self._buffer) - self._position > self._max:
-                    raise PeerError(f"a server-sent event is larger than {self._max} bytes")
-                self._scanned = max(self._position, len(self._buffer) - 1)
+                size = len(self._buffer)
+                self._check_size(size - 1 - self._position)  # the last byte may be the first of the blank line
+                self._scanned = max(self._position, size - 1)
                 return None
-            block = self._buffer[self._position : end]
+            self._check_size(end - self._position)
+            block = bytes(self._buffer[self._position : end])
             self._position = self._scanned = end + 2
             frame = _parse(block)
             if frame is not None:
                 return frame
         return None
 
+    def _check_size(self, size: int) -> None:
+        if size > self._max:
+            raise PeerError(f"a server-sent event is larger than {self._max} bytes")
+
     def _last_frame(self) -> Frame | None:
-        block = self._buffer[self._position :].rstrip(b"\n")
-        self._buffer, self._position, self._scanned = b"", 0, 0
+        block = bytes(self._buffer[self._position :]).rstrip(b"\n")
+        self._check_size(len(block))
+        self._buffer.clear()
+        self._position = self._scanned = 0
         return _parse(block)
 
 

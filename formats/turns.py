@@ -37,22 +37,20 @@ def _joined(run: list[Turn]) -> Turn:
 def results_first(turns: Iterable[Turn]) -> list[Turn]:
     """Moves tool results up to directly behind the calls that they answer, past system and user turns in between.
 
-    Chat and Messages demand it; a Responses history may have items of other kinds there.
+    Chat and Messages demand it; a Responses history may have items of other kinds there. Results stay behind calls of an
+    earlier assistant turn where they answer none of the last one.
     """
-    rest = list(turns)
     out: list[Turn] = []
-    while rest:
-        turn = rest.pop(0)
-        out.append(turn)
-        if turn.role != "assistant":
+    others: list[Turn] = []  # turns behind the last assistant turn that are not its results
+    open_calls: set[str] = set()
+    for turn in turns:
+        if turn.role == "assistant":
+            out.extend(others)
+            out.append(turn)
+            others = []
+            open_calls = {part.call_id for part in turn.parts if isinstance(part, ToolCallPart)}
             continue
-        open_calls = {part.call_id for part in turn.parts if isinstance(part, ToolCallPart)}
-        index = 0
-        while open_calls and index < len(rest) and rest[index].role != "assistant":
-            answered = {part.call_id for part in rest[index].parts if isinstance(part, ToolResultPart)} & open_calls
-            if answered:
-                open_calls -= answered
-                out.append(rest.pop(index))
-            else:
-                index += 1
-    return out
+        answered = {part.call_id for part in turn.parts if isinstance(part, ToolResultPart)} & open_calls
+        open_calls -= answered
+        (out if answered else others).append(turn)
+    return out + others

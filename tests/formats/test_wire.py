@@ -1,0 +1,139 @@
+"""Reading JSON of others: the path of what is wrong, and the fields that nobody knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.wire import extras, join, json_type, parse_object, read
+
+
+class Inner(msgspec.Struct, kw_only=True):
+    """A record in a record."""
+
+    name: str
+    count: int | None = None
+
+
+class Outer(msgspec.Struct, kw_only=True):
+    """What the tests read."""
+
+    model: str
+    items: list[Inner] | None = None
+    one: Inner | None = None
+    free: dict[str, Any] | None = None
+    either: str | list[str] | None = None
+
+
+GOOD = {"model": "m", "items": [{"name": "a"}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "param", "text"),
+    [
+        ({"model": 1}, "model", "model: expected `str`, got `int`"),
+        ({"model": None}, "model", "model: expected `str`, got `null`"),
+        ({"items": {}}, "items", "items: expected `array | null`, got `object`"),
+        ({"items": [{"name": "a"}, {"name": 2}]}, "items[1].name", "items[1].name: expected `str`, got `int`"),
+        ({"items": [{"name": "a"}, {}]}, "items[1].name", "items[1].name: this field is required"),
+        ({"items": [None]}, "items[0]", "items[0]: expected `object`, got `null`"),
+        ({"one": {"name": "a", "count": 1.5}}, "one.count", "one.count: expected `int | null`, got `float`"),
+        ({"one": {}}, "one.name", "one.name: this field is required"),
+        ({"free": []}, "free", "free: expected `object | null`, got `array`"),
+        ({"either": ["a", 1]}, "either[1]", "either[1]: expected `str`, got `int`"),
+        ({"either": True}, "either", "either: expected `str | array | null`, got `bool`"),
+    ],
+)
+def test_a_wrong_type_names_its_path(change: dict[str, Any], param: str, text: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        read({**GOOD, **change}, Outer)
+    assert (caught.value.param, caught.value.message, caught.value.code) == (param, text, "invalid_request")
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(RequestError) as caught:
+        read({}, Outer)
+    assert (caught.value.param, caught.value.message) == ("model", "model: this field is required")
+
+
+def test_the_path_of_the_record_stands_before() -> None:
+    for value, param in (({"name": 1}, "messages[3].x.name"), ({}, "messages[3].x.name"), ([], "messages[3].x")):
+        with pytest.raises(RequestError) as caught:
+            read(value, Inner, "messages[3].x")
+        assert caught.value.param == param
+
+
+def test_a_wrong_record_at_the_top_has_no_path() -> None:
+    with pytest.raises(RequestError) as caught:
+        read([], Outer)
+    assert (caught.value.param, caught.value.message) == (None, "expected `object`, got `array`")
+
+
+def test_nulls_are_as_absent() -> None:
+    assert read({**GOOD, "one": None, "free": None, "either": None}, Outer) == read(GOOD, Outer)
+
+
+def test_unknown_fields_are_accepted_at_every_level_and_given_verbatim() -> None:
+    value = {**GOOD, "x": [1, {"y": None}], "one": {"name": "a", "z": 1}}
+    record = read(value, Outer)
+    assert record.one is not None
+    assert extras(value, Outer) == {"x": [1, {"y": None}]}
+    assert extras(value["one"], Inner) == {"z": 1}
+    assert extras(GOOD, Outer) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", "not valid JSON"),
+        (b"{", "not valid JSON"),
+        (b"\xff", "not valid JSON"),
+        (b'{"a": "\xff"}', "not valid JSON"),
+        (b'{"a": "\\ud800"}', "not valid JSON"),
+        (b'{"a": NaN}', "not valid JSON"),
+        (b'{"a": 1e999}', "not valid JSON"),
+        (b"[]", "must be a JSON object, not an array"),
+        (b'"x"', "must be a JSON object, not a string"),
+        (b"null", "must be a JSON object, not null"),
+        (b"true", "must be a JSON object, not a boolean"),
+        (b"1", "must be a JSON object, not a number"),
+        (b"1.5", "must be a JSON object, not a number"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+        (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_body_that_is_no_object_is_refused(body: bytes, text: str) -> None:
+    with pytest.raises(RequestError, match=text):
+        parse_object(body)
+
+
+@given(st.binary(max_size=40))
+def test_no_body_raises_anything_else(body: bytes) -> None:
+    try:
+        assert isinstance(parse_object(body), dict)
+    except RequestError as error:
+        assert error.code == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("path", "inner", "joined"), [("a", "b", "a.b"), ("a[0]", "b", "a[0].b"), ("a", "[0]", "a[0]"), ("", "b", "b"), ("a", "", "a")]
+)
+def test_paths_join(path: str, inner: str, joined: str) -> None:
+    assert join(path, inner) == joined
+
+
+def test_the_names_of_json_types() -> None:
+    assert [json_type(value) for value in ({}, [], "", True, 1, 1.0, None)] == [
+        "an object",
+        "an array",
+        "a string",
+        "a boolean",
+        "a number",
+        "a number",
+        "null",
+    ]

@@ -1,0 +1,243 @@
+"""Legal event sequences for hypothesis, by walking the table of the lifecycle.
+
+The content is what real replies hold: characters of every width, tool arguments as JSON cut in pieces, reasoning with
+signatures and blobs, several blocks one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from hyperinfer.formats import events as ev
+from hyperinfer.formats.events import Dialect, Event
+from hyperinfer.formats.lifecycle import TRANSITIONS, State
+from hyperinfer.formats.opaque import DEFAULT_VENDOR, Opaque
+from hyperinfer.formats.usage import Usage
+
+BLOCKS: tuple[type[Event], ...] = (ev.TextStart, ev.ReasoningStart, ev.RefusalStart, ev.ToolCallStart, ev.ServerToolStart)
+"""The events that open a block."""
+
+TEXT = st.one_of(
+    st.sampled_from(["a", "Hello", " world", "\n\n", "字", "😀", "e\u0301", '"\\', "\u2028", "data: [DONE]\n\n", "\x00", "  "]),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8),
+)
+"""Text of at least one character, without lone surrogates: no JSON of an upstream can hold one."""
+
+JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-9, 9), TEXT),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(TEXT, inner, max_size=2)),
+    max_leaves=4,
+)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a walk may meet. `blocks`: the events that open blocks. `further`: how many further choices at most.
+    `failures`: whether it may end in `UpstreamError`. `unknown`: whether `Unknown` events may come in between.
+    `item_ids`: whether blocks name an item of the upstream."""
+
+    dialect: Dialect = "openai_chat"
+    blocks: tuple[type[Event], ...] = BLOCKS
+    further: int = 0
+    failures: bool = False
+    unknown: bool = False
+    citations: bool = True
+    custom_tools: bool = True
+    item_ids: bool = False
+    most_blocks: int = 5
+    most_loose: int = 12
+
+
+_LOOSE = (ev.TextDelta, ev.ReasoningDelta, ev.RefusalDelta, ev.ServerToolDelta, ev.Citation, ev.UsageUpdate, ev.Unknown)
+"""Events that leave the state as it is: a walk may take only so many of them."""
+
+
+@dataclass
+class _Track:
+    """One choice on its way through the table."""
+
+    choice: int
+    state: State = State.BETWEEN
+    blocks: int = 0
+    calls: int = 0
+    refused: bool = False
+    pieces: list[str] = field(default_factory=list[str])  # arguments still to come
+    server_item: dict[str, Any] = field(default_factory=dict[str, Any])
+    loose: int = 0
+    goal: int = 0  # blocks at least
+    last: bool = True  # all other choices have ended
+
+
+class _Walker:
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], walk: Walk) -> None:
+        self._draw = draw
+        self.walk = walk
+        self._calls = 0
+
+    def start(self) -> Event:
+        return ev.MessageStart(self.walk.dialect, id="up-1", model="up-model", created=1_700_000_000)
+
+    def legal(self, track: _Track) -> list[type[Event]]:
+        """What may come next in the choice. Ends stand first: they are the simplest way on."""
+        kinds = [kind for state, kind in TRANSITIONS if state is track.state and self._wanted(kind, track)]
+        return sorted(kinds, key=lambda kind: (not kind.__name__.endswith("End"), kind in _LOOSE))
+
+    def next(self, track: _Track) -> Event:
+        """A legal event for the choice; its content fits what came before."""
+        kinds = self.legal(track)
+        kind: type[Event] = kinds[0] if len(kinds) == 1 else self._draw(st.sampled_from(kinds))
+        event = self._make(kind, track)
+        track.state = TRANSITIONS[track.state, kind]
+        track.loose += kind in _LOOSE
+        return event
+
+    def _wanted(self, kind: type[Event], track: _Track) -> bool:
+        if kind in BLOCKS:
+            return kind in self.walk.blocks and track.blocks < self.walk.most_blocks and self._in_choice(kind, track)
+        if kind in _LOOSE and track.loose >= self.walk.most_loose:
+            return False
+        if kind in (ev.MessageEnd, ev.ChoiceEnd) and track.blocks < track.goal:
+            return False
+        if kind is ev.MessageEnd:
+            return track.choice == 0 and track.last
+        if kind is ev.ChoiceEnd:
+            return track.choice > 0
+        if kind is ev.UpstreamError:
+            return self.walk.failures and track.choice == 0 and track.blocks >= track.goal
+        if kind is ev.Unknown:
+            return self.walk.unknown and track.choice == 0
+        if kind is ev.UsageUpdate:
+            return track.choice == 0
+        if kind is ev.Citation:
+            return self.walk.citations
+        if kind is ev.ArgumentsDelta:
+            return bool(track.pieces)
+        if kind is ev.ToolCallEnd:
+            return not track.pieces
+        return True
+
+    @staticmethod
+    def _in_choice(kind: type[Event], track: _Track) -> bool:
+        return track.choice == 0 or kind is not ev.ServerToolStart
+
+    def _make(self, kind: type[Event], track: _Track) -> Event:
+        draw, choice = self._draw, track.choice
+        if kind in BLOCKS:
+            track.blocks += 1
+            item_id = f"item_{choice}_{track.blocks}" if self.walk.item_ids else None
+            return self._open(kind, track, item_id)
+        match kind:
+            case ev.TextDelta:
+                return ev.TextDelta(draw(TEXT), choice=choice)
+            case ev.Citation:
+                return self._citation(choice)
+            case ev.ReasoningDelta:
+                return ev.ReasoningDelta(draw(TEXT), choice=choice)
+            case ev.ReasoningEnd:
+                return ev.ReasoningEnd(draw(self._blobs()), choice=choice)
+            case ev.RefusalDelta:
+                return ev.RefusalDelta(draw(TEXT), choice=choice)
+            case ev.ArgumentsDelta:
+                return ev.ArgumentsDelta(track.pieces.pop(0), choice=choice)
+            case ev.ServerToolDelta:
+                return ev.ServerToolDelta({"type": "input_json_delta", "partial_json": "{}"})
+            case ev.ServerToolEnd:
+                return ev.ServerToolEnd(track.server_item)
+            case ev.UsageUpdate:
+                return ev.UsageUpdate(draw(USAGES))
+            case ev.Unknown:
+                return ev.Unknown(self.walk.dialect, "new_event", {"type": "new_event", "x": 1})
+            case ev.UpstreamError:
+                return ev.UpstreamError("provider_overloaded", "busy", retryable=True)
+            case ev.ChoiceEnd:
+                return ev.ChoiceEnd(self._stop(track), choice=choice)
+            case ev.MessageEnd:
+                return ev.MessageEnd(self._stop(track))
+            case _:
+                return kind(choice=choice)  # type: ignore[call-arg]  # TextEnd, RefusalEnd, ToolCallEnd
+
+    def _open(self, kind: type[Event], track: _Track, item_id: str | None) -> Event:
+        choice = track.choice
+        if kind is ev.ServerToolStart:
+            track.server_item = {"type": "web_search_call", "id": f"ws_{track.blocks}", "status": "completed"}
+            return ev.ServerToolStart(self.walk.dialect, "web_search_call", dict(track.server_item))
+        if kind is ev.ToolCallStart:
+            return self._call(track, item_id)
+        if kind is ev.RefusalStart:
+            track.refused = True
+        return kind(item_id=item_id, choice=choice)  # type: ignore[call-arg]  # text, reasoning, refusal
+
+    def _call(self, track: _Track, item_id: str | None) -> Event:
+        custom = self.walk.custom_tools and self._draw(st.booleans())
+        if custom:
+            track.pieces = self._draw(st.lists(TEXT, max_size=3))
+        else:
+            arguments = self._draw(st.dictionaries(TEXT, JSON_VALUES, max_size=3))
+            text = json.dumps(arguments, ensure_ascii=self._draw(st.booleans()))
+            track.pieces = self._draw(st.sampled_from([[text], [text[:1], text[1:]], list(text), []]))
+        self._calls += 1
+        track.calls += 1
+        return ev.ToolCallStart(
+            f"call_{self._calls}",
+            self._draw(st.sampled_from(["get_weather", "f", "a-b_c9"])),
+            "custom" if custom else "function",
+            item_id=item_id,
+            choice=track.choice,
+        )
+
+    def _citation(self, choice: int) -> Event:
+        inner = {"url": "https://example.org/ü", "title": "T", "start_index": 0, "end_index": 1}
+        match self.walk.dialect:
+            case "openai_chat":
+                raw: dict[str, Any] = {"type": "url_citation", "url_citation": inner}
+            case "openai_responses":
+                raw = {"type": "url_citation", **inner}
+            case "anthropic_messages":
+                raw = {"type": "web_search_result_location", "cited_text": "q", "encrypted_index": "x", **inner}
+        return ev.Citation(self.walk.dialect, raw, url="https://example.org/ü", title="T", start=0, end=1, choice=choice)
+
+    def _blobs(self) -> st.SearchStrategy[tuple[Opaque, ...]]:
+        vendor = DEFAULT_VENDOR[self.walk.dialect]
+        kind = "signature" if self.walk.dialect == "anthropic_messages" else "encrypted"
+        blob = st.builds(Opaque, st.sampled_from([vendor, vendor, "google"]), st.just(kind), st.sampled_from(["c2ln+/=", "x" * 40]))
+        return st.one_of(st.just(()), blob.map(lambda one: (one,)))
+
+    def _stop(self, track: _Track) -> ev.StopReason:
+        if track.refused:
+            return "refusal"
+        words: list[ev.StopReason] = ["tool_calls", "length"] if track.calls else ["stop", "length", "context_window"]
+        return self._draw(st.sampled_from(words))
+
+
+USAGES: st.SearchStrategy[Usage] = st.builds(
+    lambda uncached, read, written, output, reasoning: Usage(
+        input_tokens=uncached + read + written,
+        output_tokens=output + reasoning,
+        cache_read=read,
+        cache_write=written,
+        reasoning=reasoning,
+    ),
+    *[st.integers(0, 10**6)] * 5,
+)
+"""Counts whose parts fit into their totals."""
+
+
+@st.composite
+def event_sequences(draw: st.DrawFn, walk: Walk | None = None) -> tuple[Event, ...]:
+    """A whole reply: `MessageStart` … `MessageEnd` (or `UpstreamError`), legal by the table."""
+    walker = _Walker(draw, walk or Walk())
+    goals = st.integers(0, walker.walk.most_blocks if walker.walk.blocks else 0)
+    first = _Track(0, goal=draw(goals))
+    further = [_Track(n) for n in range(1, 1 + draw(st.integers(0, walker.walk.further)))]
+    out: list[Event] = [walker.start()]
+    while True:
+        first.last = all(track.state is State.ENDED for track in further)
+        able = [track for track in (*further, first) if walker.legal(track)]
+        out.append(walker.next(able[0] if len(able) == 1 else draw(st.sampled_from(able))))
+        if first.state in (State.ENDED, State.FAILED):
+            return tuple(out)
