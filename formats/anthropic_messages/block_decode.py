@@ -88,7 +88,9 @@ def _foreign(delta: Wire, block: str) -> PeerError:
     return PeerError(f"a {str(delta.get('type'))[:60]} in a {block} block")
 
 
-class _Text:
+class TextBlock:
+    """A text."""
+
     def __init__(self, block: Wire, event: Wire, origin: Origin) -> None:
         self._block, self._event = block, event
 
@@ -129,7 +131,9 @@ def _citation(raw: Wire) -> ev.Citation:
     return ev.Citation(DIALECT, raw, url, text("title") or text("document_title"), text("cited_text"))
 
 
-class _Thinking:
+class ThinkingBlock:
+    """Thinking, whose signature comes out with its end."""
+
     def __init__(self, block: Wire, event: Wire, origin: Origin) -> None:
         self._block, self._event, self._vendor = block, event, origin.vendor
         self._signature = text_of(block, "signature")
@@ -174,7 +178,7 @@ class _Redacted:
         return [ev.ReasoningEnd((blob,), extra=places(event=event_rest(event)))]
 
 
-class ToolUse:
+class ToolUseBlock:
     """A tool call. `given`: the input that came with its beginning and was not overruled by a delta."""
 
     def __init__(self, block: Wire, event: Wire, origin: Origin) -> None:
@@ -240,8 +244,8 @@ class _Native:
 
 
 _STATES: dict[str, Callable[[Wire, Wire, Origin], BlockState]] = {
-    "text": _Text,
-    "thinking": _Thinking,
+    "text": TextBlock,
+    "thinking": ThinkingBlock,
     "redacted_thinking": _Redacted,
-    "tool_use": ToolUse,
+    "tool_use": ToolUseBlock,
 }

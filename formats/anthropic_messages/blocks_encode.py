@@ -67,9 +67,13 @@ class BlockEncoder:
 
     def call_id(self, call_id: str) -> str:
         """A legal id of a call, the same one for the call and its result."""
-        if self._scope.target.quirks.tool_id == "alnum9":
-            return ids.alnum9_call_id(call_id)
-        return ids.anthropic_call_id(call_id)
+        match self._scope.target.quirks.tool_id:
+            case "alnum9":
+                return ids.alnum9_call_id(call_id)
+            case "max40":
+                return ids.max40_call_id(ids.anthropic_call_id(call_id))
+            case "any":
+                return ids.anthropic_call_id(call_id)
 
     def call(self, part: ToolCallPart, path: str, call_id: str) -> Block:
         """A `tool_use` block."""

@@ -14,8 +14,6 @@ _STORED = ("previous_response_id", "conversation", "prompt")
 """What needs state at the vendor."""
 
 _SILENT: dict[str, Callable[[Any], bool]] = {
-    "store": lambda value: True,
-    "client_metadata": lambda value: True,
     "safety_identifier": lambda value: isinstance(value, str),  # goes out as metadata.user_id
     "background": lambda value: not value,
     "truncation": lambda value: value == "disabled",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss, Target
 from hyperinfer.formats.conversation import CacheMark, Conversation, TextPart, Turn
+from hyperinfer.formats.losses import losses_of_extra
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Extra
@@ -43,10 +44,8 @@ class Scope:
             return {}
         if self.same:
             return extra
-        for name, value in extra.items():
-            if value is None or name in _TRANSPORT or (name in _EMPTY and not value):
-                continue
-            self.lose(f"{path}.{name}" if path else name, "Messages has no such field")
+        said = {name: value for name, value in extra.items() if name not in _TRANSPORT and (value or name not in _EMPTY)}
+        self.losses += losses_of_extra(said, path, "Messages has no such field")
         return {}
 
     def cache(self, mark: CacheMark | None, path: str) -> dict[str, Any] | None:

@@ -15,7 +15,6 @@ import msgspec
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.anthropic_messages.block_decode import (
     BlockState,
-    ToolUse,
     Wire,
     block_state,
     event_rest,
@@ -147,24 +146,20 @@ class ReplyDecoder:
         self.wire(event)
 
     def _usual(self, delta: _TextDelta | _ThinkingDelta | _JsonDelta) -> bool:
-        """A delta of the open block. False when it must be read the long way."""
-        event: Event
-        if type(delta) is _TextDelta:
-            event, text = ev.TextDelta(delta.text), delta.text
-        elif type(delta) is _ThinkingDelta:
-            event, text = ev.ReasoningDelta(delta.thinking), delta.thinking
-        elif type(delta) is _JsonDelta and isinstance(self._open, ToolUse):
-            event, text = ev.ArgumentsDelta(delta.partial_json), delta.partial_json
-            if text:
-                self._open.given = None
+        """A delta of the open block, which is legal when it fits the block. False when it must be read the long way."""
+        block = self._open
+        if type(delta) is _TextDelta and type(block) is TextBlock:
+            if delta.text:
+                self.events.append(ev.TextDelta(delta.text))
+        elif type(delta) is _ThinkingDelta and type(block) is ThinkingBlock:
+            if delta.thinking:
+                self.events.append(ev.ReasoningDelta(delta.thinking))
+        elif type(delta) is _JsonDelta and type(block) is ToolUseBlock:
+            if delta.partial_json:
+                block.given = None
+                self.events.append(ev.ArgumentsDelta(delta.partial_json))
         else:
             return False
-        if text:
-            try:
-                self._lifecycle.step(event)
-            except OrderError:
-                return False
-            self.events.append(event)
         return True
 
     def wire(self, event: Wire) -> None:
