@@ -49,6 +49,9 @@ async def run(
 ) -> None:
     """Send `inputs` through the graph and what comes out into `sink` (without one it is dropped).
 
+    `inputs` may be any iterable or, where they come over time, an async one (an async generator stays the caller's to
+    close). All time is trio's clock.
+
     `fused=False` runs a task for every node and a channel for every edge; the output is the same. `abort_after` is
     the deadline in seconds for the aborts of nodes when the run does not end well; an abort that exceeds it is
     reported as `AbortExpired`. `observer` is told what happens. Raises what a node raised, bare; `trio.Cancelled`

@@ -168,3 +168,21 @@ def test_the_stream_upstream_is_closed_before_a_slow_settlement_is_over() -> Non
 
     assert run_virtual(main) == 3.0
     assert stream.closed_at == 1.0
+
+
+def test_a_crash_stops_the_other_tasks_before_its_own_slow_clean_up() -> None:
+    class Crash(Settle):
+        async def receive(self, item: bytes, sink: Sink[bytes]) -> None:
+            raise RuntimeError("a bug")
+
+    stream = ScriptedStream([(1, b"a"), (99, b"b")])
+    log: list[tuple[str, float]] = []
+
+    async def main() -> float:
+        graph = pipeline(stream, log).replace("settle", stage(partial(Crash, log)))
+        with pytest.raises(RuntimeError, match="a bug"):
+            await run(graph, [0])
+        return trio.current_time()
+
+    assert run_virtual(main) == 3.0
+    assert log == [("closed", 1.0), ("settled", 3.0)]

@@ -118,3 +118,20 @@ async def test_channels_tell_how_full_they_were() -> None:
 
     await run(graph, items, Slow(), observer=log)
     assert log.channels == {("echo", "out"): ChannelCounts(items=5, waited=1, peak=3)}
+
+
+async def test_a_channel_whose_reader_left_is_told_of_too() -> None:
+    @node
+    async def first(source: Source[int], sink: Sink[int]) -> None:
+        await sink.send(await source.receive())
+
+    log = Log()
+    edges = (Edge("echo", "first"), Edge("echo", "rest"), Edge("first", "out"), Edge("rest", "out"))
+    graph = Graph((echo, first, echo.named("rest"), echo.named("out")), edges, "echo", "out")
+    await run(graph, [1, 2, 3], observer=log)
+    assert {edge: counts.items for edge, counts in log.channels.items()} == {
+        ("echo", "first"): 1,
+        ("echo", "rest"): 3,
+        ("first", "out"): 1,
+        ("rest", "out"): 3,
+    }
