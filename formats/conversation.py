@@ -9,6 +9,7 @@ A `Conversation` holds turns in the order of the wire. One turn is one wire mess
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -328,3 +329,16 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     stream_options: dict[str, Any] | None = None
     store: bool | None = None
     extra: Extra = None
+
+    def map_text(self, change: Callable[[str], str]) -> Conversation:
+        """The conversation with `change` applied to every text that a person or a tool wrote, wherever it stands."""
+
+        def changed(part: Part) -> Part:
+            if isinstance(part, TextPart):
+                return msgspec.structs.replace(part, text=change(part.text))
+            if isinstance(part, ToolResultPart):
+                return msgspec.structs.replace(part, content=tuple(changed(inner) for inner in part.content))
+            return part
+
+        turns = tuple(msgspec.structs.replace(turn, parts=tuple(changed(part) for part in turn.parts)) for turn in self.turns)
+        return msgspec.structs.replace(self, turns=turns)

@@ -1,1 +1,40 @@
-"""The stages of a request: decode, admit, route, tool loop, call, translate, meter, encode."""
+"""The stages of a request: decode, route, admit, tool loop, call, translate, meter, encode, settle.
+
+Each function makes a node of `hyperinfer.engine`; `items` says what travels between them, `ports` what they need from
+outside.
+"""
+
+from hyperinfer.nodes.admit import admit
+from hyperinfer.nodes.call import call, to_routes
+from hyperinfer.nodes.decode import decode
+from hyperinfer.nodes.encode import encode, encode_whole
+from hyperinfer.nodes.items import Answering, Asked, Chunk, Failed, Head, Incoming, Output, Planned, Reply, Ticket
+from hyperinfer.nodes.meter import meter
+from hyperinfer.nodes.route import route
+from hyperinfer.nodes.settlement import settle
+from hyperinfer.nodes.tool_loop import tool_loop
+from hyperinfer.nodes.translate import translate
+
+__all__ = [
+    "Answering",
+    "Asked",
+    "Chunk",
+    "Failed",
+    "Head",
+    "Incoming",
+    "Output",
+    "Planned",
+    "Reply",
+    "Ticket",
+    "admit",
+    "call",
+    "decode",
+    "encode",
+    "encode_whole",
+    "meter",
+    "route",
+    "settle",
+    "to_routes",
+    "tool_loop",
+    "translate",
+]

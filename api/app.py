@@ -1,0 +1,110 @@
+"""The application that a worker serves: the data plane, the control plane and their common lifespan."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyperinfer.api.edge.dispatch import Dispatch, Handler
+from hyperinfer.api.edge.lifespan import StartupFailed
+from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
+from hyperinfer.api.store.bootstrap import Bootstrapped, bootstrap
+from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
+from hyperinfer.api.worker import Hosted
+from hyperinfer.engine import Drain
+from hyperinfer.nodes.money import usd_to_pico
+from hyperinfer.providers.catalogue import CatalogueErrors
+from hyperinfer.providers.secret import Secret
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge.asgi import AsgiApp, Receive, Scope, Send
+
+log = logging.getLogger("hyperinfer")
+
+
+class Application:
+    """An ASGI application. The gateway exists between the two ends of the lifespan."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.drain = Drain()
+        self._settings = settings
+        self._gateway: Gateway | None = None
+        self._control_plane: AsgiApp | None = None
+        self._dispatch = Dispatch(self._handler, self._control, lifespan=self._lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._dispatch(scope, receive, send)
+
+    @property
+    def gateway(self) -> Gateway:
+        """The gateway. Raises RuntimeError outside the lifespan."""
+        if self._gateway is None:
+            raise RuntimeError("the application has not started")
+        return self._gateway
+
+    async def reload(self) -> None:
+        """SIGHUP."""
+        await self.gateway.reload()
+
+    def _handler(self, path: str) -> Handler | None:
+        return self.gateway.data_plane.route(path)
+
+    async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._control_plane is None:
+            # quart costs 17 MB and a quarter of a second: loaded when the first such request comes.
+            from hyperinfer.api.control_plane import control_plane
+
+            self._control_plane = control_plane(self.gateway)
+        await self._control_plane(scope, receive, send)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            async with open_gateway(self._settings, self.drain) as gateway:
+                await _first_start(gateway, self._settings.environ)
+                self._gateway = gateway
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except* (CatalogueErrors, FolderInUse, StoreUnavailable, Refused, OSError) as group:
+            raise StartupFailed(_first(group)) from None
+        finally:
+            self._gateway = None
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _first_start(gateway: Gateway, environ: Mapping[str, str]) -> None:
+    given = environ.get("HYPERINFER_BOOTSTRAP_KEY")
+    credits = environ.get("HYPERINFER_BOOTSTRAP_CREDITS")
+    try:
+        amount = usd_to_pico(credits) if credits else None
+    except ValueError as error:
+        raise Refused("invalid", f"HYPERINFER_BOOTSTRAP_CREDITS: {error}") from None
+    outcome = await bootstrap(gateway.store, Secret(given) if given else None, amount)
+    if isinstance(outcome, Bootstrapped):
+        if outcome.made is not None:
+            print(
+                f"API key of workspace '{outcome.workspace.name}' (shown once): {outcome.made.reveal()}", flush=True
+            )
+    elif outcome.warning is not None:
+        print(f"warning: {outcome.warning}", file=sys.stderr, flush=True)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
+
+
+def build(app: Mapping[str, object]) -> Hosted:
+    """What the worker calls. `app`: `config` (a path or None) and `data` (a path)."""
+    config, data = app.get("config"), app.get("data")
+    settings = GatewaySettings(
+        config=Path(str(config)) if config else None, data=Path(str(data or "data")), environ=os.environ
+    )
+    application = Application(settings)
+    return Hosted(app=application, drain=application.drain, reload=application.reload)

@@ -1,0 +1,130 @@
+"""One worker's gateway: everything that a request needs, wired together, for as long as the worker serves."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
+
+from hyperinfer.api.catalogue_file import CatalogueFile
+from hyperinfer.api.control import serve_control
+from hyperinfer.api.data_plane import DataPlane
+from hyperinfer.api.ids import RequestIds
+from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
+from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, PlaygroundLedger
+from hyperinfer.api.store.embedded import EmbeddedStore, open_embedded
+from hyperinfer.api.store.folder import DataFolder, FolderLock
+from hyperinfer.nodes.limits import RateLimits
+from hyperinfer.nodes.settlement import Settlement
+from hyperinfer.providers.secret import Secret
+from hyperinfer.providers.upstreams import open_upstreams
+
+if TYPE_CHECKING:
+    from hyperinfer.engine import Drain
+    from hyperinfer.nodes.ports import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """What a worker is told. `config`: path of the catalogue. `data`: the data folder. `environ`: the environment."""
+
+    config: Path | None
+    data: Path
+    environ: Mapping[str, str]
+
+    @property
+    def internal_token(self) -> Secret | None:
+        """The shared secret of the platform's internal routes; None when it is not set."""
+        token = self.environ.get("HYPERINFER_INTERNAL_TOKEN")
+        return Secret(token) if token else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """The parts, as routes see them."""
+
+    catalogue: CatalogueFile
+    store: EmbeddedStore
+    ledger: Ledger
+    playground: PlaygroundKeys
+    pipelines: Pipelines
+    data_plane: DataPlane
+    ids: RequestIds
+    drain: Drain
+    limits: RateLimits
+    internal_token: Secret | None
+    now: Callable[[], float]
+
+    async def reload(self) -> None:
+        """Reads the catalogue again. Raises `CatalogueErrors`, and everything stays as it was."""
+        self.catalogue.reload()
+        limits = self.catalogue.current().limits
+        self.limits.set_defaults(limits.rate_per_minute, limits.burst)
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: GatewaySettings,
+    drain: Drain,
+    *,
+    now: Callable[[], float] = time.time,
+    entropy: Callable[[int], bytes] = os.urandom,
+) -> AsyncGenerator[Gateway]:
+    """The gateway of one data folder. Raises `CatalogueErrors`, `FolderInUse`, `StoreUnavailable`."""
+    catalogue = CatalogueFile(settings.config, settings.environ)
+    limits = catalogue.current().limits
+    folder = DataFolder(settings.data)
+    with FolderLock.acquire(folder):
+        async with (
+            trio.open_nursery() as keeping,  # the store's actor outlives everything that may still settle
+            open_embedded(keeping, folder, now=now, entropy=entropy) as store,
+            open_upstreams(now=now) as upstreams,
+            trio.open_nursery() as serving,
+        ):
+            await serving.start(serve_control, store, folder.control_socket)
+            playground = PlaygroundKeys(now, entropy)
+            accounts, ledger = PlaygroundAccounts(store, playground), PlaygroundLedger(store, playground)
+            settlement = Settlement(ledger)
+            rates = RateLimits(limits.rate_per_minute, limits.burst)
+            parts = Parts(
+                catalogue=catalogue.current,
+                ledger=ledger,
+                settlement=settlement,
+                limits=rates,
+                clients=upstreams,
+                drain=drain,
+                now=now,
+                jitter=random.random,
+            )
+            pipelines = build_pipelines(parts, limits)
+            ids = RequestIds(now, entropy)
+            data_plane = DataPlane(
+                accounts=accounts,
+                settlement=settlement,
+                pipelines=pipelines,
+                ids=ids,
+                drain=drain,
+                body_limit=lambda: catalogue.current().limits.body_mb * 1024 * 1024,
+                now=now,
+            )
+            yield Gateway(
+                catalogue=catalogue,
+                store=store,
+                ledger=ledger,
+                playground=playground,
+                pipelines=pipelines,
+                data_plane=data_plane,
+                ids=ids,
+                drain=drain,
+                limits=rates,
+                internal_token=settings.internal_token,
+                now=now,
+            )
+            serving.cancel_scope.cancel()

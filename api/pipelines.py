@@ -1,0 +1,88 @@
+"""The graphs that requests run through: one for each client format and way of answering.
+
+These are the graphs that `hyperinfer diagram` draws. A stream runs as two tasks, one that reads the upstream and one that
+writes to the client, with one channel between them; a whole response as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hyperinfer.engine import Drain, Graph
+from hyperinfer.nodes import admit, call, decode, encode, encode_whole, meter, route, settle, tool_loop, translate
+
+if TYPE_CHECKING:
+    from hyperinfer.nodes.attempt import Clients
+    from hyperinfer.nodes.limits import RateLimits
+    from hyperinfer.nodes.ports import Ledger
+    from hyperinfer.nodes.settlement import Settlement
+    from hyperinfer.providers.catalogue import Catalogue, Limits
+
+STREAM_BUFFER = 4
+"""Bursts between the reader of the upstream and the writer to the client. One burst is what one read produced, so a slow
+client holds at most this many reads beside the socket buffers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the nodes need from outside. `now`: unix seconds. `jitter`: a random number from 0 to 1."""
+
+    catalogue: Callable[[], Catalogue]
+    ledger: Ledger
+    settlement: Settlement
+    limits: RateLimits
+    clients: Clients
+    drain: Drain | None
+    now: Callable[[], float]
+    jitter: Callable[[], float]
+
+
+def stream_graph(parts: Parts, limits: Limits) -> Graph:
+    """The graph of a streamed response. It serves a whole one too."""
+    return Graph.linear(
+        decode(json_depth=limits.json_depth),
+        route(parts.catalogue),
+        admit(parts.ledger, parts.limits),
+        tool_loop(),
+        call(parts.clients, now=parts.now, jitter=parts.jitter, retries=limits.retries),
+        translate(),
+        meter(),
+        encode(keepalive=limits.keepalive, drain=parts.drain),
+        settle(parts.settlement),
+        buffers={"encode": STREAM_BUFFER},
+    )
+
+
+def whole_graph(parts: Parts, limits: Limits) -> Graph:
+    """The graph of a whole response: one task, no channel."""
+    return Graph.linear(
+        decode(json_depth=limits.json_depth),
+        route(parts.catalogue),
+        admit(parts.ledger, parts.limits),
+        tool_loop(),
+        call(parts.clients, now=parts.now, jitter=parts.jitter, retries=limits.retries),
+        translate(),
+        meter(),
+        encode_whole(),
+        settle(parts.settlement),
+    )
+
+
+@dataclass(slots=True)
+class Pipelines:
+    """The graphs in use. Assign another graph to change what the hosted routes do."""
+
+    stream: Graph
+    whole: Graph
+
+
+def build_pipelines(parts: Parts, limits: Limits) -> Pipelines:
+    """Both graphs."""
+    return Pipelines(stream_graph(parts, limits), whole_graph(parts, limits))
+
+
+def named_graphs(pipelines: Pipelines) -> Mapping[str, Graph]:
+    """By the names under which they are drawn."""
+    return {"stream": pipelines.stream, "whole": pipelines.whole}

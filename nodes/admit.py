@@ -1,0 +1,68 @@
+"""Admission: the key's rate and the hold on the workspace's credits."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from hyperinfer.engine import Failure, Node, Sink, Stage, stage
+from hyperinfer.nodes.items import Failed, Planned
+
+if TYPE_CHECKING:
+    from hyperinfer.nodes.limits import RateLimits
+    from hyperinfer.nodes.ports import Ledger
+
+CHARACTERS_PER_TOKEN = 3
+"""For the size of a hold only: fewer than any tokenizer's average for prose, so that the hold is rather too large."""
+
+DEFAULT_COMPLETION = 4096
+"""Tokens held for when the caller sets no limit. One response may overshoot its hold (DESIGN: Money)."""
+
+
+class Admit(Stage[Planned, Planned | Failure]):
+    """Takes one request in. From here on it ends with exactly one settlement: by the node `settle`, or, when the run is
+    cut short, by whoever started it (`settlement.Settlement.close`)."""
+
+    def __init__(self, ledger: Ledger, limits: RateLimits) -> None:
+        self._ledger, self._limits = ledger, limits
+
+    async def receive(self, item: Planned, sink: Sink[Planned | Failure]) -> None:
+        """One request."""
+        ticket = item.ticket
+        principal = ticket.principal
+        if principal is None:
+            raise RuntimeError("a request came to admission without a principal")
+        wait = self._limits.take(principal, trio.current_time())
+        if wait is not None:
+            failed = Failed(
+                "rate_limit_exceeded", "This key's rate limit is reached.", retry_after=wait, ticket=ticket
+            )
+            await sink.send(failed)
+            return
+        refusal = await self._ledger.admit(ticket.request_id, principal, hold_of(item))
+        if refusal is not None:
+            await sink.send(
+                Failed(
+                    refusal.code, refusal.message, refusal.param, refusal.retry_after, refusal.details, ticket=ticket
+                )
+            )
+            return
+        ticket.admitted = item
+        await sink.send(item)
+
+
+def hold_of(planned: Planned) -> int:
+    """Pico-USD to hold: what the request can cost on its dearest route."""
+    sampling = planned.conversation.sampling
+    prompt = planned.ticket.body_size // CHARACTERS_PER_TOKEN + 1
+    limit = planned.model.max_output_tokens or DEFAULT_COMPLETION
+    completion = min(sampling.max_tokens if sampling.max_tokens is not None else DEFAULT_COMPLETION, limit)
+    completion *= max(1, sampling.n or 1)
+    return max(route.pricing.at_most(prompt, completion) for route in planned.routes)
+
+
+def admit(ledger: Ledger, limits: RateLimits) -> Node[Planned, Planned | Failure]:
+    """The node."""
+    return stage(partial(Admit, ledger, limits), name="admit", consumes=Planned, produces=Planned | Failure)

@@ -1,0 +1,115 @@
+"""The arithmetic of a bill, and the row that a request leaves behind.
+
+Exact: tokens times pico-USD a token, bucket by bucket; the sum of the lines is the cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hyperinfer.formats.usage import Usage
+from hyperinfer.nodes.items import Answering, Planned, Ticket
+from hyperinfer.nodes.ports import CostLine, Generation, IngressFormat, LossRecord, Status
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Loss
+    from hyperinfer.providers.catalogue import Pricing
+
+
+def cost_lines(usage: Usage, pricing: Pricing) -> tuple[CostLine, ...]:
+    """One line a bucket that has tokens. The buckets are disjoint and make up all tokens read and written."""
+    write_1h = min(usage.cache_write_1h, usage.cache_write)
+    buckets = (
+        ("prompt", usage.uncached_input, pricing.prompt),
+        ("cached_prompt", usage.cache_read, pricing.cached_prompt),
+        ("cache_write", usage.cache_write - write_1h, pricing.cache_write),
+        ("cache_write_1h", write_1h, pricing.cache_write_1h),
+        ("completion", usage.output_tokens, pricing.completion),
+    )
+    return tuple(CostLine(name, tokens, price, tokens * price) for name, tokens, price in buckets if tokens)
+
+
+def total(lines: Sequence[CostLine]) -> int:
+    """Pico-USD of all lines."""
+    return sum(line.cost for line in lines)
+
+
+def generation_of(
+    answering: Answering,
+    usage: Usage,
+    lines: tuple[CostLine, ...],
+    *,
+    status: Status,
+    error_code: str | None,
+    finish_reason: str | None,
+    created_at: float,
+    latency: float,
+    first_output: float | None,
+) -> Generation:
+    """The row of a request that reached `call`. Times in seconds since the request began."""
+    ticket = answering.ticket
+    principal = ticket.principal
+    if principal is None:
+        raise RuntimeError("a request without a principal is not billed")
+    return Generation(
+        id=ticket.request_id,
+        workspace=principal.workspace,
+        key_id=principal.key_id,
+        created_at=created_at,
+        model=answering.slug,
+        provider=answering.route.provider.name,
+        upstream_model=answering.route.model,
+        route=answering.route_index,
+        ingress_format=_ingress(ticket),
+        source=principal.source,
+        streamed=answering.conversation.streamed,
+        tokens_prompt=usage.input_tokens,
+        tokens_completion=usage.output_tokens,
+        tokens_reasoning=usage.reasoning,
+        tokens_cached_prompt=usage.cache_read,
+        tokens_cache_write=usage.cache_write,
+        tokens_cache_write_1h=usage.cache_write_1h,
+        cost=total(lines),
+        lines=lines,
+        status=status,
+        error_code=error_code,
+        finish_reason=finish_reason,
+        latency_ms=round(latency * 1000),
+        first_token_ms=None if first_output is None else round(first_output * 1000),
+        losses=loss_records([*ticket.losses, *answering.losses]),
+        attempts=tuple(ticket.attempts),
+    )
+
+
+def without_output(
+    planned: Planned, *, status: Status, error_code: str | None, created_at: float, latency: float
+) -> Generation:
+    """The row, at no cost, of an admitted request that never reached an upstream."""
+    route = planned.routes[0]
+    answering = Answering(
+        ticket=planned.ticket, conversation=planned.conversation, slug=planned.model.slug, route=route, route_index=0
+    )
+    return generation_of(
+        answering,
+        Usage(),
+        (),
+        status=status,
+        error_code=error_code,
+        finish_reason=None,
+        created_at=created_at,
+        latency=latency,
+        first_output=None,
+    )
+
+
+def loss_records(losses: Sequence[Loss]) -> tuple[LossRecord, ...]:
+    """Losses as the row keeps them, each once."""
+    return tuple(dict.fromkeys(LossRecord(loss.path, loss.reason) for loss in losses))
+
+
+def _ingress(ticket: Ticket) -> IngressFormat:
+    name = ticket.format.ingress
+    if name == "chat_completions":
+        return "chat_completions"
+    return "responses" if name == "responses" else "anthropic_messages"

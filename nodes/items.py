@@ -1,0 +1,157 @@
+"""What travels between the nodes of a request.
+
+`Incoming` → decode → `Asked` → route, admit, tool loop → `Planned` → call → `Answering` and bursts of events → translate,
+meter → the same → encode → `Head` and `Chunk`s → settle → the same. A `Failed` may take the place of what follows at any
+point; nodes that do not handle failures are passed by (`engine.Failure`).
+
+Every item up to the bursts carries the request's `Ticket`: who asked, when, and what has been done for it so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import trio
+
+from hyperinfer.engine import Failure
+from hyperinfer.formats.codec import Format, Loss, ToolAlias
+from hyperinfer.formats.events import Burst, StopReason
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import Conversation
+    from hyperinfer.formats.usage import Usage
+    from hyperinfer.nodes.ports import Attempt, CostLine, Principal
+    from hyperinfer.providers.catalogue import Model, Route
+
+HeaderList: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(eq=False, slots=True)
+class Tally:
+    """What the meter has seen of one reply.
+
+    `usage`: the upstream's latest counts. `characters`: of model output. `first_output`: trio's clock at the first of it.
+    `stop`: set when the reply was complete. `error_code`: set when it failed. `lines`: the bill, once it is final.
+    """
+
+    answering: Answering | None = None
+    began: bool = False
+    usage: Usage | None = None
+    characters: int = 0
+    first_output: float | None = None
+    stop: StopReason | None = None
+    error_code: str | None = None
+    lines: tuple[CostLine, ...] = ()
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Ticket:
+    """One request's running record. Written by the nodes of that request only, which run in one nursery.
+
+    `request_id`: bare. `created`: unix seconds. `started`: trio's clock when it came. `strict`: refuse instead of losing
+    (`X-HyperInfer-Strict`). `upstream_headers`: the client's `anthropic-version` and `anthropic-beta`. `body_size`: bytes
+    of the request. `admitted`: the plan that a hold was taken for, None before admission. `losses` and `attempts`: all so
+    far, for `/generation`. `settled`: the one settlement of this request is done or under way.
+    """
+
+    request_id: str
+    format: Format
+    created: int
+    started: float
+    principal: Principal | None = None
+    strict: bool = False
+    upstream_headers: HeaderList = ()
+    body_size: int = 0
+    admitted: Planned | None = None
+    losses: list[Loss] = field(default_factory=lambda: list[Loss]())
+    attempts: list[Attempt] = field(default_factory=lambda: list["Attempt"]())
+    tally: Tally = field(default_factory=Tally)
+    settled: bool = False
+
+    @classmethod
+    def plain(cls, request_id: str, format: Format, *, created: int = 0) -> Ticket:
+        """A ticket for a pipeline without accounts. Inside a trio run."""
+        return cls(request_id=request_id, format=format, created=created, started=trio.current_time())
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request body as it came."""
+
+    ticket: Ticket
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was understood."""
+
+    ticket: Ticket
+    conversation: Conversation
+
+    def map_text(self, change: Callable[[str], str]) -> Asked:
+        """The request with `change` applied to every text in its conversation."""
+        return Asked(self.ticket, self.conversation.map_text(change))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A request with the routes that may serve it, in the order in which they are tried."""
+
+    ticket: Ticket
+    conversation: Conversation
+    model: Model
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """A route is being asked. Another may follow while no output has come; the last one is that of the bursts.
+
+    `slug`: the catalogue's name of the model. `losses`: of this route's request. `aliases`: tools under other names.
+    """
+
+    ticket: Ticket
+    conversation: Conversation
+    slug: str
+    route: Route
+    route_index: int
+    losses: Sequence[Loss] = ()
+    aliases: Mapping[str, ToolAlias] = field(default_factory=lambda: dict[str, ToolAlias]())
+    headers: HeaderList = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Failure):
+    """A failure of one request, with its ticket. `headers`: what of the upstream's headers the client gets."""
+
+    ticket: Ticket | None = None
+    headers: HeaderList = ()
+
+
+Reply: TypeAlias = Answering | Burst
+"""What flows from `call` to `encode`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers of the response to the client; once, before any chunk. `whole`: one chunk is the whole body."""
+
+    status: int
+    headers: HeaderList
+    ticket: Ticket | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of the response's body. `last`: nothing follows."""
+
+    data: bytes
+    last: bool = False
+
+
+Output: TypeAlias = Head | Chunk
+"""What leaves a pipeline."""

@@ -1,0 +1,59 @@
+"""Which routes may serve a request."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from hyperinfer.engine import Failure, Node, step
+from hyperinfer.nodes.items import Asked, Failed, Planned
+
+if TYPE_CHECKING:
+    from hyperinfer.providers.catalogue import Catalogue, Model, Route
+
+
+def route(catalogue: Callable[[], Catalogue]) -> Node[Asked, Planned | Failure]:
+    """Looks the model up in the catalogue of the moment. Unknown: 400; not on the key's list: 403; no usable route: 502."""
+    turns = itertools.count()
+
+    def choose(asked: Asked) -> Planned | Failure:
+        slug, ticket = asked.conversation.model, asked.ticket
+        current = catalogue()
+        model = current.model(slug)
+        if model is None:
+            message = f"The model '{slug}' is not in this gateway's catalogue. GET /api/v1/models lists what is."
+            return Failed("invalid_request", message, param="model", ticket=ticket)
+        allowed = ticket.principal.models if ticket.principal is not None else None
+        if allowed is not None and slug not in allowed:
+            return Failed(
+                "model_not_allowed", f"This key may not use the model '{slug}'.", param="model", ticket=ticket
+            )
+        routes = in_order(model, current.routes_for(slug), next(turns))
+        if not routes:
+            return Failed(
+                "provider_unavailable", f"No provider of '{slug}' is set up on this gateway.", ticket=ticket
+            )
+        return Planned(ticket, asked.conversation, model, routes)
+
+    return step(choose, name="route", consumes=Asked, produces=Planned | Failure)
+
+
+def in_order(model: Model, routes: Sequence[Route], turn: int) -> tuple[Route, ...]:
+    """The routes in the order of trying. The first goes round by weight, the rest follow by weight, heaviest first.
+
+    A route of weight 0 is tried only after the others.
+    """
+    if len(routes) < 2:
+        return tuple(routes)
+    total = sum(route.weight for route in routes)
+    ranked = sorted(routes, key=lambda route: -route.weight)  # stable: the order of the file among equals
+    if total <= 0:
+        return tuple(ranked)
+    # The golden ratio spreads the turns evenly over the weights without any state but the counter.
+    place = (turn * 0.6180339887498949) % 1.0 * total
+    for first in ranked:
+        if place < first.weight:
+            return (first, *(route for route in ranked if route is not first))
+        place -= first.weight
+    return tuple(ranked)
