@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.codec import Upstream
 from hyperinfer.formats.error_text import upstream_error
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.events import Event
 from hyperinfer.formats.openai_responses.item_decode import (
     CallItem,
     Item,
@@ -29,6 +27,11 @@ from hyperinfer.formats.openai_responses.lanes import Stage
 from hyperinfer.formats.openai_responses.message_decode import MessageItem
 from hyperinfer.formats.openai_responses.stop import stop_from_wire
 from hyperinfer.formats.openai_responses.usage import usage_from_wire
+from hyperinfer.formats.wire import is_array, is_object
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Upstream
+    from hyperinfer.formats.events import Event
 
 _ENVELOPE = frozenset(("id", "object", "created_at", "model", "output", "usage", "status"))
 _FAILED = ("failed", "cancelled")
@@ -51,7 +54,7 @@ class Assembler:
 
     # -- the reply as a whole
 
-    def begin(self, response: Wire, event: Wire) -> None:
+    def begin(self, response: Wire) -> None:
         """The reply begins; later calls change nothing."""
         if self.started:
             return
@@ -71,15 +74,15 @@ class Assembler:
             )
         )
 
-    def end(self, response: Wire, event: Wire) -> None:
+    def end(self, response: Wire) -> None:
         """The reply ends with `response` as its last state."""
         error = response.get("error")
         if response.get("status") in _FAILED or error:
             self.fail(response)
             return
-        self.begin(response, {})
+        self.begin(response)
         output = response.get("output")
-        self._fill_in([item for item in output if isinstance(item, dict)] if isinstance(output, list) else [])
+        self._fill_in([item for item in output if is_object(item)] if is_array(output) else [])
         for item in self._items:
             if not item.done_seen:
                 self._finish(item, None, None)
@@ -119,7 +122,7 @@ class Assembler:
     def usage(self, response: Wire) -> None:
         """The counts in a state of the reply."""
         usage = response.get("usage")
-        if isinstance(usage, dict):
+        if is_object(usage):
             self.events.append(ev.UsageUpdate(usage_from_wire(usage)))
 
     def _fill_in(self, output: list[Wire]) -> None:
@@ -218,7 +221,7 @@ class Assembler:
 
     def _open(self, item: Wire, event: Wire | None) -> Item:
         if not self.started:
-            self.begin({}, {})
+            self.begin({})
         kind = string(item.get("type"))
         index = event.get("output_index") if event else None
         wire_id = string(item.get("id")) or None
@@ -283,9 +286,7 @@ def _match(known: list[Item], item: Wire) -> Item | None:
     return same[0] if same else None
 
 
-def _make(
-    kind: str, order: int, wire_id: str | None, index: Any, upstream: Upstream, make_id: Callable[[], str]
-) -> Item:
+def _make(kind: str, order: int, wire_id: str | None, index: Any, upstream: Upstream, make_id: Callable[[], str]) -> Item:
     number = index if _is_index(index) else None
     match kind:
         case "message":
@@ -298,13 +299,13 @@ def _make(
             return NativeItem(order, wire_id, number, kind)
 
 
-def _is_index(value: object) -> bool:
+def _is_index(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _item_of(event: Wire) -> Wire:
     item = event.get("item")
-    if not isinstance(item, dict) or not isinstance(item.get("type"), str):
+    if not is_object(item) or not isinstance(item.get("type"), str):
         raise PeerError(f"{event.get('type')} without an item")
     return item
 

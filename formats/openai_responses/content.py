@@ -20,7 +20,7 @@ from hyperinfer.formats.conversation import (
 )
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.openai_responses import wire as w
-from hyperinfer.formats.wire import extras, json_type, read
+from hyperinfer.formats.wire import extras, is_object, json_type, read
 
 _TEXT_TYPES = ("input_text", "output_text", "text")
 _CACHE_FIELDS = ("prompt_cache_breakpoint", "cache_control")
@@ -39,7 +39,7 @@ def decode_part(value: Any, path: str) -> Part:
     """One part. A type that this version does not know is kept verbatim."""
     if isinstance(value, str):
         return TextPart(text=value)
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise RequestError(f"{path}: expected an object, not {json_type(value)}", param=path)
     kind = value.get("type")
     if not isinstance(kind, str):
@@ -59,13 +59,9 @@ def decode_part(value: Any, path: str) -> Part:
         return _file(value, path)
     if kind == "input_audio":
         audio = read(value, w.InputAudio, path).input_audio
-        return AudioPart(
-            data=audio.data, format=audio.format, cache=_cache(value, path), extra=_extra(value, w.InputAudio)
-        )
+        return AudioPart(data=audio.data, format=audio.format, cache=_cache(value, path), extra=_extra(value, w.InputAudio))
     if kind == "refusal":
-        return RefusalPart(
-            text=read(value, w.RefusalContent, path).refusal, extra=_extra(value, w.RefusalContent)
-        )
+        return RefusalPart(text=read(value, w.RefusalContent, path).refusal, extra=_extra(value, w.RefusalContent))
     return NativePart(type=kind, raw=value)
 
 
@@ -77,9 +73,7 @@ def _image(value: dict[str, Any], path: str) -> ImagePart:
         source = FileIdSource(image.file_id)
     else:
         raise RequestError(f"{path}.image_url: this field is required", param=f"{path}.image_url")
-    return ImagePart(
-        source=source, detail=image.detail, cache=_cache(value, path), extra=_extra(value, w.InputImage)
-    )
+    return ImagePart(source=source, detail=image.detail, cache=_cache(value, path), extra=_extra(value, w.InputImage))
 
 
 def _file(value: dict[str, Any], path: str) -> FilePart:
@@ -92,12 +86,8 @@ def _file(value: dict[str, Any], path: str) -> FilePart:
     elif file.file_id is not None:
         source = FileIdSource(file.file_id)
     else:
-        raise RequestError(
-            f"{path}: a file needs `file_data`, `file_url` or `file_id`", param=f"{path}.file_data"
-        )
-    return FilePart(
-        source=source, name=file.filename, cache=_cache(value, path), extra=_extra(value, w.InputFile)
-    )
+        raise RequestError(f"{path}: a file needs `file_data`, `file_url` or `file_id`", param=f"{path}.file_data")
+    return FilePart(source=source, name=file.filename, cache=_cache(value, path), extra=_extra(value, w.InputFile))
 
 
 def _url_source(url: str) -> Source:
@@ -120,7 +110,7 @@ def _cache(value: dict[str, Any], path: str) -> CacheMark | None:
         raw = value.get(field)
         if raw is None:
             continue
-        if not isinstance(raw, dict):
+        if not is_object(raw):
             raise RequestError(f"{path}.{field}: expected an object, not {json_type(raw)}", param=f"{path}.{field}")
         ttl = raw.get("ttl")
         return CacheMark(

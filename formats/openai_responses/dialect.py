@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from hyperinfer.formats.codec import (
-    Encoded,
-    EncodedReply,
-    Format,
-    Reply,
-    StreamDecoder,
-    StreamEncoder,
-    Target,
-    Upstream,
-)
-from hyperinfer.formats.conversation import Conversation
-from hyperinfer.formats.errors import ErrorReport
-from hyperinfer.formats.events import Burst, Dialect, Event
 from hyperinfer.formats.openai_responses.errors import encode_error
 from hyperinfer.formats.openai_responses.request_decode import decode_request
 from hyperinfer.formats.openai_responses.request_encode import encode_request
 from hyperinfer.formats.openai_responses.response import decode_response
 from hyperinfer.formats.openai_responses.stream_decode import ResponsesStreamDecoder
 from hyperinfer.formats.openai_responses.stream_encode import ResponsesStreamEncoder, encode_response
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import (
+        Encoded,
+        EncodedReply,
+        Format,
+        Reply,
+        StreamDecoder,
+        StreamEncoder,
+        Target,
+        Upstream,
+    )
+    from hyperinfer.formats.conversation import Conversation
+    from hyperinfer.formats.errors import ErrorReport
+    from hyperinfer.formats.events import Burst, Dialect, Event
 
 
 class OpenAIResponses:

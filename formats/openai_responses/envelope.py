@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.codec import Reply
 from hyperinfer.formats.conversation import Conversation, TextPart
-from hyperinfer.formats.events import MessageStart
 from hyperinfer.formats.openai_responses.request_decode import INSTRUCTIONS
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Reply
+    from hyperinfer.formats.events import MessageStart
 
 _REQUIRED = ("parallel_tool_calls", "tool_choice", "tools")
 """Fields that the official SDKs take for granted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss, Target
 from hyperinfer.formats.conversation import (
@@ -11,7 +11,6 @@ from hyperinfer.formats.conversation import (
     NativePart,
     Part,
     ReasoningPart,
-    RefusalPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
@@ -20,9 +19,12 @@ from hyperinfer.formats.conversation import (
 from hyperinfer.formats.ids import alnum9_call_id, max40_call_id, responses_call_id
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.openai_responses.items import VERBATIM
-from hyperinfer.formats.openai_responses.names import ToolNames
 from hyperinfer.formats.openai_responses.part_encode import PartEncoder
 from hyperinfer.formats.openai_responses.request_decode import INSTRUCTIONS
+from hyperinfer.formats.wire import is_array
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.openai_responses.names import ToolNames
 
 Wire = dict[str, Any]
 
@@ -76,9 +78,7 @@ class InputEncoder:
             if isinstance(part, TextPart):
                 texts.append(part.text)
                 if part.cache is not None:
-                    self._losses.append(
-                        Loss(f"{turn.path}[{index}].{part.cache.style}", "instructions have no cache marks")
-                    )
+                    self._losses.append(Loss(f"{turn.path}[{index}].{part.cache.style}", "instructions have no cache marks"))
             else:
                 self._losses.append(Loss(f"{turn.path}[{index}]", "instructions are text only"))
         if not self._same:
@@ -129,7 +129,7 @@ class InputEncoder:
             self._message(role, content, turn)
 
     def _message(self, role: str, content: Any, turn: Turn | None = None) -> None:
-        if self._target.quirks.content == "string" and isinstance(content, list):
+        if self._target.quirks.content == "string" and is_array(content):
             content = _one_string(content)
         item: Wire = {}
         if turn is None or not self._same:
@@ -185,14 +185,10 @@ class InputEncoder:
         # Text beside a blob is what the vendor itself had shown, and that is a summary.
         as_summary = bool(mine) and not self._same
         item["summary"] = [
-            {"type": "summary_text", "text": text.text}
-            for text in part.texts
-            if text.form == "summary" or as_summary
+            {"type": "summary_text", "text": text.text} for text in part.texts if text.form == "summary" or as_summary
         ]
         content = [
-            {"type": "reasoning_text", "text": text.text}
-            for text in part.texts
-            if text.form == "text" and not as_summary
+            {"type": "reasoning_text", "text": text.text} for text in part.texts if text.form == "text" and not as_summary
         ]
         if content:
             item["content"] = content

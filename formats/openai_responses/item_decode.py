@@ -10,18 +10,38 @@ Private `extra` of the events (read by `item_encode`): `item`, `part` are the fi
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.events import Extra
-from hyperinfer.formats.openai_responses.lanes import Lane
 from hyperinfer.formats.opaque import Opaque
+from hyperinfer.formats.openai_responses.lanes import Lane
+from hyperinfer.formats.wire import is_array, is_object
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Extra
 
 Wire = dict[str, Any]
 
 _EVENT_FIELDS = frozenset(
-    "type sequence_number output_index content_index summary_index annotation_index item_id item part text refusal"
-    " delta logprobs obfuscation arguments input annotation".split()
+    [
+        "type",
+        "sequence_number",
+        "output_index",
+        "content_index",
+        "summary_index",
+        "annotation_index",
+        "item_id",
+        "item",
+        "part",
+        "text",
+        "refusal",
+        "delta",
+        "logprobs",
+        "obfuscation",
+        "arguments",
+        "input",
+        "annotation",
+    ]
 )
 
 
@@ -48,7 +68,7 @@ def string(value: object) -> str:
 
 def objects(value: object) -> list[Wire]:
     """The objects of an array field; anything else counts as absent."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [item for item in value if is_object(item)] if is_array(value) else []
 
 
 def missing(said: list[str], text: str) -> str:
@@ -167,9 +187,9 @@ class ReasoningItem(Item):
         fields = without(item, self._KNOWN | {"content"}) or {}
         for field, wanted in (("summary", "summary_text"), ("content", "reasoning_text")):
             value = item.get(field)
-            if field == "content" and field in item and not value:
-                fields[field] = value
-            elif any(part != {"type": wanted, "text": part.get("text")} for part in objects(value)):
+            if (field == "content" and field in item and not value) or any(
+                part != {"type": wanted, "text": part.get("text")} for part in objects(value)
+            ):
                 fields[field] = value
         if "encrypted_content" in item and not item["encrypted_content"]:
             fields["encrypted_content"] = item["encrypted_content"]

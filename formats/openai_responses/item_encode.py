@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats import events as ev
 from hyperinfer.formats.ids import responses_call_id
-from hyperinfer.formats.openai_responses.output import Output, Wire
 from hyperinfer.formats.openai_responses.reasoning import blob_text
+from hyperinfer.formats.wire import is_object
+
+if TYPE_CHECKING:
+    from hyperinfer.formats import events as ev
+    from hyperinfer.formats.openai_responses.output import Output, Wire
 
 
 class ReasoningWriter:
@@ -66,9 +69,7 @@ class ReasoningWriter:
             return self._output.frame(
                 "response.reasoning_summary_part.added", {**place, "part": {"type": "summary_text", "text": ""}}
             )
-        return self._output.frame(
-            "response.content_part.added", {**place, "part": {"type": "reasoning_text", "text": ""}}
-        )
+        return self._output.frame("response.content_part.added", {**place, "part": {"type": "reasoning_text", "text": ""}})
 
     def _close_part(self) -> bytes:
         if self._part is None:
@@ -245,7 +246,7 @@ class NativeWriter:
         return b""
 
     def _web_search(self, given: Any) -> bytes:
-        query = given.get("query") if isinstance(given, dict) else None
+        query = given.get("query") if is_object(given) else None
         item: Wire = {
             "id": self._output.item_id(None, "ws"),
             "type": "web_search_call",

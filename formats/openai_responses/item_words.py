@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hyperinfer.formats.wire import is_array, is_object
+
 
 def words_of(item: dict[str, Any]) -> str | None:
     """The meaning of an item of the history; None where words cannot say it (an encrypted compaction)."""
@@ -17,9 +19,9 @@ def _asked(item: dict[str, Any]) -> list[str]:
     """What the tool was given."""
     action, operation = item.get("action"), item.get("operation")
     words = [_text(item.get(name)) for name in ("name", "arguments", "code", "revised_prompt")]
-    if isinstance(action, dict):
+    if is_object(action):
         words += [_text(action.get(name)) for name in ("query", "url", "pattern", "command", "commands")]
-    if isinstance(operation, dict):
+    if is_object(operation):
         words += [_text(operation.get(name)) for name in ("type", "path", "diff")]
     return [*words, _text(item.get("queries"))]
 
@@ -32,9 +34,9 @@ def _answered(item: dict[str, Any]) -> list[str]:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
+    if is_array(value):
         return "\n".join(text for text in map(_text, value) if text)
-    if isinstance(value, dict):
+    if is_object(value):
         return "\n".join(
             text for name in ("text", "stdout", "stderr", "logs", "filename", "url") if (text := _text(value.get(name)))
         )

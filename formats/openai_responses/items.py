@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import (
     NativePart,
@@ -17,13 +17,15 @@ from hyperinfer.formats.conversation import (
     Turn,
 )
 from hyperinfer.formats.errors import RequestError
-from hyperinfer.formats.events import Extra
 from hyperinfer.formats.openai_responses import wire as w
 from hyperinfer.formats.openai_responses.content import decode_content
 from hyperinfer.formats.openai_responses.item_words import words_of
 from hyperinfer.formats.openai_responses.reasoning import read_blob
-from hyperinfer.formats.opaque import Opaque
-from hyperinfer.formats.wire import extras, json_type, read
+from hyperinfer.formats.wire import extras, is_object, json_type, read
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Extra
+    from hyperinfer.formats.opaque import Opaque
 
 VERBATIM: dict[str, Any] = {"": "item"}
 """`Turn.quiet` of a turn that is one item in its `NativePart`."""
@@ -52,7 +54,7 @@ def decode_items(items: list[Any]) -> Iterable[Turn]:
         if isinstance(value, str):
             yield Turn(role="user", parts=(TextPart(text=value),), path=path, plain=True)
             continue
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise RequestError(f"{path}: expected an object, not {json_type(value)}", param=path)
         turn = reader.turn(value, path)
         if turn is not None:
@@ -150,7 +152,7 @@ class _Reader:
             parts: list[Any] = getattr(item, field) or []
             exact = True
             for index, part in enumerate(parts):
-                text = part.get("text") if isinstance(part, dict) else None
+                text = part.get("text") if is_object(part) else None
                 if not isinstance(text, str):
                     where = f"{path}.{field}[{index}].text"
                     raise RequestError(f"{where}: expected a string", param=where)
@@ -159,7 +161,7 @@ class _Reader:
             if not exact:
                 extra = {**(extra or {}), field: parts}
         if item.content == []:
-            quiet = {**(quiet or {}), "content": []}
+            quiet = {**(quiet or {}), "content": list[Any]()}
         opaque: tuple[Opaque, ...] = ()
         if item.encrypted_content:
             carried = read_blob(item.encrypted_content)

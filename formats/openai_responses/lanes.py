@@ -8,8 +8,10 @@ one level.
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
-from hyperinfer.formats.events import Event
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event
 
 
 class Lane:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.events import Extra
 from hyperinfer.formats.openai_responses.item_decode import (
     Item,
     Wire,
@@ -17,6 +16,10 @@ from hyperinfer.formats.openai_responses.item_decode import (
     without,
 )
 from hyperinfer.formats.openai_responses.lanes import Lane, Stage
+from hyperinfer.formats.wire import is_array, is_object
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Extra
 
 _TEXT = frozenset(("type", "text", "annotations", "logprobs"))
 _REFUSAL = frozenset(("type", "refusal"))
@@ -68,7 +71,7 @@ class Part(Lane):
         self.start()
         rest = missing(self._said, text)
         if rest:
-            self.delta(rest, logprobs if isinstance(logprobs, list) and not self._said else None, None)
+            self.delta(rest, logprobs if is_array(logprobs) and not self._said else None, None)
 
     def citation(self, raw: Wire) -> None:
         """An annotation."""
@@ -83,7 +86,7 @@ class Part(Lane):
         self.whole(string(text), event.get("logprobs"))
         logprobs = event.get("logprobs")
         more = event_extra(event) or {}
-        if isinstance(logprobs, list) and logprobs != self._logprobs:
+        if is_array(logprobs) and logprobs != self._logprobs:
             more["logprobs"] = logprobs
         self._end["text_event"] = more or None
 
@@ -98,14 +101,14 @@ class Part(Lane):
         elif final:
             fields["annotations"] = final
         logprobs = part.get("logprobs")
-        if isinstance(logprobs, list) and logprobs != self._logprobs:
+        if is_array(logprobs) and logprobs != self._logprobs:
             fields["logprobs"] = logprobs
         self._end["part"] = fields or None
 
     def part_done(self, event: Wire) -> None:
         """`content_part.done`."""
         part = event.get("part")
-        if isinstance(part, dict):
+        if is_object(part):
             self.settle(part)
         self._end["part_event"] = event_extra(event)
 
@@ -181,7 +184,7 @@ class MessageItem(Item):
     def part_added(self, event: Wire, index: int | None) -> None:
         """`content_part.added`."""
         raw = event.get("part")
-        part = raw if isinstance(raw, dict) else {}
+        part = raw if is_object(raw) else {}
         kind = "refusal" if part.get("type") == "refusal" else "output_text"
         known = _REFUSAL if kind == "refusal" else _TEXT
         opened = self.part(index, kind)
@@ -250,9 +253,7 @@ class MessageItem(Item):
         if known is not None and known.left:
             return
         if kind not in ("output_text", "text", "refusal"):
-            self.out.append(
-                ev.Unknown("openai_responses", "response.content_part", {"item_id": self.wire_id, "part": raw})
-            )
+            self.out.append(ev.Unknown("openai_responses", "response.content_part", {"item_id": self.wire_id, "part": raw}))
             return
         self.part(index, "refusal" if kind == "refusal" else "output_text").settle(raw)
 

@@ -5,11 +5,14 @@ The item stays open while blocks of the same item follow: whether it was cut sho
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.events import Extra
-from hyperinfer.formats.openai_responses.output import Output, Wire
+from hyperinfer.formats.wire import is_object
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Extra
+    from hyperinfer.formats.openai_responses.output import Output, Wire
 
 _LOGPROBS = b',"logprobs":[]'
 
@@ -90,9 +93,7 @@ class MessageWriter:
         logprobs = event.logprobs or []
         self._logprobs.extend(logprobs)
         body = {**self._place(), "delta": text, "logprobs": logprobs}
-        return self._output.frame(
-            "response.output_text.delta", body, event.extra if self._output.native else None
-        )
+        return self._output.frame("response.output_text.delta", body, event.extra if self._output.native else None)
 
     def refusal(self, event: ev.RefusalDelta) -> bytes:
         """A piece of a refusal."""
@@ -100,9 +101,7 @@ class MessageWriter:
             return b""
         self._said.append(event.text)
         if event.extra and self._output.native:
-            return self._output.frame(
-                "response.refusal.delta", {**self._place(), "delta": event.text}, event.extra
-            )
+            return self._output.frame("response.refusal.delta", {**self._place(), "delta": event.text}, event.extra)
         return self._output.delta(self._head, event.text, b"")
 
     def citation(self, event: ev.Citation) -> bytes:
@@ -146,16 +145,14 @@ class MessageWriter:
                 body["logprobs"] = text_event["logprobs"]
             frame = output.frame("response.output_text.done", body, text_event)
         part = {**part, **self._fields, **(output.group(extra, "part") or {})}
-        frame += output.frame(
-            "response.content_part.done", {**place, "part": part}, output.group(extra, "part_event")
-        )
+        frame += output.frame("response.content_part.done", {**place, "part": part}, output.group(extra, "part_event"))
         self._parts.append(part)
         return frame
 
     def foreign_part(self, raw: Wire) -> bytes:
         """A content part of a kind that this version does not know, of an upstream that speaks Responses."""
         part, source = raw.get("part"), raw.get("item_id")
-        if not isinstance(part, dict):
+        if not is_object(part):
             return b""
         before = self._open(source if isinstance(source, str) else None, None, None)
         place = self._place()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING
 
 from hyperinfer.formats.codec import ToolAlias
-from hyperinfer.formats.conversation import Tool
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import Tool
 
 _LEGAL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from hyperinfer.formats.codec import Loss
-from hyperinfer.formats.events import Dialect, Extra
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Dialect, Extra
 
 Wire = dict[str, Any]
 
@@ -29,7 +31,7 @@ class Output:
         self.items: list[Wire] = []
         self.losses: list[Loss] = []
         self.native = False
-        self.upstream = upstream
+        self.upstream: Dialect = upstream
         self._request_id = request_id
         self._ids: set[str] = set()
         self._lost: set[tuple[str, str]] = set()

@@ -24,8 +24,8 @@ from hyperinfer.formats.conversation import (
 )
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.losses import losses_of_extra
-from hyperinfer.formats.openai_responses.content import file_data, source_url
 from hyperinfer.formats.opaque import DEFAULT_VENDOR
+from hyperinfer.formats.openai_responses.content import file_data, source_url
 
 Wire = dict[str, Any]
 
@@ -65,10 +65,9 @@ class PartEncoder:
                 return None
         if wire is None:
             return None
-        if role == "assistant" and wire["type"] not in ("output_text", "refusal"):
-            if not self._same:
-                self._losses.append(Loss(path, "an assistant message holds text only"))
-                return None
+        if role == "assistant" and not self._same and wire["type"] not in ("output_text", "refusal"):
+            self._losses.append(Loss(path, "an assistant message holds text only"))
+            return None
         if self._same:
             wire.update(part.extra or {})
         else:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from hyperinfer.formats.events import Dialect
 from hyperinfer.formats.opaque import (
     TAG,
     Opaque,
@@ -25,6 +24,9 @@ from hyperinfer.formats.opaque import (
     split_call,
     split_redacted,
 )
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Dialect
 
 Kind: TypeAlias = Literal["signature", "redacted", "encrypted"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import (
     Conversation,
@@ -13,11 +13,13 @@ from hyperinfer.formats.conversation import (
     Turn,
 )
 from hyperinfer.formats.errors import RequestError
-from hyperinfer.formats.events import Extra
 from hyperinfer.formats.openai_responses import wire as w
 from hyperinfer.formats.openai_responses.items import decode_items
 from hyperinfer.formats.openai_responses.tools import decode_choice, decode_tools
 from hyperinfer.formats.wire import extras, parse_object, read
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Extra
 
 INSTRUCTIONS = "instructions"
 """Path of the turn that `instructions` makes."""
@@ -72,9 +74,7 @@ def _refuse(request: w.ResponsesRequest) -> None:
     """What a gateway that stores nothing cannot do (RULES: always 400)."""
     for field in ("previous_response_id", "conversation", "prompt"):
         if getattr(request, field) is not None:
-            raise RequestError(
-                f"`{field}` is not supported, since nothing is stored here; send the full input", param=field
-            )
+            raise RequestError(f"`{field}` is not supported, since nothing is stored here; send the full input", param=field)
     if request.background:
         raise RequestError("`background` is not supported, since nothing is stored here", param="background")
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from hyperinfer.formats.codec import Encoded, Loss, Target
-from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, Tool
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
 from hyperinfer.formats.openai_responses.names import ToolNames
 from hyperinfer.formats.openai_responses.tools import HOSTED, base_type
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, Tool
 
 Wire = dict[str, Any]
 
@@ -30,9 +32,7 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for an upstream. Raises `RequestError` for what RULES says is always a 400."""
     encoder = _Encoder(conversation, target)
     body = encoder.encode()
-    return Encoded(
-        body=msgspec.json.encode(body), losses=tuple(encoder.losses), aliases=encoder.names.aliases
-    )
+    return Encoded(body=msgspec.json.encode(body), losses=tuple(encoder.losses), aliases=encoder.names.aliases)
 
 
 class _Encoder:

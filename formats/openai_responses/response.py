@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from hyperinfer.formats.codec import Upstream
 from hyperinfer.formats.error_text import upstream_error
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.events import Burst
 from hyperinfer.formats.openai_responses.assemble import Assembler
+from hyperinfer.formats.wire import is_array, is_object
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Upstream
+    from hyperinfer.formats.events import Burst
 
 
 def decode_response(body: bytes, upstream: Upstream) -> Burst:
@@ -17,12 +22,12 @@ def decode_response(body: bytes, upstream: Upstream) -> Burst:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise PeerError("the response is not JSON") from None
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise PeerError("the response is not an object")
-    if not isinstance(value.get("output"), list):
+    if not is_array(value.get("output")):
         if value.get("error") or value.get("detail") or value.get("status") == "failed":
             return (upstream_error(value),)
         raise PeerError("the response has no output")
     assembler = Assembler(upstream)
-    assembler.end(value, {})
+    assembler.end(value)
     return tuple(assembler.events)

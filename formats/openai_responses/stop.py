@@ -8,9 +8,12 @@ explanation, where there is one, is a `refusal` part.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperinfer.formats.events import StopReason
+from hyperinfer.formats.wire import is_object
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import StopReason
 
 _INCOMPLETE: dict[str, StopReason] = {"max_output_tokens": "length", "content_filter": "refusal"}
 
@@ -37,7 +40,7 @@ def stop_from_wire(response: dict[str, Any], *, called_tools: bool, refused: boo
     """The canonical reason of a response that has ended. An unknown reason for being incomplete counts as cut short."""
     if response.get("status") == "incomplete":
         details = response.get("incomplete_details")
-        reason = details.get("reason") if isinstance(details, dict) else None
+        reason = details.get("reason") if is_object(details) else None
         return _INCOMPLETE.get(reason, "length") if isinstance(reason, str) else "length"
     if called_tools:
         return "tool_calls"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,12 +10,16 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.error_text import upstream_error
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.events import Event
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_responses.assemble import Assembler
-from hyperinfer.formats.openai_responses.item_decode import Wire, event_extra, string
+from hyperinfer.formats.openai_responses.item_events import ITEM_EVENTS
 from hyperinfer.formats.openai_responses.message_decode import MessageItem
 from hyperinfer.formats.sse import Frame, SSEDecoder
+from hyperinfer.formats.wire import is_object
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event
+    from hyperinfer.formats.openai_responses.item_decode import Wire
 
 
 class _TextDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -102,7 +105,7 @@ class ResponsesStreamDecoder:
             event = _decode(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise PeerError("an event of the stream is not JSON") from None
-        if not isinstance(event, dict):
+        if not is_object(event):
             raise PeerError("an event of the stream is not an object")
         kind = event.get("type")
         if not isinstance(kind, str) or (not kind.startswith("response.") and frame.event.startswith(b"response.")):
@@ -113,9 +116,13 @@ class ResponsesStreamDecoder:
         if self._pending is not None and kind != "response.failed":
             self._assembler.give_up(self._pending)
             return
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            handler(self, event)
+        item_event = ITEM_EVENTS.get(kind)
+        if item_event is not None:
+            item_event(self._assembler, event)
+        elif kind in _BEGINNINGS:
+            self._assembler.begin(_response(event))
+        elif kind in _TERMINAL_STATUS:
+            self._terminal(event)
         elif not self._assembler.other(event):
             self._unknown(kind, event)
 
@@ -132,7 +139,7 @@ class ResponsesStreamDecoder:
         if self._pending is not None:
             self._assembler.give_up(self._pending)
             return
-        self._assembler.end({}, {})
+        self._assembler.end({})
 
     def _fail(self, error: ev.UpstreamError) -> None:
         """An error that says no more than that there was one waits for the frame after it (fault F012)."""
@@ -142,11 +149,6 @@ class ResponsesStreamDecoder:
             self._pending = error
             return
         self._assembler.give_up(error)
-
-    # -- handlers
-
-    def _created(self, event: Wire) -> None:
-        self._assembler.begin(_response(event), event)
 
     def _terminal(self, event: Wire) -> None:
         response = _response(event)
@@ -160,7 +162,7 @@ class ResponsesStreamDecoder:
             error = response.get("error")
             self._fail(upstream_error({"error": error} if error else {}))
             return
-        self._assembler.end(response, event)
+        self._assembler.end(response)
 
     def _text_delta(self, fast: _TextDelta) -> None:
         stage = self._assembler.on_stage
@@ -179,136 +181,19 @@ class ResponsesStreamDecoder:
         message = self._assembler.text(event)
         message.part(fast.content_index, "output_text").delta(fast.delta, fast.logprobs, None)
 
-    def _text(self, event: Wire) -> None:
-        part = self._assembler.text(event).part(_index(event, "content_index"), "output_text")
-        logprobs = event.get("logprobs")
-        part.delta(string(event.get("delta")), logprobs if isinstance(logprobs, list) else None, event_extra(event))
-
-    def _text_done(self, event: Wire) -> None:
-        part = self._assembler.text(event).part(_index(event, "content_index"), "output_text")
-        part.text_done(event)
-
-    def _refusal(self, event: Wire) -> None:
-        part = self._assembler.text(event).part(_index(event, "content_index"), "refusal")
-        part.delta(string(event.get("delta")), None, event_extra(event))
-
-    def _refusal_done(self, event: Wire) -> None:
-        self._assembler.text(event).part(_index(event, "content_index"), "refusal").text_done(event)
-
-    def _annotation(self, event: Wire) -> None:
-        raw = event.get("annotation")
-        if isinstance(raw, dict):
-            self._assembler.text(event).part(_index(event, "content_index"), "output_text").citation(raw)
-
-    def _part_added(self, event: Wire) -> None:
-        if _is_reasoning(event):
-            self._assembler.reasoning(event)
-            return
-        self._assembler.text(event).part_added(event, _index(event, "content_index"))
-
-    def _part_done(self, event: Wire) -> None:
-        if _is_reasoning(event):
-            part_text = string(event["part"].get("text"))
-            self._assembler.reasoning(event).whole("text", _index(event, "content_index") or 0, part_text)
-            return
-        message = self._assembler.text(event)
-        raw = event.get("part")
-        kind = "refusal" if isinstance(raw, dict) and raw.get("type") == "refusal" else "output_text"
-        part = message.part(_index(event, "content_index"), kind)
-        part.part_done(event)
-        message.part_ended(part)
-
-    def _summary(self, event: Wire) -> None:
-        index = _index(event, "summary_index") or 0
-        self._assembler.reasoning(event).delta("summary", index, string(event.get("delta")), event_extra(event))
-
-    def _summary_done(self, event: Wire) -> None:
-        index = _index(event, "summary_index") or 0
-        self._assembler.reasoning(event).whole("summary", index, string(event.get("text")))
-
-    def _summary_part(self, event: Wire) -> None:
-        part = event.get("part")
-        text = string(part.get("text")) if isinstance(part, dict) else ""
-        reasoning = self._assembler.reasoning(event)
-        if text:
-            reasoning.whole("summary", _index(event, "summary_index") or 0, text)
-
-    def _reasoning_text(self, event: Wire) -> None:
-        index = _index(event, "content_index") or 0
-        self._assembler.reasoning(event).delta("text", index, string(event.get("delta")), event_extra(event))
-
-    def _reasoning_text_done(self, event: Wire) -> None:
-        self._assembler.reasoning(event).whole("text", _index(event, "content_index") or 0, string(event.get("text")))
-
-    def _arguments(self, event: Wire) -> None:
-        self._assembler.call(event, "function_call").delta(string(event.get("delta")), event_extra(event))
-
-    def _arguments_done(self, event: Wire) -> None:
-        self._assembler.call(event, "function_call").whole(string(event.get("arguments")), event)
-
-    def _input(self, event: Wire) -> None:
-        self._assembler.call(event, "custom_tool_call").delta(string(event.get("delta")), event_extra(event))
-
-    def _input_done(self, event: Wire) -> None:
-        self._assembler.call(event, "custom_tool_call").whole(string(event.get("input")), event)
-
-    def _added(self, event: Wire) -> None:
-        self._assembler.item_added(event)
-
-    def _item_done(self, event: Wire) -> None:
-        self._assembler.item_done(event)
-
 
 def _response(event: Wire) -> Wire:
     response = event.get("response")
-    if not isinstance(response, dict):
+    if not is_object(response):
         raise PeerError(f"{event.get('type')} without a response")
     return response
 
 
-def _index(event: Wire, field: str) -> int | None:
-    value = event.get(field)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _is_reasoning(event: Wire) -> bool:
-    part = event.get("part")
-    return isinstance(part, dict) and part.get("type") == "reasoning_text"
-
-
+_BEGINNINGS = ("response.created", "response.queued", "response.in_progress")
 _TERMINAL_STATUS = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
     "response.cancelled": "failed",
-}
-_D = ResponsesStreamDecoder
-_HANDLERS: dict[str, Callable[[ResponsesStreamDecoder, Wire], None]] = {
-    "response.created": _D._created,
-    "response.queued": _D._created,
-    "response.in_progress": _D._created,
-    "response.completed": _D._terminal,
-    "response.incomplete": _D._terminal,
-    "response.failed": _D._terminal,
-    "response.cancelled": _D._terminal,
-    "response.done": _D._terminal,
-    "response.output_item.added": _D._added,
-    "response.output_item.done": _D._item_done,
-    "response.content_part.added": _D._part_added,
-    "response.content_part.done": _D._part_done,
-    "response.output_text.delta": _D._text,
-    "response.output_text.done": _D._text_done,
-    "response.output_text.annotation.added": _D._annotation,
-    "response.refusal.delta": _D._refusal,
-    "response.refusal.done": _D._refusal_done,
-    "response.reasoning_summary_part.added": _D._summary_part,
-    "response.reasoning_summary_part.done": _D._summary_part,
-    "response.reasoning_summary_text.delta": _D._summary,
-    "response.reasoning_summary_text.done": _D._summary_done,
-    "response.reasoning_text.delta": _D._reasoning_text,
-    "response.reasoning_text.done": _D._reasoning_text_done,
-    "response.function_call_arguments.delta": _D._arguments,
-    "response.function_call_arguments.done": _D._arguments_done,
-    "response.custom_tool_call_input.delta": _D._input,
-    "response.custom_tool_call_input.done": _D._input_done,
+    "response.done": None,
 }

@@ -7,12 +7,11 @@ deltas add up to their `done`; the output of the last event is the items as they
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import EncodedReply, Loss, Reply
 from hyperinfer.formats.errors import EncodeError, ErrorReport
-from hyperinfer.formats.events import Event
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_responses.envelope import fields_at_start, response_object
 from hyperinfer.formats.openai_responses.errors import failed_error
@@ -23,6 +22,9 @@ from hyperinfer.formats.openai_responses.reasoning import call_state_text
 from hyperinfer.formats.openai_responses.stop import WireStop, stop_to_wire
 from hyperinfer.formats.openai_responses.usage import usage_to_wire
 from hyperinfer.formats.usage import Usage
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event
 
 _ENDS = ("completed", "incomplete")
 _CUT = ("length", "context_window", "refusal")

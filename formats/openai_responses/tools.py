@@ -9,7 +9,7 @@ from typing import Any
 from hyperinfer.formats.conversation import Plugin, Tool, ToolChoice
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.openai_responses import wire as w
-from hyperinfer.formats.wire import extras, json_type, read
+from hyperinfer.formats.wire import extras, is_array, is_object, json_type, read
 
 PLUGINS = ("web_search", "web_fetch", "pdf", "datetime", "image")
 """Tools of the gateway, which a request switches on by their type (contract)."""
@@ -46,7 +46,7 @@ def decode_tools(tools: list[Any]) -> tuple[tuple[Tool, ...], tuple[Plugin, ...]
     plugins: list[Plugin] = []
     for index, value in enumerate(tools):
         path = f"tools[{index}]"
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise RequestError(f"{path}: expected an object, not {json_type(value)}", param=path)
         kind = value.get("type")
         if kind is not None and not isinstance(kind, str):
@@ -73,7 +73,7 @@ def _namespace(value: dict[str, Any], path: str) -> Iterable[Tool]:
     outer = _extra(value, w.NamespaceTool)
     for index, inner in enumerate(group.tools):
         where = f"{path}.tools[{index}]"
-        if not isinstance(inner, dict):
+        if not is_object(inner):
             raise RequestError(f"{where}: expected an object, not {json_type(inner)}", param=where)
         extra: dict[str, Any] | None = {"namespace": outer} if outer and index == 0 else None
         yield _tool(inner, where, group, extra)
@@ -87,7 +87,7 @@ def _tool(
     description = group.description if group else None
     if kind == "function" or (kind is None and isinstance(value.get("name"), str)):
         inner = value.get("function")
-        if isinstance(inner, dict) and "name" not in value:  # written as Chat has it
+        if is_object(inner) and "name" not in value:  # written as Chat has it
             value = {"type": "function", **inner}
         function = read({"type": "function", **value}, w.FunctionTool, path)
         return Tool(
@@ -157,14 +157,12 @@ def decode_choice(value: str | dict[str, Any]) -> ToolChoice:
 
 def _allowed(value: dict[str, Any]) -> ToolChoice:
     tools = value.get("tools")
-    if not isinstance(tools, list):
+    if not is_array(tools):
         raise RequestError("tool_choice.tools: expected an array", param="tool_choice.tools")
     names = tuple(
         str(tool.get("name") or tool.get("type"))
         for tool in tools
-        if isinstance(tool, dict) and (tool.get("name") or tool.get("type"))
+        if is_object(tool) and (tool.get("name") or tool.get("type"))
     )
     mode = value.get("mode")
-    return ToolChoice(
-        mode="allowed", allowed=names, allowed_mode="required" if mode == "required" else "auto", raw=value
-    )
+    return ToolChoice(mode="allowed", allowed=names, allowed_mode="required" if mode == "required" else "auto", raw=value)

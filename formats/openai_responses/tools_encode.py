@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.conversation import Plugin, ResponseFormat, Tool, ToolChoice
+if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import Plugin, ResponseFormat, Tool, ToolChoice
 
 _POSITION = re.compile(r"^tools\[(\d+)\]")
 
@@ -42,6 +43,7 @@ def tools_to_wire(
     """The `tools` array: tools of one namespace together again, the gateway's tools where they stood."""
     found: list[dict[str, Any]] = []
     group: dict[str, Any] | None = None
+    members: list[dict[str, Any]] = []
     for tool in tools:
         wire = tool_to_wire(tool, rename(tool.name), native_dialect=native_dialect)
         if tool.namespace is None:
@@ -53,9 +55,9 @@ def tools_to_wire(
             if tool.namespace_description is not None:
                 group["description"] = tool.namespace_description
             group.update((tool.extra or {}).get("namespace") or {})
-            group["tools"] = []
+            members = group["tools"] = []
             found.append(group)
-        group["tools"].append(wire)
+        members.append(wire)
     for plugin in plugins:
         wire = {"type": plugin.id, **plugin.options}
         if plugin.events:
@@ -70,7 +72,7 @@ def choice_to_wire(choice: ToolChoice, rename: Callable[[str], str], *, native_d
     if choice.mode == "native":
         if not native_dialect or choice.raw is None:
             return None
-        return choice.raw[""] if "" in choice.raw else choice.raw
+        return choice.raw.get("", choice.raw)
     if choice.mode == "named":
         extra = choice.extra if native_dialect else None
         return {"type": choice.kind, "name": rename(choice.name or ""), **(extra or {})}

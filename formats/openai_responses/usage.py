@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hyperinfer.formats.usage import Usage, token_count, usd_json
+from hyperinfer.formats.wire import is_object
 
 _UPSTREAM_COST = ("cost", "cost_details", "is_byok")
 """What an upstream bills the gateway; never shown to a client."""
@@ -53,4 +54,4 @@ def usage_to_wire(usage: Usage) -> dict[str, Any]:
 
 def _details(raw: dict[str, Any], name: str) -> dict[str, Any]:
     value = raw.get(name)
-    return value if isinstance(value, dict) else {}
+    return value if is_object(value) else {}

@@ -1,0 +1,144 @@
+"""The protocol's events about output items, each told to the item that it belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hyperinfer.formats.openai_responses.item_decode import Wire, event_extra, string
+from hyperinfer.formats.wire import is_array, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperinfer.formats.openai_responses.assemble import Assembler
+
+
+def _text(assembler: Assembler, event: Wire) -> None:
+    part = assembler.text(event).part(_index(event, "content_index"), "output_text")
+    logprobs = event.get("logprobs")
+    part.delta(string(event.get("delta")), logprobs if is_array(logprobs) else None, event_extra(event))
+
+
+def _text_done(assembler: Assembler, event: Wire) -> None:
+    part = assembler.text(event).part(_index(event, "content_index"), "output_text")
+    part.text_done(event)
+
+
+def _refusal(assembler: Assembler, event: Wire) -> None:
+    part = assembler.text(event).part(_index(event, "content_index"), "refusal")
+    part.delta(string(event.get("delta")), None, event_extra(event))
+
+
+def _refusal_done(assembler: Assembler, event: Wire) -> None:
+    assembler.text(event).part(_index(event, "content_index"), "refusal").text_done(event)
+
+
+def _annotation(assembler: Assembler, event: Wire) -> None:
+    raw = event.get("annotation")
+    if is_object(raw):
+        assembler.text(event).part(_index(event, "content_index"), "output_text").citation(raw)
+
+
+def _part_added(assembler: Assembler, event: Wire) -> None:
+    if _is_reasoning(event):
+        assembler.reasoning(event)
+        return
+    assembler.text(event).part_added(event, _index(event, "content_index"))
+
+
+def _part_done(assembler: Assembler, event: Wire) -> None:
+    if _is_reasoning(event):
+        part_text = string(event["part"].get("text"))
+        assembler.reasoning(event).whole("text", _index(event, "content_index") or 0, part_text)
+        return
+    message = assembler.text(event)
+    raw = event.get("part")
+    kind = "refusal" if is_object(raw) and raw.get("type") == "refusal" else "output_text"
+    part = message.part(_index(event, "content_index"), kind)
+    part.part_done(event)
+    message.part_ended(part)
+
+
+def _summary(assembler: Assembler, event: Wire) -> None:
+    index = _index(event, "summary_index") or 0
+    assembler.reasoning(event).delta("summary", index, string(event.get("delta")), event_extra(event))
+
+
+def _summary_done(assembler: Assembler, event: Wire) -> None:
+    index = _index(event, "summary_index") or 0
+    assembler.reasoning(event).whole("summary", index, string(event.get("text")))
+
+
+def _summary_part(assembler: Assembler, event: Wire) -> None:
+    part = event.get("part")
+    text = string(part.get("text")) if is_object(part) else ""
+    reasoning = assembler.reasoning(event)
+    if text:
+        reasoning.whole("summary", _index(event, "summary_index") or 0, text)
+
+
+def _reasoning_text(assembler: Assembler, event: Wire) -> None:
+    index = _index(event, "content_index") or 0
+    assembler.reasoning(event).delta("text", index, string(event.get("delta")), event_extra(event))
+
+
+def _reasoning_text_done(assembler: Assembler, event: Wire) -> None:
+    assembler.reasoning(event).whole("text", _index(event, "content_index") or 0, string(event.get("text")))
+
+
+def _arguments(assembler: Assembler, event: Wire) -> None:
+    assembler.call(event, "function_call").delta(string(event.get("delta")), event_extra(event))
+
+
+def _arguments_done(assembler: Assembler, event: Wire) -> None:
+    assembler.call(event, "function_call").whole(string(event.get("arguments")), event)
+
+
+def _input(assembler: Assembler, event: Wire) -> None:
+    assembler.call(event, "custom_tool_call").delta(string(event.get("delta")), event_extra(event))
+
+
+def _input_done(assembler: Assembler, event: Wire) -> None:
+    assembler.call(event, "custom_tool_call").whole(string(event.get("input")), event)
+
+
+def _added(assembler: Assembler, event: Wire) -> None:
+    assembler.item_added(event)
+
+
+def _item_done(assembler: Assembler, event: Wire) -> None:
+    assembler.item_done(event)
+
+
+def _index(event: Wire, field: str) -> int | None:
+    value = event.get(field)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _is_reasoning(event: Wire) -> bool:
+    part = event.get("part")
+    return is_object(part) and part.get("type") == "reasoning_text"
+
+
+ITEM_EVENTS: dict[str, Callable[[Assembler, Wire], None]] = {
+    "response.output_item.added": _added,
+    "response.output_item.done": _item_done,
+    "response.content_part.added": _part_added,
+    "response.content_part.done": _part_done,
+    "response.output_text.delta": _text,
+    "response.output_text.done": _text_done,
+    "response.output_text.annotation.added": _annotation,
+    "response.refusal.delta": _refusal,
+    "response.refusal.done": _refusal_done,
+    "response.reasoning_summary_part.added": _summary_part,
+    "response.reasoning_summary_part.done": _summary_part,
+    "response.reasoning_summary_text.delta": _summary,
+    "response.reasoning_summary_text.done": _summary_done,
+    "response.reasoning_text.delta": _reasoning_text,
+    "response.reasoning_text.done": _reasoning_text_done,
+    "response.function_call_arguments.delta": _arguments,
+    "response.function_call_arguments.done": _arguments_done,
+    "response.custom_tool_call_input.delta": _input,
+    "response.custom_tool_call_input.done": _input_done,
+}
+"""Event type to what it does."""
