@@ -15,6 +15,9 @@ import msgspec
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.anthropic_messages.block_decode import (
     BlockState,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
     Wire,
     block_state,
     event_rest,
