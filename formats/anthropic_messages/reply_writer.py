@@ -176,8 +176,13 @@ class ReplyWriter:
         if self._part is not None and part != self._part:
             text = "\n\n" + text
         self._part = part
+        self.streaming = ev.ReasoningDelta
         delta = {"type": "thinking_delta", "thinking": text, **self._extra(event.extra, "delta")}
         self._sink.delta(delta, self._extra(event.extra, "event"))
+
+    def is_same_part(self, event: ev.ReasoningDelta) -> bool:
+        """Whether the piece goes on with the part of the last one."""
+        return self._part == (event.form, event.part)
 
     def _reasoning_end(self, event: ev.ReasoningEnd) -> None:
         blobs = list(event.opaque)

@@ -41,12 +41,8 @@ class MessagesStreamEncoder:
 
     def send(self, event: Event) -> bytes:
         """The frames for one event; may be none. Raises `EncodeError` when it is not legal here."""
-        if type(event) is self._writer.streaming:  # then it is legal, too
-            if type(event) is ev.TextDelta and event.extra is None and not event.choice:
-                return self._frames.text_prefix + _encode(event.text) + b"}}\n\n"
-            if type(event) is ev.ArgumentsDelta and event.extra is None and not event.choice and event.text:
-                self._writer.wrote_arguments()
-                return self._frames.arguments_prefix + _encode(event.text) + b"}}\n\n"
+        if type(event) is self._writer.streaming and not event.choice and (usual := self._usual(event)):
+            return usual
         if self._over:
             raise EncodeError("an event after the end of the stream")
         try:
@@ -57,6 +53,19 @@ class MessagesStreamEncoder:
             return self.fail(ErrorReport(event.code, event.message, self._reply.request_id, event.param))
         self._writer.write(event)
         return self._frames.take()
+
+    def _usual(self, event: Event) -> bytes:
+        """The frame for one more piece of the open block, which is legal; nothing when it must be written the long way."""
+        if type(event) is ev.TextDelta:
+            if event.text and event.extra is None:
+                return self._frames.text_prefix + _encode(event.text) + b"}}\n\n"
+        elif type(event) is ev.ReasoningDelta:
+            if event.text and event.extra is None and self._writer.is_same_part(event):
+                return self._frames.thinking_prefix + _encode(event.text) + b"}}\n\n"
+        elif type(event) is ev.ArgumentsDelta and event.text and event.extra is None:
+            self._writer.wrote_arguments()
+            return self._frames.arguments_prefix + _encode(event.text) + b"}}\n\n"
+        return b""
 
     def end(self) -> bytes:
         """Nothing: `message_stop` has been sent with `MessageEnd`."""
@@ -77,12 +86,12 @@ class MessagesStreamEncoder:
 class _Frames:
     """A `reply_writer.Sink` that makes frames."""
 
-    __slots__ = ("_frames", "_index", "arguments_prefix", "text_prefix")
+    __slots__ = ("_frames", "_index", "arguments_prefix", "text_prefix", "thinking_prefix")
 
     def __init__(self) -> None:
         self._frames: list[bytes] = []
         self._index = -1
-        self.text_prefix = self.arguments_prefix = b""
+        self.text_prefix = self.thinking_prefix = self.arguments_prefix = b""
 
     def take(self) -> bytes:
         """The frames made since the last call."""
@@ -96,6 +105,7 @@ class _Frames:
         self._index += 1
         head = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":' % self._index
         self.text_prefix = head + b'{"type":"text_delta","text":'
+        self.thinking_prefix = head + b'{"type":"thinking_delta","thinking":'
         self.arguments_prefix = head + b'{"type":"input_json_delta","partial_json":'
         self._block("content_block_start", {"content_block": block, **beside})
 
