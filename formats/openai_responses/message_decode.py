@@ -110,6 +110,9 @@ class Part(Lane):
         part = event.get("part")
         if is_object(part):
             self.settle(part)
+            logprobs = part.get("logprobs")
+            if is_array(logprobs) and logprobs != self._logprobs:  # the item may say it better
+                self._end["done_part"] = {"logprobs": logprobs}
         self._end["part_event"] = event_extra(event)
 
     def close(self, item_end: dict[str, Extra]) -> None:

@@ -145,7 +145,11 @@ class MessageWriter:
                 body["logprobs"] = text_event["logprobs"]
             frame = output.frame("response.output_text.done", body, text_event)
         part = {**part, **self._fields, **(output.group(extra, "part") or {})}
-        frame += output.frame("response.content_part.done", {**place, "part": part}, output.group(extra, "part_event"))
+        frame += output.frame(
+            "response.content_part.done",
+            {**place, "part": {**part, **(output.group(extra, "done_part") or {})}},
+            output.group(extra, "part_event"),
+        )
         self._parts.append(part)
         return frame
 
