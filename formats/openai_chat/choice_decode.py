@@ -161,7 +161,8 @@ class ChoiceDecoder:
                 self._citations.append(raw)
 
     def _tool_call(self, call: dict[str, Any], out: deque[Event]) -> None:
-        custom = call.get("custom") if call.get("type") == "custom" else None
+        # Only the first piece of a call has its type.
+        custom = call.get("custom") if call.get("type") == "custom" or "function" not in call else None
         function = custom if isinstance(custom, dict) else call.get("function")
         function = function if isinstance(function, dict) else {}
         raw_id, name = call.get("id"), function.get("name")
