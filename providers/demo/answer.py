@@ -5,7 +5,7 @@ from math import ceil
 from re import findall
 from typing import Final, Literal
 
-from hyperinfer.providers.demo.asked import Asked, Malformed, tokens
+from hyperinfer.providers.demo.asked import Asked, Malformed, is_table, tokens
 from hyperinfer.providers.demo.recording import json_text
 from hyperinfer.providers.demo.schema_instance import Unsatisfiable, instance
 
@@ -119,8 +119,8 @@ def _call(asked: Asked) -> Call:
     assert tool is not None
     if tool.schema is None:
         return Call(tool.name, WORD, custom=True, namespace=tool.namespace)
-    arguments = _instance(tool.schema, WORD) if tool.schema else {}
-    return Call(tool.name, json_text(arguments if isinstance(arguments, dict) else {}), namespace=tool.namespace)
+    arguments: object = _instance(tool.schema, WORD) if tool.schema else None
+    return Call(tool.name, json_text(arguments if is_table(arguments) else {}), namespace=tool.namespace)
 
 
 def _instance(schema: object, text: str) -> object:

@@ -16,6 +16,7 @@ from hyperinfer.providers.demo.asked import (
     last_text,
     prompt_tokens,
     read,
+    rows,
 )
 from hyperinfer.providers.demo.recording import Part, Reply, json_text
 
@@ -128,7 +129,7 @@ def _result(messages: Sequence[_Message]) -> str | None:
             result = None
         elif results := _results(message.content):
             content = results[-1].get("content")
-            result = last_text(content if isinstance(content, str | list) else None)
+            result = content if isinstance(content, str) else last_text(rows(results[-1], "content"))
     return result
 
 

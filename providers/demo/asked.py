@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 import msgspec
 
@@ -92,6 +92,22 @@ def choose(tools: Sequence[Tool], *, named: str | None = None, allowed: Iterable
     return next((tool for tool in tools if names is None or tool.name in names), None)
 
 
+def is_table(value: object) -> TypeGuard[Table]:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether a JSON value is an array."""
+    return isinstance(value, list)
+
+
+def rows(value: object, key: str) -> list[Table]:
+    """The objects in the list that stands under `key`."""
+    items = value.get(key) if is_table(value) else None
+    return [item for item in items if is_table(item)] if is_list(items) else []
+
+
 def is_effort(value: object) -> bool:
     """Whether an effort level asks for reasoning at all."""
     return isinstance(value, str) and value != "none"
@@ -100,8 +116,8 @@ def is_effort(value: object) -> bool:
 def _written(value: object) -> int:
     if isinstance(value, str):
         return len(value)
-    if isinstance(value, list):
+    if is_list(value):
         return sum(map(_written, value))
-    if isinstance(value, dict):
+    if is_table(value):
         return sum(len(key) + _written(item) for key, item in value.items() if key not in _MEDIA)
-    return 1 if isinstance(value, int | float) else 0
+    return 0 if value is None else 1

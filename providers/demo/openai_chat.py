@@ -17,6 +17,7 @@ from hyperinfer.providers.demo.asked import (
     last_text,
     prompt_tokens,
     read,
+    rows,
 )
 from hyperinfer.providers.demo.recording import Part, Reply, json_text
 
@@ -144,8 +145,8 @@ def _tool(request: _Body) -> Tool | None:
     match request.tool_choice:
         case "none":
             return None
-        case {"type": "allowed_tools", "allowed_tools": {"tools": list(allowed)}}:
-            return choose(tools, allowed=[_named(tool) for tool in allowed])
+        case {"type": "allowed_tools", "allowed_tools": allowed}:
+            return choose(tools, allowed=[_named(tool) for tool in rows(allowed, "tools")])
         case {"type": "function" | "custom"} as choice:
             return choose(tools, named=_named(choice))
         case _:

@@ -14,9 +14,11 @@ from hyperinfer.providers.demo.asked import (
     Tool,
     choose,
     is_effort,
+    is_table,
     last_text,
     prompt_tokens,
     read,
+    rows,
 )
 from hyperinfer.providers.demo.recording import Part, Reply, json_text
 
@@ -89,7 +91,7 @@ def ask(body: bytes) -> Asked:
         schema=_schema((request.text or {}).get("format")),
         limit=request.max_output_tokens,
         wishes=frozenset({"encrypted"} if encrypted else ()),
-        echo={key: default if raw.get(key) is None else raw[key] for key, default in _ECHO.items()},
+        echo={key: _echo(raw.get(key), default) for key, default in _ECHO.items()},
     )
 
 
@@ -115,7 +117,7 @@ def fill(asked: Asked, answer: Answer, *, seed: str, created: int) -> Reply:
     status = "incomplete" if cut else "completed"
     if answer.text:
         said: Table = {"id": f"msg_{seed}", "type": "message", "status": "in_progress", "content": [], "role": "assistant"}
-        content = [{"type": "output_text", "annotations": [], "logprobs": [], "text": answer.text}]
+        content: list[Table] = [{"type": "output_text", "annotations": [], "logprobs": [], "text": answer.text}]
         add("text", said, {**said, "status": status, "content": content}, answer.text, 12)
     if answer.call is not None:
         field = "input" if answer.call.custom else "arguments"
@@ -149,6 +151,13 @@ def _response(asked: Asked, seed: str, created: int, status: str) -> Table:
     }
 
 
+def _echo(given: Any, default: Any) -> Any:
+    """A field as the vendor repeats it: what was not said is filled with the defaults."""
+    if given is None:
+        return default
+    return {**default, **given} if is_table(default) and is_table(given) else given
+
+
 def _call(call: Call, field: str, seed: str) -> Table:
     kind, prefix = ("custom_tool_call", "ctc") if call.custom else ("function_call", "fc")
     item: Table = {"id": f"{prefix}_{seed}", "type": kind, "status": "in_progress", field: ""}
@@ -172,15 +181,15 @@ def _tool(request: _Body) -> Tool | None:
     match request.tool_choice:
         case "none":
             return None
-        case {"type": "allowed_tools", "tools": list(allowed)}:
-            return choose(tools, allowed=[tool["name"] for tool in allowed if isinstance(tool, dict) and "name" in tool])
+        case {"type": "allowed_tools"} as allowed:
+            return choose(tools, allowed=[tool.get("name", "") for tool in rows(allowed, "tools")])
         case {"type": "function" | "custom", "name": str(name)}:
             return choose(tools, named=name)
         case _:
             return choose(tools)
 
 
-def _callable(definitions: Sequence[Any], namespace: str | None) -> list[Tool]:
+def _callable(definitions: Sequence[Table], namespace: str | None) -> list[Tool]:
     """The tools that the caller runs. Hosted ones would be the vendor's to run."""
     tools: list[Tool] = []
     for definition in definitions:
@@ -191,8 +200,8 @@ def _callable(definitions: Sequence[Any], namespace: str | None) -> list[Tool]:
                 tools.append(Tool(name, definition.get("parameters") or {}, namespace))
             case {"type": "custom", "name": str(name)}:
                 tools.append(Tool(name, None, namespace))
-            case {"type": "namespace", "name": str(name), "tools": list(inner)}:
-                tools += _callable(inner, name)
+            case {"type": "namespace", "name": str(name)}:
+                tools += _callable(rows(definition, "tools"), name)
             case _:
                 pass
     return tools

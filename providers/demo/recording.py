@@ -109,7 +109,7 @@ def parse(text: str) -> Recording:
 @cache
 def load(protocol: Protocol) -> Recording:
     """The recording of `protocol`, read once."""
-    text = files(__package__).joinpath("recordings", f"{protocol}.sse").read_text(encoding="utf-8")
+    text = files("hyperinfer.providers.demo").joinpath("recordings", f"{protocol}.sse").read_text(encoding="utf-8")
     return parse(text)
 
 

@@ -1,9 +1,9 @@
 """A JSON value that fits a JSON schema: arguments for a tool, and structured answers, of the demo models."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import unquote
 
 STEPS: Final = 5_000
@@ -25,6 +25,10 @@ _FORMATS: Final = {
 
 class Unsatisfiable(Exception):
     """No value was found that fits the schema."""
+
+
+Rules = dict[str, Any]
+"""A schema that is an object."""
 
 
 def instance(schema: object, text: str) -> Any:
@@ -53,7 +57,7 @@ class _Maker:
         self._steps += 1
         if schema is False:
             raise Unsatisfiable("the schema allows no value")
-        if not isinstance(schema, dict) or not schema:
+        if not _is_rules(schema):
             return self._free(nth)
         rules, within = self._resolved(schema, within)
         if "const" in rules:
@@ -65,7 +69,7 @@ class _Maker:
                 return self._first(_alternatives(rules, key), within, nth)
         kind = rules.get("type", _implied(rules))
         if isinstance(kind, list):
-            return self._first(({**rules, "type": each} for each in sorted(kind, key="null".__eq__)), within, nth)
+            return self._first(_each_type(rules), within, nth)
         match kind:
             case "object":
                 return self._object(rules, within)
@@ -82,7 +86,7 @@ class _Maker:
             case _:
                 return self._string(rules, nth)
 
-    def _resolved(self, schema: dict[str, Any], within: frozenset[str]) -> tuple[dict[str, Any], frozenset[str]]:
+    def _resolved(self, schema: Rules, within: frozenset[str]) -> tuple[Rules, frozenset[str]]:
         """`schema` with its reference and its `allOf` folded in, and the references that this took."""
         if self._steps > STEPS:
             raise Unsatisfiable("the schema has too many alternatives")
@@ -97,7 +101,7 @@ class _Maker:
             self._steps += 1
             if other is False:
                 raise Unsatisfiable("the schema allows no value")
-            if isinstance(other, dict):
+            if _is_rules(other):
                 more, within = self._resolved(other, within)
                 rules = _both(more, rules)
         return rules, within
@@ -107,12 +111,12 @@ class _Maker:
         for step in reference.removeprefix("#").split("/")[1:]:
             name = unquote(step).replace("~1", "/").replace("~0", "~")
             try:
-                found = found[int(name)] if isinstance(found, list) else found[name]
+                found = found[int(name) if isinstance(found, list) else name]
             except LookupError:
                 raise Unsatisfiable(f"the schema refers to {reference}, which is not there") from None
         return found
 
-    def _first(self, alternatives: Iterable[dict[str, Any]], within: frozenset[str], nth: int) -> Any:
+    def _first(self, alternatives: Iterable[Rules], within: frozenset[str], nth: int) -> Any:
         problem = Unsatisfiable("the schema has no alternatives")
         for rules in alternatives:
             try:
@@ -121,8 +125,8 @@ class _Maker:
                 problem = error
         raise problem
 
-    def _object(self, rules: dict[str, Any], within: frozenset[str]) -> dict[str, Any]:
-        properties: dict[str, Any] = rules.get("properties", {})
+    def _object(self, rules: Rules, within: frozenset[str]) -> Rules:
+        properties: Rules = rules.get("properties", {})
         required: list[str] = rules.get("required", [])
         made = {name: self.value(properties.get(name, {}), within, 0) for name in required}
         least = rules.get("minProperties", 0)
@@ -137,7 +141,7 @@ class _Maker:
             made[f"{self._text} {nth + 1}"] = self.value(others, within, nth)
         return made
 
-    def _array(self, rules: dict[str, Any], within: frozenset[str]) -> list[Any]:
+    def _array(self, rules: Rules, within: frozenset[str]) -> list[Any]:
         first: list[Any] = rules.get("prefixItems", [])
         least = rules.get("minItems", 0)
         most = rules.get("maxItems", math.inf)
@@ -156,7 +160,7 @@ class _Maker:
     def _free(self, nth: int) -> str:
         return f"{nth + 1} {self._text}" if nth else self._text
 
-    def _string(self, rules: dict[str, Any], nth: int) -> str:
+    def _string(self, rules: Rules, nth: int) -> str:
         if rules.get("format") in _FORMATS:
             return _FORMATS[rules["format"]]
         text = self._free(nth)
@@ -164,21 +168,31 @@ class _Maker:
         return text.ljust(least, ".")[: max(least, rules.get("maxLength", len(text)))]
 
 
-def _implied(rules: dict[str, Any]) -> str:
+def _implied(rules: Rules) -> str:
     if "properties" in rules or "required" in rules or "additionalProperties" in rules:
         return "object"
     return "array" if "items" in rules or "prefixItems" in rules else "string"
 
 
-def _alternatives(rules: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
-    """Each alternative together with the rules around it, those for null last."""
+def _is_rules(schema: object) -> TypeGuard[Rules]:
+    return isinstance(schema, dict) and schema != {}
+
+
+def _each_type(rules: Rules) -> list[Rules]:
+    """The rules once for every type that they list, null last."""
+    kinds: list[str] = sorted(rules["type"], key="null".__eq__)
+    return [{**rules, "type": kind} for kind in kinds]
+
+
+def _alternatives(rules: Rules, key: str) -> list[Rules]:
+    """Each alternative together with the rules around it, null last."""
     around = {name: value for name, value in rules.items() if name != key}
-    options = [option if isinstance(option, dict) else {} for option in rules[key] if option is not False]
-    for option in sorted(options, key=lambda option: option.get("type") == "null"):
-        yield _both(option, around)
+    options: list[Any] = [option for option in rules[key] if option is not False]
+    alternatives = [_both(option, around) if _is_rules(option) else around for option in options]
+    return sorted(alternatives, key=lambda option: option.get("type") == "null")
 
 
-def _both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+def _both(first: Rules, second: Rules) -> Rules:
     """Two sets of rules as one. Where both speak of the same thing, the second is heard."""
     joined = {**first, **second}
     if "properties" in first and "properties" in second:
@@ -190,36 +204,31 @@ def _both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     return joined
 
 
-def _number(rules: dict[str, Any], nth: int, *, whole: bool) -> int | float:
-    """1, or the smallest multiple within the bounds, and then the `nth` after it."""
-    step = rules.get("multipleOf") or 1
+def _number(rules: Rules, nth: int, *, whole: bool) -> int | float:
+    """The `nth` fitting number from 1 upwards, then downwards."""
+    step: int | float = rules.get("multipleOf", 1)
     low = _bound(rules, "minimum", "exclusiveMinimum", -math.inf)
     high = _bound(rules, "maximum", "exclusiveMaximum", math.inf)
-    number: int | float
-    if low <= 1 <= high and step == 1:
-        number = 1
-    else:
-        base = max(low, 1 if high >= 1 else -math.inf)
-        number = math.ceil(base / step) * step if base > -math.inf else math.floor(high / step) * step
-    if rules.get("exclusiveMinimum") == number:
-        number += step
-    if rules.get("exclusiveMaximum") == number:
-        number -= step
-    if not low <= number <= high or (whole and number != int(number)):
-        return _between(low, high, whole=whole)
-    return number + nth * step if number + nth * step <= high else number
+    open_ends = (rules.get("exclusiveMinimum"), rules.get("exclusiveMaximum"))
+    up = math.ceil(max(low, 1) / step) * step
+    down = math.floor(min(high, up - step) / step) * step
+    tried = [up + n * step for n in range(nth + 12)] + [down - n * step for n in range(nth + 12)]
+    fitting = [
+        number
+        for number in tried
+        if low <= number <= high and number not in open_ends and not (whole and number != int(number))
+    ]
+    if fitting:
+        return fitting[min(nth, len(fitting) - 1)]
+    if whole or "multipleOf" in rules or not low < high:
+        raise Unsatisfiable(f"no number lies between {low} and {high}")
+    return low + (high - low) / 2
 
 
-def _bound(rules: dict[str, Any], closed: str, opened: str, none: float) -> float:
-    values = [rules[key] for key in (closed, opened) if isinstance(rules.get(key), int | float)]
-    values = [value for value in values if not isinstance(value, bool)]
+def _bound(rules: Rules, closed: str, opened: str, none: float) -> float:
+    given = (rules.get(key) for key in (closed, opened))
+    # Draft 4 has true and false in the open bounds.
+    values: list[float] = [bound for bound in given if isinstance(bound, int | float) and not isinstance(bound, bool)]
     if not values:
         return none
     return max(values) if closed == "minimum" else min(values)
-
-
-def _between(low: float, high: float, *, whole: bool) -> int | float:
-    """Somewhere inside narrow bounds, where no whole number lies."""
-    if whole or not low < high:
-        raise Unsatisfiable(f"no number lies between {low} and {high}")
-    return low + (high - low) / 2

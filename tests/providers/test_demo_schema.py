@@ -1,0 +1,138 @@
+"""Values that fit a schema."""
+
+import time
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperinfer.providers.demo.schema_instance import Unsatisfiable, instance
+
+TREE = {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#"}}}, "required": ["children"]}
+
+EXACT: list[tuple[object, Any]] = [
+    (True, "demo"),
+    ({}, "demo"),
+    ({"type": "string"}, "demo"),
+    ({"type": "string", "minLength": 6}, "demo.."),
+    ({"type": "string", "maxLength": 2}, "de"),
+    ({"type": "string", "format": "date"}, "2026-01-01"),
+    ({"type": "integer"}, 1),
+    ({"type": "integer", "minimum": 5}, 5),
+    ({"type": "integer", "exclusiveMinimum": 5}, 6),
+    ({"type": "integer", "maximum": -3}, -3),
+    ({"type": "integer", "exclusiveMaximum": 0}, -1),
+    ({"type": "integer", "minimum": 7, "multipleOf": 5}, 10),
+    ({"type": "integer", "maximum": 1, "multipleOf": 2}, 0),
+    ({"type": "integer", "multipleOf": 1.5}, 3),
+    ({"type": "number", "minimum": 0, "maximum": 0.5}, 0),
+    ({"type": "number", "minimum": 0.25, "maximum": 0.75}, 0.5),
+    ({"type": "boolean"}, True),
+    ({"type": "null"}, None),
+    ({"type": ["null", "integer"]}, 1),
+    ({"enum": ["celsius", "fahrenheit"]}, "celsius"),
+    ({"const": None}, None),
+    ({"type": "object"}, {}),
+    ({"type": "object", "properties": {}}, {}),
+    ({"properties": {"a": {"type": "integer"}, "b": {}}}, {"a": 1}),
+    ({"type": "object", "properties": {"a": {}, "b": {}}, "required": ["b", "c"]}, {"b": "demo", "c": "demo"}),
+    ({"type": "object", "minProperties": 2, "additionalProperties": {"type": "integer"}}, {"demo 1": 1, "demo 2": 2}),
+    ({"type": "array"}, ["demo"]),
+    ({"type": "array", "maxItems": 0}, []),
+    ({"type": "array", "items": {"type": "integer"}, "minItems": 3, "uniqueItems": True}, [1, 2, 3]),
+    ({"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 2, "uniqueItems": True}, ["a", "b"]),
+    ({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "boolean"}]}, [1, True]),
+    ({"anyOf": [{"type": "null"}, {"type": "integer"}]}, 1),
+    ({"anyOf": [{"type": "null"}]}, None),
+    ({"oneOf": [False, {"type": "boolean"}]}, True),
+    ({"type": "object", "required": ["a"], "anyOf": [{"required": ["b"]}, {"required": ["c"]}]}, {"a": "demo", "b": "demo"}),
+    ({"allOf": [{"type": "object", "required": ["a"]}, {"required": ["b"]}]}, {"a": "demo", "b": "demo"}),
+    ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"type": "integer"}}}, 1),
+    ({"$ref": "#/definitions/x", "definitions": {"x": {"$ref": "#/definitions/y"}, "y": {"const": 4}}}, 4),
+    (TREE, {"children": []}),
+    (
+        {"$ref": "#/$defs/x", "$defs": {"x": {"anyOf": [{"items": {"$ref": "#/$defs/x"}, "minItems": 1}, {"const": 2}]}}},
+        2,
+    ),
+]
+
+
+@pytest.mark.parametrize(("schema", "value"), EXACT)
+def test_the_value(schema: object, value: Any) -> None:
+    made = instance(schema, "demo")
+    assert made == value
+    assert type(made) is type(value)
+    jsonschema.validate(made, schema)  # type: ignore[arg-type]  # a schema may be a boolean
+
+
+IMPOSSIBLE: list[object] = [
+    False,
+    {"$ref": "#"},
+    {"$ref": "#/$defs/missing"},
+    {"anyOf": []},
+    {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]},
+    {"type": "array", "items": False, "minItems": 1},
+    {"type": "integer", "minimum": 3, "maximum": 2},
+    {"type": "object", "properties": 3},
+    {"type": "object", "required": 3},
+    {"enum": 3},
+    {"type": "number", "multipleOf": "x"},
+    {"allOf": 3},
+    {"$ref": 3},
+]
+
+
+@pytest.mark.parametrize("schema", IMPOSSIBLE)
+def test_no_value(schema: object) -> None:
+    with pytest.raises(Unsatisfiable):
+        instance(schema, "demo")
+
+
+def test_a_schema_that_multiplies_ends() -> None:
+    """Each definition has two ways into the next, and the last has none: more ways than can be tried."""
+    definitions: dict[str, Any] = {
+        f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(60)
+    }
+    schema = {"$ref": "#/$defs/d0", "$defs": definitions | {"d60": False}}
+    start = time.process_time()
+    with pytest.raises(Unsatisfiable):
+        instance(schema, "demo")
+    assert time.process_time() - start < 1
+
+
+def _schemas() -> st.SearchStrategy[dict[str, Any]]:
+    small = st.integers(-9, 9)
+    leaves: st.SearchStrategy[dict[str, Any]] = st.one_of(
+        st.just({}),
+        st.builds(
+            lambda low, more: {"type": "string", "minLength": low, "maxLength": low + more},
+            st.integers(0, 9),
+            st.integers(0, 9),
+        ),
+        st.builds(lambda low, more: {"type": "integer", "minimum": low, "maximum": low + more}, small, st.integers(0, 9)),
+        st.builds(lambda low: {"type": "number", "exclusiveMinimum": low}, small),
+        st.builds(lambda high, step: {"type": "integer", "maximum": high, "multipleOf": step}, small, st.integers(1, 5)),
+        st.builds(lambda values: {"enum": values}, st.lists(small, min_size=1, max_size=3)),
+        st.sampled_from([{"type": "boolean"}, {"type": "null"}, {"type": ["null", "string"]}, {"$ref": "#/$defs/leaf"}]),
+    )
+
+    def inner(schema: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+        names = st.sampled_from(["a", "b", "c"])
+        return st.one_of(
+            st.builds(
+                lambda properties, required: {"type": "object", "properties": properties, "required": required},
+                st.dictionaries(names, schema, max_size=3),
+                st.lists(names, unique=True, max_size=3),
+            ),
+            st.builds(lambda items, least: {"type": "array", "items": items, "minItems": least}, schema, st.integers(0, 3)),
+            st.builds(lambda options: {"anyOf": options}, st.lists(schema, min_size=1, max_size=3)),
+        )
+
+    return st.recursive(leaves, inner, max_leaves=12).map(lambda schema: {**schema, "$defs": {"leaf": {"const": 5}}})
+
+
+@given(_schemas())
+def test_the_value_fits(schema: dict[str, Any]) -> None:
+    jsonschema.validate(instance(schema, "demo"), schema)
