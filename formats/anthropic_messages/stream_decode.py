@@ -58,6 +58,8 @@ class _BlockDelta(msgspec.Struct, tag="content_block_delta", tag_field="type", f
     delta: _TextDelta | _ThinkingDelta | _JsonDelta
 
 
+_CUT: Final = "Input data was truncated"
+"""What msgspec says of JSON that is good as far as it goes."""
 _usual = msgspec.json.Decoder(_BlockDelta)
 
 
@@ -140,9 +142,11 @@ class ReplyDecoder:
                     return
         try:
             event: Any = msgspec.json.decode(frame.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if frame.data.strip() == b"[DONE]":
                 return  # some servers add Chat's last frame
+            if str(error) == _CUT:
+                raise PeerError("the stream ended before the message did, in the middle of an event") from None
             raise PeerError("a server-sent event is no JSON") from None
         if not is_object(event):
             raise PeerError("a server-sent event is no JSON object")
