@@ -67,7 +67,8 @@ class DemoTransport(httpx2.AsyncBaseTransport):
         """The response, with a body that takes its time."""
         body = await request.aread()
         seed = blake2b(body, digest_size=12).hexdigest()
-        model = _MODELS.get(request.url.path)
+        # Some clients write the version into the path themselves.
+        model = _MODELS.get(request.url.path.removeprefix("/v1"))
         if model is None or request.method != "POST":
             other = model or _MODELS[ENDPOINTS["openai_chat"]]
             message = f"Invalid URL ({request.method} {request.url.path})"

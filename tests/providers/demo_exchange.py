@@ -34,7 +34,7 @@ WEATHER: Final[Json] = {
     "required": ["place", "days"],
     "additionalProperties": False,
 }
-TOOLS: Final = {"weather": WEATHER, "clock": {"type": "object", "properties": {}}}
+TOOLS: Final[dict[str, Json]] = {"weather": WEATHER, "clock": {"type": "object", "properties": {}}}
 
 
 def request(
@@ -160,8 +160,8 @@ def hear(got: Got) -> Heard:
 def judge(shared: Path, got: Got, *, usage: bool) -> str:
     """What the independent judge says of a stream: `ok`."""
     name = {"openai_chat": "chat", "openai_responses": "responses", "anthropic_messages": "messages"}[got.protocol]
-    flags = ["--usage"] if usage and name == "chat" else []
-    command = [sys.executable, shared / "judges" / "sse_grammar.py", name, *flags]
+    command = [sys.executable, str(shared / "judges" / "sse_grammar.py"), name]
+    command += ["--usage"] if usage and name == "chat" else []
     return subprocess.run(command, input=got.body, capture_output=True, check=False).stdout.decode().strip()
 
 
@@ -236,7 +236,7 @@ def _messages(
         word = {"required": "any"}.get(choice, choice)
         made["tool_choice"] = {"type": "tool", "name": choice} if choice in tools else {"type": word}
     if result is not None:
-        call = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}}
+        call: Json = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}}
         answer = {"type": "tool_result", "tool_use_id": "toolu_1", "content": result}
         made["messages"].append({"role": "assistant", "content": [call]})
         made["messages"].append({"role": "user", "content": [answer]})

@@ -3,7 +3,8 @@
 import pytest
 
 from hyperinfer.providers.demo.recording import Part, Recording, Reply, load, parse
-from tests.providers.demo_exchange import PROTOCOLS, Protocol
+from hyperinfer.providers.quirks import Protocol
+from tests.providers.demo_exchange import PROTOCOLS
 
 HEAD = ": protocol openai_chat\n: origin made up"
 TEXT = f"""{HEAD}

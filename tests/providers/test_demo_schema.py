@@ -102,37 +102,39 @@ def test_a_schema_that_multiplies_ends() -> None:
     assert time.process_time() - start < 1
 
 
-def _schemas() -> st.SearchStrategy[dict[str, Any]]:
-    small = st.integers(-9, 9)
-    leaves: st.SearchStrategy[dict[str, Any]] = st.one_of(
-        st.just({}),
-        st.builds(
-            lambda low, more: {"type": "string", "minLength": low, "maxLength": low + more},
-            st.integers(0, 9),
-            st.integers(0, 9),
+Schema = dict[str, Any]
+
+
+def _rules(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Schema]:
+    return st.fixed_dictionaries({"type": st.just(kind), **fields})
+
+
+SMALL = st.integers(-9, 9)
+NAMES = st.sampled_from(["a", "b", "c"])
+LEAVES: st.SearchStrategy[Schema] = st.one_of(
+    st.just(Schema()),
+    _rules("string", minLength=st.integers(0, 5), maxLength=st.integers(5, 9)),
+    _rules("integer", minimum=st.integers(-9, 2), maximum=st.integers(2, 9)),
+    _rules("integer", maximum=SMALL, multipleOf=st.integers(1, 5)),
+    _rules("number", exclusiveMinimum=SMALL),
+    st.fixed_dictionaries({"enum": st.lists(SMALL, min_size=1, max_size=3)}),
+    st.sampled_from([{"type": "boolean"}, {"type": "null"}, {"type": ["null", "string"]}, {"$ref": "#/$defs/leaf"}]),
+)
+
+
+def _around(schemas: st.SearchStrategy[Schema]) -> st.SearchStrategy[Schema]:
+    return st.one_of(
+        _rules(
+            "object",
+            properties=st.dictionaries(NAMES, schemas, max_size=3),
+            required=st.lists(NAMES, unique=True, max_size=3),
         ),
-        st.builds(lambda low, more: {"type": "integer", "minimum": low, "maximum": low + more}, small, st.integers(0, 9)),
-        st.builds(lambda low: {"type": "number", "exclusiveMinimum": low}, small),
-        st.builds(lambda high, step: {"type": "integer", "maximum": high, "multipleOf": step}, small, st.integers(1, 5)),
-        st.builds(lambda values: {"enum": values}, st.lists(small, min_size=1, max_size=3)),
-        st.sampled_from([{"type": "boolean"}, {"type": "null"}, {"type": ["null", "string"]}, {"$ref": "#/$defs/leaf"}]),
+        _rules("array", items=schemas, minItems=st.integers(0, 3)),
+        st.fixed_dictionaries({"anyOf": st.lists(schemas, min_size=1, max_size=3)}),
     )
 
-    def inner(schema: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
-        names = st.sampled_from(["a", "b", "c"])
-        return st.one_of(
-            st.builds(
-                lambda properties, required: {"type": "object", "properties": properties, "required": required},
-                st.dictionaries(names, schema, max_size=3),
-                st.lists(names, unique=True, max_size=3),
-            ),
-            st.builds(lambda items, least: {"type": "array", "items": items, "minItems": least}, schema, st.integers(0, 3)),
-            st.builds(lambda options: {"anyOf": options}, st.lists(schema, min_size=1, max_size=3)),
-        )
 
-    return st.recursive(leaves, inner, max_leaves=12).map(lambda schema: {**schema, "$defs": {"leaf": {"const": 5}}})
-
-
-@given(_schemas())
-def test_the_value_fits(schema: dict[str, Any]) -> None:
+@given(st.recursive(LEAVES, _around, max_leaves=12))
+def test_the_value_fits(schema: Schema) -> None:
+    schema = {**schema, "$defs": {"leaf": {"const": 5}}}
     jsonschema.validate(instance(schema, "demo"), schema)
