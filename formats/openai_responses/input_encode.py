@@ -174,7 +174,8 @@ class InputEncoder:
         if part.opaque and not mine:
             self._losses.append(Loss(turn.path, "reasoning that another vendor made cannot be read by this one"))
             return None
-        if not mine and self._target.vendor == "openai" and not self._stored:
+        own_words = self._same and any(text.form == "text" for text in part.texts)  # OpenAI never shows those
+        if not mine and not own_words and self._target.vendor == "openai" and not self._stored:
             self._losses.append(Loss(turn.path, "reasoning without its encrypted content is refused by this vendor"))
             return None
         if not mine and not any(text.text for text in part.texts) and not self._same:
