@@ -11,9 +11,13 @@ import re
 from typing import Any, NamedTuple
 
 from hyperinfer.formats.events import UpstreamError
+from hyperinfer.formats.wire import is_array, is_object
 
 MAX_MESSAGE = 500
 """Characters of an upstream's message that are passed on."""
+
+_MAX_NESTING = 8
+"""Wrappings of an error that are looked into."""
 
 
 class ErrorFacts(NamedTuple):
@@ -47,17 +51,19 @@ _CREDENTIAL = re.compile(
     r"|permission.?(denied|error)",
     re.I,
 )
-_QUOTA = re.compile(
-    r"insufficient_quota|billing_error|insufficient.{0,10}(credit|balance|fund)|exceeded your current quota", re.I
+_FUNDS = re.compile(r"billing_error|insufficient.{0,10}(credit|balance|fund)", re.I)
+_RATE = re.compile(
+    r"rate.?limit|too many requests|resource_exhausted|throttl|insufficient_quota|exceeded your current quota", re.I
 )
-_RATE = re.compile(r"rate.?limit|too many requests|resource_exhausted|throttl", re.I)
 _OVERLOADED = re.compile(r"overloaded|over capacity|no capacity|server is busy|slow_down|unavailable_error", re.I)
 _TIMEOUT = re.compile(r"timeout|timed out|deadline", re.I)
-_INVALID = re.compile(r"invalid_request|invalid-argument|bad.?request|unprocessable|validation", re.I)
+_TOO_LARGE = re.compile(r"request_too_large|payload.?too.?large", re.I)
+_INVALID = re.compile(r"invalid_request|invalid-argument|invalid_prompt|bad.?request|unprocessable|validation", re.I)
 
 _SECRETS = re.compile(
     r"(?:\bBearer\s+\S+)"
-    r"|\b(?:sk|pk|rk|hi|gsk|xai|csk|fw|tgp|pplx|or|nvapi|key|sess|proj|org|user|req|acct)[-_][A-Za-z0-9*._…-]{6,}"
+    r"|\b(?:sk|pk|rk|hi|gsk|xai|csk|fw|tgp|pplx|nvapi)[-_][A-Za-z0-9*._…-]{6,}"
+    r"|\b(?:or|key|sess|proj|org|user|req|acct)[-_](?=[\w*.…-]*\d)[A-Za-z0-9*._…-]{6,}"  # words like user_location stay
     r"|\bAIza[\w-]{10,}|\bya29\.[\w.-]+|\beyJ[\w-]{10,}\.[\w.-]+"
     r"|\S*\*{3,}\S*",
 )
@@ -78,37 +84,37 @@ def redact(message: str) -> str:
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
-def error_facts(body: Any) -> ErrorFacts:
-    """Flattens an error in any of the shapes seen in the wild."""
-    if isinstance(body, list) and body:
-        return error_facts(body[0])
-    if isinstance(body, str):
-        return ErrorFacts(body, "", "", None, None)
-    if not isinstance(body, dict):
-        return ErrorFacts("", "", "", None, None)
-    inner = body.get("error")
-    if isinstance(inner, dict):
-        nested = error_facts(inner)
-        return nested._replace(type=nested.type or _word(body.get("type")))
-    if isinstance(inner, str):
-        return _flat({**body, "message": inner})
-    if isinstance(inner, list) and inner:
-        return error_facts(inner)
-    detail = body.get("detail")
-    if isinstance(detail, (dict, list, str)) and "message" not in body:
-        return error_facts(_detail(detail))
-    return _flat(body)
+def error_facts(body: object) -> ErrorFacts:
+    """Flattens an error in any of the shapes seen in the wild. Never raises."""
+    outer_type = ""
+    for _ in range(_MAX_NESTING):
+        if is_array(body) and body:
+            body = body[0]
+            continue
+        if not is_object(body):
+            return ErrorFacts(body if isinstance(body, str) else "", outer_type, "", None, None)
+        inner, detail = body.get("error"), body.get("detail")
+        if is_object(inner) or (is_array(inner) and inner):
+            outer_type = _word(body.get("type"))
+            body = inner
+        elif isinstance(inner, str):
+            body = {**body, "error": None, "message": inner}
+        elif "message" not in body and detail:
+            body = _detail(detail)
+        else:
+            facts = _flat(body)
+            return facts._replace(type=facts.type or outer_type)
+    return ErrorFacts("", outer_type, "", None, None)
 
 
-def _detail(detail: Any) -> Any:
-    if isinstance(detail, list) and detail and isinstance(detail[0], dict):  # FastAPI's validation errors
-        first: dict[str, Any] = detail[0]
-        where = ".".join(str(step) for step in first.get("loc", ()))
-        return {
-            "message": f"{where}: {first.get('msg', '')}" if where else str(first.get("msg", "")),
-            "type": "invalid_request",
-        }
-    return detail
+def _detail(detail: object) -> object:
+    """FastAPI's validation errors are a list of {loc, msg, type}."""
+    if not (is_array(detail) and detail and is_object(first := detail[0])):
+        return detail
+    loc = first.get("loc")
+    where = ".".join(str(step) for step in loc) if is_array(loc) else ""
+    message = str(first.get("msg", ""))
+    return {"message": f"{where}: {message}" if where else message, "type": "invalid_request"}
 
 
 def _flat(error: dict[str, Any]) -> ErrorFacts:
@@ -116,9 +122,8 @@ def _flat(error: dict[str, Any]) -> ErrorFacts:
     status = _status_of(code) or _status_of(error.get("status")) or _status_of(error.get("status_code"))
     message = error.get("message") or error.get("msg") or ""
     kinds = [_word(error.get("type")), _word(error.get("status"))]
-    inner = error.get("innererror")
     code_word = _word(code)
-    if isinstance(inner, dict):
+    if is_object(inner := error.get("innererror")):  # Azure
         code_word = f"{code_word} {_word(inner.get('code'))}".strip()
     param = error.get("param")
     return ErrorFacts(
@@ -130,12 +135,12 @@ def _flat(error: dict[str, Any]) -> ErrorFacts:
     )
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
-def _status_of(value: Any) -> int | None:
-    if isinstance(value, str) and value.isdigit():
+def _status_of(value: object) -> int | None:
+    if isinstance(value, str) and len(value) == 3 and value.isdecimal():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599 else None
 
@@ -162,11 +167,11 @@ def error_code(facts: ErrorFacts, status: int | None) -> str:
     if status in (503, 529):
         return "provider_overloaded"
     if 400 <= status < 500:
-        return _code_of_refused(words, kinds)
+        return _code_of_refused(words)
     return "provider_unavailable"
 
 
-def _code_of_refused(words: str, kinds: str) -> str:
+def _code_of_refused(words: str) -> str:
     if _CONTEXT.search(words):
         return "context_length_exceeded"
     if _FILTER.search(words):
@@ -182,7 +187,8 @@ def _code_by_words(words: str, kinds: str) -> str:
     for code, pattern, text in (
         ("context_length_exceeded", _CONTEXT, words),
         ("content_filter", _FILTER, words),
-        ("provider_auth", _QUOTA, words),
+        ("payload_too_large", _TOO_LARGE, kinds),
+        ("provider_auth", _FUNDS, words),
         ("provider_rate_limit", _RATE, kinds),
         ("provider_overloaded", _OVERLOADED, words),
         ("provider_auth", _CREDENTIAL, kinds),

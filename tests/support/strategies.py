@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.events import Dialect, Event
 from hyperinfer.formats.lifecycle import TRANSITIONS, State
 from hyperinfer.formats.opaque import DEFAULT_VENDOR, Opaque
 from hyperinfer.formats.usage import Usage
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Dialect, Event
 
 BLOCKS: tuple[type[Event], ...] = (ev.TextStart, ev.ReasoningStart, ev.RefusalStart, ev.ToolCallStart, ev.ServerToolStart)
 """The events that open a block."""
 
 TEXT = st.one_of(
-    st.sampled_from(["a", "Hello", " world", "\n\n", "字", "😀", "e\u0301", '"\\', "\u2028", "data: [DONE]\n\n", "\x00", "  "]),
+    st.sampled_from(["a", "Hello", " world", "\n\n", "字", "😀", "e\u0301", '"\\', "\u2028", "data: [DONE]\n\n", "\x00"]),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8),
 )
 """Text of at least one character, without lone surrogates: no JSON of an upstream can hold one."""
@@ -204,26 +206,29 @@ class _Walker:
     def _blobs(self) -> st.SearchStrategy[tuple[Opaque, ...]]:
         vendor = DEFAULT_VENDOR[self.walk.dialect]
         kind = "signature" if self.walk.dialect == "anthropic_messages" else "encrypted"
-        blob = st.builds(Opaque, st.sampled_from([vendor, vendor, "google"]), st.just(kind), st.sampled_from(["c2ln+/=", "x" * 40]))
+        vendors, data = st.sampled_from([vendor, vendor, "google"]), st.sampled_from(["c2ln+/=", "x" * 40])
+        blob = st.builds(Opaque, vendors, st.just(kind), data)
         return st.one_of(st.just(()), blob.map(lambda one: (one,)))
 
     def _stop(self, track: _Track) -> ev.StopReason:
         if track.refused:
             return "refusal"
         words: list[ev.StopReason] = ["tool_calls", "length"] if track.calls else ["stop", "length", "context_window"]
-        return self._draw(st.sampled_from(words))
+        word: ev.StopReason = self._draw(st.sampled_from(words))
+        return word
 
 
-USAGES: st.SearchStrategy[Usage] = st.builds(
-    lambda uncached, read, written, output, reasoning: Usage(
+def _usage(uncached: int, read: int, written: int, output: int, reasoning: int) -> Usage:
+    return Usage(
         input_tokens=uncached + read + written,
         output_tokens=output + reasoning,
         cache_read=read,
         cache_write=written,
         reasoning=reasoning,
-    ),
-    *[st.integers(0, 10**6)] * 5,
-)
+    )
+
+
+USAGES: st.SearchStrategy[Usage] = st.builds(_usage, *[st.integers(0, 10**6)] * 5)
 """Counts whose parts fit into their totals."""
 
 

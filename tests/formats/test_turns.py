@@ -1,0 +1,115 @@
+"""Turns in the shape of the stricter dialects."""
+
+from __future__ import annotations
+
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperinfer.formats.conversation import Part, Role, TextPart, ToolCallPart, ToolResultPart, Turn
+from hyperinfer.formats.turns import merge_assistant, results_first
+
+
+def turn(role: Role, *parts: Part, path: str = "") -> Turn:
+    return Turn(role=role, parts=parts, path=path)
+
+
+def text(words: str) -> TextPart:
+    return TextPart(text=words)
+
+
+def call(call_id: str) -> ToolCallPart:
+    return ToolCallPart(call_id=call_id, name="f", arguments="{}")
+
+
+def result(call_id: str) -> ToolResultPart:
+    return ToolResultPart(call_id=call_id)
+
+
+def shape(turns: list[Turn]) -> list[str]:
+    def word(part: Part) -> str:
+        if isinstance(part, TextPart):
+            return part.text
+        return f"+{part.call_id}" if isinstance(part, ToolCallPart) else f"-{getattr(part, 'call_id', '?')}"
+
+    return [f"{turn.role[0]}:{' '.join(word(part) for part in turn.parts)}" for turn in turns]
+
+
+def test_runs_of_assistant_turns_become_one() -> None:
+    turns = [
+        turn("user", text("q")),
+        turn("assistant", text("a"), path="input[1]"),
+        turn("assistant", call("1"), path="input[2]"),
+        turn("tool", result("1")),
+        turn("assistant", text("b"), path="input[4]"),
+    ]
+    merged = list(merge_assistant(turns))
+    assert shape(merged) == ["u:q", "a:a +1", "t:-1", "a:b"]
+    assert [one.path for one in merged if one.role == "assistant"] == ["input[1]", "input[4]"]
+
+
+def test_a_lone_assistant_turn_is_the_same_object() -> None:
+    one = turn("assistant", text("a"))
+    assert list(merge_assistant([one])) == [one]
+    assert next(merge_assistant([one])) is one
+    assert list(merge_assistant([])) == []
+
+
+def test_results_move_up_to_their_calls() -> None:
+    turns = [
+        turn("user", text("q")),
+        turn("assistant", call("1"), call("2")),
+        turn("developer", text("d")),
+        turn("tool", result("2")),
+        turn("user", text("u")),
+        turn("tool", result("1")),
+        turn("assistant", text("b")),
+    ]
+    assert shape(results_first(turns)) == ["u:q", "a:+1 +2", "t:-2", "t:-1", "d:d", "u:u", "a:b"]
+
+
+def test_results_do_not_pass_the_next_assistant_turn_and_strays_stay() -> None:
+    turns = [
+        turn("assistant", call("1")),
+        turn("user", text("u")),
+        turn("assistant", call("2")),
+        turn("user", text("v")),
+        turn("tool", result("1")),
+        turn("tool", result("2")),
+        turn("tool", result("9")),
+    ]
+    assert shape(results_first(turns)) == ["a:+1", "u:u", "a:+2", "t:-2", "u:v", "t:-1", "t:-9"]
+
+
+def test_a_second_result_of_a_call_is_a_stray() -> None:
+    turns = [turn("assistant", call("1")), turn("user", text("u")), turn("tool", result("1")), turn("tool", result("1"))]
+    assert shape(results_first(turns)) == ["a:+1", "t:-1", "u:u", "t:-1"]
+
+
+TURNS = st.lists(
+    st.one_of(
+        st.sampled_from([turn("user", text("u")), turn("system", text("s")), turn("assistant", text("a"))]),
+        st.lists(st.sampled_from("123"), min_size=1, max_size=2, unique=True).map(
+            lambda ids: turn("assistant", *[call(i) for i in ids])
+        ),
+        st.sampled_from("123").map(lambda i: turn("tool", result(i))),
+    ),
+    max_size=10,
+)
+
+
+@given(TURNS)
+def test_nothing_is_lost_and_every_kind_keeps_its_order(turns: list[Turn]) -> None:
+    moved = results_first(turns)
+    assert sorted(map(repr, moved)) == sorted(map(repr, turns))
+    for role in ("user", "system", "assistant"):
+        assert [one for one in moved if one.role == role] == [one for one in turns if one.role == role]
+    assert results_first(moved) == moved
+
+
+def test_a_long_history_costs_linear_time() -> None:
+    turns = [turn("assistant", call("1")), turn("user", text("u")), turn("tool", result("1"))] * 50_000
+    start = time.perf_counter()
+    assert len(results_first(turns)) == len(turns)
+    assert time.perf_counter() - start < 5
