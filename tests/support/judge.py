@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hyperinfer.formats import Dialect
+if TYPE_CHECKING:
+    from hyperinfer.formats import Dialect
 
 FILE = Path(__file__).parents[2].parent / "shared" / "judges" / "sse_grammar.py"
 _PROTOCOLS = {"openai_chat": "chat", "openai_responses": "responses", "anthropic_messages": "messages"}

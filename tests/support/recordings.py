@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats import Dialect
+if TYPE_CHECKING:
+    from hyperinfer.formats import Dialect
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "recordings"
 DIALECTS: tuple[Dialect, ...] = ("openai_chat", "openai_responses", "anthropic_messages")

@@ -1,0 +1,50 @@
+"""A served gateway in front of a scripted upstream, with a model behind each protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.served import Running, gateway, scripted_upstream
+
+CATALOGUE = """\
+providers:
+  chat: {{protocol: openai_chat, base_url: "{url}", api_key: sk-upstream}}
+  responses: {{protocol: openai_responses, base_url: "{url}", api_key: sk-upstream}}
+  messages: {{protocol: anthropic_messages, base_url: "{url}", api_key: sk-upstream}}
+  locked_out: {{protocol: openai_chat, base_url: "{url}", api_key: sk-wrong}}
+  nobody: {{protocol: openai_chat, base_url: "http://127.0.0.1:9"}}
+creators:
+  test: {{name: Test}}
+models:
+"""
+MODEL = """\
+  - slug: test/{name}
+    name: Test {name}
+    description: Answered by the scripted upstream.
+    context_length: 128000
+    max_output_tokens: 8192
+    pricing: {{prompt: 2.5, completion: 10, cached_prompt: 1.25}}
+    features: [tools, vision, json_mode, reasoning, streaming]
+    source: made up for the tests, 2026-11-25
+    routes: [{{provider: {name}, model: upstream-{name}}}]
+"""
+NAMES = ("chat", "responses", "messages", "locked_out", "nobody")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The gateway."""
+    folder: Path = tmp_path_factory.mktemp("gateway")
+    with scripted_upstream() as upstream:
+        config = CATALOGUE.format(url=upstream.url) + "".join(MODEL.format(name=name) for name in NAMES)
+        with gateway(folder, config) as server:
+            yield server
+
+
+@pytest.fixture(params=["test/chat", "test/responses", "test/messages"])
+def model(request: pytest.FixtureRequest) -> str:
+    """A model behind each of the three protocols in turn."""
+    return str(request.param)

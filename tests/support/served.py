@@ -1,0 +1,79 @@
+"""Real processes for end-to-end tests: the gateway as a user starts it, and what it calls."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "hi-test-key-of-the-end-to-end-tests"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server process. `url` without a path."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """Starts a server that prints `listening URL`, and stops it at the end of the block."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **(environ or {})}, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        seen: list[str] = []
+        for line in process.stdout:
+            seen.append(line)
+            if found := re.match(r"(?:listening|ready) (http\S+)", line):
+                yield Running(found[1].rstrip("/"), process)
+                break
+        else:
+            raise RuntimeError(f"{command} ended before it listened: {''.join(seen)}")
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            process.stdout.close()
+
+
+@contextlib.contextmanager
+def gateway(folder: Path, config: str, environ: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """The gateway on a free port, with a catalogue of its own, an empty data folder and the key `KEY`."""
+    file = folder / "providers.yaml"
+    file.write_text(config)
+    command = [
+        sys.executable,
+        "-m",
+        "hyperinfer",
+        "serve",
+        "--port",
+        "0",
+        "--config",
+        str(file),
+        "--data",
+        str(folder / "data"),
+    ]
+    with running(command, {"HYPERINFER_BOOTSTRAP_KEY": KEY, **(environ or {})}) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def scripted_upstream() -> Iterator[Running]:
+    """The upstream of `scripted_upstream.py`."""
+    with running([sys.executable, "-m", "tests.support.scripted_upstream"]) as server:
+        yield server
