@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import trio
 
 from hyperinfer.formats import FORMATS, events
@@ -35,6 +36,26 @@ WEATHER: Final[Json] = {
     "additionalProperties": False,
 }
 TOOLS: Final[dict[str, Json]] = {"weather": WEATHER, "clock": {"type": "object", "properties": {}}}
+
+each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
+
+WISHES: dict[str, dict[str, Any]] = {
+    "text": {},
+    "no text of the caller": {"said": " "},
+    "reasoning": {"reasoning": True},
+    "tool": {"tools": TOOLS},
+    "tool without arguments": {"tools": TOOLS, "choice": "clock"},
+    "reasoning and tool": {"tools": TOOLS, "reasoning": True},
+    "after the tool": {"tools": TOOLS, "result": "Sunny"},
+    "reasoning after the tool": {"tools": TOOLS, "result": "Sunny", "reasoning": True},
+    "schema": {"schema": WEATHER},
+    "schema, cut": {"schema": WEATHER, "limit": 3},
+    "text, cut": {"limit": 5},
+    "reasoning, cut": {"limit": 5, "reasoning": True},
+    "tool, cut": {"limit": 3, "tools": TOOLS},
+    "tool, cut at its name": {"limit": 1, "tools": TOOLS},
+}
+each_wish = pytest.mark.parametrize("wish", WISHES.values(), ids=WISHES.keys())
 
 
 def request(

@@ -6,7 +6,6 @@ import anthropic
 import httpx2
 import openai
 import pytest
-from anthropic.types import Message
 from pydantic import BaseModel
 from trio.testing import MockClock
 
@@ -96,9 +95,9 @@ async def test_responses_tools(autojump_clock: MockClock) -> None:
 async def test_messages(autojump_clock: MockClock) -> None:
     async with anthropic_client() as sdk:
         asked: Any = [{"role": "user", "content": "Hi"}]
-        fields: Any = {"model": "messages", "max_tokens": 1000, "messages": asked, "thinking": {"type": "adaptive"}}
-        whole: Message = await sdk.messages.create(**fields)
-        async with sdk.messages.stream(**fields) as stream:
+        thinking: Any = {"type": "adaptive"}
+        whole = await sdk.messages.create(model="messages", max_tokens=1000, messages=asked, thinking=thinking)
+        async with sdk.messages.stream(model="messages", max_tokens=1000, messages=asked, thinking=thinking) as stream:
             final = await stream.get_final_message()
         assert [block.type for block in final.content] == ["thinking", "text"]
         assert [block.to_dict() for block in whole.content] == [
