@@ -187,6 +187,11 @@ class Assembler:
         assert isinstance(found, CallItem)
         return found
 
+    def has_left(self, event: Wire, kind: str) -> bool:
+        """Whether the item that an event ends a part of was closed before: what it says is in the item's last state."""
+        found = self._find(event, kind)
+        return found is not None and found.kind == kind and found.left
+
     def other(self, event: Wire) -> bool:
         """An event of another kind: to the hosted tool's item that it names. False when it names none."""
         found = self._find(event, "")

@@ -192,11 +192,8 @@ class CallWriter:
             body["name"] = self._item["name"]
         frame += output.frame(f"response.{self._kind}.done", body, output.group(event.extra, "args_event"))
         item = {**self._item, self._field: text}
-        fields = output.group(event.extra, "item")
-        if fields is not None:
-            item.update(fields)
-        else:
-            item["status"] = "completed" if not function or _is_json(text) else "incomplete"
+        item["status"] = "completed" if not function or _is_json(text) else "incomplete"
+        item.update(output.group(event.extra, "item") or {})
         return frame + output.done(item, output.group(event.extra, "item_event"))
 
 

@@ -20,6 +20,8 @@ def _text(assembler: Assembler, event: Wire) -> None:
 
 
 def _text_done(assembler: Assembler, event: Wire) -> None:
+    if assembler.has_left(event, "message"):
+        return
     part = assembler.text(event).part(_index(event, "content_index"), "output_text")
     part.text_done(event)
 
@@ -30,6 +32,8 @@ def _refusal(assembler: Assembler, event: Wire) -> None:
 
 
 def _refusal_done(assembler: Assembler, event: Wire) -> None:
+    if assembler.has_left(event, "message"):
+        return
     assembler.text(event).part(_index(event, "content_index"), "refusal").text_done(event)
 
 
@@ -47,6 +51,8 @@ def _part_added(assembler: Assembler, event: Wire) -> None:
 
 
 def _part_done(assembler: Assembler, event: Wire) -> None:
+    if assembler.has_left(event, "reasoning" if _is_reasoning(event) else "message"):
+        return
     if _is_reasoning(event):
         part_text = string(event["part"].get("text"))
         assembler.reasoning(event).whole("text", _index(event, "content_index") or 0, part_text)
@@ -65,11 +71,15 @@ def _summary(assembler: Assembler, event: Wire) -> None:
 
 
 def _summary_done(assembler: Assembler, event: Wire) -> None:
+    if assembler.has_left(event, "reasoning"):
+        return
     index = _index(event, "summary_index") or 0
     assembler.reasoning(event).whole("summary", index, string(event.get("text")))
 
 
 def _summary_part(assembler: Assembler, event: Wire) -> None:
+    if assembler.has_left(event, "reasoning"):
+        return
     part = event.get("part")
     text = string(part.get("text")) if is_object(part) else ""
     reasoning = assembler.reasoning(event)
@@ -83,6 +93,8 @@ def _reasoning_text(assembler: Assembler, event: Wire) -> None:
 
 
 def _reasoning_text_done(assembler: Assembler, event: Wire) -> None:
+    if assembler.has_left(event, "reasoning"):
+        return
     assembler.reasoning(event).whole("text", _index(event, "content_index") or 0, string(event.get("text")))
 
 

@@ -92,12 +92,10 @@ class _Encoder:
     def _tools(self, body: Wire) -> None:
         tools = [tool for tool in self._c.tools if tool.kind != "native" or self._runs(tool)]
         plugins = [plugin for plugin in self._c.plugins if self._runs_plugin(plugin)]
-        hosted = self._foreign_hosted()
-        wire = tools_to_wire(tools, self.names.of, native_dialect=self._same) + hosted
+        silent = [msgspec.structs.replace(plugin, events=False) for plugin in plugins]
+        wire = tools_to_wire(tools, self.names.of, silent, native_dialect=self._same) + self._foreign_hosted()
         if self._target.quirks.strict_tools == "omit":
             wire = [{k: v for k, v in tool.items() if k != "strict"} for tool in wire]
-        for plugin in plugins:
-            wire += tools_to_wire((), self.names.of, (msgspec.structs.replace(plugin, events=False),), native_dialect=True)
         for tool in self._c.tools:
             if tool.cache is not None:
                 self._lose(f"{tool.path}.{tool.cache.style}", "Responses tools have no cache marks")
