@@ -1,0 +1,57 @@
+"""Which catalogue a command means, and loading it as the server would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyperinfer.api.cli.invocation import CommandRefused
+from hyperinfer.api.settings import DEFAULT_CONFIG
+
+if TYPE_CHECKING:
+    from hyperinfer.providers.catalogue import Catalogue, Problem
+
+PACKAGED = "the catalogue in the package"
+
+
+def choose_catalogue(named: Path | None, folder: Path) -> Path | None:
+    """The file that was named, else `providers.yaml` in the folder, else None: the one in the package."""
+    if named is not None:
+        return folder / named
+    default = folder / DEFAULT_CONFIG
+    return default if default.exists() else None
+
+
+class CatalogueRefused(CommandRefused):
+    """A catalogue that cannot be used. `problems` is empty when the file cannot even be read."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__("catalogue", message, {"problems": [problem_object(each) for each in problems]})
+        self.problems = tuple(problems)
+
+
+def load_catalogue(path: Path | None, environ: Mapping[str, str]) -> Catalogue:
+    """The catalogue. Raises CatalogueRefused with every problem, `FILE:LINE: …`, one on each line."""
+    from hyperinfer.api.catalogue_file import CatalogueFile
+    from hyperinfer.providers.catalogue import CatalogueErrors
+
+    try:
+        return CatalogueFile(path, environ).current()
+    except CatalogueErrors as error:
+        count = f"{len(error.problems)} problem{'' if len(error.problems) == 1 else 's'}"
+        raise CatalogueRefused(f"{path or PACKAGED} has {count}:\n{error}", error.problems) from None
+    except UnicodeDecodeError:
+        raise CatalogueRefused(f"{path} is not UTF-8 text") from None
+    except OSError as error:
+        raise CatalogueRefused(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def problem_object(problem: Problem) -> dict[str, object]:
+    """A problem in JSON."""
+    return {
+        "file": problem.source_name,
+        "line": problem.line,
+        "path": problem.path,
+        "message": problem.message,
+    }

@@ -1,0 +1,139 @@
+"""`hyperinfer check`: everything that serve would refuse, and what the catalogue comes to."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hyperinfer.api.cli.catalogue_choice import PACKAGED, CatalogueRefused, choose_catalogue, load_catalogue, problem_object
+from hyperinfer.api.cli.invocation import DONE, REFUSED, CommandRefused
+from hyperinfer.api.cli.output import table
+from hyperinfer.api.cli.serve import check_together, given_settings
+from hyperinfer.api.settings import PREFIX, SettingsConflict, known_variables
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from hyperinfer.api.cli.invocation import Invocation
+    from hyperinfer.providers.catalogue import Catalogue, Provider
+
+
+@dataclass(slots=True, kw_only=True)
+class _Findings:
+    """`problems` and `warnings` both fail the check: (line for people, JSON). `notes` do not."""
+
+    where: str
+    problems: list[tuple[str, dict[str, object]]] = field(default_factory=list[tuple[str, dict[str, object]]])
+    warnings: list[tuple[str, dict[str, object]]] = field(default_factory=list[tuple[str, dict[str, object]]])
+    notes: list[str] = field(default_factory=list[str])
+    catalogue: Catalogue | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems and not self.warnings
+
+
+def check(invocation: Invocation) -> int:
+    """1 when there is a problem or a warning. Raises SettingError for a value that cannot be read."""
+    found = _look(invocation)
+    invocation.output.result(_document(found), lambda console: _show(found, console))
+    return DONE if found.ok else REFUSED
+
+
+def _look(invocation: Invocation) -> _Findings:
+    settings = given_settings(invocation)
+    path = choose_catalogue(settings.config, invocation.folder)
+    found = _Findings(where=str(path or PACKAGED), notes=unknown_variables(invocation.environ))
+    try:
+        check_together(settings)
+    except (SettingsConflict, CommandRefused) as error:
+        found.problems.append((str(error), {"message": str(error)}))
+    try:
+        found.catalogue = load_catalogue(path, invocation.environ)
+        found.warnings += [(str(warning), problem_object(warning)) for warning in found.catalogue.warnings]
+    except CatalogueRefused as error:
+        found.problems += [(str(problem), problem_object(problem)) for problem in error.problems]
+        if not error.problems:
+            found.problems.append((error.message, {"message": error.message}))
+    return found
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like one of ours and is none: somebody may have misspelt it."""
+    known = known_variables()
+    sentences: list[str] = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            guess = f"; did you mean {close[0]}?" if close else ""
+            sentences.append(f"{name} is set and means nothing to serve{guess}")
+    return sentences
+
+
+def _document(found: _Findings) -> dict[str, object]:
+    document: dict[str, object] = {
+        "ok": found.ok,
+        "config": found.where,
+        "problems": [document for _, document in found.problems],
+        "warnings": [document for _, document in found.warnings],
+        "notes": found.notes,
+    }
+    if found.catalogue is not None:
+        models = found.catalogue.models.values()
+        available = [model.slug for model in models if model.available]
+        document["providers"] = [_provider(each) for each in found.catalogue.providers.values()]
+        document["models"] = {"total": len(models), "available": available}
+    return document
+
+
+def _provider(provider: Provider) -> dict[str, object]:
+    return {
+        "name": provider.name,
+        "protocol": provider.protocol,
+        "base_url": provider.base_url,
+        "available": provider.available,
+        "missing": provider.missing,
+        "unset": provider.unset,
+    }
+
+
+def _show(found: _Findings, console: Console) -> None:
+    for kind, style, lines in (
+        ("problem", "red", [line for line, _ in found.problems]),
+        ("warning", "yellow", [line for line, _ in found.warnings]),
+        ("note", "yellow", found.notes),
+    ):
+        for line in lines:
+            console.print(f"{kind}: {line}", style=style, soft_wrap=True)
+    if found.catalogue is not None:
+        console.print(_providers(found.catalogue))
+        console.print()
+    counts = [_many(len(found.problems), "problem"), _many(len(found.warnings), "warning")]
+    outcome = "ok" if found.ok else " and ".join(each for each in counts if not each.startswith("0"))
+    console.print(f"{found.where}: {outcome}{_summary(found.catalogue)}", style="green" if found.ok else "red", soft_wrap=True)
+
+
+def _summary(catalogue: Catalogue | None) -> str:
+    if catalogue is None:
+        return ""
+    models = catalogue.models.values()
+    available = sum(model.available for model in models)
+    return f". {_many(len(catalogue.providers), 'provider')}, {_many(len(models), 'model')}, {available} of them available."
+
+
+def _providers(catalogue: Catalogue) -> Table:
+    rows = table("PROVIDER", "PROTOCOL", "MODELS", "STATUS", right=("MODELS",))
+    for name, provider in catalogue.providers.items():
+        models = sum(any(route.provider.name == name for route in model.routes) for model in catalogue.models.values())
+        status = "on" if provider.available else f"off: {' and '.join(provider.missing)} not set"
+        if provider.available and provider.unset:
+            status = f"on, without {' and '.join(provider.unset)}"
+        rows.add_row(name, provider.protocol, str(models), status, style="" if provider.available else "dim")
+    return rows
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,72 @@
+"""`hyperinfer models`"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hyperinfer.api.cli.administration import usd_text
+from hyperinfer.api.cli.catalogue_choice import choose_catalogue, load_catalogue
+from hyperinfer.api.cli.invocation import DONE
+from hyperinfer.api.cli.output import table
+from hyperinfer.api.settings import CONFIG, read_flag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from hyperinfer.api.cli.invocation import Invocation
+    from hyperinfer.providers.catalogue import Model
+
+
+def models(invocation: Invocation) -> int:
+    """The catalogue's models; as JSON what `GET /api/v1/models` answers."""
+    from hyperinfer.providers.listing import public_models
+
+    named = read_flag(CONFIG, {"config": invocation.arguments.config}, invocation.environ)
+    catalogue = load_catalogue(choose_catalogue(named, invocation.folder), invocation.environ)
+    if invocation.arguments.available:
+        callable_ones = {slug: model for slug, model in catalogue.models.items() if model.available}
+        catalogue = replace(catalogue, models=callable_ones)
+    found = tuple(catalogue.models.values())
+    invocation.output.result(
+        public_models(catalogue), lambda console: console.print(_rows(found) if found else "no models")
+    )
+    return DONE
+
+
+def _rows(found: Sequence[Model]) -> Table:
+    numbers = ("CONTEXT", "OUTPUT", "PROMPT", "CACHED", "COMPLETION")
+    rows = table("MODEL", *numbers, "FEATURES", "AVAILABLE", right=numbers)
+    for model in found:
+        pricing = model.pricing
+        prices = ("free", "", "") if pricing.is_free else map(_price, (pricing.prompt, pricing.cached_prompt, pricing.completion))
+        rows.add_row(
+            model.slug,
+            _tokens(model.context_length),
+            _tokens(model.max_output_tokens),
+            *prices,
+            ", ".join(model.features),
+            "yes" if model.available else f"needs {_missing(model)}",
+            style="" if model.available else "dim",
+        )
+    return rows
+
+
+def _tokens(number: int) -> str:
+    """`128k`, `1M`, `8192`: rounded only where nothing is lost."""
+    for unit, letter in ((1_000_000, "M"), (1_000, "k")):
+        if number % unit == 0 and number:
+            return f"{number // unit}{letter}"
+    return str(number)
+
+
+def _price(pico_per_token: int) -> str:
+    """USD for a million tokens, exact."""
+    return usd_text(pico_per_token * 1_000_000)
+
+
+def _missing(model: Model) -> str:
+    """The variables of the first route, which is the one to set up first."""
+    return " and ".join(model.routes[0].provider.missing) if model.routes else "a route"

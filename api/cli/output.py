@@ -1,0 +1,102 @@
+"""What the program says: results on standard output, all else on standard error; for people or as JSON."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rich.console import Console
+    from rich.table import Table
+
+_UNBROKEN = 10_000
+"""Columns where the output is no terminal: a row stays a line, for grep and friends."""
+
+
+class Output:
+    """Results for people or, with `json`, one JSON document for each. Colours only on a terminal without NO_COLOR.
+
+    Text that comes from elsewhere (names, messages) is never read as markup.
+    """
+
+    def __init__(self, stdout: TextIO, stderr: TextIO, *, json: bool) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self.json = json
+
+    def result(self, document: object, show: Callable[[Console], object]) -> None:
+        """The result of a verb: `document` as JSON, or what `show` prints."""
+        if self.json:
+            self.document(document)
+        else:
+            show(console(self._stdout))
+        self._stdout.flush()
+
+    def document(self, document: object) -> None:
+        """A JSON document, indented, on standard output."""
+        import msgspec
+
+        self._stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+    def event(self, document: Mapping[str, object], line: str) -> None:
+        """Something that happened while the verb goes on: one line, on standard output at once."""
+        self._stdout.write((_compact(document) if self.json else line) + "\n")
+        self._stdout.flush()
+
+    def note(self, message: str) -> None:
+        """A line on standard error for whoever operates this."""
+        self._to_stderr(_compact({"note": message}) if self.json else message)
+
+    def error(self, code: str, message: str, details: Mapping[str, object] | None = None, *, hint: str = "") -> None:
+        """Why it was not done: `error: …`, or `{"error": {"code", "message", …}}`, on standard error."""
+        if self.json:
+            self._to_stderr(_compact({"error": {"code": code, "message": message, **(details or {})}}))
+            return
+        from rich.text import Text
+
+        text = Text.assemble(("error:", "bold red"), " ", message, (f" {hint}" if hint else "", "dim"))
+        console(self._stderr).print(text, soft_wrap=True)
+
+    def page(self, show: Callable[[Console], object], *, failed: bool) -> None:
+        """A help page; on standard error when it was not asked for."""
+        stream = self._stderr if failed else self._stdout
+        show(console(stream, width=None if stream.isatty() else 100))
+        stream.flush()
+
+    def _to_stderr(self, line: str) -> None:
+        self._stderr.write(line + "\n")
+        self._stderr.flush()
+
+
+def console(stream: TextIO, width: int | None = None) -> Console:
+    """A rich console that prints text as it is."""
+    from rich.console import Console
+
+    if width is None and not stream.isatty():
+        width = _UNBROKEN
+    return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)
+
+
+def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    """An empty table; the columns named in `right` hold numbers."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=False)
+    return made
+
+
+def silence(stream: TextIO) -> None:
+    """After the reader of a pipe went away: what is still buffered goes nowhere, instead of failing at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, stream.fileno())
+    os.close(devnull)
+
+
+def _compact(document: Mapping[str, object]) -> str:
+    import msgspec
+
+    return msgspec.json.encode(document).decode()

@@ -1,0 +1,185 @@
+"""All verbs, as data. What they do lies in the modules that `run` names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from hyperinfer.api import values
+from hyperinfer.api.cli.verb import Argument, Verb
+from hyperinfer.api.settings import CONFIG, DATA, JSON, SERVE_FLAGS
+
+_COMMON = tuple(Argument(name=f"--{flag.name}", value=flag.value, help=flag.help) for flag in (DATA, JSON))
+_SERVE = tuple(Argument(name=f"--{flag.name}", value=flag.value, help=flag.help) for flag in SERVE_FLAGS)
+_CONFIG = Argument(name=f"--{CONFIG.name}", value=CONFIG.value, help=CONFIG.help)
+_WORKSPACE = Argument(name="WORKSPACE", help="its id or its name", required=True)
+_IN_WORKSPACE = Argument(name="--workspace", value="WORKSPACE", help="only this one, by id or name")
+
+GROUPS: Final[Mapping[str, str]] = {
+    "workspaces": "Workspaces: who pays. Each has credits, and keys that spend them.",
+    "keys": "API keys: what clients sign in with, and what each may do.",
+    "ledger": "The ledger: every movement of credits.",
+}
+"""The words that several verbs begin with."""
+
+_VERBS = (
+    Verb(
+        path=("serve",),
+        summary="Run the gateway.",
+        run="hyperinfer.api.cli.serve:serve",
+        details="Prints `listening http://HOST:PORT` once it is ready; the first start on an empty data folder also makes"
+        " the workspace `default` and prints its API key. SIGTERM and Ctrl-C drain: running requests may end. SIGHUP"
+        " reads the catalogue again. Every option is also an environment variable: --port is HYPERINFER_PORT.",
+        arguments=(*_SERVE, *_COMMON),
+        examples=(
+            ("hyperinfer serve", "on http://127.0.0.1:8080, for this machine alone"),
+            ("hyperinfer serve --host 0.0.0.0 --port 80", "for everybody who can reach this machine"),
+            ("HYPERINFER_PORT=8081 hyperinfer serve", "the same setting by environment"),
+        ),
+    ),
+    Verb(
+        path=("check",),
+        summary="Say everything that is wrong with the catalogue and the settings, without serving.",
+        run="hyperinfer.api.cli.check:check",
+        details="Takes what serve takes. Exits with 1 when there is a problem. A provider whose variable is not set is none:"
+        " it is off, and listed.",
+        arguments=(*_SERVE, *_COMMON),
+        examples=(
+            ("hyperinfer check", "the catalogue that serve would use here"),
+            ("hyperinfer check --config new.yaml", "another one, before it replaces the old"),
+        ),
+    ),
+    Verb(
+        path=("models",),
+        summary="List the models of the catalogue: limits, prices, and which can be called.",
+        run="hyperinfer.api.cli.models:models",
+        details="Prices are USD for a million tokens. --json prints what GET /api/v1/models answers.",
+        arguments=(Argument(name="--available", help="only those that can be called"), _CONFIG, *_COMMON),
+        examples=(
+            ("hyperinfer models", "all of them"),
+            ("hyperinfer models --available --json", "those that can be called, for a script"),
+        ),
+    ),
+    Verb(
+        path=("workspaces", "create"),
+        summary="Make a workspace.",
+        run="hyperinfer.api.cli.workspaces:create",
+        arguments=(
+            Argument(name="NAME", help="how it is called; no two have the same name", required=True),
+            Argument(name="--credits", value="USD", help="what it starts with (default: 0)", read=values.usd_not_negative),
+            *_COMMON,
+        ),
+        examples=(("hyperinfer workspaces create acme --credits 12.50", "with 12.50 USD"),),
+    ),
+    Verb(
+        path=("workspaces", "show"),
+        summary="Show a workspace: its balance, and whether it is locked.",
+        run="hyperinfer.api.cli.workspaces:show",
+        arguments=(_WORKSPACE, *_COMMON),
+        examples=(("hyperinfer workspaces show acme", ""),),
+    ),
+    Verb(
+        path=("workspaces", "topup"),
+        summary="Add credits to a workspace.",
+        run="hyperinfer.api.cli.workspaces:topup",
+        details="A negative amount takes credits away; the ledger calls that an adjustment.",
+        arguments=(
+            _WORKSPACE,
+            Argument(name="USD", help="how much, to the last digit that you type", read=values.usd, required=True),
+            *_COMMON,
+        ),
+        examples=(("hyperinfer workspaces topup acme 100", "100 USD more"),),
+    ),
+    Verb(
+        path=("workspaces", "lock"),
+        summary="Refuse a workspace's requests from now on.",
+        run="hyperinfer.api.cli.workspaces:lock",
+        details="Requests that run are finished and billed.",
+        arguments=(_WORKSPACE, *_COMMON),
+        examples=(("hyperinfer workspaces lock acme", ""),),
+    ),
+    Verb(
+        path=("workspaces", "unlock"),
+        summary="Take a locked workspace's requests again.",
+        run="hyperinfer.api.cli.workspaces:unlock",
+        arguments=(_WORKSPACE, *_COMMON),
+        examples=(("hyperinfer workspaces unlock acme", ""),),
+    ),
+    Verb(
+        path=("workspaces", "list"),
+        summary="List all workspaces and their balances.",
+        run="hyperinfer.api.cli.workspaces:list_all",
+        arguments=_COMMON,
+        examples=(("hyperinfer workspaces list", ""),),
+    ),
+    Verb(
+        path=("keys", "create"),
+        summary="Make an API key and print it: this once, and nobody can show it again.",
+        run="hyperinfer.api.cli.keys:create",
+        details="Prints the key alone. Limits count in UTC days and months; what is not said is not limited.",
+        arguments=(
+            Argument(name="--workspace", value="WORKSPACE", help="who pays, by id or name", required=True),
+            Argument(name="--name", value="NAME", help="what you call it", default=""),
+            Argument(name="--daily", value="USD", help="the most it may spend in a day", read=values.usd_not_negative),
+            Argument(name="--monthly", value="USD", help="the most in a month", read=values.usd_not_negative),
+            Argument(name="--total", value="USD", help="the most ever", read=values.usd_not_negative),
+            Argument(name="--models", value="A,B", help="the only models it may use", read=values.names),
+            Argument(name="--rate", value="N", help="requests a minute, instead of the catalogue's limit", read=values.count),
+            Argument(name="--burst", value="N", help="requests at once before the rate holds", read=values.count),
+            Argument(
+                name="--expires",
+                value="WHEN",
+                help="from when it is refused: 30d, 12h, 90m, 2w; or an ISO date or time (UTC)",
+                read=values.expiry,
+            ),
+            *_COMMON,
+        ),
+        examples=(
+            ("hyperinfer keys create --workspace acme", ""),
+            ("KEY=$(hyperinfer keys create --workspace acme --daily 5 --expires 30d)", "into a variable"),
+            ("hyperinfer keys create --workspace acme --models demo/chat,demo/messages", "for two models only"),
+        ),
+    ),
+    Verb(
+        path=("keys", "list"),
+        summary="List the keys: how each begins and ends, and what it may do. Never the keys themselves.",
+        run="hyperinfer.api.cli.keys:list_all",
+        arguments=(_IN_WORKSPACE, *_COMMON),
+        examples=(("hyperinfer keys list --workspace acme", ""),),
+    ),
+    Verb(
+        path=("keys", "revoke"),
+        summary="Refuse a key from now on, for good.",
+        run="hyperinfer.api.cli.keys:revoke",
+        arguments=(Argument(name="KEY", help="its id, or how it begins as `keys list` shows it", required=True), *_COMMON),
+        examples=(("hyperinfer keys revoke hi-3fQx9a_k", ""),),
+    ),
+    Verb(
+        path=("usage",),
+        summary="Sum up requests, tokens and cost.",
+        run="hyperinfer.api.cli.usage:usage",
+        arguments=(
+            Argument(
+                name="--by",
+                value="WHAT",
+                help="day (UTC), key, model or workspace (default: model)",
+                choices=("day", "key", "model", "workspace"),
+                default="model",
+            ),
+            _IN_WORKSPACE,
+            *_COMMON,
+        ),
+        examples=(("hyperinfer usage --by day --workspace acme", "what acme used, day by day"),),
+    ),
+    Verb(
+        path=("ledger", "verify"),
+        summary="Recompute every balance and every cost, and say what differs.",
+        run="hyperinfer.api.cli.ledger:verify",
+        details="Exits with 1 when anything differs.",
+        arguments=_COMMON,
+        examples=(("hyperinfer ledger verify", ""),),
+    ),
+)
+
+VERBS: Final[Mapping[tuple[str, ...], Verb]] = {verb.path: verb for verb in _VERBS}
+"""By their words, in the order of the help page."""

@@ -1,0 +1,211 @@
+"""The settings of a gateway process: flags, and the environment variables that say the same. Pure; reads no file.
+
+A flag `--name` is also `HYPERINFER_NAME`; the flag wins, and a variable that is set to nothing counts as unset. What
+concerns models, providers and limits stands in `providers.yaml` instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from hyperinfer.api import values
+
+if TYPE_CHECKING:
+    from hyperinfer.providers.secret import Secret
+
+T = TypeVar("T")
+
+PREFIX: Final = "HYPERINFER_"
+DEFAULT_CONFIG: Final = Path("providers.yaml")
+DEFAULT_DATA: Final = Path("data")
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8080
+
+
+class SettingError(Exception):
+    """A value that cannot be read. The message names the flag or the variable that it came from."""
+
+
+class SettingsConflict(Exception):
+    """Settings that are fine one by one, and together impossible. The message says what to change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag(Generic[T]):
+    """A flag of `serve`: `--name VALUE`, or `HYPERINFER_NAME`. Without `value` it is a switch."""
+
+    name: str
+    value: str
+    help: str
+    read: Callable[[str], T]
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("empty")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text))
+
+
+def _edge(text: str) -> str:
+    # Loads the whole edge, which only those need who name one.
+    from hyperinfer.api.edge.connection import EDGES
+
+    if text not in EDGES:
+        raise ValueError(f"not one of {', '.join(sorted(EDGES))}: {text!r}")
+    return text
+
+
+HOST = Flag(
+    name="host", value="HOST", help="where to listen (default: 127.0.0.1; all interfaces: 0.0.0.0 or ::)", read=_text
+)
+PORT = Flag(name="port", value="PORT", help="the port (default: 8080; 0 picks a free one)", read=values.port)
+WORKERS = Flag(name="workers", value="N", help="worker processes (default: 1)", read=values.count)
+CONFIG = Flag(
+    name="config", value="FILE", help="the catalogue (default: ./providers.yaml, else the one in the package)", read=_path
+)
+CERTFILE = Flag(name="certfile", value="FILE", help="TLS certificate chain, PEM; needs --keyfile", read=_path)
+KEYFILE = Flag(name="keyfile", value="FILE", help="the certificate's private key, PEM", read=_path)
+EDGE = Flag(name="edge", value="NAME", help="who speaks HTTP with clients (default: stock, hypercorn's)", read=_edge)
+DATA = Flag(name="data", value="FOLDER", help="accounts, keys and the ledger (default: ./data)", read=_path)
+JSON = Flag(name="json", value="", help="JSON instead of text for people", read=values.switch)
+
+SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[Path], ...]] = (
+    HOST,
+    PORT,
+    WORKERS,
+    CONFIG,
+    CERTFILE,
+    KEYFILE,
+    EDGE,
+)
+OTHER_VARIABLES: Final = {
+    "HYPERINFER_POSTGRES_URL": "shared mode: the database (needs the next one too)",
+    "HYPERINFER_REDIS_URL": "shared mode: counters and holds",
+    "HYPERINFER_INTERNAL_TOKEN": "the token of the platform's internal routes",
+    "HYPERINFER_BOOTSTRAP_KEY": "the API key of the first start, beginning with hi-",
+    "HYPERINFER_BOOTSTRAP_CREDITS": "the credits of the first start in USD (default: 100)",
+}
+"""Secrets come by environment alone: a command line is seen by every user of a machine."""
+
+
+def known_variables() -> frozenset[str]:
+    """Every variable that means something."""
+    return frozenset({DATA.variable, JSON.variable, *(flag.variable for flag in SERVE_FLAGS), *OTHER_VARIABLES})
+
+
+def read_flag(flag: Flag[T], given: Mapping[str, str | None], environ: Mapping[str, str]) -> T | None:
+    """The value of a flag: of the command line (`given`, text by name), else of the environment, else None.
+
+    Raises SettingError.
+    """
+    text, name = given.get(flag.name), f"--{flag.name}"
+    if text is None:
+        text, name = environ.get(flag.variable) or None, flag.variable
+    if text is None:
+        return None
+    try:
+        return flag.read(text)
+    except ValueError as error:
+        raise SettingError(f"{name}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a gateway process is started with. `config` None: not named, `edge` None: the default one."""
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    workers: int = 1
+    config: Path | None = None
+    data: Path = DEFAULT_DATA
+    edge: str | None = None
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    postgres_url: Secret | None = None
+    redis_url: Secret | None = None
+
+    @property
+    def bind(self) -> str:
+        """As listening sockets are named: `127.0.0.1:8080`, `[::1]:8080`."""
+        host = self.host.removeprefix("[").removesuffix("]")
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+def read_settings(given: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """From flags (text by name; None or absent: not given) and the environment.
+
+    Raises SettingError for the first value that cannot be read.
+    """
+
+    def read(flag: Flag[T], default: T) -> T:
+        value = read_flag(flag, given, environ)
+        return default if value is None else value
+
+    _check_bootstrap(environ)
+    return Settings(
+        host=read(HOST, DEFAULT_HOST),
+        port=read(PORT, DEFAULT_PORT),
+        workers=read(WORKERS, 1),
+        config=read_flag(CONFIG, given, environ),
+        data=read(DATA, DEFAULT_DATA),
+        edge=read_flag(EDGE, given, environ),
+        certfile=read_flag(CERTFILE, given, environ),
+        keyfile=read_flag(KEYFILE, given, environ),
+        postgres_url=_secret("postgres_url", environ),
+        redis_url=_secret("redis_url", environ),
+    )
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises SettingsConflict for what no gateway could be started with."""
+    urls = {"HYPERINFER_POSTGRES_URL": settings.postgres_url, "HYPERINFER_REDIS_URL": settings.redis_url}
+    missing = [name for name, url in urls.items() if url is None]
+    if len(missing) == 1:
+        (there,) = urls.keys() - set(missing)
+        raise SettingsConflict(f"{there} is set and {missing[0]} is not: the shared mode needs both, the embedded none")
+    if not missing:
+        raise SettingsConflict(
+            "this version has no shared mode yet: unset HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL"
+            " to serve from the data folder"
+        )
+    if settings.workers > 1:
+        raise SettingsConflict(
+            f"{settings.workers} workers need the shared mode (HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL);"
+            " without it one worker serves: leave out --workers"
+        )
+    if (settings.certfile is None) != (settings.keyfile is None):
+        there, absent = ("--certfile", "--keyfile") if settings.keyfile is None else ("--keyfile", "--certfile")
+        raise SettingsConflict(f"{there} is given and {absent} is not: TLS needs both")
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> Secret | None:
+    # The package that it lies in is heavy, and this module is loaded for every help page.
+    from hyperinfer.providers.secret import Secret
+
+    text = environ.get(PREFIX + name.upper())
+    return Secret(text) if text else None
+
+
+def _check_bootstrap(environ: Mapping[str, str]) -> None:
+    """Here as well as where they are used, so that a bad one is told before anything starts."""
+    key = environ.get("HYPERINFER_BOOTSTRAP_KEY")
+    if key and not re.fullmatch(r"hi-[!-~]+", key):
+        raise SettingError("HYPERINFER_BOOTSTRAP_KEY: must begin with 'hi-' and go on with visible ASCII")
+    credits = environ.get("HYPERINFER_BOOTSTRAP_CREDITS")
+    if credits:
+        try:
+            values.usd_not_negative(credits)
+        except ValueError as error:
+            raise SettingError(f"HYPERINFER_BOOTSTRAP_CREDITS: {error}") from None

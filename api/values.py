@@ -1,0 +1,90 @@
+"""How the values of arguments and variables are read. Each raises ValueError with a text for whoever typed the value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+
+def usd(text: str) -> int:
+    """An amount in USD, exact, of either sign: pico-USD."""
+    # The package that it lies in is heavy, and most verbs read no money.
+    from hyperinfer.nodes.money import usd_to_pico
+
+    return usd_to_pico(text.removeprefix("$"))
+
+
+def usd_not_negative(text: str) -> int:
+    """An amount in USD from 0 on: pico-USD."""
+    amount = usd(text)
+    if amount < 0:
+        raise ValueError(f"cannot be negative: {text}")
+    return amount
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not int(text):
+        raise ValueError(f"not a whole number from 1 on: {text!r}")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 means any that is free."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise ValueError(f"not a port (0 to 65535): {text!r}")
+    return int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names between commas, each once, in their order."""
+    found = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not all(found):
+        raise ValueError(f"not a list of names between commas: {text!r}")
+    return found
+
+
+def switch(text: str) -> bool:
+    """A yes or no, as environment variables say it."""
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ValueError(f"neither true nor false: {text!r}")
+
+
+def expiry(text: str) -> Callable[[float], float]:
+    """When something ends, given the present, both in unix seconds. `30d`, `12h`, `90m`, `2w`: that long from now.
+
+    `2027-01-31` or `2027-01-31T12:00:00+01:00`: then, in UTC unless the text says otherwise. The returned function
+    raises ValueError when that has passed.
+    """
+    if found := re.fullmatch(r"(\d{1,6})([smhdw])", text):
+        seconds = timedelta(**{_UNITS[found[2]]: int(found[1])}).total_seconds()
+        return lambda now: _future(text, now + seconds, now)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"neither a duration (30d, 12h, 90m, 2w) nor an ISO date or time: {text!r}") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        then = moment.timestamp()
+    except (OverflowError, ValueError):
+        raise ValueError(f"not a date that this machine knows: {text!r}") from None
+    return lambda now: _future(text, then, now)
+
+
+def _future(text: str, then: float, now: float) -> float:
+    if then <= now:
+        raise ValueError(f"lies in the past: {text}")
+    return then
+
+
+def instant(seconds: float, precision: Literal["milliseconds", "minutes"] = "milliseconds") -> str:
+    """Unix seconds as ISO 8601 in UTC: `2026-11-25T19:40:20.250Z`."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")
