@@ -7,7 +7,8 @@ from typing import Any, Final, TypeGuard
 from urllib.parse import unquote
 
 STEPS: Final = 5_000
-"""How many schemas are looked at for one value: alternatives that all fail would multiply for ever."""
+"""How many schemas are looked at for one value, and how long a string is made at most: alternatives that all fail would
+multiply for ever."""
 
 _FORMATS: Final = {
     "date-time": "2026-01-01T12:00:00Z",
@@ -54,7 +55,7 @@ class _Maker:
 
     def value(self, schema: object, within: frozenset[str], nth: int) -> Any:
         """The `nth` of several values, all different where the schema allows it."""
-        self._steps += 1
+        self._step()
         if schema is False:
             raise Unsatisfiable("the schema allows no value")
         if not _is_rules(schema):
@@ -88,8 +89,7 @@ class _Maker:
 
     def _resolved(self, schema: Rules, within: frozenset[str]) -> tuple[Rules, frozenset[str]]:
         """`schema` with its reference and its `allOf` folded in, and the references that this took."""
-        if self._steps > STEPS:
-            raise Unsatisfiable("the schema has too many alternatives")
+        self._step()
         rules = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
         others: list[Any] = [*schema.get("allOf", ())]
         if reference := schema.get("$ref"):
@@ -98,13 +98,17 @@ class _Maker:
             within |= {reference}
             others.append(self._target(reference))
         for other in others:
-            self._steps += 1
             if other is False:
                 raise Unsatisfiable("the schema allows no value")
             if _is_rules(other):
                 more, within = self._resolved(other, within)
                 rules = _both(more, rules)
         return rules, within
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > STEPS:
+            raise Unsatisfiable("the schema has too many alternatives, or asks for too much")
 
     def _target(self, reference: str) -> Any:
         found: Any = self._root
@@ -128,7 +132,7 @@ class _Maker:
     def _object(self, rules: Rules, within: frozenset[str]) -> Rules:
         properties: Rules = rules.get("properties", {})
         required: list[str] = rules.get("required", [])
-        made = {name: self.value(properties.get(name, {}), within, 0) for name in required}
+        made = {str(name): self.value(properties.get(name, {}), within, 0) for name in required}
         least = rules.get("minProperties", 0)
         for name in properties:
             if len(made) >= max(least, 1):
@@ -165,6 +169,8 @@ class _Maker:
             return _FORMATS[rules["format"]]
         text = self._free(nth)
         least = rules.get("minLength", 0)
+        if least > STEPS:
+            raise Unsatisfiable(f"{least} characters are too many")
         return text.ljust(least, ".")[: max(least, rules.get("maxLength", len(text)))]
 
 
@@ -216,7 +222,10 @@ def _number(rules: Rules, nth: int, *, whole: bool) -> int | float:
     fitting = [
         number
         for number in tried
-        if low <= number <= high and number not in open_ends and not (whole and number != int(number))
+        if low <= number <= high
+        and abs(number) < 1 << 63  # what every JSON library can write
+        and number not in open_ends
+        and not (whole and number != int(number))
     ]
     if fitting:
         return fitting[min(nth, len(fitting) - 1)]

@@ -81,6 +81,10 @@ IMPOSSIBLE: list[object] = [
     {"type": "number", "multipleOf": "x"},
     {"allOf": 3},
     {"$ref": 3},
+    {"type": "string", "minLength": 1_000_000_000},
+    {"type": "array", "minItems": 1_000_000_000},
+    {"type": "object", "minProperties": 1_000_000_000},
+    {"type": "integer", "minimum": 1e300},
 ]
 
 
@@ -90,12 +94,13 @@ def test_no_value(schema: object) -> None:
         instance(schema, "demo")
 
 
-def test_a_schema_that_multiplies_ends() -> None:
+@pytest.mark.parametrize(("key", "last"), [("anyOf", False), ("allOf", {})])
+def test_a_schema_that_multiplies_ends(key: str, last: object) -> None:
     """Each definition has two ways into the next, and the last has none: more ways than can be tried."""
     definitions: dict[str, Any] = {
-        f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(60)
+        f"d{n}": {key: [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(60)
     }
-    schema = {"$ref": "#/$defs/d0", "$defs": definitions | {"d60": False}}
+    schema = {"$ref": "#/$defs/d0", "$defs": definitions | {"d60": last}}
     start = time.process_time()
     with pytest.raises(Unsatisfiable):
         instance(schema, "demo")
