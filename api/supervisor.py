@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import socket
 import subprocess
@@ -47,10 +48,17 @@ class Plan:
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     workers: int = 1
     backlog: int = 2048
-    argv: tuple[str, ...] = (sys.executable, "-m", "hyperinfer.api.worker")
+    argv: tuple[str, ...] = field(default_factory=lambda: worker_argv())
 
     def order(self) -> bytes:
         return json.dumps({"factory": self.factory, "edge": asdict(self.edge), "app": dict(self.app)}).encode()
+
+
+def worker_argv() -> tuple[str, ...]:
+    """The command of a worker. Its import path holds the working folder only if ours does: files that lie there, such
+    as a `redis.py`, must not take the place of modules."""
+    isolated = os.getcwd() not in sys.path and "" not in sys.path
+    return (sys.executable, *(["-P"] if isolated else []), "-m", "hyperinfer.api.worker")
 
 
 class Backoff:

@@ -46,6 +46,9 @@ DROP_BODY_H2 = 10.0
 TAKE_BODY = 0.05
 """Seconds in which a body that has already come is taken from hypercorn's queue."""
 
+END_OF_STREAM_POLL = 0.002
+"""Seconds between two looks for the end of an HTTP/2 stream, in a drain alone: nothing says when it was sent."""
+
 H2_PIECE = 32 * 1024
 """Bytes handed to hypercorn's HTTP/2 buffer at a time, and how many may wait there for the client's window."""
 
@@ -84,7 +87,8 @@ class EdgeApp:
             return
         guard = RequestGuard(scope, receive, send)
         self._counters.requests += 1
-        with guard.connection.request() if guard.connection is not None else nullcontext():
+        version: str = scope["http_version"]
+        with guard.connection.request(version) if guard.connection is not None else nullcontext():
             await self._run(scope, guard)
 
     async def _run(self, scope: Scope, guard: RequestGuard) -> None:
@@ -164,6 +168,8 @@ class RequestGuard:
                 message = await self._drop_before(message)
             await self._write_last(message)
             self.finished = True
+            if self._h2 and self.connection is not None and self.connection.draining:
+                await self._wait_for_end_of_stream(self.connection)
         else:
             await self._write(message)
 
@@ -212,6 +218,12 @@ class RequestGuard:
                 await buffer.drain()
         if scope.cancelled_caught:
             raise ClientGone("the client took nothing before the write deadline")
+
+    async def _wait_for_end_of_stream(self, connection: Connection) -> None:
+        # hypercorn says that all is sent when the end of the stream is not yet; the connection closes after us.
+        with connection.window_deadline.scope(shield=True):
+            while window_buffer_of(self._send) is not None:  # noqa: ASYNC110 - hypercorn has no event for it
+                await trio.sleep(END_OF_STREAM_POLL)
 
     async def _drop_before(self, last: Message) -> Message:
         """Sends the last bytes, drops the rest of the request body for a moment, leaves the bare end to be sent."""

@@ -83,6 +83,7 @@ class Connection:
     ending: Ending = field(default_factory=Ending)
     serving: trio.CancelScope = field(default_factory=trio.CancelScope)
     draining: bool = False
+    http2: bool = False
     requests: int = 0
     """Handlers that are running."""
     window_deadline: WriteDeadline = field(init=False)
@@ -93,19 +94,24 @@ class Connection:
         self.stream.call_at_end(self._end)
 
     @contextmanager
-    def request(self) -> Generator[None]:
+    def request(self, http_version: str) -> Generator[None]:
         """While a handler runs."""
+        self.http2 = http_version == "2"
         self.stream.first_request_came()
         self.requests += 1
         try:
             yield
         finally:
             self.requests -= 1
+            if self.draining:
+                self.end_if_idle()
             self._end_if_over()
 
-    def begin_drain(self) -> None:
-        self.draining = True
-        self.ending.fire()
+    def end_if_idle(self) -> None:
+        """Ends the connection now, or with the response that is under way."""
+        # Told to end, hypercorn closes an HTTP/2 connection with the last stream, before that stream's end was sent.
+        if not (self.http2 and self.requests):
+            self.ending.fire()
 
     def tighten(self, seconds: float) -> None:
         """The client gets no more than `seconds` from here on to take what is sent."""
@@ -208,7 +214,8 @@ class Connections:
     @contextmanager
     def holding(self, connection: Connection) -> Generator[None]:
         if self.draining:
-            connection.begin_drain()
+            connection.draining = True
+            connection.end_if_idle()
         self._open.add(connection)
         try:
             yield
@@ -228,10 +235,15 @@ class Connections:
                 self._opening.discard(scope)
 
     def begin_drain(self) -> None:
-        """Idle connections and handshakes end; responses that begin from here on say `connection: close`."""
+        """Responses that begin from here on say `connection: close`."""
         self.draining = True
         for connection in self._open:
-            connection.begin_drain()
+            connection.draining = True
+
+    def end_idle(self) -> None:
+        """Idle connections and handshakes end; the others with the response that is under way."""
+        for connection in self._open:
+            connection.end_if_idle()
         for scope in self._opening:
             scope.cancel()
 

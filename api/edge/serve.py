@@ -137,8 +137,10 @@ class _Server:
                     task_status.started(urls)
                     await _any_of(stops)
                     drain.begin(self._settings.grace)
+                    self._connections.begin_drain()
                     accepting.cancel_scope.cancel()
-                self._connections.begin_drain()
+                # After the listeners: a client that sees its idle connection end must not come in once more.
+                self._connections.end_idle()
                 guards.start_soon(self._end_late, handlers.cancel_scope)
             guards.cancel_scope.cancel()
 

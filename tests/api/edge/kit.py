@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from hypercorn.config import Sockets
 from hyperinfer.api.edge import AsgiApp, Dispatch, EdgeCounters, EdgeSettings, Handler, Receive, Scope, Send, serve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractContextManager
 
 CERTIFICATE = str(Path(__file__).with_name("localhost.pem"))
@@ -52,26 +52,30 @@ class Edge:
         sock = trio.socket.socket()
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        await sock.connect(("127.0.0.1", self.port))
+        try:
+            await sock.connect(("127.0.0.1", self.port))
+        except OSError:
+            sock.close()
+            raise
         return trio.SocketStream(sock)
 
     async def ask(self, wire: bytes) -> bytes:
         """Sends these bytes and returns what comes until the server closes (or resets: what came until then)."""
         async with await self.connect() as stream:
-            try:
+            with suppress(trio.BrokenResourceError):
                 await stream.send_all(wire)
-            except trio.BrokenResourceError:
-                pass
             return await read_to_end(stream)
 
 
 @asynccontextmanager
-async def edge(app: AsgiApp, settings: EdgeSettings = QUICK, *, tls: bool = False) -> AsyncGenerator[Edge]:
+async def edge(
+    app: AsgiApp, settings: EdgeSettings = QUICK, *, drain: RecordingDrain | None = None, tls: bool = False
+) -> AsyncGenerator[Edge]:
     """Serves `app` on a port of its own; drains it at the end unless the test did; fails when that takes too long."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     listening.setblocking(False)
     port: int = listening.getsockname()[1]
-    running = Edge(port, EdgeCounters(), RecordingDrain(), trio.Event(), trio.Event())
+    running = Edge(port, EdgeCounters(), drain or RecordingDrain(), trio.Event(), trio.Event())
     sockets = Sockets([listening], [], []) if tls else Sockets([], [listening], [])
 
     async def served(*, task_status: trio.TaskStatus[list[str]]) -> None:
@@ -128,12 +132,16 @@ def data_plane(handler: Handler) -> AsgiApp:
 
 async def read_to_end(stream: trio.abc.ReceiveStream) -> bytes:
     received = b""
-    try:
+    with suppress(trio.BrokenResourceError):
         while data := await stream.receive_some():
             received += data
-    except trio.BrokenResourceError:
-        pass
     return received
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Looks until it holds: for what nothing tells, such as counters and other processes."""
+    while not condition():  # noqa: ASYNC110 - see above
+        await trio.sleep(0.005)
 
 
 def reset(stream: trio.SocketStream) -> None:
@@ -155,7 +163,7 @@ class Answer:
 class H1Client:
     """A strict HTTP/1.1 client on one connection."""
 
-    def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self._connection = h11.Connection(h11.CLIENT)
 

@@ -46,6 +46,11 @@ async def connected(
         await trio.aclose_forcefully(peer_stream)
 
 
+async def read_on(stream: trio.abc.ReceiveStream) -> None:
+    while await stream.receive_some():
+        pass
+
+
 # Writing. The exact times, on a virtual clock with a scripted socket
 
 
@@ -161,8 +166,7 @@ async def test_a_peer_that_never_reads_gets_a_reset() -> None:
             await stream.send_all(bytes(8_000_000))
         assert stream.gone.is_set()
         with pytest.raises(trio.BrokenResourceError):
-            while await peer.receive_some():
-                pass
+            await read_on(peer)
 
 
 async def test_all_bytes_arrive_at_a_peer_that_reads() -> None:
@@ -333,8 +337,7 @@ async def test_the_first_request_lifts_the_limit_of_a_read_under_way() -> None:
 async def test_a_reply_survives_a_peer_that_is_still_sending(somebody_reads: bool) -> None:
     async def read() -> None:
         with pytest.raises(trio.ClosedResourceError):
-            while await stream.receive_some():
-                pass
+            await read_on(stream)
 
     async with connected() as (stream, peer), trio.open_nursery() as nursery:
         if somebody_reads:

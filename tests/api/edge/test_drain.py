@@ -1,0 +1,359 @@
+"""The drain: who is told what and when, what ends by itself, what is cut, and how the lifespan takes part."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from typing import TYPE_CHECKING, cast
+
+import pytest
+import trio
+from hypercorn.config import Sockets
+from trio.testing import wait_all_tasks_blocked
+
+from hyperinfer.api.edge import EdgeSettings, Exchange, LifespanFailed, StartupFailed, serve
+from tests.api.edge.kit import (
+    QUICK,
+    Edge,
+    H1Client,
+    RecordingDrain,
+    bare,
+    data_plane,
+    edge,
+    hello,
+    with_lifespan,
+    within,
+)
+from tests.api.edge.test_faults import H2Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperinfer.api.edge import AsgiApp, Handler, Receive, Scope, Send
+
+
+SLOW = dataclasses.replace(QUICK, grace=3.0)
+"""So much grace that what ends long before it ended at once."""
+
+
+async def until_ended(server: Edge) -> float:
+    """Begins the drain; seconds until the server has ended."""
+    began = trio.current_time()
+    server.shutdown.set()
+    await server.ended.wait()
+    return trio.current_time() - began
+
+
+def streaming(drain: RecordingDrain, started: trio.Event, *, last_words: bool) -> Handler:
+    """A stream that ends itself when the grace is over, as the engine's do, or never."""
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.read_body(100)
+        await exchange.send_head(200, [])
+        await exchange.send_body(b"first ")
+        started.set()
+        await drain.began.wait()
+        assert drain.grace is not None
+        if not last_words:
+            await trio.sleep_forever()
+        await trio.sleep(drain.grace)
+        await exchange.send_last(b"last")
+
+    return handler
+
+
+async def test_the_application_is_told_at_once_with_the_grace() -> None:
+    with within():
+        async with edge(with_lifespan(hello), SLOW) as server:
+            assert server.drain.grace is None
+            took = await until_ended(server)
+            assert server.drain.grace == SLOW.grace
+            assert took < 1
+
+
+async def test_new_connections_are_refused_at_once() -> None:
+    drain, started = RecordingDrain(), trio.Event()
+    with within():
+        app = data_plane(streaming(drain, started, last_words=True))
+        async with edge(app, drain=drain) as server, await server.connect() as stream:
+            await H1Client(stream).send("GET", "/")
+            await started.wait()
+            server.shutdown.set()
+            await drain.began.wait()
+            await wait_all_tasks_blocked()
+            with pytest.raises(OSError, match="refused"):
+                await server.connect()
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "http/2"])
+async def test_streams_end_themselves_well_formed(protocol: str) -> None:
+    drain, started = RecordingDrain(), trio.Event()
+    with within():
+        async with edge(data_plane(streaming(drain, started, last_words=True)), drain=drain) as server:
+            async with await server.connect() as stream, trio.open_nursery() as nursery:
+                client = H2Client(stream)
+                if protocol == "http/2":
+                    await client.head(1, "/")
+                    nursery.start_soon(client.read_until, lambda: 1 in client.ended)
+                    await started.wait()
+                    took = await until_ended(server)
+                else:
+                    plain = H1Client(stream)
+                    await plain.send("GET", "/")
+                    await started.wait()
+                    server.shutdown.set()
+                    answer = await plain.receive()
+                    assert (answer.complete, answer.body) == (True, b"first last")
+                    await stream.aclose()
+                    took = await until_ended(server)
+            if protocol == "http/2":
+                assert (client.ended, client.bodies[1]) == ({1: "end"}, b"first last")
+            assert took < QUICK.grace + QUICK.settle_margin
+
+
+async def test_responses_that_begin_during_the_drain_say_close() -> None:
+    drain = RecordingDrain()
+    started = trio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        started.set()
+        await drain.began.wait()
+        await exchange.send_head(200, [(b"content-length", b"0")])
+        await exchange.send_last()
+
+    with within():
+        async with edge(data_plane(handler), drain=drain) as server, await server.connect() as stream:
+            client = H1Client(stream)
+            await client.send("GET", "/")
+            await started.wait()
+            server.shutdown.set()
+            answer = await client.receive()
+            assert answer.headers["connection"] == "close"
+            assert await stream.receive_some() == b""
+
+
+@pytest.mark.parametrize("state", ["fresh", "half a head", "after a response", "http/2"])
+async def test_idle_connections_are_closed_at_once(state: str) -> None:
+    with within():
+        async with edge(with_lifespan(hello), SLOW) as server, await server.connect() as stream:
+            if state == "half a head":
+                await stream.send_all(b"GET / HT")
+            elif state == "after a response":
+                assert (await H1Client(stream).ask("GET", "/")).complete
+            elif state == "http/2":
+                client = H2Client(stream)
+                await client.head(1, "/")
+                await client.read_until(lambda: 1 in client.ended)
+            await wait_all_tasks_blocked(0.01)
+            # The client does not close its side, as pools do not until they use the connection again.
+            assert await until_ended(server) < 1
+
+
+async def test_what_does_not_end_is_cut_after_the_margin() -> None:
+    drain, started = RecordingDrain(), trio.Event()
+    with within():
+        async with edge(data_plane(streaming(drain, started, last_words=False)), drain=drain) as server:
+            async with await server.connect() as stream, trio.open_nursery() as nursery:
+                client = H1Client(stream)
+                await client.send("GET", "/")
+                await started.wait()
+                nursery.start_soon(until_ended, server)
+                answer = await client.receive()
+                assert not answer.complete
+            assert server.ended.is_set()
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "http/2"])
+async def test_a_client_that_never_reads_does_not_hold_the_drain(protocol: str) -> None:
+    """It stopped reading long before its write deadline: the margin must be enough all the same."""
+    blocked = trio.Event()
+    settled: list[float] = []
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.read_body(10)
+        await exchange.send_head(200, [])
+        try:
+            while True:
+                blocked.set()
+                await exchange.send_body(bytes(100_000))
+        finally:
+            settled.append(trio.current_time())
+
+    settings = dataclasses.replace(QUICK, write_deadline=60, settle_margin=1.8)
+    with within():
+        async with edge(data_plane(handler), settings) as server, await server.connect(receive_buffer=4096) as stream:
+            if protocol == "http/2":
+                client = H2Client(stream)
+                await client.head(1, "/")
+            else:
+                await H1Client(stream).send("GET", "/")
+            await blocked.wait()
+            began = trio.current_time()
+            took = await until_ended(server)
+            assert took < settings.grace + settings.settle_margin
+            # The handler was freed early in the margin: it still has time to settle.
+            assert settled[0] - began < settings.grace + settings.settle_margin * 2 / 3
+            assert server.counters.clients_gone == 1
+
+
+async def test_a_handler_that_shields_itself_does_not_hold_the_drain() -> None:
+    """Blocked in a send, under a shield of its own: only the reset of the connection ends that."""
+    blocked = trio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.send_head(200, [])
+        with trio.CancelScope(shield=True):
+            while True:
+                blocked.set()
+                await exchange.send_body(bytes(1_000_000))
+
+    with within():
+        settings = dataclasses.replace(QUICK, write_deadline=60)
+        async with edge(data_plane(handler), settings) as server, await server.connect() as stream:
+            await H1Client(stream).send("GET", "/")
+            await blocked.wait()
+            assert await until_ended(server) < settings.grace + settings.settle_margin + 0.2
+
+
+async def test_cancelling_from_outside_does_not_wait_for_clients() -> None:
+    blocked = trio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.send_head(200, [])
+        while True:
+            blocked.set()
+            await exchange.send_body(bytes(1_000_000))
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+    address = listening.getsockname()
+    with within():
+        async with trio.open_nursery() as nursery:
+
+            async def served() -> None:
+                sockets = Sockets([], [listening], [])
+                app = data_plane(handler)
+                await serve(app, EdgeSettings(), sockets=sockets, shutdown=trio.Event(), drain=RecordingDrain())
+
+            nursery.start_soon(served)
+            async with await trio.open_tcp_stream(*address) as stream:
+                await stream.send_all(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+                await blocked.wait()
+                await wait_all_tasks_blocked(0.01)
+                nursery.cancel_scope.cancel()
+
+
+# The lifespan
+
+
+def failing(at: str, gate: trio.Event | None = None) -> AsgiApp:
+    """An application whose lifespan fails at this point."""
+    opened = trio.Event() if gate is None else gate
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            return await hello(scope, receive, send)
+        if at == "at once":
+            raise ValueError("no such file")
+        await receive()
+        match at:
+            case "starting":
+                raise ExceptionGroup("group", [ValueError("no such file")])
+            case "by message":
+                await send({"type": "lifespan.startup.failed", "message": "no such file"})
+            case "silently":
+                pass
+            case "exiting":
+                raise SystemExit("no such file")
+            case _:
+                await send({"type": "lifespan.startup.complete"})
+        match at:
+            case "while serving":
+                await opened.wait()
+                raise ValueError("the store is gone")
+            case "returning":
+                await opened.wait()
+            case "shutting down":
+                await receive()
+                raise ValueError("the store is gone")
+            case "by message, late":
+                await receive()
+                await send({"type": "lifespan.shutdown.failed", "message": "the store is gone"})
+            case "never":
+                await receive()
+                await trio.sleep_forever()
+            case _:
+                pass
+
+    return app
+
+
+async def run(
+    app: AsgiApp, when_ready: Callable[[], None], settings: EdgeSettings = QUICK, *, stop: bool = True
+) -> None:
+    """Serves until it ends; told to stop as soon as it is ready, unless the test wants to see it end by itself."""
+    shutdown = trio.Event()
+
+    class Status:
+        def started(self, value: list[str]) -> None:
+            when_ready()
+            if stop:
+                shutdown.set()
+
+    sockets = Sockets([], [], [])
+    status = cast("trio.TaskStatus[list[str]]", Status())
+    with within():
+        await serve(app, settings, sockets=sockets, shutdown=shutdown, drain=RecordingDrain(), task_status=status)
+
+
+@pytest.mark.parametrize("at", ["at once", "starting", "by message", "silently", "exiting"])
+async def test_an_application_that_does_not_start_is_never_ready(at: str) -> None:
+    def ready() -> None:
+        raise AssertionError("it was never ready")
+
+    with pytest.raises(StartupFailed, match=r"no such file|ended before"):
+        await run(failing(at), ready)
+
+
+async def test_a_start_that_takes_too_long_is_refused(autojump_clock: trio.testing.MockClock) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await trio.sleep_forever()
+
+    shutdown = trio.Event()
+    with pytest.raises(StartupFailed, match="within 60 s"):
+        await serve(app, EdgeSettings(), sockets=Sockets([], [], []), shutdown=shutdown, drain=RecordingDrain())
+    assert trio.current_time() == 60
+
+
+@pytest.mark.parametrize("at", ["while serving", "returning"])
+async def test_a_lifespan_that_dies_ends_the_worker_after_a_drain(at: str) -> None:
+    gate = trio.Event()
+    with pytest.raises(LifespanFailed, match=r"the store is gone|ended by itself"):
+        await run(failing(at, gate), gate.set, stop=False)
+
+
+@pytest.mark.parametrize("at", ["shutting down", "by message, late"])
+async def test_a_lifespan_that_fails_to_shut_down(at: str) -> None:
+    with pytest.raises(LifespanFailed, match="the store is gone"):
+        await run(failing(at), lambda: None)
+
+
+async def test_a_lifespan_that_never_shuts_down() -> None:
+    with pytest.raises(LifespanFailed, match=r"within 0\.1 s"):
+        await run(failing("never"), lambda: None, dataclasses.replace(QUICK, shutdown=0.1))
+
+
+async def test_the_state_of_the_lifespan_reaches_the_requests() -> None:
+    seen: list[object] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            scope["state"]["store"] = "open"
+            return await bare(scope, receive, send)
+        seen.append(scope["state"]["store"])
+        await hello(scope, receive, send)
+
+    with within():
+        async with edge(app) as server, await server.connect() as stream:
+            assert (await H1Client(stream).ask("GET", "/")).complete
+    assert seen == ["open"]

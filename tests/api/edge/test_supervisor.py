@@ -1,0 +1,339 @@
+"""The supervisor with real processes and sockets: killed workers, stops under load, reloads, failing starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from hyperinfer.api.supervisor import Backoff, worker_argv
+from tests.api.edge.kit import Answer, H1Client, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+ROOT = Path(__file__).parents[3]
+EDGE: dict[str, object] = {"grace": 0.4, "settle_margin": 0.9, "shutdown": 1.0, "write_deadline": 30.0}
+
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes through /proc")
+
+
+@dataclass
+class Service:
+    """A running supervisor and what it wrote."""
+
+    process: trio.Process
+    notes: Path
+    port: int = 0
+    out: list[str] = field(default_factory=lambda: list[str]())
+    err: list[str] = field(default_factory=lambda: list[str]())
+
+    async def ask(self, path: str) -> Answer:
+        async with await self.connect() as stream:
+            return await H1Client(stream).ask("GET", path)
+
+    async def connect(self) -> trio.SocketStream:
+        return await trio.open_tcp_stream("127.0.0.1", self.port)
+
+    async def pid(self) -> int:
+        return int((await self.ask("/pid")).body)
+
+    async def until_refused(self) -> None:
+        with suppress(OSError):
+            while True:
+                await (await self.connect()).aclose()
+
+    async def until_answered(self, path: str, body: bytes) -> None:
+        while (await self.ask(path)).body != body:
+            pass
+
+    def settled(self) -> list[str]:
+        return self.notes.read_text().split("\n") if self.notes.exists() else []
+
+    async def until_said(self, text: str) -> None:
+        await until(lambda: any(text in line for line in self.err))
+
+
+def command_of(app: Mapping[str, object], edge: Mapping[str, object], bind: str, workers: int) -> list[str]:
+    plan = {"factory": "tests.api.edge.hosted:build", "app": app, "edge": edge, "bind": bind, "workers": workers}
+    return [sys.executable, "-m", "tests.api.edge.hosted", json.dumps(plan)]
+
+
+async def read_lines(stream: trio.abc.ReceiveStream, lines: list[str], first: trio.Event) -> None:
+    buffer = b""
+    while data := await stream.receive_some():
+        buffer += data
+        *whole, buffer = buffer.split(b"\n")
+        lines += [line.decode() for line in whole]
+        if whole:
+            first.set()
+    first.set()
+
+
+@asynccontextmanager
+async def service(
+    tmp_path: Path,
+    *,
+    app: Mapping[str, object] | None = None,
+    edge: Mapping[str, object] | None = None,
+    bind: str = "127.0.0.1:0",
+    workers: int = 1,
+) -> AsyncGenerator[Service]:
+    """Starts it and waits until it serves or has ended; ends it with SIGTERM unless the test did."""
+    notes = tmp_path / "notes"
+    command = command_of({"notes": str(notes), **(app or {})}, {**EDGE, **(edge or {})}, bind, workers)
+    with trio.fail_after(20):
+        process = await trio.lowlevel.open_process(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        running = Service(process, notes)
+        ready = trio.Event()
+        try:
+            async with process.stdout, process.stderr, trio.open_nursery() as nursery:
+                nursery.start_soon(read_lines, process.stdout, running.out, ready)
+                nursery.start_soon(read_lines, process.stderr, running.err, trio.Event())
+                await ready.wait()
+                if running.out:
+                    said, _, port = running.out[0].rpartition(":")
+                    assert said == "listening http://127.0.0.1"
+                    running.port = int(port)
+                yield running
+                if process.returncode is None:
+                    with suppress(ProcessLookupError):
+                        process.send_signal(signal.SIGTERM)
+                await process.wait()
+                nursery.cancel_scope.deadline = trio.current_time() + 1
+        finally:
+            if process.returncode is None:
+                process.kill()
+                with trio.CancelScope(shield=True):
+                    await process.wait()
+
+
+async def test_a_killed_worker_is_back_soon_on_the_same_port(tmp_path: Path) -> None:
+    async with service(tmp_path) as running:
+        first = await running.pid()
+        assert first != running.process.pid
+        for _ in range(2):
+            killed = await running.pid()
+            os.kill(killed, signal.SIGKILL)
+            began = trio.current_time()
+            # A connection that comes meanwhile waits in the backlog of the socket, which never closed.
+            with trio.fail_after(3):
+                replacement = await running.pid()
+            assert replacement != killed
+            # 1.5 s where the processors are free; the tests share theirs.
+            assert trio.current_time() - began < 2.5
+        assert any("SIGKILL" in line for line in running.err)
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.process.wait() == 0
+
+
+async def test_a_worker_that_ends_by_itself_is_replaced(tmp_path: Path) -> None:
+    async with service(tmp_path) as running:
+        first = await running.pid()
+        assert not (await running.ask("/exit")).complete
+        assert await running.pid() != first
+        assert any("exit code 7" in line for line in running.err)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_stop_under_load(tmp_path: Path, number: signal.Signals) -> None:
+    """All streams end well-formed and settled, idle clients are let go, new ones refused, exit code 0."""
+    answers: dict[int, Answer] = {}
+    async with service(tmp_path, edge={"grace": 1.0}) as running:
+
+        async def stream(index: int) -> None:
+            async with await running.connect() as connection:
+                client = H1Client(connection)
+                await client.send("GET", f"/stream?{index}")
+                assert (await client.receive(until=b"begin\n")).status == 200
+                begun[index].set()
+                answers[index] = await client.receive()
+
+        begun = [trio.Event() for _ in range(20)]
+        async with trio.open_nursery() as nursery:
+            for index in range(20):
+                nursery.start_soon(stream, index)
+            for event in begun:
+                await event.wait()
+            idle = await running.connect()
+            idle_client = H1Client(idle)
+            assert (await idle_client.ask("GET", "/pid")).complete
+            began = trio.current_time()
+            running.process.send_signal(number)
+            assert await idle.receive_some() == b""
+            assert trio.current_time() - began < 0.9
+            with pytest.raises(OSError, match="all attempts to connect"):
+                await running.connect()
+            await idle.aclose()
+        assert await running.process.wait() == 0
+        assert trio.current_time() - began < 4
+        assert all(answer.complete and answer.body == b"draining\nend\n" for answer in answers.values())
+        assert len(answers) == 20
+        assert {line for line in running.settled() if line.startswith("settled")} == {f"settled {i}" for i in range(20)}
+        assert any(line.startswith("closed") for line in running.settled())
+
+
+async def test_clients_that_never_read_do_not_hold_a_stop(tmp_path: Path) -> None:
+    async with service(tmp_path) as running:
+        clients = [await running.connect() for _ in range(3)]
+        for index, client in enumerate(clients):
+            await H1Client(client).send("GET", f"/forever?{index}")
+        assert (await running.ask("/pid")).complete
+        began = trio.current_time()
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.process.wait() == 0
+        assert trio.current_time() - began < 3
+        assert {"settled 0", "settled 1", "settled 2"} <= set(running.settled())
+        for client in clients:
+            await client.aclose()
+
+
+async def test_a_client_that_never_reads_is_dropped_while_serving(tmp_path: Path) -> None:
+    async with service(tmp_path, edge={"write_deadline": 0.3}) as running, await running.connect() as client:
+        await H1Client(client).send("GET", "/forever?slow")
+        await until(lambda: "settled slow" in running.settled())
+        assert (await running.ask("/pid")).complete
+
+
+async def test_several_workers_share_the_port(tmp_path: Path) -> None:
+    async with service(tmp_path, workers=2) as running:
+        assert len(running.out) == 1
+        seen: set[int] = set()
+        with trio.fail_after(10):
+            while len(seen) < 2:
+                seen.add(await running.pid())
+        os.kill(seen.pop(), signal.SIGKILL)
+        assert (await running.ask("/pid")).complete
+        await running.until_said("the next starts")
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.process.wait() == 0
+
+
+async def test_a_reload_reaches_the_worker_without_a_restart(tmp_path: Path) -> None:
+    async with service(tmp_path) as running:
+        pid = await running.pid()
+        running.process.send_signal(signal.SIGHUP)
+        await running.until_answered("/generation", b"1")
+        assert await running.pid() == pid
+
+
+async def test_a_reload_that_fails_changes_nothing(tmp_path: Path) -> None:
+    async with service(tmp_path, app={"reload": "fails"}) as running:
+        pid = await running.pid()
+        running.process.send_signal(signal.SIGHUP)
+        await running.until_said("reloading failed")
+        assert (await running.ask("/generation")).body == b"0"
+        assert await running.pid() == pid
+
+
+@pytest.mark.parametrize(
+    ("fail", "code", "message"),
+    [
+        ("refused", 1, "the catalogue has 3 errors"),
+        ("lifespan", 1, "the data folder is in use"),
+        ("bug", 1, "ValueError: boom"),
+        ("exit", 9, "exit code 9"),
+    ],
+)
+async def test_a_worker_that_cannot_start_ends_the_service(tmp_path: Path, fail: str, code: int, message: str) -> None:
+    async with service(tmp_path, app={"fail": fail}) as running:
+        assert await running.process.wait() == code
+        assert running.out == []
+        await running.until_said(message)
+        if fail in {"refused", "lifespan"}:
+            assert not any("Traceback" in line for line in running.err)
+
+
+async def test_a_crash_loop_is_slowed_down_and_can_be_stopped(tmp_path: Path) -> None:
+    async with service(tmp_path, app={"first": str(tmp_path / "first")}) as running:
+        os.kill(await running.pid(), signal.SIGKILL)
+        await running.until_said("only once); the next starts in 0.1 s")
+        await running.until_said("only once); the next starts in 0.2 s")
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.process.wait() == 0
+
+
+async def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    async with service(tmp_path) as running, service(tmp_path, bind=f"127.0.0.1:{running.port}") as second:
+        assert await second.process.wait() == 1
+        assert second.err == [f"cannot listen on 127.0.0.1:{running.port}: Address already in use"]
+
+
+@LINUX
+async def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
+    async with service(tmp_path) as running:
+        worker = await running.pid()
+        running.process.kill()
+        await running.process.wait()
+        await until(lambda: not _runs(worker))
+        # It drained and closed what it held.
+        assert f"closed {worker}" in running.settled()
+
+
+@LINUX
+async def test_a_stop_during_the_start_is_a_clean_one(tmp_path: Path) -> None:
+    command = command_of({"notes": str(tmp_path / "notes")}, EDGE, "127.0.0.1:0", 1)
+    with trio.fail_after(20):
+        process = await trio.lowlevel.open_process(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        async with process.stderr:
+            await until(lambda: _has_worker(process.pid))
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
+
+
+def _runs(pid: int) -> bool:
+    """Not for one that has ended and that nobody has waited for."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return False
+
+
+def _has_worker(supervisor: int) -> bool:
+    for children in Path(f"/proc/{supervisor}/task").glob("*/children"):
+        with suppress(FileNotFoundError):
+            for child in children.read_text().split():
+                if b"hyperinfer.api.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return True
+    return False
+
+
+async def test_a_second_interrupt_ends_it_now(tmp_path: Path) -> None:
+    async with service(tmp_path, edge={"grace": 30.0}) as running, await running.connect() as connection:
+        client = H1Client(connection)
+        await client.send("GET", "/stream")
+        await client.receive(until=b"begin\n")
+        running.process.send_signal(signal.SIGINT)
+        # The stop has begun.
+        await running.until_refused()
+        running.process.send_signal(signal.SIGINT)
+        assert await running.process.wait() == 1
+
+
+def test_the_working_folder_is_on_the_path_of_a_worker_only_if_it_is_on_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT)])
+    monkeypatch.chdir(tmp_path)
+    assert worker_argv() == (sys.executable, "-P", "-m", "hyperinfer.api.worker")
+    monkeypatch.chdir(ROOT)
+    assert worker_argv() == (sys.executable, "-m", "hyperinfer.api.worker")
+
+
+def test_back_off() -> None:
+    backoff = Backoff()
+    assert [backoff.after(0.5) for _ in range(9)] == [0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5]
+    assert backoff.after(60) == 0
+    assert backoff.after(0.5) == 0.1
