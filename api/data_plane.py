@@ -18,6 +18,7 @@ import trio
 
 from hyperinfer.api.client_key import key_of
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
+from hyperinfer.api.media_type import is_json
 from hyperinfer.engine import Drain, DrainingError, Failure, run
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.errors import ErrorReport
@@ -42,7 +43,6 @@ ROUTES = {
 """Path to client format (contract)."""
 
 _STREAMED = re.compile(rb'"stream"\s*:\s*true')
-_JSON = re.compile(r"application/(?:[\w.+-]*\+)?json\s*(?:;.*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class DataPlane:
         if isinstance(principal, Failure):
             await sink.refuse(ticket, principal)
             return
-        if not _JSON.fullmatch(headers.get("content-type", "")):
+        if not is_json(headers.get("content-type", "")):
             message = "The body must be JSON, with the header Content-Type: application/json."
             await sink.refuse(ticket, Failure("invalid_request", message))
             return

@@ -1,0 +1,37 @@
+"""Errors of these routes: a refusal as an exception, and its body in the client's envelope (RULES: Errors)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hyperinfer.formats import FORMATS
+from hyperinfer.formats.errors import CODES, ErrorReport
+
+
+class Refusal(Exception):
+    """A request that is answered with an error. `status` overrides the code's own (404 and 405)."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.param = code, message, param
+        self.http_status = status if status is not None else CODES[code]
+        self.headers = dict(headers or {})
+
+
+def wants_anthropic(path: str, version_header: bool) -> bool:
+    """Whether a client speaks Messages: by the path, or because its SDK says `anthropic-version` on every path."""
+    return version_header or path == "/api/v1/messages" or path.startswith("/api/v1/messages/")
+
+
+def error_body(refusal: Refusal, request_id: str, *, anthropic: bool) -> bytes:
+    """The JSON body of an error."""
+    report = ErrorReport(refusal.code, refusal.message, request_id, param=refusal.param, status=refusal.http_status)
+    return FORMATS["anthropic_messages" if anthropic else "openai_chat"].encode_error(report)

@@ -1,0 +1,106 @@
+"""What the control plane reads and answers (contract: /healthz, /readyz, /api/v1/generation, /api/v1/playground-keys)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from hyperinfer.nodes.ports import Attempt, IngressFormat, LossRecord, Status
+
+State = Literal["ok", "down"]
+Source = Literal["playground", "chat"]
+
+_USD = {"type": "number"}
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ReadinessChecks(msgspec.Struct, frozen=True, kw_only=True):
+    """Each dependency of this deployment: `store` with the embedded one, `postgres` and `redis` with the shared ones."""
+
+    store: State | UnsetType = UNSET
+    redis: State | UnsetType = UNSET
+    postgres: State | UnsetType = UNSET
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether requests should be sent here. `degraded` also while the process drains."""
+
+    status: Literal["ok", "degraded"]
+    checks: ReadinessChecks
+
+
+class GenerationLine(msgspec.Struct, frozen=True):
+    """One line of the bill: `tokens` x `price_micro_usd` = `cost_micro_usd`; the lines add up to the cost."""
+
+    bucket: Annotated[
+        str,
+        Meta(description="prompt, cached_prompt, cache_write, cache_write_1h, completion, or the name of a server tool."),
+    ]
+    tokens: Annotated[int, Meta(description="Tokens; for a server tool, calls.")]
+    price_micro_usd: Annotated[
+        str, Meta(description="Exact micro-USD for one token, which is USD per 1M tokens; for a server tool, for one call.")
+    ]
+    cost_micro_usd: Annotated[str, Meta(description="Exact micro-USD.")]
+
+
+class GenerationData(msgspec.Struct, frozen=True, kw_only=True):
+    """A request: what it was, what it used, what it cost."""
+
+    id: Annotated[str, Meta(description="The request id, without the prefix that a response's own id has.")]
+    model: str
+    provider: Annotated[str, Meta(description="The upstream that answered.")]
+    upstream_model: Annotated[str, Meta(description="The upstream's name of the model.")]
+    ingress_format: IngressFormat
+    source: Literal["api", "playground", "chat"]
+    streamed: bool
+    tokens_prompt: Annotated[int, Meta(description="All input tokens; cache reads and writes are parts of them.")]
+    tokens_completion: Annotated[int, Meta(description="All output tokens, reasoning included.")]
+    tokens_reasoning: int
+    tokens_cached_prompt: int
+    tokens_cache_write: int
+    tokens_cache_write_1h: Annotated[int, Meta(description="The part of tokens_cache_write that is kept for an hour.")]
+    total_cost: Annotated[msgspec.Raw, Meta(description="Credits (USD), exact.", extra_json_schema=_USD)]
+    cost_micro_usd: Annotated[str, Meta(description="The same in micro-USD, exact, as text.")]
+    tool_costs_micro_usd: Annotated[
+        dict[str, str], Meta(description="The server tools' part of the cost, by tool, in exact micro-USD.")
+    ]
+    lines: Annotated[tuple[GenerationLine, ...], Meta(description="How the cost adds up.")]
+    latency_ms: Annotated[int, Meta(description="From admission to the end.")]
+    first_token_ms: Annotated[int | None, Meta(description="From admission to the first output; null without any.")]
+    status: Status | Literal["pending"]
+    error_code: Annotated[str | UnsetType, Meta(description="Only when the request failed.")] = UNSET
+    finish_reason: str | None
+    losses: Annotated[
+        tuple[LossRecord, ...], Meta(description="What the upstream's format, or the client's, could not express.")
+    ]
+    attempts: Annotated[tuple[Attempt, ...], Meta(description="Every upstream that was called, in order.")]
+    created_at: Annotated[str, Meta(description="ISO 8601, UTC.", extra_json_schema={"format": "date-time"})]
+
+
+class GenerationReply(msgspec.Struct, frozen=True):
+    """The answer of GET /api/v1/generation."""
+
+    data: GenerationData
+
+
+class PlaygroundKeyRequest(msgspec.Struct, frozen=True):
+    """Whom a one-time key is for."""
+
+    workspace_id: str
+    user_id: str
+    source: Source = "playground"
+
+
+class PlaygroundKey(msgspec.Struct, frozen=True):
+    """A one-time key. It is shown here and nowhere else."""
+
+    key: str
+    expires_at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+    source: Source
