@@ -12,6 +12,7 @@ from hyperinfer.formats.anthropic_messages.media import Unsupported, document_bl
 from hyperinfer.formats.anthropic_messages.tool_input import tool_input
 from hyperinfer.formats.conversation import (
     AudioPart,
+    CacheMark,
     FilePart,
     ImagePart,
     NativePart,
@@ -143,13 +144,22 @@ class BlockEncoder:
 
     def _native(self, part: NativePart, path: str) -> list[Block]:
         if self._scope.same:
-            return [part.raw]
+            return [self._native_as_sent(part.raw, path)]
         if part.type in _HAS_ID:
             raise RequestError(f"{path}: {part.type} needs stored responses, which this gateway has none of", param=path)
         if part.text and part.text.strip():
             return [{"type": "text", "text": part.text}]
         self._scope.lose(path, f"Messages has no {part.type}")
         return []
+
+    def _native_as_sent(self, raw: Block, path: str) -> Block:
+        """A block that is carried unread. Only its cache mark depends on the provider."""
+        mark = raw.get("cache_control")
+        if not is_object(mark):
+            return raw
+        rest = {name: value for name, value in raw.items() if name != "cache_control"}
+        kept = self._scope.cache(CacheMark("cache_control", mark), path)
+        return rest if kept is None else {**rest, "cache_control": kept}
 
     def _reasoning(self, part: ReasoningPart, path: str) -> list[Block]:
         """Thinking goes back only to the vendor that signed it: others refuse it (wire facts 4.6)."""

@@ -40,12 +40,12 @@ class _Facts(msgspec.Struct, frozen=True):
 def blob_text(blob: Opaque, upstream: str, field: Field, *, of_call: bool = False) -> str:
     """The string that a client gets for a blob that came by protocol `upstream`."""
     own = upstream == DIALECT and blob.vendor == DEFAULT_VENDOR[DIALECT]
-    if own and blob.kind == field and not of_call:
+    if own and not of_call:
         return blob_to_client(blob, DIALECT, upstream)
     if of_call or blob.extra or blob.kind != _plain_kind(blob.vendor, field):
         facts = base64.urlsafe_b64encode(msgspec.json.encode(_Facts(blob.kind, blob.extra, of_call))).decode()
         blob = msgspec.structs.replace(blob, data=f"{_PACKED}{facts}:{blob.data}")
-    return blob_to_client(blob, DIALECT, upstream)
+    return blob_to_client(blob, DIALECT, "" if own else upstream)
 
 
 def read_blob(text: str, field: Field) -> Carried:

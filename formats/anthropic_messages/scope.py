@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hyperinfer.formats.codec import Loss, Target
 from hyperinfer.formats.conversation import CacheMark, Conversation, TextPart, Turn
 from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.wire import join
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Extra
@@ -54,11 +55,11 @@ class Scope:
             return None
         allowed = self.target.quirks.cache_control
         if allowed == "none":
-            self.lose(f"{path}.{mark.style}", "the provider takes no cache marks")
+            self.lose(join(path, mark.style), "the provider takes no cache marks")
             return None
         raw = mark.raw if mark.style == "cache_control" else _ephemeral(mark)
         if allowed == "no_ttl" and raw.keys() != {"type"}:
-            self.lose(f"{path}.{mark.style}", "the provider takes no lifetime of cache marks")
+            self.lose(join(path, mark.style), "the provider takes no lifetime of cache marks")
             return {"type": "ephemeral"}
         return raw
 

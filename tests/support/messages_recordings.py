@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from hyperinfer.formats.wire import is_array, is_object
+
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 RECORDINGS = SHARED / "recordings" / "anthropic_messages"
 CAPTURED = SHARED / "judges" / "captured"
@@ -29,7 +31,8 @@ def captured_requests() -> list[tuple[str, dict[str, Any]]]:
             if request["path"].partition("?")[0] != "/api/v1/messages" or request.get("expect") is not None:
                 continue
             body = request["body"]
-            body["tools"] = [tool for tool in body.get("tools") or [] if "_left_out" not in tool] or None
+            tools: list[dict[str, Any]] = body.get("tools") or []
+            body["tools"] = [tool for tool in tools if "_left_out" not in tool] or None
             found.append((f"{path.stem}-{number}", body))
     return found
 
@@ -41,8 +44,8 @@ def recorded_requests() -> list[tuple[str, dict[str, Any]]]:
 
 def without_nulls(value: Any) -> Any:
     """The value without null fields, which mean absent."""
-    if isinstance(value, dict):
+    if is_object(value):
         return {name: without_nulls(item) for name, item in value.items() if item is not None}
-    if isinstance(value, list):
+    if is_array(value):
         return [without_nulls(item) for item in value]
     return value

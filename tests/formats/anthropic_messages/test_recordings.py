@@ -65,7 +65,7 @@ def rewritten(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for event in events:
         if event["type"] == "message_delta":
             for field in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"):
-                event["usage"].setdefault(field, start["usage"][field] if field in start["usage"] else 0)
+                event["usage"].setdefault(field, start["usage"].get(field, 0))
     return events
 
 
