@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from hyperinfer.formats.ids import responses_call_id
+from hyperinfer.formats.openai_responses.foreign_tools import foreign_item
 from hyperinfer.formats.openai_responses.reasoning import blob_text
-from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats import events as ev
@@ -206,7 +206,7 @@ def _is_json(text: str) -> bool:
 
 
 class NativeWriter:
-    """Writes items that only Responses knows, as they came. Those of another protocol are lost, but for web searches."""
+    """Writes items that only Responses knows, as they came. Those of another protocol in the form of its like, or not."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -235,19 +235,9 @@ class NativeWriter:
         """The block closes."""
         if self._verbatim:
             return self._output.done({**event.item, "id": self._id})
-        item = event.item
-        if item.get("type") == "server_tool_use" and item.get("name") == "web_search":
-            return self._web_search(item.get("input"))
-        kind = item.get("type")
-        self._output.lose("response.output", f"a `{kind}` block has no form in Responses")
-        return b""
-
-    def _web_search(self, given: Any) -> bytes:
-        query = given.get("query") if is_object(given) else None
-        item: Wire = {
-            "id": self._output.item_id(None, "ws"),
-            "type": "web_search_call",
-            "status": "completed",
-            "action": {"type": "search", "query": query if isinstance(query, str) else ""},
-        }
+        found = foreign_item(event.item)
+        if found is None:
+            self._output.lose("response.output", f"a `{event.item.get('type')}` block has no form in Responses")
+            return b""
+        item: Wire = {"id": self._output.item_id(None, found.prefix), **found.fields}
         return self._output.added({**item, "status": "in_progress"}) + self._output.done(item)

@@ -150,9 +150,7 @@ class _Fold:
         elif stop.reason:
             self._fields = {**self._fields, "incomplete_details": {"reason": stop.reason}}
         usage = self._usage or (Usage() if stop.status in _ENDS else None)
-        self.response = self._object(
-            stop.status, self.output.items, usage_to_wire(usage) if usage is not None else None
-        )
+        self.response = self._object(stop.status, self.output.items, usage_to_wire(usage) if usage is not None else None)
         kind = "response.incomplete" if stop.status == "incomplete" else "response.completed"
         return before + self._frame(kind, self.response)
 

@@ -6,16 +6,18 @@ import importlib.util
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import END, Loss, Reply, Target, Upstream, Wait
-from hyperinfer.formats.conversation import Conversation
-from hyperinfer.formats.events import Dialect, Event
 from hyperinfer.formats.lifecycle import Lifecycle
 from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import Conversation
+    from hyperinfer.formats.events import Dialect, Event
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 RECORDINGS = SHARED / "recordings" / "openai_responses"
@@ -81,8 +83,7 @@ def encoded(events: Sequence[Event], to: Reply | None = None) -> tuple[bytes, li
 
 def whole(events: Sequence[Event], to: Reply | None = None) -> dict[str, Any]:
     """The whole response of these events."""
-    found = json.loads(OPENAI_RESPONSES.encode_response(events, to or reply()).body)
-    assert isinstance(found, dict)
+    found: dict[str, Any] = json.loads(OPENAI_RESPONSES.encode_response(events, to or reply()).body)
     return found
 
 
@@ -123,8 +124,7 @@ def target(**fields: Any) -> Target:
 
 def body(conversation: Conversation, **fields: Any) -> dict[str, Any]:
     """The request that goes upstream."""
-    found = json.loads(OPENAI_RESPONSES.encode_request(conversation, target(**fields)).body)
-    assert isinstance(found, dict)
+    found: dict[str, Any] = json.loads(OPENAI_RESPONSES.encode_request(conversation, target(**fields)).body)
     return found
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hyperinfer.formats.codec import Loss
 from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
+from hyperinfer.formats.wire import is_array, is_object
 from tests.formats.openai_responses.harness import CAPTURED, RECORDINGS, target
 
 UNSENT = (
@@ -35,7 +35,8 @@ def requests() -> list[Any]:
 
 
 def native_tools(body: dict[str, Any]) -> frozenset[str]:
-    return frozenset(tool["type"] for tool in body.get("tools") or [] if "type" in tool)
+    tools: list[dict[str, Any]] = body.get("tools") or []
+    return frozenset(str(tool["type"]) for tool in tools if "type" in tool)
 
 
 @pytest.mark.parametrize(("sent", "vendor"), requests())
@@ -84,8 +85,8 @@ def plain(value: Any) -> Any:
 
 
 def without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
+    if is_object(value):
         return {k: without_nulls(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list):
+    if is_array(value):
         return [without_nulls(v) for v in value]
     return value

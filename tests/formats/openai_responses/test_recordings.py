@@ -36,7 +36,8 @@ def test_a_stream_decodes_alike_whole_and_byte_by_byte(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [param for param in STREAMS if param.id in (None, "openai-openai-gpt-4o-simple-stream", "openrouter-tool-calls-1")]
+    "path",
+    [param for param in STREAMS if param.id in (None, "openai-openai-gpt-4o-simple-stream", "openrouter-tool-calls-1")],
 )
 def test_a_stream_decodes_alike_at_every_cut(path: Path) -> None:
     raw = path.read_bytes()

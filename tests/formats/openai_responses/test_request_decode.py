@@ -21,8 +21,8 @@ from hyperinfer.formats.conversation import (
     UrlSource,
 )
 from hyperinfer.formats.errors import RequestError
-from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
 from hyperinfer.formats.opaque import Opaque
+from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
 from tests.formats.openai_responses.harness import request
 
 
@@ -100,9 +100,7 @@ def test_calls_and_results_pair_by_call_id() -> None:
         {"type": "function_call_output", "call_id": "c1", "output": "done"},
         {"type": "custom_tool_call_output", "call_id": "c2", "output": [{"type": "output_text", "text": "x"}]},
     )
-    assert call.parts == (
-        ToolCallPart(call_id="c1", name="f", arguments="{}", item_id="fc_1", namespace="ns"),
-    )
+    assert call.parts == (ToolCallPart(call_id="c1", name="f", arguments="{}", item_id="fc_1", namespace="ns"),)
     assert custom.parts == (ToolCallPart(call_id="c2", name="g", arguments="raw", kind="custom"),)
     assert result.role == "tool"
     assert result.parts == (ToolResultPart(call_id="c1", content=(TextPart(text="done"),), plain=True),)
@@ -218,7 +216,10 @@ def test_choices_of_every_kind() -> None:
 
 def test_the_shape_of_the_answer_and_how_to_think() -> None:
     found = request(
-        text={"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}, "verbosity": "low"},
+        text={
+            "format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True},
+            "verbosity": "low",
+        },
         reasoning={"effort": "high", "summary": "auto", "context": "all_turns"},
     )
     assert found.response_format is not None
@@ -228,36 +229,36 @@ def test_the_shape_of_the_answer_and_how_to_think() -> None:
     assert (found.reasoning.effort, found.reasoning.extra) == ("high", {"context": "all_turns"})
 
 
-@pytest.mark.parametrize(
-    ("fields", "param"),
-    [
-        ({"previous_response_id": "resp_1"}, "previous_response_id"),
-        ({"conversation": "conv_1"}, "conversation"),
-        ({"background": True}, "background"),
-        ({"prompt": {"id": "p"}}, "prompt"),
-        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0]"),
-        ({"input": 7}, "input"),
-        ({"input": [7]}, "input[0]"),
-        ({"input": [{"role": "user", "content": 7}]}, "input[0].content"),
-        ({"input": [{"role": "user", "content": [7]}]}, "input[0].content[0]"),
-        ({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}, "input[0].content[0].text"),
-        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0].image_url"),
-        ({"input": [{"role": "robot", "content": ""}]}, "input[0].role"),
-        ({"input": [{"type": "function_call", "call_id": "c", "arguments": "{}"}]}, "input[0].name"),
-        ({"input": [{"type": "function_call", "call_id": 1, "name": "f"}]}, "input[0].call_id"),
-        ({"input": [{"type": "reasoning", "summary": [{"text": 1}]}]}, "input[0].summary[0].text"),
-        ({"tools": [7]}, "tools[0]"),
-        ({"tools": [{"type": "function"}]}, "tools[0].name"),
-        ({"tools": [{"type": "function", "name": "f", "parameters": []}]}, "tools[0].parameters"),
-        ({"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "function"}]}]}, "tools[0].tools[0].name"),
-        ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
-        ({"text": {"format": {"type": "json_schema"}}}, "text.format.schema"),
-        ({"temperature": "warm"}, "temperature"),
-        ({"max_output_tokens": 0}, "max_output_tokens"),
-        ({"reasoning": {"effort": 3}}, "reasoning.effort"),
-        ({"model": None}, "model"),
-    ],
-)
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"previous_response_id": "resp_1"}, "previous_response_id"),
+    ({"conversation": "conv_1"}, "conversation"),
+    ({"background": True}, "background"),
+    ({"prompt": {"id": "p"}}, "prompt"),
+    ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0]"),
+    ({"input": 7}, "input"),
+    ({"input": [7]}, "input[0]"),
+    ({"input": [{"role": "user", "content": 7}]}, "input[0].content"),
+    ({"input": [{"role": "user", "content": [7]}]}, "input[0].content[0]"),
+    ({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}, "input[0].content[0].text"),
+    ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0].image_url"),
+    ({"input": [{"role": "robot", "content": ""}]}, "input[0].role"),
+    ({"input": [{"type": "function_call", "call_id": "c", "arguments": "{}"}]}, "input[0].name"),
+    ({"input": [{"type": "function_call", "call_id": 1, "name": "f"}]}, "input[0].call_id"),
+    ({"input": [{"type": "reasoning", "summary": [{"text": 1}]}]}, "input[0].summary[0].text"),
+    ({"tools": [7]}, "tools[0]"),
+    ({"tools": [{"type": "function"}]}, "tools[0].name"),
+    ({"tools": [{"type": "function", "name": "f", "parameters": []}]}, "tools[0].parameters"),
+    ({"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "function"}]}]}, "tools[0].tools[0].name"),
+    ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
+    ({"text": {"format": {"type": "json_schema"}}}, "text.format.schema"),
+    ({"temperature": "warm"}, "temperature"),
+    ({"max_output_tokens": 0}, "max_output_tokens"),
+    ({"reasoning": {"effort": 3}}, "reasoning.effort"),
+    ({"model": None}, "model"),
+]
+
+
+@pytest.mark.parametrize(("fields", "param"), REFUSED)
 def test_refused_with_its_path(fields: dict[str, Any], param: str) -> None:
     assert refused(**fields).param == param
 

@@ -34,8 +34,8 @@ from hyperinfer.formats.conversation import (
     UrlSource,
 )
 from hyperinfer.formats.errors import RequestError
-from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
 from hyperinfer.formats.opaque import Opaque
+from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
 from hyperinfer.formats.quirks import Quirks
 from tests.formats.openai_responses.harness import body, losses, request, target
 
@@ -250,9 +250,7 @@ def test_namespaces_are_put_together_again() -> None:
     ],
 )
 def test_choices(choice: ToolChoice, quirks: Quirks, sent: Any, lost_paths: list[str]) -> None:
-    conversation = chat(
-        said("user", "x"), tools=(Tool(kind="function", name="f", path="tools[0]"),), tool_choice=choice
-    )
+    conversation = chat(said("user", "x"), tools=(Tool(kind="function", name="f", path="tools[0]"),), tool_choice=choice)
     assert body(conversation, quirks=quirks).get("tool_choice") == sent
     assert lost(conversation, quirks=quirks) == lost_paths
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import END, NEED_DATA, Wait
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.events import Event
-from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
 from hyperinfer.formats.opaque import Opaque
+from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
 from tests.formats.openai_responses.harness import decoded, encoded, judged, stream, upstream
 from tests.support.chunks import two_way_splits
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event
 
 CREATED = {"type": "response.created", "response": {"id": "resp_u", "created_at": 7, "model": "up", "status": "in_progress"}}
 
@@ -61,8 +63,12 @@ def delta(kind: str, text: str, **place: Any) -> dict[str, Any]:
     return {"type": f"response.{kind}.delta", "delta": text, **place}
 
 
+def piece(text: str) -> dict[str, Any]:
+    return delta("output_text", text, output_index=0, content_index=0)
+
+
 def message(text: str, item_id: str = "msg_1") -> dict[str, Any]:
-    content = [{"type": "output_text", "text": text, "annotations": []}]
+    content: list[dict[str, Any]] = [{"type": "output_text", "text": text, "annotations": []}]
     return {"type": "message", "id": item_id, "role": "assistant", "status": "completed", "content": content}
 
 
@@ -71,7 +77,9 @@ def call(name: str = "f", arguments: str = "{}", call_id: str = "c1", item_id: s
 
 
 def test_deltas_without_an_opening_open_their_item() -> None:
-    assert body_of(delta("output_text", "he", output_index=0, content_index=0), delta("output_text", "y", output_index=0)) == [
+    assert body_of(
+        delta("output_text", "he", output_index=0, content_index=0), delta("output_text", "y", output_index=0)
+    ) == [
         "TextStart",
         "he",
         "y",
@@ -120,7 +128,10 @@ def test_the_last_response_fills_in_what_deltas_left_out() -> None:
 
 
 def test_the_last_response_under_other_ids_repeats_nothing() -> None:
-    frames = [added(0, type="message", id="msg_1", content=[]), delta("output_text", "hello", output_index=0, content_index=0)]
+    frames = [
+        added(0, type="message", id="msg_1", content=[]),
+        delta("output_text", "hello", output_index=0, content_index=0),
+    ]
     assert body_of(*frames, last=completed(message("hello", "chatcmpl-9"))) == ["TextStart", "hello", "TextEnd"]
 
 
@@ -155,7 +166,7 @@ def test_parallel_calls_are_put_one_after_the_other() -> None:
 
 def test_interleaved_parts_of_a_message_are_put_one_after_the_other() -> None:
     def part(event: str, index: int, text: str) -> dict[str, Any]:
-        raw = {"type": "output_text", "text": text, "annotations": []}
+        raw: dict[str, Any] = {"type": "output_text", "text": text, "annotations": []}
         return {"type": f"response.content_part.{event}", "output_index": 0, "content_index": index, "part": raw}
 
     assert body_of(
@@ -171,7 +182,7 @@ def test_interleaved_parts_of_a_message_are_put_one_after_the_other() -> None:
 
 def test_llama_cpp_closes_its_items_at_the_end_only() -> None:
     """No numbers, no indexes, every `done` after the last delta, calls under other ids there: text still streams."""
-    reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": ""}
+    reasoning: dict[str, Any] = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": ""}
     frames = [
         added(None, **reasoning),
         delta("reasoning_text", "hm", item_id="rs_1"),
@@ -322,18 +333,18 @@ FILTER = {"code": "content_filter", "message": "The response was filtered."}
 VAGUE = {"code": "server_error", "message": "Something broke."}
 
 
-@pytest.mark.parametrize(
-    ("frames", "code"),
-    [
-        ([{"type": "error", "code": "rate_limit_exceeded", "message": "slow down"}], "provider_rate_limit"),
-        ([{"type": "error", "error": {"code": "context_length_exceeded", "message": "long"}}], "context_length_exceeded"),
-        ([{"type": "response.failed", "response": {"error": FILTER}}], "content_filter"),
-        ([{"type": "response.failed", "response": {"error": VAGUE}}], "provider_unavailable"),
-        ([{"type": "response.failed", "response": {"error": VAGUE}}, {"type": "error", "error": FILTER}], "content_filter"),
-        ([{"type": "error", "message": "x"}, {"type": "response.failed", "response": {"error": FILTER}}], "content_filter"),
-        ([{"type": "response.failed", "response": {}}], "provider_unavailable"),
-    ],
-)
+ERRORS: list[tuple[list[dict[str, Any]], str]] = [
+    ([{"type": "error", "code": "rate_limit_exceeded", "message": "slow down"}], "provider_rate_limit"),
+    ([{"type": "error", "error": {"code": "context_length_exceeded", "message": "long"}}], "context_length_exceeded"),
+    ([{"type": "response.failed", "response": {"error": FILTER}}], "content_filter"),
+    ([{"type": "response.failed", "response": {"error": VAGUE}}], "provider_unavailable"),
+    ([{"type": "response.failed", "response": {"error": VAGUE}}, {"type": "error", "error": FILTER}], "content_filter"),
+    ([{"type": "error", "message": "x"}, {"type": "response.failed", "response": {"error": FILTER}}], "content_filter"),
+    ([{"type": "response.failed", "response": {}}], "provider_unavailable"),
+]
+
+
+@pytest.mark.parametrize(("frames", "code"), ERRORS)
 def test_errors_in_either_order(frames: list[dict[str, Any]], code: str) -> None:
     events = decoded([stream(CREATED, *frames)])
     assert len(events) == 2
