@@ -105,6 +105,10 @@ class SSEDecoder:
 def _parse(block: bytes) -> Frame | None:
     if block.startswith(b"data: ") and b"\n" not in block:  # the usual Chat frame
         return Frame(b"", block[6:])
+    if block.startswith(b"event: "):  # the usual frame of the two others
+        head, _, tail = block.partition(b"\n")
+        if tail.startswith(b"data: ") and b"\n" not in tail:
+            return Frame(head[7:], tail[6:])
     event = b""
     data: list[bytes] = []
     for line in block.split(b"\n"):
