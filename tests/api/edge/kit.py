@@ -1,19 +1,21 @@
-"""A served edge within the test's own loop, and clients that see what is on the wire."""
+"""A served edge within the test's own loop, or one end of a connection, and the applications for them."""
 
 from __future__ import annotations
 
 import socket
-import struct
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import h11
 import trio
 from hypercorn.config import Sockets
 
 from hyperinfer.api.edge import AsgiApp, Dispatch, EdgeCounters, EdgeSettings, Handler, Receive, Scope, Send, serve
+from hyperinfer.api.edge.deadline import WriteDeadline
+from hyperinfer.api.edge.guarded import GuardedStream
+from tests.api.edge.clients import read_to_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -130,85 +132,10 @@ def data_plane(handler: Handler) -> AsgiApp:
     return Dispatch(every, bare)
 
 
-async def read_to_end(stream: trio.abc.ReceiveStream) -> bytes:
-    received = b""
-    with suppress(trio.BrokenResourceError):
-        while data := await stream.receive_some():
-            received += data
-    return received
-
-
 async def until(condition: Callable[[], bool]) -> None:
     """Looks until it holds: for what nothing tells, such as counters and other processes."""
     while not condition():  # noqa: ASYNC110 - see above
         await trio.sleep(0.005)
-
-
-def reset(stream: trio.SocketStream) -> None:
-    """Closes so that the peer gets a reset."""
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    stream.socket.close()
-
-
-@dataclass
-class Answer:
-    """One response as an HTTP/1.1 client sees it; `complete` only when its end was well-formed."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=lambda: dict[str, str]())
-    body: bytes = b""
-    complete: bool = False
-
-
-class H1Client:
-    """A strict HTTP/1.1 client on one connection."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self.stream = stream
-        self._connection = h11.Connection(h11.CLIENT)
-
-    async def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> None:
-        fields = [("host", "localhost"), *((name.replace("_", "-"), value) for name, value in headers.items())]
-        if body:
-            fields.append(("content-length", str(len(body))))
-        wire = self._connection.send(h11.Request(method=method, target=path, headers=fields)) or b""
-        if body:
-            wire += self._connection.send(h11.Data(data=body)) or b""
-        wire += self._connection.send(h11.EndOfMessage()) or b""
-        await self.stream.send_all(wire)
-
-    async def receive(self, *, until: bytes | None = None) -> Answer:
-        """The response, or its part up to and including `until`."""
-        answer = Answer()
-        while True:
-            try:
-                event = self._connection.next_event()
-            except h11.RemoteProtocolError:
-                return answer
-            if event is h11.NEED_DATA:
-                try:
-                    self._connection.receive_data(bytes(await self.stream.receive_some()))
-                except trio.BrokenResourceError:
-                    return answer
-            elif isinstance(event, h11.Response):
-                answer.status = event.status_code
-                answer.headers = {name.decode(): value.decode() for name, value in event.headers}
-            elif isinstance(event, h11.Data):
-                answer.body += bytes(event.data)
-                if until is not None and until in answer.body:
-                    return answer
-            elif isinstance(event, h11.EndOfMessage):
-                answer.complete = True
-                return answer
-            elif isinstance(event, h11.ConnectionClosed):
-                return answer
-
-    async def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
-        await self.send(method, path, body, **headers)
-        return await self.receive()
-
-    def next_request(self) -> None:
-        self._connection.start_next_cycle()
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
@@ -221,3 +148,29 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 def within(seconds: float = 5.0) -> AbstractContextManager[trio.CancelScope]:
     """Nothing in these tests takes longer; a hang is a failure that says where."""
     return trio.fail_after(seconds)
+
+
+@asynccontextmanager
+async def connected(
+    *, seconds: float = 5.0, first_request: float = inf
+) -> AsyncGenerator[tuple[GuardedStream, trio.SocketStream]]:
+    """Our end and the peer's end of a loopback connection with small buffers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        peer = trio.socket.socket()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await peer.connect(listening.getsockname())
+        accepted, _ = listening.accept()
+    accepted.setblocking(False)
+    guarded = GuardedStream(
+        trio.SocketStream(trio.socket.from_stdlib_socket(accepted)),
+        write_deadline=WriteDeadline(seconds),
+        send_buffer=4096,
+        first_request_by=trio.current_time() + first_request,
+    )
+    peer_stream = trio.SocketStream(peer)
+    try:
+        with within():
+            yield guarded, peer_stream
+    finally:
+        await trio.aclose_forcefully(guarded)
+        await trio.aclose_forcefully(peer_stream)

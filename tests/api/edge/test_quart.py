@@ -10,7 +10,8 @@ from quart import request
 from quart_trio import QuartTrio
 
 from hyperinfer.api.edge import Dispatch
-from tests.api.edge.kit import QUICK, H1Client, edge, within
+from tests.api.edge.clients import H1Client
+from tests.api.edge.kit import QUICK, edge, within
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge import AsgiApp, Handler

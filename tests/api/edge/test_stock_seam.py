@@ -18,7 +18,8 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from hyperinfer.api.edge.connection import EDGES
 from hyperinfer.api.edge.guarded import GuardedStream
-from tests.api.edge.kit import CERTIFICATE, QUICK, H1Client, edge, hello, read_to_end, with_lifespan, within
+from tests.api.edge.clients import H1Client, read_to_end
+from tests.api.edge.kit import CERTIFICATE, QUICK, edge, hello, with_lifespan, within
 
 CURL = shutil.which("curl")
 APP = with_lifespan(hello)

@@ -16,7 +16,8 @@ import pytest
 import trio
 
 from hyperinfer.api.supervisor import Backoff, worker_argv
-from tests.api.edge.kit import Answer, H1Client, until
+from tests.api.edge.clients import Answer, H1Client
+from tests.api.edge.kit import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping

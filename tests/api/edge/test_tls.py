@@ -10,7 +10,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from hyperinfer.api.edge import BodyTooLarge, Exchange
-from tests.api.edge.kit import CERTIFICATE, QUICK, Edge, H1Client, data_plane, edge, hello, until, with_lifespan, within
+from tests.api.edge.clients import H1Client
+from tests.api.edge.kit import CERTIFICATE, QUICK, Edge, data_plane, edge, hello, until, with_lifespan, within
 
 TLS = dataclasses.replace(QUICK, certfile=CERTIFICATE, keyfile=CERTIFICATE)
 

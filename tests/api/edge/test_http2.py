@@ -1,0 +1,120 @@
+"""HTTP/2: what hypercorn leaves to us there."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from hyperinfer.api.edge import ClientGone, Exchange
+from hyperinfer.api.edge.asgi import H2_PIECE
+from tests.api.edge.clients import H2Client
+from tests.api.edge.kit import QUICK, data_plane, edge, hello, until, with_lifespan, within
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge import Message, Receive, Scope, Send
+
+
+START: Message = {"type": "http.response.start", "status": 200, "headers": []}
+
+SOME: Message = {"type": "http.response.body", "body": b"some", "more_body": True}
+
+
+async def test_h2_a_crash_in_mid_response_is_told() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(SOME)
+        raise ValueError("boom")
+
+    with within():
+        async with edge(with_lifespan(app)) as server, await server.connect() as stream:
+            client = H2Client(stream)
+            await client.head(1, "/")
+            await client.read_until(lambda: 1 in client.ended)
+            assert client.ended.get(1) != "end"
+            assert server.counters.crashes == 1
+
+
+async def test_h2_an_early_reply_leaves_the_other_streams_alone() -> None:
+    release = trio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/other":
+            await release.wait()
+        await hello(scope, receive, send)
+
+    with within():
+        async with edge(with_lifespan(app)) as server, await server.connect() as stream:
+            client = H2Client(stream)
+            await client.head(1, "/other")
+            await client.head(3, "/early", end=False)
+            await client.read_until(lambda: client.bodies.get(3) == b"hello")
+            for _ in range(20):
+                client.protocol.send_data(3, bytes(1000))
+                await client.flush()
+            client.protocol.end_stream(3)
+            await client.flush()
+            await client.read_until(lambda: 3 in client.ended)
+            release.set()
+            await client.read_until(lambda: 1 in client.ended)
+            assert client.ended == {1: "end", 3: "end"}
+            assert server.counters.connection_crashes == 0
+
+
+@pytest.mark.parametrize("size", [1_000, 10_000, 100_000])
+async def test_h2_a_client_that_gives_no_window_is_given_up(size: int) -> None:
+    taken: list[int] = []
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.send_head(200, [])
+        if exchange.path == "/other":
+            return await exchange.send_last()
+        sent = 0
+        try:
+            while True:
+                await exchange.send_body(bytes(size))
+                sent += size
+        except ClientGone:
+            taken.append(sent)
+            raise
+
+    settings = dataclasses.replace(QUICK, write_deadline=0.2)
+    with within():
+        async with edge(data_plane(handler), settings) as server, await server.connect() as stream:
+            client = H2Client(stream)
+            await client.head(1, "/")
+            await client.read_until(lambda: len(client.bodies.get(1, b"")) == 65535, acknowledge=False)
+            await until(lambda: bool(server.counters.clients_gone))
+            # The window that HTTP/2 gives a client that says nothing, the buffer, and what was being sent.
+            assert taken[0] <= 65535 + H2_PIECE + size
+            # The connection serves its other streams.
+            await client.head(3, "/other")
+            await client.read_until(lambda: 3 in client.ended, acknowledge=False)
+            assert client.ended == {3: "end"}
+            assert server.counters.connection_crashes == 0
+
+
+@pytest.mark.parametrize("phase", ["sending", "the end"])
+async def test_h2_a_client_that_leaves_frees_a_sender_at_once(phase: str) -> None:
+    blocked = trio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.send_head(200, [])
+        if phase == "the end":
+            blocked.set()
+            return await exchange.send_last(bytes(200_000))
+        while True:
+            blocked.set()
+            await exchange.send_body(bytes(20_000))
+
+    with within(2):
+        async with edge(data_plane(handler), dataclasses.replace(QUICK, write_deadline=60)) as server:
+            async with await server.connect() as stream:
+                client = H2Client(stream)
+                await client.head(1, "/")
+                await client.read_until(lambda: len(client.bodies.get(1, b"")) == 65535, acknowledge=False)
+                await blocked.wait()
+            await until(lambda: not server.counters.open)
+            assert server.counters.clients_gone == 1
