@@ -113,7 +113,8 @@ def _show(found: _Findings, console: Console) -> None:
         console.print()
     counts = [_many(len(found.problems), "problem"), _many(len(found.warnings), "warning")]
     outcome = "ok" if found.ok else " and ".join(each for each in counts if not each.startswith("0"))
-    console.print(f"{found.where}: {outcome}{_summary(found.catalogue)}", style="green" if found.ok else "red", soft_wrap=True)
+    style = "green" if found.ok else "red"
+    console.print(f"{found.where}: {outcome}{_summary(found.catalogue)}", style=style, soft_wrap=True)
 
 
 def _summary(catalogue: Catalogue | None) -> str:

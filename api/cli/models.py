@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hyperinfer.api.cli.invocation import Invocation
-    from hyperinfer.providers.catalogue import Model
+    from hyperinfer.providers.catalogue import Model, Pricing
+
+_MILLION = 1_000_000
 
 
 def models(invocation: Invocation) -> int:
@@ -30,9 +32,7 @@ def models(invocation: Invocation) -> int:
         callable_ones = {slug: model for slug, model in catalogue.models.items() if model.available}
         catalogue = replace(catalogue, models=callable_ones)
     found = tuple(catalogue.models.values())
-    invocation.output.result(
-        public_models(catalogue), lambda console: console.print(_rows(found) if found else "no models")
-    )
+    invocation.output.result(public_models(catalogue), lambda console: console.print(_rows(found) if found else "no models"))
     return DONE
 
 
@@ -40,13 +40,11 @@ def _rows(found: Sequence[Model]) -> Table:
     numbers = ("CONTEXT", "OUTPUT", "PROMPT", "CACHED", "COMPLETION")
     rows = table("MODEL", *numbers, "FEATURES", "AVAILABLE", right=numbers)
     for model in found:
-        pricing = model.pricing
-        prices = ("free", "", "") if pricing.is_free else map(_price, (pricing.prompt, pricing.cached_prompt, pricing.completion))
         rows.add_row(
             model.slug,
             _tokens(model.context_length),
             _tokens(model.max_output_tokens),
-            *prices,
+            *_prices(model.pricing),
             ", ".join(model.features),
             "yes" if model.available else f"needs {_missing(model)}",
             style="" if model.available else "dim",
@@ -62,9 +60,12 @@ def _tokens(number: int) -> str:
     return str(number)
 
 
-def _price(pico_per_token: int) -> str:
-    """USD for a million tokens, exact."""
-    return usd_text(pico_per_token * 1_000_000)
+def _prices(pricing: Pricing) -> tuple[str, str, str]:
+    """USD for a million prompt, cached and completion tokens, exact."""
+    if pricing.is_free:
+        return "free", "", ""
+    prompt, cached, completion = pricing.prompt, pricing.cached_prompt, pricing.completion
+    return usd_text(prompt * _MILLION), usd_text(cached * _MILLION), usd_text(completion * _MILLION)
 
 
 def _missing(model: Model) -> str:

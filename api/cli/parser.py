@@ -6,10 +6,12 @@ import argparse
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from hyperinfer.api.cli.invocation import UsageError
-from hyperinfer.api.cli.verb import Argument, Verb
+
+if TYPE_CHECKING:
+    from hyperinfer.api.cli.verb import Argument, Verb
 
 HELP = frozenset({"-h", "--help"})
 VERSION = frozenset({"-V", "--version"})

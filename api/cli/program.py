@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import TextIO, cast
 
 from hyperinfer.api.cli.invocation import DONE, INTERRUPTED, REFUSED, USAGE, CommandRefused, Invocation, UsageError
 from hyperinfer.api.cli.output import Output, silence
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None, *, environ: Mapping[str, str] | None
 
 def _guarded(words: Sequence[str], environ: Mapping[str, str], output: Output) -> int:
     try:
-        output.json = output.json or bool(read_flag(JSON, {}, environ))
+        output.json = output.json or read_flag(JSON, {}, environ) is True
         code = _run(words, environ, output)
         sys.stdout.flush()
     except UsageError as error:
@@ -76,7 +76,7 @@ def _bug(error: BaseException, output: Output) -> int:
     if sys.flags.dev_mode:
         raise error
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     output.error("internal", f"this should not have happened: {what}", hint="(python -X dev -m hyperinfer … shows where)")
     return REFUSED

@@ -32,7 +32,7 @@ def usage(invocation: Invocation) -> int:
 
     rows, labels = administer(invocation, ask)
     invocation.output.result(
-        {"by": by, "data": [_object(row, by, labels) for row in rows], "total": _total(rows)},
+        {"by": by, "data": [_object(row, by, labels) for row in rows], "total": _numbers(_total(rows))},
         lambda console: console.print(_rows(rows, by, labels) if rows else "no requests yet"),
     )
     return DONE
@@ -40,37 +40,44 @@ def usage(invocation: Invocation) -> int:
 
 def _object(row: UsageRow, by: str, labels: Mapping[str, str]) -> dict[str, object]:
     label = {"label": labels[row.group]} if row.group in labels else {}
-    return {by: row.group, **label, **_sums((row,))}
+    return {by: row.group, **label, **_numbers(row)}
 
 
-def _total(rows: Sequence[UsageRow]) -> dict[str, object]:
-    return _sums(rows)
-
-
-def _sums(rows: Sequence[UsageRow]) -> dict[str, object]:
+def _numbers(row: UsageRow) -> dict[str, object]:
     from hyperinfer.nodes.money import pico_to_micro_text
 
-    cost = sum(row.cost for row in rows)
     return {
-        "requests": sum(row.requests for row in rows),
-        "tokens_prompt": sum(row.tokens_prompt for row in rows),
-        "tokens_completion": sum(row.tokens_completion for row in rows),
-        "cost": amount(cost),
-        "cost_micro_usd": pico_to_micro_text(cost),
+        "requests": row.requests,
+        "tokens_prompt": row.tokens_prompt,
+        "tokens_completion": row.tokens_completion,
+        "cost": amount(row.cost),
+        "cost_micro_usd": pico_to_micro_text(row.cost),
     }
+
+
+def _total(rows: Sequence[UsageRow]) -> UsageRow:
+    from hyperinfer.api.store.records import UsageRow
+
+    return UsageRow(
+        group="total",
+        requests=sum(row.requests for row in rows),
+        tokens_prompt=sum(row.tokens_prompt for row in rows),
+        tokens_completion=sum(row.tokens_completion for row in rows),
+        cost=sum(row.cost for row in rows),
+    )
 
 
 def _rows(rows: Sequence[UsageRow], by: str, labels: Mapping[str, str]) -> Table:
     numbers = ("REQUESTS", "PROMPT TOKENS", "COMPLETION TOKENS", "COST (USD)")
     made = table(by.upper(), *numbers, right=numbers)
-    for row in rows:
+    total = _total(rows)
+    for row in (*rows, total):
         made.add_row(
             labels.get(row.group, row.group),
             str(row.requests),
             str(row.tokens_prompt),
             str(row.tokens_completion),
             usd_text(row.cost),
+            style="bold" if row is total else "",
         )
-    sums = [sum(each) for each in zip(*((row.requests, row.tokens_prompt, row.tokens_completion) for row in rows), strict=True)]
-    made.add_row("total", *map(str, sums), usd_text(sum(row.cost for row in rows)), style="bold")
     return made

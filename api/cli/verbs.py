@@ -124,8 +124,8 @@ _VERBS = (
             Argument(name="--monthly", value="USD", help="the most in a month", read=values.usd_not_negative),
             Argument(name="--total", value="USD", help="the most ever", read=values.usd_not_negative),
             Argument(name="--models", value="A,B", help="the only models it may use", read=values.names),
-            Argument(name="--rate", value="N", help="requests a minute, instead of the catalogue's limit", read=values.count),
-            Argument(name="--burst", value="N", help="requests at once before the rate holds", read=values.count),
+            Argument(name="--rate", value="N", help="requests a minute, not the catalogue's", read=values.count),
+            Argument(name="--burst", value="N", help="requests at once, before the rate holds", read=values.count),
             Argument(
                 name="--expires",
                 value="WHEN",
@@ -178,6 +178,31 @@ _VERBS = (
         details="Exits with 1 when anything differs.",
         arguments=_COMMON,
         examples=(("hyperinfer ledger verify", ""),),
+    ),
+    Verb(
+        path=("diagram",),
+        summary="Draw how it hangs together, as Mermaid.",
+        run="hyperinfer.api.cli.diagram:diagram",
+        details="layers: which folder imports which. pipeline: the graphs that requests run through. lifecycle: the order of"
+        " a reply's events. shutdown: what happens after SIGTERM, and when.",
+        arguments=(
+            Argument(
+                name="NAME",
+                help="layers, pipeline, lifecycle or shutdown (default: all)",
+                choices=("layers", "pipeline", "lifecycle", "shutdown"),
+            ),
+            Argument(
+                name="--write",
+                value="DIR",
+                help="write one page for each and a README, instead of printing (default DIR: diagrams)",
+                bare="diagrams",
+            ),
+            *_COMMON,
+        ),
+        examples=(
+            ("hyperinfer diagram pipeline", "one, for the terminal or another tool"),
+            ("hyperinfer diagram --write", "the pages of this repository's diagrams/"),
+        ),
     ),
 )
 

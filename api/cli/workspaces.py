@@ -38,9 +38,7 @@ def topup(invocation: Invocation) -> int:
 
 def lock(invocation: Invocation) -> int:
     """Lock one."""
-    return _one(
-        invocation, lambda admin: admin.lock(invocation.arguments.workspace), lambda after: f"locked '{after.name}'"
-    )
+    return _one(invocation, lambda admin: admin.lock(invocation.arguments.workspace), lambda after: f"locked '{after.name}'")
 
 
 def unlock(invocation: Invocation) -> int:

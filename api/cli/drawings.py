@@ -1,0 +1,174 @@
+"""The drawings: what is drawn, and the sentence that explains it. Each is made from what the code itself goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    from hyperinfer.engine import Graph
+    from hyperinfer.nodes.attempt import Clients
+    from hyperinfer.nodes.ports import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One Mermaid chart. `text`: what to see in it."""
+
+    title: str
+    text: str
+    mermaid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One page of charts. `text`: what it shows."""
+
+    name: str
+    title: str
+    text: str
+    charts: tuple[Chart, ...]
+    table: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A source folder: what lives there, and which others it imports."""
+
+    what: str
+    uses: tuple[str, ...]
+
+
+LAYERS: Final[Mapping[str, Layer]] = {
+    "api": Layer("the hosted API, stores, command line", ("nodes", "providers", "engine", "formats")),
+    "nodes": Layer("the stages of a request", ("providers", "engine", "formats")),
+    "providers": Layer("catalogue and upstream side", ("formats",)),
+    "engine": Layer("dataflow machinery, knows nothing of AI", ()),
+    "formats": Layer("wire formats, no input or output", ()),
+}
+"""What the folders import of each other. tests/project/test_diagrams.py holds it against the real imports."""
+
+
+def layers() -> Drawing:
+    """Which folder imports which."""
+    lines = ["flowchart TD"]
+    lines += [f'    {name}["<b>{name}/</b><br/>{layer.what}"]' for name, layer in LAYERS.items()]
+    lines += [f"    {name} --> {used}" for name, layer in LAYERS.items() for used in layer.uses]
+    return Drawing(
+        "layers",
+        "Layers",
+        "Which source folder imports which. Imports go downward only, and a test holds that.",
+        (Chart("", "An arrow means: imports.", "\n".join(lines) + "\n"),),
+    )
+
+
+def pipeline() -> Drawing:
+    """The graphs that requests run through."""
+    from hyperinfer.engine import graph_diagram
+
+    what = {
+        "stream": "A streamed response runs as two tasks: one reads the upstream, one writes to the client.",
+        "whole": "A whole response runs as one task, without a channel.",
+    }
+    return Drawing(
+        "pipeline",
+        "Pipeline",
+        "The graphs that requests run through, as the server runs them. A box is a task. Steps are"
+        " round, stages square, nodes with a task of their own double-edged. Thin arrows are calls; thick ones are channels,"
+        " with the number of items they hold.",
+        tuple(Chart(name, what.get(name, ""), graph_diagram(graph)) for name, graph in served_graphs().items()),
+    )
+
+
+def served_graphs() -> Mapping[str, Graph]:
+    """The server's graphs with nothing behind their ports, to be looked at and not to be run."""
+    from hyperinfer.api.pipelines import Parts, build_pipelines, named_graphs
+    from hyperinfer.nodes.limits import RateLimits
+    from hyperinfer.nodes.settlement import Settlement
+    from hyperinfer.providers.catalogue import Limits, load
+
+    catalogue = load("", {})
+    limits = Limits()
+    ledger = cast("Ledger", _Nothing())
+    parts = Parts(
+        catalogue=lambda: catalogue,
+        ledger=ledger,
+        settlement=Settlement(ledger),
+        limits=RateLimits(limits.rate_per_minute, limits.burst),
+        clients=cast("Clients", _Nothing()),
+        drain=None,
+        now=lambda: 0.0,
+        jitter=lambda: 0.0,
+    )
+    return named_graphs(build_pipelines(parts, limits))
+
+
+class _Nothing:
+    """Stands at a port of a graph that is only drawn."""
+
+
+def lifecycle() -> Drawing:
+    """The legal order of a reply's events."""
+    from hyperinfer.engine import state_diagram
+    from hyperinfer.formats.lifecycle import TRANSITIONS, State
+
+    return Drawing(
+        "lifecycle",
+        "Lifecycle of a reply",
+        "The legal order of the events of a reply, whatever format they are decoded from or encoded to. Decoders and"
+        " encoders step this one table, so none can be laxer than another.",
+        (Chart("", "", state_diagram(TRANSITIONS, initial=State.START, final=(State.ENDED, State.FAILED))),),
+    )
+
+
+def shutdown() -> Drawing:
+    """What happens after SIGTERM, and when."""
+    from hyperinfer.api.edge.settings import EdgeSettings
+    from hyperinfer.api.shutdown_sequence import FIRST, LAST, SEQUENCE, transitions
+    from hyperinfer.engine import state_diagram
+
+    return Drawing(
+        "shutdown",
+        "Shutdown",
+        "What happens from SIGTERM to the end of the process. The times are the defaults; `limits.grace` moves them all.",
+        (Chart("", "", state_diagram(transitions(EdgeSettings()), initial=FIRST, final=LAST)),),
+        tuple((phase.name, phase.what) for phase in SEQUENCE),
+    )
+
+
+DRAWINGS: Final = {"layers": layers, "pipeline": pipeline, "lifecycle": lifecycle, "shutdown": shutdown}
+"""By name, in the order of the README."""
+
+
+def page(drawing: Drawing) -> str:
+    """A Markdown page that a code host shows as a picture."""
+    parts = [f"# {drawing.title}", drawing.text]
+    for chart in drawing.charts:
+        parts += [f"## {chart.title}"] if chart.title else []
+        parts += [chart.text] if chart.text else []
+        parts.append(f"```mermaid\n{chart.mermaid}```")
+    if drawing.table:
+        rows = "\n".join(f"| {name} | {what} |" for name, what in drawing.table)
+        parts.append(f"| phase | what happens |\n|---|---|\n{rows}")
+    parts.append("Made by `hyperinfer diagram --write`; a test fails while it differs from the code.")
+    return "\n\n".join(parts) + "\n"
+
+
+def pages() -> Mapping[str, str]:
+    """Every page by file name, the README that lists them included."""
+    drawings = [draw() for draw in DRAWINGS.values()]
+    rows = [f"- [{each.title}]({each.name}.md): {_first_sentence(each.text)}" for each in drawings]
+    readme = "\n\n".join(
+        [
+            "# How it hangs together",
+            "\n".join(rows),
+            "Made by `hyperinfer diagram --write`; `hyperinfer diagram NAME` prints one for the terminal or another tool.",
+        ]
+    )
+    return {"README.md": readme + "\n", **{f"{each.name}.md": page(each) for each in drawings}}
+
+
+def _first_sentence(text: str) -> str:
+    sentence = text.split(". ")[0].removesuffix(".")
+    return f"{sentence[0].lower()}{sentence[1:]}"
