@@ -142,11 +142,6 @@ class Assembler:
 
     # -- items
 
-    @property
-    def on_stage(self) -> object:
-        """The item whose events go straight out."""
-        return self._stage.current
-
     def item_added(self, event: Wire) -> None:
         """`output_item.added`."""
         item = _item_of(event)

@@ -13,13 +13,13 @@ from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_responses.assemble import Assembler
 from hyperinfer.formats.openai_responses.item_events import ITEM_EVENTS
-from hyperinfer.formats.openai_responses.message_decode import MessageItem
 from hyperinfer.formats.sse import Frame, SSEDecoder
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
     from hyperinfer.formats.openai_responses.item_decode import Wire
+    from hyperinfer.formats.openai_responses.message_decode import Part
 
 
 class _TextDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -50,6 +50,8 @@ class ResponsesStreamDecoder:
         self._events = self._assembler.events
         self._eof = False
         self._error: PeerError | None = None
+        self._part: Part | None = None  # where the last text delta went, and its place
+        self._part_place: tuple[int | None, int | None] = (None, None)
         self._pending: ev.UpstreamError | None = None  # an error that a next frame may say better
 
     def receive_data(self, data: bytes) -> None:
@@ -165,21 +167,20 @@ class ResponsesStreamDecoder:
         self._assembler.end(response)
 
     def _text_delta(self, fast: _TextDelta) -> None:
-        stage = self._assembler.on_stage
-        if type(stage) is MessageItem:
-            live = stage.live
-            if (
-                live is not None
-                and live.order == fast.content_index
-                and live.kind == "output_text"
-                and (stage.index == fast.output_index)
-                and fast.output_index is not None
-            ):
-                live.delta(fast.delta, fast.logprobs, None)
-                return
+        part = self._part
+        if (
+            part is not None
+            and part.out is self._events  # it is on stage
+            and not part.left
+            and self._part_place == (fast.output_index, fast.content_index)
+        ):
+            part.delta(fast.delta, fast.logprobs, None)
+            return
         event = {"output_index": fast.output_index, "item_id": fast.item_id}
-        message = self._assembler.text(event)
-        message.part(fast.content_index, "output_text").delta(fast.delta, fast.logprobs, None)
+        part = self._assembler.text(event).part(fast.content_index, "output_text")
+        part.delta(fast.delta, fast.logprobs, None)
+        if fast.output_index is not None and part.order == fast.content_index:
+            self._part, self._part_place = part, (fast.output_index, fast.content_index)
 
 
 def _response(event: Wire) -> Wire:
