@@ -73,7 +73,8 @@ def test_tool_round(client: Anthropic, model: str, *, streamed: bool) -> None:
     assert "city" in calls[0].input
     history: list[Any] = [block.to_dict() for block in answer.content]  # as the SDK's users do it
     result: ToolResultBlockParam = {"type": "tool_result", "tool_use_id": calls[0].id, "content": "Sunny, 21 degrees"}
-    messages += [{"role": "assistant", "content": history}, {"role": "user", "content": [result]}]
+    messages.append({"role": "assistant", "content": history})
+    messages.append({"role": "user", "content": [result]})
     final = client.messages.create(model=model, max_tokens=300, messages=messages, tools=[TOOL])
     assert final.stop_reason == "end_turn"
     assert "Sunny" in "".join(block.text for block in final.content if block.type == "text")

@@ -14,7 +14,12 @@ from pydantic import BaseModel
 from tests.support.served import KEY, Running
 
 if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+    from openai.types.chat import (
+        ChatCompletionAssistantMessageParam,
+        ChatCompletionMessageParam,
+        ChatCompletionToolParam,
+    )
+    from openai.types.chat.chat_completion_message_function_tool_call_param import Function
 
 TOOL: ChatCompletionToolParam = {
     "type": "function",
@@ -81,20 +86,11 @@ def test_tool_round(client: OpenAI, model: str, *, streamed: bool) -> None:
     assert call.type == "function"
     assert call.function.name == "get_weather"
     assert '"city"' in call.function.arguments
-    messages += [
-        {
-            "role": "assistant",
-            "content": answer.message.content,
-            "tool_calls": [
-                {
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.function.name, "arguments": call.function.arguments},
-                }
-            ],
-        },
-        {"role": "tool", "tool_call_id": call.id, "content": "Sunny, 21 degrees"},
-    ]
+    function: Function = {"name": call.function.name, "arguments": call.function.arguments}
+    said: ChatCompletionAssistantMessageParam = {"role": "assistant", "content": answer.message.content}
+    said["tool_calls"] = [{"id": call.id, "type": "function", "function": function}]
+    messages.append(said)
+    messages.append({"role": "tool", "tool_call_id": call.id, "content": "Sunny, 21 degrees"})
     final = client.chat.completions.create(model=model, messages=messages, tools=[TOOL])
     assert final.choices[0].finish_reason == "stop"
     assert "Sunny" in (final.choices[0].message.content or "")

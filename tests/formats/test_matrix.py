@@ -73,10 +73,10 @@ def said(events: list[Event]) -> dict[str, str]:
 
 def _value(text: str) -> Any:
     try:
-        value = msgspec.json.decode(text or "{}")
+        value: Any = msgspec.json.decode(text or "{}")
+        return msgspec.convert(value, dict[str, str])["input"] if set(value) == {"input"} else value
     except msgspec.DecodeError:
         return text
-    return value["input"] if isinstance(value, dict) and list(value) == ["input"] else value
 
 
 @pytest.mark.parametrize("recording", [r for r in ANSWERED if r.streamed], ids=str)
@@ -143,14 +143,13 @@ def test_recorded_requests_reach_every_protocol(recording: Recording, target: Di
 
 def _user_texts(asked: dict[str, Any]) -> list[str]:
     """The plain texts of the user's turns, in any of the three dialects."""
-    turns = asked.get("messages") or asked.get("input") or []
-    if isinstance(turns, str):
-        return [turns]
+    found: str | list[dict[str, Any]] = asked.get("messages") or asked.get("input") or []
+    turns = [{"role": "user", "content": found}] if isinstance(found, str) else found
     texts: list[str] = []
     for turn in turns:
         if turn.get("role") != "user":
             continue
-        content = turn["content"]
-        parts = [{"text": content}] if isinstance(content, str) else content
+        content: str | list[dict[str, Any]] = turn["content"]
+        parts: list[dict[str, Any]] = [{"text": content}] if isinstance(content, str) else content
         texts += [part["text"] for part in parts if isinstance(part.get("text"), str)]
     return texts

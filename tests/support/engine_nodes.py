@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from hyperinfer.engine import Failure, Graph, Node, Sink, Source, Stage, node, r
 from hyperinfer.engine.testing import ListSink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 both_ways = pytest.mark.parametrize("fused", [True, False])
 

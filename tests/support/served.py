@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Iterator[Running]:
+def running(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Generator[Running]:
     """Starts a server that prints `listening URL`, and stops it at the end of the block."""
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **(environ or {})}, stdout=subprocess.PIPE, text=True
@@ -52,7 +52,7 @@ def running(command: Sequence[str], environ: Mapping[str, str] | None = None) ->
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, config: str, environ: Mapping[str, str] | None = None) -> Iterator[Running]:
+def gateway(folder: Path, config: str, environ: Mapping[str, str] | None = None) -> Generator[Running]:
     """The gateway on a free port, with a catalogue of its own, an empty data folder and the key `KEY`."""
     file = folder / "providers.yaml"
     file.write_text(config)
@@ -73,7 +73,7 @@ def gateway(folder: Path, config: str, environ: Mapping[str, str] | None = None)
 
 
 @contextlib.contextmanager
-def scripted_upstream() -> Iterator[Running]:
+def scripted_upstream() -> Generator[Running]:
     """The upstream of `scripted_upstream.py`."""
     with running([sys.executable, "-m", "tests.support.scripted_upstream"]) as server:
         yield server

@@ -6,7 +6,7 @@ import contextlib
 import re
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import httpx2
@@ -47,7 +47,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def llama_server(environment: Path, folder: Path) -> Iterator[Running]:
+def llama_server(environment: Path, folder: Path) -> Generator[Running]:
     """llama.cpp's server."""
     command = [str(environment / "bin" / "python"), str(HERE / "llama_server.py"), str(free_port()), str(folder)]
     with running(command) as server:
@@ -55,7 +55,7 @@ def llama_server(environment: Path, folder: Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def aimock_server(folder: Path) -> Iterator[str]:
+def aimock_server(folder: Path) -> Generator[str]:
     """The scripted upstream of npm's aimock; its address."""
     port = free_port()
     command = [str(folder / "node_modules/.bin/llmock"), "-p", str(port), "-f", str(HERE / "aimock_fixtures.json")]

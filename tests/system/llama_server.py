@@ -5,6 +5,9 @@
 The model is a base model: it babbles, and calls tools only by chance. The weights are put together in FOLDER.
 """
 
+# It runs in an environment of its own, whose packages the type checkers do not see.
+# pyright: basic, reportMissingImports=false
+
 import os
 import signal
 import sys

@@ -20,9 +20,12 @@ from tests.system.foreign import DIALECTS, PROTOCOLS, aimock_server, ask, catalo
 
 @pytest.fixture(scope="module")
 def before_llama(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with llama_server(llama, tmp_path_factory.mktemp("weights")) as upstream:
-        with gateway(tmp_path_factory.mktemp("gateway"), catalogue(upstream.url, "gemma3-270m")) as server:
-            yield server
+    folder = tmp_path_factory.mktemp("gateway")
+    with (
+        llama_server(llama, tmp_path_factory.mktemp("weights")) as upstream,
+        gateway(folder, catalogue(upstream.url, "gemma3-270m")) as server,
+    ):
+        yield server
 
 
 @pytest.fixture(scope="module")
