@@ -4,59 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.anthropic_messages import ANTHROPIC_MESSAGES
 from hyperinfer.formats.codec import END, Upstream
-from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.usage import Usage
 from tests.support.chunks import byte_by_byte, two_way_splits
 from tests.support.messages_codec import UPSTREAM, decode_stream, encode_stream, encode_whole, frames, judged, wire
-
-START: dict[str, Any] = {
-    "type": "message_start",
-    "message": {"id": "m", "model": "x", "content": [], "usage": {"input_tokens": 3, "output_tokens": 1}},
-}
-STOP = {"type": "message_stop"}
-
-
-def begin(index: int, block: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"type": "content_block_start", "index": index, "content_block": block, **fields}
-
-
-def text(index: int, piece: str, **fields: Any) -> dict[str, Any]:
-    return {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": piece, **fields}}
-
-
-def delta(index: int, **fields: Any) -> dict[str, Any]:
-    return {"type": "content_block_delta", "index": index, "delta": fields}
-
-
-def stop(index: int) -> dict[str, Any]:
-    return {"type": "content_block_stop", "index": index}
-
-
-def end(reason: str | None = "end_turn", **usage: Any) -> dict[str, Any]:
-    return {
-        "type": "message_delta",
-        "delta": {"stop_reason": reason, "stop_sequence": None},
-        "usage": {"output_tokens": 5, **usage},
-    }
-
-
-TEXT = {"type": "text", "text": ""}
-
-
-def decoded(*events: dict[str, Any]) -> list[ev.Event]:
-    return decode_stream([wire(*events)])
-
-
-def blocks(*events: dict[str, Any]) -> list[Any]:
-    """The whole message's blocks."""
-    content: list[Any] = encode_whole(decoded(START, *events, end(), STOP))["content"]
-    return content
+from tests.support.messages_wire import START, STOP, TEXT, begin, blocks, decoded, delta, end, stop, text
 
 
 def test_interleaved_blocks_are_sorted() -> None:
@@ -237,106 +192,6 @@ def test_nothing_comes_after_the_end() -> None:
     assert decoder.next_event() is END
 
 
-ERROR = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_1"}
-
-
-@pytest.mark.parametrize("before", [[], [START], [START, begin(0, TEXT), text(0, "a")]])
-def test_an_error_event_ends_the_stream(before: list[dict[str, Any]]) -> None:
-    events = decoded(*before, ERROR, STOP)
-    assert isinstance(events[-1], ev.UpstreamError)
-    assert (events[-1].code, events[-1].retryable) == ("provider_overloaded", True)
-    data, _ = encode_stream(events)
-    assert judged(data, events) == []
-    last = frames(data)[-1]
-    assert last["error"]["type"] == "overloaded_error"
-    assert last["error"]["code"] == "provider_overloaded"
-    assert last["request_id"] == "abc"
-
-
-@pytest.mark.parametrize(
-    ("kind", "message", "code"),
-    [
-        ("rate_limit_error", "slow down", "provider_rate_limit"),
-        ("api_error", "Internal", "provider_unavailable"),
-        ("timeout_error", "x", "provider_timeout"),
-        ("authentication_error", "invalid x-api-key", "provider_auth"),
-        ("permission_error", "x", "provider_auth"),
-        ("billing_error", "x", "provider_auth"),
-        ("request_too_large", "x", "payload_too_large"),
-        ("invalid_request_error", "prompt is too long: 9 tokens > 5", "context_length_exceeded"),
-        ("invalid_request_error", "x", "invalid_request"),
-        ("not_found_error", "model: y", "provider_unavailable"),
-        ("novel_error", "x", "provider_unavailable"),
-    ],
-)
-def test_error_types(kind: str, message: str, code: str) -> None:
-    (event,) = decoded({"type": "error", "error": {"type": kind, "message": message}})
-    assert isinstance(event, ev.UpstreamError)
-    assert event.code == code
-
-
-def test_an_error_in_the_shape_of_others() -> None:
-    (event,) = decode_stream([b'data: {"error": {"message": "x", "code": 429}}\n\n'])
-    assert isinstance(event, ev.UpstreamError)
-    assert event.code == "provider_rate_limit"
-
-
-@pytest.mark.parametrize(
-    "events",
-    [
-        [begin(0, TEXT)],
-        [STOP],
-        [{"type": "message_start"}],
-        [START, begin(0, TEXT), START],
-        [START, stop(0)],
-        [START, begin(0, TEXT), stop(5)],
-        [START, begin(0, TEXT), stop(0), text(0, "late")],
-        [START, begin(0, TEXT), begin(0, TEXT)],
-        [START, delta(0, type="input_json_delta", partial_json="{}")],
-        [START, begin(0, TEXT), delta(0, type="thinking_delta", thinking="x")],
-        [START, begin(0, {"type": "redacted_thinking", "data": "x"}), delta(0, type="thinking_delta", thinking="x")],
-        [START, begin(0, TEXT), delta(0, type="text_delta", text=5)],
-        [START, begin(0, {"type": "tool_use", "id": "t", "input": {}})],
-        [START, {"type": "content_block_start", "index": 0}],
-        [START, {"type": "content_block_delta", "index": 0}],
-        [START, text(0, "a"), end()],
-        [],
-    ],
-)
-def test_illegal_streams(events: list[dict[str, Any]]) -> None:
-    decoder = ANTHROPIC_MESSAGES.stream_decoder(UPSTREAM)
-    decoder.receive_data(wire(*events))
-    decoder.receive_eof()
-
-    def drain() -> None:
-        while decoder.next_event() is not END:
-            pass
-
-    with pytest.raises(PeerError) as first:
-        drain()
-    with pytest.raises(PeerError) as second:
-        decoder.next_event()
-    assert str(first.value) == str(second.value)
-
-
-@pytest.mark.parametrize(
-    "data", [b"<html>502</html>", b"data: nonsense\n\n", b"data: [1]\n\n", b"\xff\xfe\n\n", b'{"type": "message"}']
-)
-def test_garbage(data: bytes) -> None:
-    with pytest.raises(PeerError):
-        decode_stream([data])
-
-
-def test_every_corrupted_byte_gives_events_or_a_peer_error() -> None:
-    data = wire(START, begin(0, {"type": "tool_use", "id": "t", "name": "f", "input": {}}), stop(0), end("tool_use"), STOP)
-    for position in range(len(data)):
-        for byte in (b"\x00", b"{", b'"', b"\n"):
-            try:
-                decode_stream([data[:position] + byte + data[position + 1 :]])
-            except PeerError:
-                continue
-
-
 def test_caches_are_part_of_the_canonical_input() -> None:
     usage: dict[str, Any] = {
         "input_tokens": 10,
@@ -361,9 +216,3 @@ def test_the_vendor_of_blobs_is_the_providers() -> None:
     data = wire(START, begin(0, {"type": "redacted_thinking", "data": "D"}), stop(0), end(), STOP)
     events = decode_stream([data], Upstream(vendor="acme", id_seed="s"))
     assert encode_whole(events)["content"] == [{"type": "redacted_thinking", "data": "hi1.acme.D"}]
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"type": "message", "content": "x"}', b'{"content": [1]}'])
-def test_whole_replies_that_are_none(body: bytes) -> None:
-    with pytest.raises(PeerError):
-        ANTHROPIC_MESSAGES.decode_response(body, UPSTREAM)

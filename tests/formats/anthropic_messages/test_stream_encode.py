@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
@@ -10,82 +9,13 @@ import pytest
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.anthropic_messages import ANTHROPIC_MESSAGES
-from hyperinfer.formats.anthropic_messages.reasoning_blob import blob_text, read_blob
+from hyperinfer.formats.anthropic_messages.reasoning_blob import read_blob
 from hyperinfer.formats.conversation import Sampling, ToolCallPart
 from hyperinfer.formats.errors import EncodeError, ErrorReport
-from hyperinfer.formats.lifecycle import TRANSITIONS, Lifecycle
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.usage import Usage
 from tests.support.messages_codec import ASKED, decode, decode_stream, encode_stream, encode_whole, frames, judged, reply
-
-CHAT = reply("openai_chat")
-START = ev.MessageStart("openai_chat", id="up", model="up")
-USAGE = ev.UsageUpdate(
-    Usage(input_tokens=100, output_tokens=20, cache_read=60, cache_write=10, cache_write_1h=4, reasoning=5)
-)
-Events = list[ev.Event]
-
-
-def text(words: str) -> Events:
-    return [ev.TextStart(), ev.TextDelta(words), ev.TextEnd()]
-
-
-def call(*pieces: str, call_id: str = "c", **fields: Any) -> Events:
-    return [ev.ToolCallStart(call_id, "f", **fields), *(ev.ArgumentsDelta(piece) for piece in pieces), ev.ToolCallEnd()]
-
-
-def written(*events: ev.Event, end: ev.MessageEnd | None = None, answer: Any = CHAT) -> tuple[dict[str, Any], list[str]]:
-    """(the message, paths of losses), after checking that stream and whole reply agree and that the stream is legal."""
-    whole = [START, *events, USAGE, end or ev.MessageEnd("stop")]
-    data, losses = encode_stream(whole, answer)
-    assert judged(data) == []
-    message = encode_whole(whole, answer)
-    assert _accumulated(frames(data)) == message
-    return message, losses
-
-
-def _accumulated(events: list[dict[str, Any]]) -> dict[str, Any]:
-    """The message that the official SDK makes of a stream."""
-    message: dict[str, Any] = {}
-    pieces = ""
-    for event in events:
-        match event["type"]:
-            case "message_start":
-                message = event["message"]
-            case "content_block_start":
-                assert event["index"] == len(message["content"])
-                message["content"].append(event["content_block"])
-                pieces = ""
-            case "content_block_delta":
-                block, delta = message["content"][event["index"]], event["delta"]
-                match delta["type"]:
-                    case "text_delta":
-                        block["text"] += delta["text"]
-                    case "thinking_delta":
-                        block["thinking"] += delta["thinking"]
-                    case "signature_delta":
-                        block["signature"] = delta["signature"]
-                    case "citations_delta":
-                        block.setdefault("citations", []).append(delta["citation"])
-                    case _:
-                        pieces += delta["partial_json"]
-                        block["input"] = pieces
-            case "content_block_stop":
-                if pieces:
-                    message["content"][-1]["input"] = json.loads(pieces)
-            case "message_delta":
-                message.update(event["delta"])
-                message["usage"].update(event["usage"])
-            case _:
-                assert event["type"] == "message_stop"
-    return message
-
-
-def content(*events: ev.Event) -> list[dict[str, Any]]:
-    message, losses = written(*events)
-    assert losses == []
-    blocks: list[dict[str, Any]] = message["content"]
-    return blocks
+from tests.support.messages_reply import CHAT, START, USAGE, Events, call, content, text, written
 
 
 def test_the_frames_of_a_text() -> None:
@@ -280,18 +210,6 @@ def test_the_state_of_a_call_travels_before_it_and_comes_back_to_it() -> None:
     assert turn.parts == (ToolCallPart(call_id="c", name="f", arguments="{}", opaque=(state,)),)
 
 
-@pytest.mark.parametrize("upstream", ["openai_chat", "openai_responses", "anthropic_messages"])
-@pytest.mark.parametrize("vendor", ["anthropic", "openai", "acme.corp"])
-@pytest.mark.parametrize("kind", ["signature", "redacted", "encrypted"])
-@pytest.mark.parametrize("extra", [None, {"id": "rs_1", "format": "f"}])
-def test_every_blob_comes_back_as_it_was(upstream: str, vendor: str, kind: Any, extra: dict[str, Any] | None) -> None:
-    blob = Opaque(vendor, kind, "data+/=", extra)
-    field: Any = "redacted" if kind == "redacted" else "signature"
-    carried = read_blob(blob_text(blob, upstream, field), field)
-    own = upstream == "anthropic_messages" and vendor == "anthropic"  # the two fields say all there is
-    assert carried == (Opaque(vendor, field, "data+/=") if own else blob, False)
-
-
 def test_a_blob_that_only_looks_packed_is_taken_as_it_stands() -> None:
     assert read_blob("hi1.acme.packed:!!!:x", "signature").blob.data == "packed:!!!:x"
 
@@ -330,37 +248,6 @@ def test_a_failure_at_any_time_is_one_error_event() -> None:
     }
 
 
-def test_every_illegal_event_is_refused() -> None:
-    samples: list[ev.Event] = [
-        START,
-        *text("x"),
-        *call("{}"),
-        USAGE,
-        ev.MessageEnd("stop"),
-        ev.ReasoningStart(),
-        ev.ReasoningEnd(),
-    ]
-    order: Events = [START, ev.TextStart(), ev.TextDelta("x")]
-    for count in range(len(order) + 1):
-        for event in samples:
-            encoder = ANTHROPIC_MESSAGES.stream_encoder(CHAT)
-            for sent in order[:count]:
-                encoder.send(sent)
-            state = _state(order[:count])
-            if (state, type(event)) in TRANSITIONS:
-                encoder.send(event)
-            else:
-                with pytest.raises(EncodeError):
-                    encoder.send(event)
-
-
-def _state(events: Events) -> Any:
-    lifecycle = Lifecycle()
-    for event in events:
-        lifecycle.step(event)
-    return lifecycle.state
-
-
 def test_a_whole_reply_must_be_complete() -> None:
     with pytest.raises(EncodeError):
         ANTHROPIC_MESSAGES.encode_response([START, *text("x")], CHAT)
@@ -381,12 +268,3 @@ def test_what_was_written_reads_back_the_same() -> None:
     data, _ = encode_stream(events)
     again = [event for event in decode_stream([data]) if not isinstance(event, (ev.UsageUpdate, ev.MessageStart))]
     assert again == events[1:]
-
-
-def test_error_bodies() -> None:
-    report = ErrorReport("invalid_request", "no", "abc", param="messages[0]")
-    assert json.loads(ANTHROPIC_MESSAGES.encode_error(report)) == {
-        "type": "error",
-        "error": {"type": "invalid_request_error", "code": "invalid_request", "message": "no", "param": "messages[0]"},
-        "request_id": "abc",
-    }
