@@ -93,11 +93,12 @@ async def _first_start(gateway: Gateway, environ: Mapping[str, str]) -> None:
         print(f"warning: {outcome.warning}", file=sys.stderr, flush=True)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> str:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error)
+def _first(group: BaseExceptionGroup[Exception]) -> str:
+    """The words of the first exception in a group of groups."""
+    leaves = [group.exceptions[0]]
+    while isinstance(leaf := leaves[-1], BaseExceptionGroup):
+        leaves.append(leaf.exceptions[0])
+    return str(leaves[-1])
 
 
 def build(app: Mapping[str, object]) -> Hosted:
