@@ -188,17 +188,23 @@ class Assembler:
         return found is not None and found.kind == kind and found.left
 
     def other(self, event: Wire) -> bool:
-        """An event of another kind: to the hosted tool's item that it names. False when it names none."""
+        """An event of another kind: to the hosted tool's item that it names. False for one that belongs to no such item.
+
+        What comes before its item opens or after it is done tells of progress only, and clients would not know of what.
+        """
         found = self._find(event, "")
-        if not isinstance(found, NativeItem) or found.done_seen:
+        if found is None:
+            return _is_index(event.get("output_index")) or bool(string(event.get("item_id")))
+        if not isinstance(found, NativeItem):
             return False
-        self._speaks(found)
-        found.delta(event)
+        if not found.done_seen:
+            self._speaks(found)
+            found.delta(event)
         return True
 
     def _of_kind(self, event: Wire, kind: str) -> Item:
         found = self._find(event, kind)
-        if found is None or found.kind != kind or (found.done_seen and not found.closed_early):
+        if found is None or found.kind != kind or found.done_seen:
             found = self._open({"type": kind, "id": event.get("item_id")}, event)
         self._speaks(found)
         return found
@@ -207,7 +213,6 @@ class Assembler:
         """An item goes on. One that was closed early comes back; one before it that models never return to is closed."""
         if item.left:
             item.detach()
-            item.done_seen = False
             self._stage.enter(item)
         current = self._stage.current
         if (

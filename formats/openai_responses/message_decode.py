@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TEXT = frozenset(("type", "text", "annotations", "logprobs"))
 _REFUSAL = frozenset(("type", "refusal"))
+_KINDS = ("output_text", "text", "refusal")
 _ITEM = frozenset(("type", "id", "role", "content", "phase"))
 
 
@@ -188,6 +189,8 @@ class MessageItem(Item):
         """`content_part.added`."""
         raw = event.get("part")
         part = raw if is_object(raw) else {}
+        if part.get("type", "output_text") not in _KINDS:
+            return  # the item's last state brings it
         kind = "refusal" if part.get("type") == "refusal" else "output_text"
         known = _REFUSAL if kind == "refusal" else _TEXT
         opened = self.part(index, kind)
@@ -255,7 +258,9 @@ class MessageItem(Item):
         known = self._parts.get(index)
         if known is not None and known.left:
             return
-        if kind not in ("output_text", "text", "refusal"):
+        if not isinstance(kind, str):
+            return
+        if kind not in _KINDS:
             self.out.append(ev.Unknown("openai_responses", "response.content_part", {"item_id": self.wire_id, "part": raw}))
             return
         self.part(index, "refusal" if kind == "refusal" else "output_text").settle(raw)
