@@ -82,13 +82,12 @@ class Assembler:
             return
         self.begin(response)
         output = response.get("output")
-        self._fill_in([item for item in output if is_object(item)] if is_array(output) else [])
+        self._fill_in([item for item in output if _is_item(item)] if is_array(output) else [])
         for item in self._items:
             if not item.done_seen:
                 self._finish(item, None, None)
         self.usage(response)
         called = any(isinstance(item, CallItem) for item in self._items)
-        refused = any(isinstance(item, MessageItem) and item.refused for item in self._items)
         changed = {
             name: value
             for name, value in (without(response, _ENVELOPE) or {}).items()
@@ -100,7 +99,7 @@ class Assembler:
         status = string(response.get("status"))
         self.events.append(
             ev.MessageEnd(
-                stop_from_wire(response, called_tools=called, refused=refused),
+                stop_from_wire(response, called_tools=called),
                 raw_stop=status or None,
                 extra=extra or None,
             )
@@ -302,6 +301,10 @@ def _make(kind: str, order: int, wire_id: str | None, index: Any, upstream: Upst
             return CallItem(order, wire_id, number, kind, make_id)
         case _:
             return NativeItem(order, wire_id, number, kind)
+
+
+def _is_item(value: object) -> TypeGuard[Wire]:
+    return is_object(value) and isinstance(value.get("type"), str)
 
 
 def _is_index(value: object) -> TypeGuard[int]:

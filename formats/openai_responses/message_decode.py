@@ -131,14 +131,13 @@ class MessageItem(Item):
     rank = 1
     kind = "message"
 
-    __slots__ = ("_parts", "_stage", "live", "refused")
+    __slots__ = ("_parts", "_stage", "live")
 
     def __init__(self, order: int, wire_id: str | None, index: int | None) -> None:
         super().__init__(order, wire_id, index)
         self._stage = Stage(self.out)
         self._parts: dict[int, Part] = {}
         self.live: Part | None = None
-        self.refused = False
 
     @property
     def phase(self) -> str | None:
@@ -176,8 +175,6 @@ class MessageItem(Item):
         part = Part(self, index, kind)
         self._parts[index] = part
         self.started = True
-        if kind == "refusal":
-            self.refused = True
         self._stage.enter(part)
         if self.live is None:
             self.live = part

@@ -1,9 +1,9 @@
 """Stop reasons: the `status` of a response and the canonical reasons (wire facts 4.1).
 
-A refusal. OpenAI's models refuse with a `refusal` part in a response that is `completed`; a filter cuts a response short
-as `incomplete` with reason `content_filter`. Coming from Responses, both are the canonical `refusal`, and the upstream's
-own word is kept. Going to Responses, a refusal that came by another protocol is `incomplete` with `content_filter`; the
-explanation, where there is one, is a `refusal` part.
+A refusal. OpenAI's models refuse with a `refusal` part in a response that is `completed`, as in Chat: the events have a
+refusal block, and the reply ends by `stop`. A filter cuts a response short as `incomplete` with reason `content_filter`:
+that is the canonical `refusal`, and what a reply that ends by `refusal` becomes; its explanation, where there is one, is a
+`refusal` part.
 """
 
 from __future__ import annotations
@@ -36,15 +36,13 @@ _TO_WIRE: dict[StopReason, WireStop] = {
 }
 
 
-def stop_from_wire(response: dict[str, Any], *, called_tools: bool, refused: bool) -> StopReason:
+def stop_from_wire(response: dict[str, Any], *, called_tools: bool) -> StopReason:
     """The canonical reason of a response that has ended. An unknown reason for being incomplete counts as cut short."""
     if response.get("status") == "incomplete":
         details = response.get("incomplete_details")
         reason = details.get("reason") if is_object(details) else None
         return _INCOMPLETE.get(reason, "length") if isinstance(reason, str) else "length"
-    if called_tools:
-        return "tool_calls"
-    return "refusal" if refused else "stop"
+    return "tool_calls" if called_tools else "stop"
 
 
 def stop_to_wire(stop: StopReason) -> WireStop:

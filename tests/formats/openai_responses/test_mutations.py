@@ -10,16 +10,24 @@ from hypothesis import strategies as st
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.wire import is_array, is_object
 from tests.formats.openai_responses.harness import decoded, encoded, frames, stream, whole
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
 
-_REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "status": "in_progress"}
-_MESSAGE = {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress", "content": []}
-_CALL = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "", "status": "in_progress"}
-_SEARCH = {"type": "web_search_call", "id": "ws_1", "status": "in_progress"}
-_TEXT = {"type": "output_text", "text": "hello", "annotations": [], "logprobs": []}
+_REASONING: dict[str, Any] = {"type": "reasoning", "id": "rs_1", "summary": [], "status": "in_progress"}
+_MESSAGE: dict[str, Any] = {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress", "content": []}
+_CALL: dict[str, Any] = {
+    "type": "function_call",
+    "id": "fc_1",
+    "call_id": "c1",
+    "name": "f",
+    "arguments": "",
+    "status": "in_progress",
+}
+_SEARCH: dict[str, Any] = {"type": "web_search_call", "id": "ws_1", "status": "in_progress"}
+_TEXT: dict[str, Any] = {"type": "output_text", "text": "hello", "annotations": [], "logprobs": []}
 _DONE: list[dict[str, Any]] = [
     {**_REASONING, "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "b", "status": "completed"},
     {**_SEARCH, "status": "completed"},
@@ -56,14 +64,15 @@ STREAM: list[dict[str, Any]] = [
     {"type": "response.output_item.done", "output_index": 3, "item": _DONE[3]},
     {"type": "response.completed", "response": {"id": "r", "status": "completed", "output": _DONE, "usage": {}}},
 ]
-ODD = st.sampled_from([None, 7, "x", [], {}, True, -1, 1.5, [{}], {"type": "x"}])
+_ODD: list[Any] = [None, 7, "x", [], {}, True, -1, 1.5, [{}], {"type": "x"}]
+ODD: st.SearchStrategy[Any] = st.sampled_from(_ODD)
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     inner: list[tuple[Any, Any]] = []
-    if isinstance(value, dict):
+    if is_object(value):
         inner = list(value.items())
-    elif isinstance(value, list):
+    elif is_array(value):
         inner = list(enumerate(value))
     return [place for key, item in inner for place in [(*path, key), *_places(item, (*path, key))]]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -13,6 +13,9 @@ from hyperinfer.formats.openai_responses.wire import SCHEMAS
 from hyperinfer.formats.openai_responses.wire_response import ResponsesResponse
 from hyperinfer.formats.usage import Usage
 from tests.formats.openai_responses.harness import SHARED, reply, whole
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event
 
 
 def components() -> dict[str, Any]:
@@ -52,6 +55,6 @@ def test_the_reply_has_every_field_of_the_contract() -> None:
 
 
 def test_a_reply_is_valid_under_its_own_schema() -> None:
-    events = [ev.MessageStart("openai_chat"), ev.UsageUpdate(Usage(1, 2, cost=3)), ev.MessageEnd("length")]
+    events: list[Event] = [ev.MessageStart("openai_chat"), ev.UsageUpdate(Usage(1, 2, cost=3)), ev.MessageEnd("length")]
     found = whole(events, reply(source="openai_chat"))
     assert msgspec.convert(found, ResponsesResponse).usage.total_tokens == 3

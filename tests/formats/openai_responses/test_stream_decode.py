@@ -240,7 +240,7 @@ def test_reasoning_in_all_its_forms_with_its_blob() -> None:
 def test_refusals_annotations_and_log_probabilities() -> None:
     refusal = {"type": "message", "id": "m", "content": [{"type": "refusal", "refusal": "no"}]}
     events = decoded([stream(CREATED, delta("refusal", "no", output_index=0, content_index=0), completed(refusal))])
-    assert shape(events)[1:] == ["RefusalStart", "no", "RefusalEnd", ("end", "refusal")]
+    assert shape(events)[1:] == ["RefusalStart", "no", "RefusalEnd", ("end", "stop")]
     note = {"type": "url_citation", "url": "https://x", "title": "t", "start_index": 0, "end_index": 2}
     token = {"token": "hi", "logprob": -0.1, "bytes": [104, 105], "top_logprobs": []}
     events = decoded(
