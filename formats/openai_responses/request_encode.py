@@ -13,6 +13,7 @@ from hyperinfer.formats.openai_responses.input_encode import InputEncoder
 from hyperinfer.formats.openai_responses.names import ToolNames
 from hyperinfer.formats.openai_responses.tools import HOSTED, base_type
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, Tool
@@ -24,6 +25,7 @@ _LEAST_OUTPUT = 16  # OpenAI refuses a smaller max_output_tokens
 _LONGEST_USER = 64
 _SHARED = ("safety_identifier", "prompt_cache_retention", "prompt_cache_options", "moderation")
 """Fields that Chat has as well, under the same name."""
+_UNDERSTOOD = ("effort", "max_tokens", "enabled", "summary")
 _TEXT_ONLY = ("text", ["text"])
 _TIERS = {"auto": "auto", "standard_only": "default"}
 
@@ -217,9 +219,17 @@ class _Encoder:
         if self._same:
             wire.update(config.extra or {})
         else:
-            path = "thinking" if self._c.dialect == "anthropic_messages" else "reasoning"
-            self.losses.extend(losses_of_extra(config.extra, path, "Responses has no such field"))
+            self._lose_reasoning_extra(config)
         return wire
+
+    def _lose_reasoning_extra(self, config: ReasoningConfig) -> None:
+        """Chat keeps the `reasoning` object of OpenRouter's clients whole: what was understood of it is no loss."""
+        extra = dict(config.extra or {})
+        path = "thinking" if self._c.dialect == "anthropic_messages" else "reasoning"
+        inner = extra.pop("reasoning", None)
+        if is_object(inner):
+            extra.update({name: value for name, value in inner.items() if name not in _UNDERSTOOD})
+        self.losses.extend(losses_of_extra(extra, path, "Responses has no such field"))
 
     def _text(self) -> Wire:
         wire: Wire = {}
