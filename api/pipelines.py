@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hyperinfer.engine import Drain, Graph
+from hyperinfer.engine import Drain, Graph, Node
 from hyperinfer.nodes import admit, call, decode, encode, encode_whole, meter, route, settle, tool_loop, translate
 
 if TYPE_CHECKING:
@@ -42,14 +42,8 @@ class Parts:
 def stream_graph(parts: Parts, limits: Limits) -> Graph:
     """The graph of a streamed response. It serves a whole one too."""
     return Graph.linear(
-        decode(json_depth=limits.json_depth),
-        route(parts.catalogue),
-        admit(parts.ledger, parts.limits),
-        tool_loop(),
-        call(parts.clients, now=parts.now, jitter=parts.jitter, retries=limits.retries),
-        translate(),
-        meter(),
-        encode(keepalive=limits.keepalive, drain=parts.drain),
+        *_as_far_as_events(parts, limits),
+        encode(keepalive=limits.keepalive),
         settle(parts.settlement),
         buffers={"encode": STREAM_BUFFER},
     )
@@ -57,16 +51,18 @@ def stream_graph(parts: Parts, limits: Limits) -> Graph:
 
 def whole_graph(parts: Parts, limits: Limits) -> Graph:
     """The graph of a whole response: one task, no channel."""
-    return Graph.linear(
+    return Graph.linear(*_as_far_as_events(parts, limits), encode_whole(), settle(parts.settlement))
+
+
+def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...]:
+    return (
         decode(json_depth=limits.json_depth),
         route(parts.catalogue),
         admit(parts.ledger, parts.limits),
         tool_loop(),
-        call(parts.clients, now=parts.now, jitter=parts.jitter, retries=limits.retries),
+        call(parts.clients, now=parts.now, jitter=parts.jitter, retries=limits.retries, drain=parts.drain),
         translate(),
         meter(),
-        encode_whole(),
-        settle(parts.settlement),
     )
 
 

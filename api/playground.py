@@ -26,7 +26,8 @@ Source = Literal["playground", "chat"]
 class _Key:
     principal: Principal
     expires_at: float
-    request_id: str | None = None
+    request_id: str | None = None  # of the request that used it up
+    readable_until: float = 0.0
 
 
 class PlaygroundKeys:
@@ -60,7 +61,9 @@ class PlaygroundKeys:
     def reader(self, secret_sha256: bytes, request_id: str) -> Principal | None:
         """The principal that may read this generation with a key that is used up."""
         key = self._keys.get(secret_sha256)
-        return key.principal if key and key.request_id == request_id and self._now() < key.expires_at else None
+        if key is None or key.request_id != request_id or self._now() >= key.readable_until:
+            return None
+        return key.principal
 
     def take(self, key_id: str, request_id: str) -> bool:
         """Uses a key up for a request. False when another request was faster. Keys of other kinds are always free."""
@@ -69,7 +72,7 @@ class PlaygroundKeys:
             return True
         if key.request_id not in (None, request_id):
             return False
-        key.request_id, key.expires_at = request_id, self._now() + LIFETIME
+        key.request_id, key.readable_until = request_id, self._now() + LIFETIME
         return True
 
     def give_back(self, key_id: str, request_id: str) -> None:
@@ -79,10 +82,13 @@ class PlaygroundKeys:
             key.request_id = None
 
     def _forget(self) -> None:
+        """Drops the keys that can neither be used nor read with. They stand in the order in which they expire."""
         now = self._now()
-        gone = {digest for digest, key in self._keys.items() if now >= key.expires_at + LIFETIME}
-        for digest in gone:
-            del self._by_id[self._keys.pop(digest).principal.key_id]
+        while self._keys:
+            digest, key = next(iter(self._keys.items()))
+            if now < max(key.expires_at + LIFETIME, key.readable_until):
+                return
+            del self._keys[digest], self._by_id[key.principal.key_id]
 
 
 class PlaygroundAccounts:
@@ -107,9 +113,13 @@ class PlaygroundLedger:
         """See the port."""
         if not self._keys.take(principal.key_id, request_id):
             return Failure("invalid_api_key", "This one-time key has been used or has expired.")
-        refusal = await self._ledger.admit(request_id, principal, hold)
-        if refusal is not None:
-            self._keys.give_back(principal.key_id, request_id)
+        admitted = False
+        try:
+            refusal = await self._ledger.admit(request_id, principal, hold)
+            admitted = refusal is None
+        finally:  # also when the client left meanwhile
+            if not admitted:
+                self._keys.give_back(principal.key_id, request_id)
         return refusal
 
     async def settle(self, generation: Generation) -> None:

@@ -8,7 +8,7 @@ from hyperinfer.nodes.admit import admit
 from hyperinfer.nodes.call import call, to_routes
 from hyperinfer.nodes.decode import decode
 from hyperinfer.nodes.encode import encode, encode_whole
-from hyperinfer.nodes.items import Answering, Asked, Chunk, Failed, Head, Incoming, Output, Planned, Reply, Ticket
+from hyperinfer.nodes.items import Answering, Asked, Chunk, Failed, Head, Incoming, LastChunk, Output, Planned, Reply, Ticket
 from hyperinfer.nodes.meter import meter
 from hyperinfer.nodes.route import route
 from hyperinfer.nodes.settlement import settle
@@ -22,6 +22,7 @@ __all__ = [
     "Failed",
     "Head",
     "Incoming",
+    "LastChunk",
     "Output",
     "Planned",
     "Reply",

@@ -27,6 +27,7 @@ class Admit(Stage[Planned, Planned | Failure]):
 
     def __init__(self, ledger: Ledger, limits: RateLimits) -> None:
         self._ledger, self._limits = ledger, limits
+        self._asking: str | None = None  # the request whose hold is being taken
 
     async def receive(self, item: Planned, sink: Sink[Planned | Failure]) -> None:
         """One request."""
@@ -36,29 +37,35 @@ class Admit(Stage[Planned, Planned | Failure]):
             raise RuntimeError("a request came to admission without a principal")
         wait = self._limits.take(principal, trio.current_time())
         if wait is not None:
-            failed = Failed(
-                "rate_limit_exceeded", "This key's rate limit is reached.", retry_after=wait, ticket=ticket
-            )
-            await sink.send(failed)
+            message = "This key's rate limit is reached."
+            await sink.send(Failed("rate_limit_exceeded", message, retry_after=wait, ticket=ticket))
             return
+        self._asking = ticket.request_id
         refusal = await self._ledger.admit(ticket.request_id, principal, hold_of(item))
-        if refusal is not None:
-            await sink.send(
-                Failed(
-                    refusal.code, refusal.message, refusal.param, refusal.retry_after, refusal.details, ticket=ticket
-                )
-            )
+        self._asking = None
+        if refusal is None:
+            ticket.admitted = item
+            await sink.send(item)
             return
-        ticket.admitted = item
-        await sink.send(item)
+        await sink.send(
+            Failed(refusal.code, refusal.message, refusal.param, refusal.retry_after, refusal.details, ticket=ticket)
+        )
+
+    async def abort(self) -> None:
+        """Cut short while the hold was being taken: it may have been, and nobody else will give it back."""
+        if self._asking is not None:
+            await self._ledger.release(self._asking)
 
 
 def hold_of(planned: Planned) -> int:
     """Pico-USD to hold: what the request can cost on its dearest route."""
-    sampling = planned.conversation.sampling
+    sampling, model = planned.conversation.sampling, planned.model
     prompt = planned.ticket.body_size // CHARACTERS_PER_TOKEN + 1
-    limit = planned.model.max_output_tokens or DEFAULT_COMPLETION
-    completion = min(sampling.max_tokens if sampling.max_tokens is not None else DEFAULT_COMPLETION, limit)
+    if model.context_length:  # images make a body larger than its tokens
+        prompt = min(prompt, model.context_length)
+    completion = DEFAULT_COMPLETION if sampling.max_tokens is None else sampling.max_tokens
+    if model.max_output_tokens:
+        completion = min(completion, model.max_output_tokens)
     completion *= max(1, sampling.n or 1)
     return max(route.pricing.at_most(prompt, completion) for route in planned.routes)
 

@@ -1,35 +1,45 @@
-"""One attempt at one route: encode, call, decode, under deadlines that name their cause."""
+"""One attempt at one route: call, read, decode, under deadlines that name their cause."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import httpx2
+import trio
 
-from hyperinfer.engine import Deadline, Failure, Sink, first_expired
+from hyperinfer.engine import Cause, Deadline, Expired, Failure, Sink, first_expired
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.codec import Encoded, Format, StreamDecoder, Target, Upstream, Wait
-from hyperinfer.formats.errors import PeerError, RequestError
-from hyperinfer.nodes.items import Answering, HeaderList, Planned, Reply
+from hyperinfer.formats.codec import Upstream
+from hyperinfer.nodes.ports import Attempt
+from hyperinfer.nodes.reply_reader import ReplyReader
 from hyperinfer.providers.connection_faults import fault_of_exception
-from hyperinfer.providers.fault import SENTENCES, UpstreamFault
+from hyperinfer.providers.fault import UpstreamFault
 from hyperinfer.providers.response_headers import passable_headers
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Burst, Event
+    from hyperinfer.nodes.items import Answering, HeaderList, Reply
     from hyperinfer.providers import client
-    from hyperinfer.providers.catalogue import Provider, Route
+    from hyperinfer.providers.catalogue import Provider
     from hyperinfer.providers.client import UpstreamResponse
 
-WHOLE_LIMIT = 256 * 1024 * 1024
-"""Bytes of a whole response that are read. Generated images come as base64."""
+LINGER = 0.05
+"""Seconds that a complete stream is given to end its HTTP response too, which lets the connection be used again."""
 
-_NO_OUTPUT = (ev.MessageStart, ev.UsageUpdate, ev.Unknown, ev.TextStart, ev.ReasoningStart, ev.RefusalStart)
+_NO_OUTPUT = frozenset({ev.MessageStart, ev.UsageUpdate, ev.Unknown, ev.TextStart, ev.ReasoningStart, ev.RefusalStart})
 """Events that say nothing of the model yet: while only these came, another attempt may still be made."""
+
+_EXPIRED: dict[Cause, str] = {
+    "stream": "The provider's stream took longer than {:g} s.",
+    "first_token": "The provider sent no output within {:g} s.",
+    "idle": "The provider fell silent for {:g} s.",
+    "whole": "The provider did not answer within {:g} s.",
+}
 
 
 class Clients(Protocol):
@@ -40,258 +50,183 @@ class Clients(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why an attempt failed before any output."""
-
-    code: str
-    message: str
-    param: str | None = None
-    retry_after: float | None = None
-    retryable: bool = False
-    failover: bool = False
-    details: Mapping[str, object] = field(default_factory=lambda: dict[str, object]())
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an attempt went. `fault`: it failed before any output. `late_code`: it failed after some, which was told."""
-
-    status: int | None = None
-    fault: Fault | None = None
-    headers: HeaderList = ()
-    late_code: str | None = None
-
-
 class Attempting:
-    """One attempt."""
+    """One attempt. `run` says how it went.
 
-    def __init__(
-        self, planned: Planned, route: Route, index: int, clients: Clients, now: Callable[[], float]
-    ) -> None:
-        self._planned, self._route, self._index = planned, route, index
-        self._client = clients.of(route.provider)
-        self._now = now
-        self._format: Format = FORMATS[route.provider.protocol]
-        self._held: list[Event] = []  # events before the first output
-        self._output = False
+    `output`: model output was seen, so nothing may be repeated. `complete`: the whole reply was handed on, or is `reply`
+    (one that is not streamed is handed on by the caller, when no deadline can cut that short). `headers`: what of the
+    upstream's headers the client gets.
+    """
+
+    def __init__(self, answering: Answering, body: bytes, clients: Clients, now: Callable[[], float]) -> None:
+        self._answering, self._body, self._now = answering, body, now
+        self._ticket, self._route = answering.ticket, answering.route
+        self._client = clients.of(answering.route.provider)
+        self._streamed = answering.conversation.streamed
+        self._held: list[Event] = []  # events that are not handed on yet
         self._status: int | None = None
-        self._headers: HeaderList = ()
+        self._began = trio.current_time()
+        self._record: int | None = None  # its place among the ticket's attempts
+        self.output = False
+        self.complete = False
+        self.reply: Burst | None = None
+        self.headers: HeaderList = ()
 
-    async def run(self, sink: Sink[Reply | Failure]) -> Outcome:
-        """Sends the reply on, or says why there is none."""
-        planned, route = self._planned, self._route
-        ticket, conversation = planned.ticket, planned.conversation
+    async def run(self, sink: Sink[Reply | Failure]) -> UpstreamFault | None:
+        """Hands the reply on, burst by burst where it is streamed. None when it is complete, else why it is not."""
+        fault: UpstreamFault | None = None
         try:
-            encoded = self._format.encode_request(conversation, self._target())
-        except RequestError as error:
-            details = dict(error.details or {})
-            return Outcome(fault=Fault(error.code, error.message, error.param, details=details))
-        if encoded.losses and ticket.strict:
-            return Outcome(fault=_strict_fault(encoded))
-        await sink.send(
-            Answering(
-                ticket=ticket,
-                conversation=conversation,
-                slug=planned.model.slug,
-                route=route,
-                route_index=planned.model.routes.index(route),
-                losses=encoded.losses,
-                aliases=encoded.aliases,
-            )
-        )
-        if conversation.streamed:
-            return await self._stream(encoded.body, sink)
-        return await self._whole(encoded.body, sink)
+            expired, fault = await (self._stream(sink) if self._streamed else self._whole(sink))
+            if self.complete:
+                fault = None
+            elif expired is not None:
+                fault = _timeout(expired)
+        finally:
+            if fault is not None or self._record is None:
+                self._note(fault)
+        return fault
 
-    def _target(self) -> Target:
-        route, planned = self._route, self._planned
-        return Target(
-            dialect=route.provider.protocol,
-            model=route.model,
-            vendor=route.provider.vendor,
-            streamed=planned.conversation.streamed,
-            max_output_tokens=planned.model.max_output_tokens,
-            quirks=route.quirks,
-            native_tools=frozenset(route.native_tools),
-        )
-
-    def _upstream(self) -> Upstream:
-        route = self._route
-        return Upstream(vendor=route.provider.vendor, id_seed=self._planned.ticket.request_id, quirks=route.quirks)
-
-    async def _whole(self, body: bytes, sink: Sink[Reply | Failure]) -> Outcome:
-        timeouts = self._route.provider.timeouts
-        data, content_type = b"", ""
-        fault: Fault | None = None
-        with Deadline("whole", timeouts.whole) as deadline:
-            try:
-                async with self._open(body) as response:
-                    fault = await self._refused(response)
-                    if fault is None:
-                        content_type = response.headers.get("content-type", "")
-                        data = await response.read(WHOLE_LIMIT)
-            except httpx2.TransportError as error:
-                fault = _fault_of(fault_of_exception(error))
-        if deadline.expired is not None:
-            fault = _timeout(f"The provider did not answer within {timeouts.whole:g} s.")
-        if fault is None:
-            try:
-                burst = self._decode_whole(data, content_type)
-            except PeerError as error:
-                fault = _unavailable(error)
-            else:
-                return await self._deliver_whole(burst, sink)
-        return Outcome(self._status, fault, self._headers)
-
-    def _decode_whole(self, data: bytes, content_type: str) -> Burst:
-        if content_type.startswith("text/event-stream"):  # a server that streams whatever it is asked
-            decoder = self._format.stream_decoder(self._upstream())
-            decoder.receive_data(data)
-            decoder.receive_eof()
-            return tuple(_drain(decoder)[0])
-        return self._format.decode_response(data, self._upstream())
-
-    async def _deliver_whole(self, burst: Burst, sink: Sink[Reply | Failure]) -> Outcome:
-        last = burst[-1] if burst else None
-        if isinstance(last, ev.UpstreamError):
-            return Outcome(self._status, _fault_of_event(last), self._headers)
-        if not isinstance(last, ev.MessageEnd):
-            return Outcome(self._status, _unavailable(PeerError("the reply is not complete")), self._headers)
-        await sink.send(burst)
-        return Outcome(self._status)
-
-    async def _stream(self, body: bytes, sink: Sink[Reply | Failure]) -> Outcome:
-        timeouts = self._route.provider.timeouts
-        fault: Fault | None = None
-        decoder = self._format.stream_decoder(self._upstream())
-        ended = False
+    async def _stream(self, sink: Sink[Reply | Failure]) -> tuple[Expired | None, UpstreamFault | None]:
+        timeouts, fault = self._route.provider.timeouts, None
         with (
             Deadline("stream", timeouts.stream) as whole,
             Deadline("first_token", timeouts.first_token) as first,
             Deadline("idle", math.inf) as idle,
         ):
-            try:
-                async with self._open(body) as response:
-                    fault = await self._refused(response)
-                    if fault is None and _is_json(response):
-                        burst = self._format.decode_response(await response.read(WHOLE_LIMIT), self._upstream())
-                        fault, ended = await self._send(list(burst), sink)
-                    elif fault is None:
-                        idle.seconds = timeouts.idle
-                        idle.rearm()
-                        async for chunk in response:
-                            idle.at = math.inf  # the time that the client takes is not the provider's
-                            decoder.receive_data(chunk)
-                            events, ended = _drain(decoder)
-                            fault, failed = await self._send(events, sink)
-                            ended = ended or failed
-                            if self._output:
-                                first.at = math.inf
-                            if ended or fault is not None:
-                                break
-                            idle.rearm()
-                        else:
-                            decoder.receive_eof()
-                            events, ended = _drain(decoder)
-                            fault, _ = await self._send(events, sink)
-            except httpx2.TransportError as error:
-                fault = _fault_of(fault_of_exception(error))
-            except PeerError as error:
-                fault = _unavailable(error)
-        if (expired := first_expired(whole, first, idle)) is not None:
-            fault = _timeout(_EXPIRED[expired.cause].format(expired.seconds))
-        if fault is None:
-            if not ended:
-                fault = _unavailable(PeerError("the reply is not complete"))
-            else:
-                return Outcome(self._status)
-        if not self._output:
-            return Outcome(self._status, fault, self._headers)
-        told = ev.UpstreamError(fault.code, fault.message, retry_after=fault.retry_after, retryable=fault.retryable)
-        await sink.send((told,))
-        return Outcome(self._status, late_code=fault.code)
+            idle.seconds = timeouts.idle  # counts from the first byte of the answer on
+            fault = await self._exchange(sink, first, idle)
+        return first_expired(whole, first, idle), fault
 
-    def _open(self, body: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202 - an async context manager of UpstreamResponse
-        extra = self._planned.ticket.upstream_headers
-        return self._client.open(
-            self._client.endpoint, body, stream=self._planned.conversation.streamed, extra_headers=extra
-        )
+    async def _whole(self, sink: Sink[Reply | Failure]) -> tuple[Expired | None, UpstreamFault | None]:
+        fault = None
+        with Deadline("whole", self._route.provider.timeouts.whole) as whole:
+            fault = await self._exchange(sink, None, None)
+        return whole.expired, fault
 
-    async def _refused(self, response: UpstreamResponse) -> Fault | None:
-        self._status = response.status
-        dialect = self._planned.ticket.format.dialect
-        headers = passable_headers(response.headers, self._route.provider.protocol, dialect)
-        self._headers = tuple(headers)
-        if 200 <= response.status < 300:
-            return None
-        return _fault_of(await response.fault(now=self._now()))
-
-    async def _send(self, events: list[Event], sink: Sink[Reply | Failure]) -> tuple[Fault | None, bool]:
-        """Sends events on once there is output. (a fault before any output, whether the reply is over)."""
-        if not events:
-            return None, False
-        last = events[-1]
-        if not self._output:
-            if isinstance(last, ev.UpstreamError) and all(isinstance(event, _NO_OUTPUT) for event in events[:-1]):
-                return _fault_of_event(last), True
-            self._held.extend(events)
-            if all(isinstance(event, _NO_OUTPUT) for event in events):
-                return None, False
-            self._output = True
-            events, self._held = self._held, []
-        await sink.send(tuple(events))
-        return None, isinstance(last, ev.MessageEnd | ev.UpstreamError)
-
-
-_EXPIRED = {
-    "stream": "The provider's stream took longer than {:g} s.",
-    "first_token": "The provider sent no output within {:g} s.",
-    "idle": "The provider fell silent for {:g} s.",
-    "connect": "No connection to the provider within {:g} s.",
-    "whole": "The provider did not answer within {:g} s.",
-}
-
-
-def _drain(decoder: StreamDecoder) -> tuple[list[Event], bool]:
-    """The events that are there, and whether the reply is over. Events before an error are kept: the error comes again."""
-    events: list[Event] = []
-    while True:
+    async def _exchange(
+        self, sink: Sink[Reply | Failure], first: Deadline | None, idle: Deadline | None
+    ) -> UpstreamFault | None:
         try:
-            event = decoder.next_event()
-        except PeerError:
+            async with self._open() as response:
+                self._status = response.status
+                self._pass_headers(response)
+                if not 200 <= response.status < 300:
+                    return await response.fault(now=self._now())
+                return await self._read(response, sink, first, idle)
+        except httpx2.TransportError as error:
+            return fault_of_exception(error)
+
+    async def _read(
+        self, response: UpstreamResponse, sink: Sink[Reply | Failure], first: Deadline | None, idle: Deadline | None
+    ) -> UpstreamFault | None:
+        route = self._route
+        reader = ReplyReader(
+            FORMATS[route.provider.protocol],
+            Upstream(vendor=route.provider.vendor, id_seed=self._ticket.request_id, quirks=route.quirks),
+        )
+        if idle is not None:
+            idle.rearm()
+        async for chunk in response:
+            events = reader.receive_data(chunk)
             if events:
-                return events, False
-            raise
-        if isinstance(event, Wait):
-            return events, event is Wait.END
-        events.append(event)
+                if idle is not None:
+                    idle.at = math.inf  # the time that the client takes is not the provider's
+                fault = await self._take(events, sink, first)
+                if fault is not None:
+                    return fault
+            if self.complete:
+                await self._linger(response)
+                return None
+            if reader.error is not None:
+                return _unreadable(reader)
+            if idle is not None:
+                idle.rearm()
+        if idle is not None:
+            idle.at = math.inf
+        events = reader.receive_eof()
+        fault = await self._take(events, sink, first) if events else None
+        return fault if fault is not None or self.complete else _unreadable(reader)
+
+    async def _take(self, events: list[Event], sink: Sink[Reply | Failure], first: Deadline | None) -> UpstreamFault | None:
+        """Hands events on once there is output; an error among them, which is the last one, is returned."""
+        last = events[-1]
+        if isinstance(last, ev.UpstreamError):
+            events.pop()
+        if not self.output and any(type(event) not in _NO_OUTPUT for event in events):
+            self.output = True
+            self._note(None)
+            if first is not None:
+                first.at = math.inf
+            if self.headers:
+                await sink.send(replace(self._answering, headers=self.headers))
+        if not self._streamed or not self.output:
+            self._held += events
+            if isinstance(last, ev.MessageEnd):
+                self.reply, self.complete = tuple(self._held), True
+        elif events or self._held:
+            burst = (*self._held, *events)
+            self._held.clear()
+            await sink.send(burst)
+            self.complete = type(burst[-1]) is ev.MessageEnd
+        return _fault_of(last) if isinstance(last, ev.UpstreamError) else None
+
+    async def _linger(self, response: UpstreamResponse) -> None:
+        with trio.move_on_after(LINGER), suppress(httpx2.TransportError):
+            async for _ in response:
+                pass
+
+    def _open(self) -> AbstractAsyncContextManager[UpstreamResponse]:
+        extra = self._ticket.upstream_headers
+        return self._client.open(self._client.endpoint, self._body, stream=self._streamed, extra_headers=extra)
+
+    def _pass_headers(self, response: UpstreamResponse) -> None:
+        protocol, ingress = self._route.provider.protocol, self._ticket.format.dialect
+        self.headers = tuple(passable_headers(response.headers, protocol, ingress))
+
+    def _note(self, fault: UpstreamFault | None) -> None:
+        """Writes the attempt down, before anything of it is handed on: with its first output, or where it ended."""
+        attempts = self._ticket.attempts
+        attempt = Attempt(
+            provider=self._route.provider.name,
+            model=self._route.model,
+            status=self._status,
+            code=None if fault is None else fault.code,
+            ms=math.floor((trio.current_time() - self._began) * 1000),
+        )
+        if self._record is None:
+            self._record = len(attempts)
+            attempts.append(attempt)
+        else:
+            attempts[self._record] = attempt
 
 
-def _is_json(response: UpstreamResponse) -> bool:
-    return response.headers.get("content-type", "").startswith("application/json")
+def _fault_of(event: ev.UpstreamError) -> UpstreamFault:
+    return UpstreamFault(
+        code=event.code,
+        message=event.message,
+        detail=event.message,
+        retry_after=event.retry_after,
+        retryable=event.retryable,
+        failover=event.retryable or event.code in ("provider_auth", "provider_unavailable"),
+        param=event.param,
+    )
 
 
-def _fault_of(fault: UpstreamFault) -> Fault:
-    return Fault(fault.code, fault.message, fault.param, fault.retry_after, fault.retryable, fault.failover)
+def _timeout(expired: Expired) -> UpstreamFault:
+    message = _EXPIRED[expired.cause].format(expired.seconds)
+    return UpstreamFault(code="provider_timeout", message=message, detail=message)
 
 
-def _fault_of_event(event: ev.UpstreamError) -> Fault:
-    failover = event.retryable or event.code in ("provider_auth", "provider_unavailable")
-    return Fault(event.code, event.message, event.param, event.retry_after, event.retryable, failover)
-
-
-def _timeout(message: str) -> Fault:
-    return Fault("provider_timeout", message, retryable=False)
-
-
-def _unavailable(error: PeerError) -> Fault:
-    message = f"{SENTENCES['provider_unavailable'].rstrip('.')}: {error.reason}."
-    return Fault("provider_unavailable", message, retryable=True, failover=True)
-
-
-def _strict_fault(encoded: Encoded) -> Fault:
-    named = "; ".join(f"{loss.path}: {loss.reason}" for loss in encoded.losses)
-    details = {"losses": [{"path": loss.path, "reason": loss.reason} for loss in encoded.losses]}
-    message = f"This model cannot express the whole request: {named}"
-    return Fault("invalid_request", message, encoded.losses[0].path, details=details)
+def _unreadable(reader: ReplyReader) -> UpstreamFault:
+    reason = reader.error.reason if reader.error is not None else "no reply"
+    if reader.cut_short:
+        message = "The provider closed the connection before the end of its response."
+    else:
+        message = "The provider's response cannot be understood."
+    return UpstreamFault(
+        code="provider_unavailable",
+        message=message,
+        detail=f"{message} ({reason})",
+        retryable=reader.cut_short,
+        failover=True,
+    )

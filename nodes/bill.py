@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hyperinfer.formats.usage import Usage
-from hyperinfer.nodes.items import Answering, Planned, Ticket
+from hyperinfer.nodes.items import Answering, Planned
 from hyperinfer.nodes.ports import CostLine, Generation, IngressFormat, LossRecord, Status
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Loss
+    from hyperinfer.formats.events import Dialect
     from hyperinfer.providers.catalogue import Pricing
 
 
@@ -61,7 +62,7 @@ def generation_of(
         provider=answering.route.provider.name,
         upstream_model=answering.route.model,
         route=answering.route_index,
-        ingress_format=_ingress(ticket),
+        ingress_format=_INGRESS[ticket.format.dialect],
         source=principal.source,
         streamed=answering.conversation.streamed,
         tokens_prompt=usage.input_tokens,
@@ -88,7 +89,11 @@ def without_output(
     """The row, at no cost, of an admitted request that never reached an upstream."""
     route = planned.routes[0]
     answering = Answering(
-        ticket=planned.ticket, conversation=planned.conversation, slug=planned.model.slug, route=route, route_index=0
+        ticket=planned.ticket,
+        conversation=planned.conversation,
+        slug=planned.model.slug,
+        route=route,
+        route_index=planned.model.routes.index(route),
     )
     return generation_of(
         answering,
@@ -108,8 +113,8 @@ def loss_records(losses: Sequence[Loss]) -> tuple[LossRecord, ...]:
     return tuple(dict.fromkeys(LossRecord(loss.path, loss.reason) for loss in losses))
 
 
-def _ingress(ticket: Ticket) -> IngressFormat:
-    name = ticket.format.ingress
-    if name == "chat_completions":
-        return "chat_completions"
-    return "responses" if name == "responses" else "anthropic_messages"
+_INGRESS: dict[Dialect, IngressFormat] = {
+    "openai_chat": "chat_completions",
+    "openai_responses": "responses",
+    "anthropic_messages": "anthropic_messages",
+}

@@ -7,107 +7,143 @@ told in the stream.
 
 from __future__ import annotations
 
-import math
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import trio
 
-from hyperinfer.engine import Failure, Node, Sink, Stage, stage, step
-from hyperinfer.nodes.attempt import Attempting, Clients, Outcome
-from hyperinfer.nodes.items import Asked, Failed, Planned, Reply
-from hyperinfer.nodes.ports import Attempt
+from hyperinfer.engine import Drain, Failure, Node, Sink, Stage, stage, step
+from hyperinfer.formats import FORMATS
+from hyperinfer.formats.codec import Target
+from hyperinfer.formats.errors import RequestError
+from hyperinfer.nodes.attempt import Attempting, Clients
+from hyperinfer.nodes.items import Answering, Asked, Failed, Planned, Reply
+from hyperinfer.nodes.refusal import refused, refused_losses
+from hyperinfer.nodes.retry import Jitter, Retrying
 from hyperinfer.providers.catalogue import Creator, Model
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Encoded
+    from hyperinfer.formats.events import Burst
     from hyperinfer.providers.catalogue import Route
+    from hyperinfer.providers.fault import UpstreamFault
 
-PATIENCE = 5.0
-"""Seconds that all waits between attempts may take together (RULES: Errors)."""
-
-Jitter: TypeAlias = Callable[[], float]
-"""A number from 0 to 1."""
+log = logging.getLogger("hyperinfer.upstream")
 
 
 class Call(Stage[Planned, Reply | Failure]):
-    """One request. `retries`: attempts beyond the first."""
+    """Calls for one request until there is a reply, or nothing left to try."""
 
-    def __init__(self, clients: Clients, now: Callable[[], float], jitter: Jitter, retries: int) -> None:
+    def __init__(
+        self, clients: Clients, now: Callable[[], float], jitter: Jitter, retries: int, drain: Drain | None
+    ) -> None:
         self._clients, self._now, self._jitter, self._retries = clients, now, jitter, retries
+        self._drain = drain
+        self._attempt: Attempting | None = None
 
     async def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
-        """Calls until there is a reply, or nothing left to try."""
-        ticket = item.ticket
-        left = PATIENCE
-        candidates = list(range(len(item.routes)))
-        place = 0
-        for attempt in range(self._retries + 1):
-            index = candidates[place % len(candidates)]
-            route = item.routes[index]
-            began = trio.current_time()
-            attempting = Attempting(item, route, index, self._clients, self._now)
-            outcome = await attempting.run(sink)
-            ticket.attempts.append(_record(route, outcome, trio.current_time() - began))
-            fault = outcome.fault
-            if fault is None:
-                return
-            if attempt == self._retries or not (fault.retryable or fault.failover):
-                break
-            if not fault.retryable:  # only another route may help
-                candidates.pop(place % len(candidates))
-                if not candidates:
-                    break
+        """One request."""
+        ending: Failed | Burst | None = None
+        with self._drain.until_hard_end() if self._drain is not None else nullcontext() as hard_end:
+            ending = await self._serve(item, sink)
+        if hard_end is not None and hard_end.came and not (self._attempt is not None and self._attempt.complete):
+            message = "The gateway is shutting down; send the request again."
+            ending = Failed("provider_unavailable", message, ticket=item.ticket)
+        if ending is not None:
+            await sink.send(ending)
+
+    async def _serve(self, item: Planned, sink: Sink[Reply | Failure]) -> Failed | Burst | None:
+        """What is still to be sent: a failure, or a whole reply; nothing when the reply went out as a stream."""
+        refusal: Failed | None = None
+        failed: Failed | None = None
+        retrying = Retrying(len(item.routes), retries=self._retries, jitter=self._jitter)
+        wait: float | None = 0.0
+        while wait is not None:
+            if wait:
+                await trio.sleep(wait)
+            route = item.routes[retrying.route]
+            encoded = _encoded(item, route)
+            if isinstance(encoded, Failed):
+                refusal = refusal or encoded
+                wait = retrying.unfit(trio.current_time())
                 continue
-            wait = self._pause(attempt, fault.retry_after)
-            if len(candidates) > 1:
-                place += 1
-                if candidates[place % len(candidates)] != candidates[0]:
-                    continue  # another route needs no pause
-            if wait > left:
+            answering = _answering(item, route, encoded)
+            await sink.send(answering)
+            attempt = self._attempt = Attempting(answering, encoded.body, self._clients, self._now)
+            fault = await attempt.run(sink)
+            if fault is None:
+                return attempt.reply
+            failed = _told(item, route, fault, attempt)
+            if attempt.output:
                 break
-            left -= wait
-            await trio.sleep(wait)
-        else:
-            raise RuntimeError("an attempt left no outcome")
-        await sink.send(
-            Failed(
-                fault.code,
-                fault.message,
-                fault.param,
-                fault.retry_after,
-                fault.details,
-                ticket=ticket,
-                headers=outcome.headers,
-            )
-        )
-
-    def _pause(self, attempt: int, asked: float | None) -> float:
-        """Seconds before the next attempt: as the upstream asked, else growing, with jitter."""
-        if asked is not None:
-            return asked
-        return min(0.25 * float(2**attempt), 2.0) * (0.5 + self._jitter() / 2)
+            wait = retrying.failed(fault, trio.current_time())
+        return failed or refusal
 
 
-def _record(route: Route, outcome: Outcome, seconds: float) -> Attempt:
-    fault = outcome.fault
-    return Attempt(
-        provider=route.provider.name,
+def _encoded(item: Planned, route: Route) -> Encoded | Failed:
+    """The request in the words of a route, or why it cannot be said there."""
+    target = Target(
+        dialect=route.provider.protocol,
         model=route.model,
-        status=outcome.status,
-        code=fault.code if fault is not None else outcome.late_code,
-        ms=math.floor(seconds * 1000),
+        vendor=route.provider.vendor,
+        streamed=item.conversation.streamed,
+        max_output_tokens=item.model.max_output_tokens,
+        quirks=route.quirks,
+        native_tools=frozenset(route.native_tools),
+    )
+    try:
+        encoded = FORMATS[route.provider.protocol].encode_request(item.conversation, target)
+    except RequestError as error:
+        return refused(error, item.ticket)
+    if encoded.losses and item.ticket.strict:
+        return refused_losses(encoded.losses, item.ticket)
+    return encoded
+
+
+def _answering(item: Planned, route: Route, encoded: Encoded) -> Answering:
+    return Answering(
+        ticket=item.ticket,
+        conversation=item.conversation,
+        slug=item.model.slug,
+        route=route,
+        route_index=item.model.routes.index(route),
+        context_length=item.model.context_length,
+        losses=encoded.losses,
+        aliases=encoded.aliases,
     )
 
 
+def _told(item: Planned, route: Route, fault: UpstreamFault, attempt: Attempting) -> Failed:
+    """A fault as the client is told it. The operator's log has the upstream's own words."""
+    log.warning(
+        "%s %s %s: %s, status %d: %s",
+        item.ticket.request_id,
+        route.provider.name,
+        route.model,
+        fault.code,
+        fault.status,
+        fault.detail or fault.message,
+    )
+    return Failed(fault.code, fault.message, fault.param, fault.retry_after, ticket=item.ticket, headers=attempt.headers)
+
+
 def call(
-    clients: Clients, *, now: Callable[[], float] = time.time, jitter: Jitter = random.random, retries: int = 2
+    clients: Clients,
+    *,
+    now: Callable[[], float] = time.time,
+    jitter: Jitter = random.random,
+    retries: int = 2,
+    drain: Drain | None = None,
 ) -> Node[Planned, Reply | Failure]:
-    """The node. `now`: unix seconds, for dates in `Retry-After`."""
+    """The node. `now`: unix seconds, for dates in `Retry-After`. `retries`: attempts beyond the first. `drain`: when its
+    grace is over the upstream is closed and the reply ends with an error."""
     return stage(
-        partial(Call, clients, now, jitter, retries), name="call", consumes=Planned, produces=Reply | Failure
+        partial(Call, clients, now, jitter, retries, drain), name="call", consumes=Planned, produces=Reply | Failure
     )
 
 

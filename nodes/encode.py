@@ -7,77 +7,60 @@ Two forms of one thing. `encode` owns a task, which is what a keep-alive needs, 
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 
 import trio
 
-from hyperinfer.engine import Drain, Failure, Node, Sink, Source, Stage, node, stage
+from hyperinfer.engine import Failure, Node, Sink, Source, Stage, node, stage
 from hyperinfer.nodes.items import Output, Reply
-from hyperinfer.nodes.reply_writer import ReplyWriter
-
-_SAME_INSTANT = 0.001
-"""Seconds by which a keep-alive waits for a failure that is due at the same instant, which wins (RULES: Streams)."""
+from hyperinfer.nodes.reply_writer import Outputs, ReplyWriter
 
 
-def encode(*, keepalive: float = 10.0, drain: Drain | None = None) -> Node[Reply | Failure, Output]:
-    """`keepalive`: seconds of silence towards the client, since the last byte or the start. `drain`: when its grace is
-    over the response ends at once, well-formed."""
+def encode(*, keepalive: float = 10.0) -> Node[Reply | Failure, Output | Failure]:
+    """`keepalive`: seconds of silence towards the client, since the last byte or since the first route was asked."""
 
-    async def write(source: Source[Reply | Failure], sink: Sink[Output]) -> None:
+    async def write(source: Source[Reply | Failure], sink: Sink[Output | Failure]) -> None:
         writer = ReplyWriter()
-        silent_since: float | None = None
-        with drain.until_hard_end() if drain is not None else nullcontext() as hard_end:
-            while not writer.done:
-                due = math.inf
-                if writer.keeps_alive and silent_since is not None:
-                    due = silent_since + keepalive + _SAME_INSTANT
-                item: Reply | Failure | None = None
-                with trio.CancelScope(deadline=due) as silence:
-                    try:
-                        item = await source.receive()
-                    except trio.EndOfChannel:
-                        break
-                if item is None:
-                    if not silence.cancelled_caught:
-                        break
-                    outputs = writer.keep_alive()
-                else:
-                    outputs = writer.take(item)
-                for output in outputs:
-                    await sink.send(output)
-                if outputs or silent_since is None:
-                    silent_since = trio.current_time()
-        if not writer.done:
-            if hard_end is not None and hard_end.came:
-                outputs = writer.stop("provider_unavailable", "The gateway is shutting down; send the request again.")
-            else:
-                outputs = writer.stop("internal_error", "The reply ended before it was complete.")
+        spoke: float | None = None  # when the client last heard of us
+        while not writer.done:
+            due = spoke + keepalive if spoke is not None and writer.keeps_alive else math.inf
+            outputs: Outputs | None = None
+            # One step of the clock's arithmetic late: whatever else is due at that instant comes first, so that a failure
+            # wins over the keep-alive whose head would hide it (RULES: Streams), in whatever order tasks run.
+            with trio.CancelScope(deadline=math.nextafter(due, math.inf)) as silence:
+                try:
+                    outputs = writer.take(await source.receive())
+                except trio.EndOfChannel:
+                    outputs = writer.stop()
+            if outputs is None:
+                outputs = writer.keep_alive()
             for output in outputs:
                 await sink.send(output)
+            if outputs or spoke is None:
+                now = trio.current_time()
+                spoke = due if silence.cancelled_caught and now <= silence.deadline else now
 
-    return node(write, name="encode", consumes=Reply | Failure, produces=Output)
+    return node(write, name="encode", consumes=Reply | Failure, produces=Output | Failure)
 
 
-class EncodeWhole(Stage[Reply | Failure, Output]):
+class EncodeWhole(Stage[Reply | Failure, Output | Failure]):
     """Collects a reply and writes it as one response."""
 
     def __init__(self) -> None:
         self._writer = ReplyWriter()
 
-    async def receive(self, item: Reply | Failure, sink: Sink[Output]) -> None:
+    async def receive(self, item: Reply | Failure, sink: Sink[Output | Failure]) -> None:
         """Writes once the reply is complete."""
-        if self._writer.done:
-            return
-        for output in self._writer.take(item):
-            await sink.send(output)
+        if not self._writer.done:
+            for output in self._writer.take(item):
+                await sink.send(output)
 
-    async def end(self, sink: Sink[Output]) -> None:
+    async def end(self, sink: Sink[Output | Failure]) -> None:
         """A reply that stopped short is told as an error."""
         if not self._writer.done:
-            for output in self._writer.stop("internal_error", "The reply ended before it was complete."):
+            for output in self._writer.stop():
                 await sink.send(output)
 
 
-def encode_whole() -> Node[Reply | Failure, Output]:
+def encode_whole() -> Node[Reply | Failure, Output | Failure]:
     """The node for responses that are not streamed."""
-    return stage(EncodeWhole, name="encode", consumes=Reply | Failure, produces=Output)
+    return stage(EncodeWhole, name="encode", consumes=Reply | Failure, produces=Output | Failure)

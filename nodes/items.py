@@ -2,7 +2,8 @@
 
 `Incoming` → decode → `Asked` → route, admit, tool loop → `Planned` → call → `Answering` and bursts of events → translate,
 meter → the same → encode → `Head` and `Chunk`s → settle → the same. A `Failed` may take the place of what follows at any
-point; nodes that do not handle failures are passed by (`engine.Failure`).
+point; nodes that do not handle failures are passed by (`engine.Failure`). A plain `Failure` of a node that knows no ticket
+works too: where no route has been asked yet it leaves the pipeline as it is, and whoever runs the pipeline tells it.
 
 Every item up to the bursts carries the request's `Ticket`: who asked, when, and what has been done for it so far.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import trio
 
@@ -21,6 +22,7 @@ from hyperinfer.formats.events import Burst, StopReason
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation
+    from hyperinfer.formats.errors import ErrorReport
     from hyperinfer.formats.usage import Usage
     from hyperinfer.nodes.ports import Attempt, CostLine, Principal
     from hyperinfer.providers.catalogue import Model, Route
@@ -33,7 +35,8 @@ class Tally:
     """What the meter has seen of one reply.
 
     `usage`: the upstream's latest counts. `characters`: of model output. `first_output`: trio's clock at the first of it.
-    `stop`: set when the reply was complete. `error_code`: set when it failed. `lines`: the bill, once it is final.
+    `stop`: set when the reply was complete. `error_code`: set when the request failed, whatever else is known. `lines`: the
+    bill, once it is final.
     """
 
     answering: Answering | None = None
@@ -53,7 +56,8 @@ class Ticket:
     `request_id`: bare. `created`: unix seconds. `started`: trio's clock when it came. `strict`: refuse instead of losing
     (`X-HyperInfer-Strict`). `upstream_headers`: the client's `anthropic-version` and `anthropic-beta`. `body_size`: bytes
     of the request. `admitted`: the plan that a hold was taken for, None before admission. `losses` and `attempts`: all so
-    far, for `/generation`. `settled`: the one settlement of this request is done or under way.
+    far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one settlement of this
+    request is done or under way. `last_words`: ends the stream that is being written with an error; None before.
     """
 
     request_id: str
@@ -69,6 +73,7 @@ class Ticket:
     attempts: list[Attempt] = field(default_factory=lambda: list["Attempt"]())
     tally: Tally = field(default_factory=Tally)
     settled: bool = False
+    last_words: Callable[[ErrorReport], bytes] | None = None
 
     @classmethod
     def plain(cls, request_id: str, format: Format, *, created: int = 0) -> Ticket:
@@ -110,7 +115,9 @@ class Planned:
 class Answering:
     """A route is being asked. Another may follow while no output has come; the last one is that of the bursts.
 
-    `slug`: the catalogue's name of the model. `losses`: of this route's request. `aliases`: tools under other names.
+    `slug`: the catalogue's name of the model. `context_length`: of the model, in tokens; 0 when unknown. `route_index`:
+    place of the route in the model. `losses`: of this route's request. `aliases`: tools under other names. `headers`: what
+    of the upstream's headers the client gets.
     """
 
     ticket: Ticket
@@ -118,6 +125,7 @@ class Answering:
     slug: str
     route: Route
     route_index: int
+    context_length: int = 0
     losses: Sequence[Loss] = ()
     aliases: Mapping[str, ToolAlias] = field(default_factory=lambda: dict[str, ToolAlias]())
     headers: HeaderList = ()
@@ -153,5 +161,29 @@ class Chunk:
     last: bool = False
 
 
-Output: TypeAlias = Head | Chunk
+class LastChunk:
+    """The end of a stream that went well. Its bytes are made when they are first asked for: until then the end can still
+    become an error, which is what happens to a reply that cannot be recorded."""
+
+    __slots__ = ("_before", "_data", "_fail", "_finish")
+
+    last: ClassVar[bool] = True
+
+    def __init__(self, before: bytes, finish: Callable[[], bytes], fail: Callable[[ErrorReport], bytes]) -> None:
+        self._before, self._finish, self._fail = before, finish, fail
+        self._data: bytes | None = None
+
+    @property
+    def data(self) -> bytes:
+        """What was not yet sent of the reply, and its regular end."""
+        if self._data is None:
+            self._data = self._before + self._finish()
+        return self._data
+
+    def failed(self, report: ErrorReport) -> Chunk:
+        """What was not yet sent of the reply, and an error in place of its end. Of no use after `data`."""
+        return Chunk(self._before + self._fail(report), last=True)
+
+
+Output: TypeAlias = Head | Chunk | LastChunk
 """What leaves a pipeline."""

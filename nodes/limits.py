@@ -16,7 +16,8 @@ class RateLimits:
 
     def __init__(self, rate_per_minute: int, burst: int) -> None:
         self._rate, self._burst = rate_per_minute, burst
-        self._buckets: dict[str, tuple[float, float]] = {}  # key to (tokens, when)
+        self._full_at: dict[str, float] = {}  # key to the time at which its bucket is full again
+        self._forget_above = _FORGET_ABOVE
 
     def set_defaults(self, rate_per_minute: int, burst: int) -> None:
         """New values for keys without their own, from the next request on."""
@@ -24,18 +25,15 @@ class RateLimits:
 
     def take(self, principal: Principal, now: float) -> float | None:
         """Takes a token. None when there was one, else the seconds until there will be. `now`: any steady clock."""
-        rate = (principal.rate_per_minute or self._rate) / 60
+        seconds_each = 60 / (principal.rate_per_minute or self._rate)
         burst = principal.burst or self._burst
-        tokens, when = self._buckets.get(principal.key_id, (float(burst), now))
-        tokens = min(float(burst), tokens + (now - when) * rate)
-        if tokens < 1:
-            self._buckets[principal.key_id] = (tokens, now)
-            return (1 - tokens) / rate
-        self._buckets[principal.key_id] = (tokens - 1, now)
-        if len(self._buckets) > _FORGET_ABOVE:
-            self._forget(now)
+        # A bucket is known by when it is full: each token taken puts that off, and no more than `burst` are ever missing.
+        full_at = max(self._full_at.get(principal.key_id, now), now) + seconds_each
+        wait = full_at - now - burst * seconds_each
+        if wait > 1e-9 * seconds_each:
+            return wait
+        self._full_at[principal.key_id] = full_at
+        if len(self._full_at) > self._forget_above:
+            self._full_at = {key: full_at for key, full_at in self._full_at.items() if full_at > now}
+            self._forget_above = max(_FORGET_ABOVE, 2 * len(self._full_at))
         return None
-
-    def _forget(self, now: float) -> None:
-        minute = 120.0
-        self._buckets = {key: (tokens, when) for key, (tokens, when) in self._buckets.items() if now - when < minute}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from hyperinfer.engine import Failure
 from hyperinfer.formats import codec
 from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.events import Event, MessageEnd, UpstreamError
-from hyperinfer.nodes.items import Answering, Chunk, Failed, Head, HeaderList, Output, Reply, Ticket
+from hyperinfer.nodes.items import Answering, Chunk, Failed, Head, HeaderList, LastChunk, Output, Reply, Ticket
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Loss, StreamEncoder
@@ -20,11 +21,14 @@ _STREAM_HEADERS: HeaderList = (
     ("x-accel-buffering", "no"),
 )
 
+Outputs: TypeAlias = Sequence[Output | Failure]
+
 
 class ReplyWriter:
     """Writes one response. `take` gives what is to be sent for an item; once `done`, nothing follows.
 
-    The head goes with the first bytes, so that an early failure carries a real HTTP status.
+    The head goes with the first bytes, so that an early failure carries a real HTTP status. A failure of a request that
+    the writer does not know yet is given back as it is.
     """
 
     def __init__(self) -> None:
@@ -39,118 +43,120 @@ class ReplyWriter:
         """Whether silence may be filled: a streamed response that has begun to be worked on."""
         return self._encoder is not None and not self.done
 
-    def take(self, item: Reply | Failure) -> list[Output]:
+    def take(self, item: Reply | Failure) -> Outputs:
         """The output for one item."""
         if isinstance(item, Failure):
             return self._failed(item)
         if isinstance(item, Answering):
             self._open(item)
-            return []
-        if isinstance(item[-1], UpstreamError) and not self._head_sent and self._encoder is None:
-            return self._failed(_failure_of(item[-1], self._answering))
-        if self._encoder is None:
-            return self._whole(item)
-        return self._streamed(item, self._encoder)
+            return ()
+        if item and isinstance(last := item[-1], UpstreamError):
+            return (*self._burst(item[:-1]), *self._failed(_failure_of(last)))
+        return self._burst(item)
 
-    def keep_alive(self) -> list[Output]:
+    def keep_alive(self) -> Outputs:
         """A sign of life. The first one commits the status 200."""
-        return [*self._head(), Chunk(self._need_encoder().keep_alive())]
+        if self._encoder is None:
+            raise RuntimeError("no stream is being written")
+        return (*self._head(), Chunk(self._encoder.keep_alive()))
 
-    def stop(self, code: str, message: str) -> list[Output]:
-        """Ends the response with an error of the gateway's own (a drain, a bug)."""
-        ticket = self._answering.ticket if self._answering is not None else None
-        return self._failed(Failed(code, message, ticket=ticket))
+    def stop(self) -> Outputs:
+        """Ends a response to which nothing more comes although it is not complete."""
+        return self._failed(Failure("internal_error", "The reply ended before it was complete."))
 
     def _open(self, answering: Answering) -> None:
         self._answering = answering
         if answering.conversation.streamed:
             self._encoder = answering.ticket.format.stream_encoder(_reply(answering))
 
-    def _need_encoder(self) -> StreamEncoder:
-        if self._encoder is None:
-            raise RuntimeError("no stream is being written")
-        return self._encoder
-
-    def _streamed(self, burst: Sequence[Event], encoder: StreamEncoder) -> list[Output]:
-        known = len(encoder.losses)
-        pieces = [encoder.send(event) for event in burst]
-        self._note(encoder.losses[known:])
-        last = burst[-1]
-        if isinstance(last, MessageEnd):
-            pieces.append(encoder.end())
-            self.done = True
-        elif isinstance(last, UpstreamError):
-            self.done = True
-        data = b"".join(pieces)
-        return [*self._head(), Chunk(data, last=self.done)] if data or self.done else []
-
-    def _head(self) -> list[Output]:
-        if self._head_sent:
-            return []
-        self._head_sent = True
-        answering = self._need_answering()
-        return [Head(200, (*_STREAM_HEADERS, *self._common(answering), *answering.headers), answering.ticket)]
-
-    def _whole(self, burst: Sequence[Event]) -> list[Output]:
-        self._events.extend(burst)
-        if not isinstance(burst[-1], MessageEnd):
-            return []
-        answering = self._need_answering()
-        encoded = answering.ticket.format.encode_response(self._events, _reply(answering))
-        self._note(encoded.losses)
-        self.done = self._head_sent = True
-        headers = (
-            ("content-type", "application/json"),
-            ("content-length", str(len(encoded.body))),
-            *self._common(answering),
-            *answering.headers,
-        )
-        return [Head(200, headers, answering.ticket, whole=True), Chunk(encoded.body, last=True)]
-
     def _need_answering(self) -> Answering:
         if self._answering is None:
             raise RuntimeError("events came before the route that answers")
         return self._answering
 
+    def _burst(self, burst: Sequence[Event]) -> Outputs:
+        if self._encoder is None:
+            return self._whole(burst)
+        return self._streamed(burst, self._encoder) if burst else ()
+
+    def _streamed(self, burst: Sequence[Event], encoder: StreamEncoder) -> Outputs:
+        known = len(encoder.losses)
+        last = burst[-1]
+        ends = isinstance(last, MessageEnd)
+        data = b"".join([encoder.send(event) for event in (burst[:-1] if ends else burst)])
+        self._note(encoder.losses[known:])
+        if ends:
+            self.done = True
+            return (*self._head(), LastChunk(data, lambda: encoder.send(last) + encoder.end(), encoder.fail))
+        return (*self._head(), Chunk(data)) if data else ()
+
+    def _head(self) -> Outputs:
+        if self._head_sent:
+            return ()
+        self._head_sent = True
+        answering = self._need_answering()
+        if self._encoder is not None:
+            answering.ticket.last_words = self._encoder.fail
+        return (Head(200, (*_STREAM_HEADERS, *_common(answering)), answering.ticket),)
+
+    def _whole(self, burst: Sequence[Event]) -> Outputs:
+        self._events.extend(burst)
+        if not burst or not isinstance(burst[-1], MessageEnd):
+            return ()
+        answering = self._need_answering()
+        encoded = answering.ticket.format.encode_response(self._events, _reply(answering))
+        self._note(encoded.losses)
+        self.done = True
+        return response(200, encoded.body, answering.ticket, _common(answering))
+
     def _note(self, losses: Sequence[Loss]) -> None:
         if losses:
             self._need_answering().ticket.losses.extend(losses)
 
-    def _common(self, answering: Answering) -> HeaderList:
-        ticket = answering.ticket
-        losses = {(loss.path, loss.reason) for loss in (*ticket.losses, *answering.losses)}
-        return (*identity_headers(ticket), ("x-hyperinfer-loss", str(len(losses))))
-
-    def _failed(self, failure: Failure) -> list[Output]:
-        ticket = failure.ticket if isinstance(failure, Failed) else None
-        if ticket is None and self._answering is not None:
-            ticket = self._answering.ticket
-        if ticket is None:
-            raise RuntimeError(f"a failure without a request: {failure.code}")
+    def _failed(self, failure: Failure) -> Outputs:
         self.done = True
+        ticket = failure.ticket if isinstance(failure, Failed) else None
+        if ticket is None:
+            if self._answering is None:
+                return (failure,)
+            ticket = self._answering.ticket
         ticket.tally.error_code = failure.code
         report = report_of(failure, ticket)
-        if self._head_sent:
-            return [Chunk(self._need_encoder().fail(report), last=True)]
+        if self._head_sent and self._encoder is not None:
+            return (Chunk(self._encoder.fail(report), last=True),)
         headers = failure.headers if isinstance(failure, Failed) else ()
-        return error_response(report, failure, ticket, headers)
+        return error_response(ticket, report, (*retry_headers(failure, headers), *headers))
 
 
-def report_of(failure: Failure, ticket: Ticket) -> ErrorReport:
-    """A failure as it is told to the client."""
+def report_of(failure: Failure, ticket: Ticket, *, status: int | None = None) -> ErrorReport:
+    """A failure as it is told to the client. `status`: in place of the code's own (404 and 405)."""
     return ErrorReport(
-        failure.code, failure.message, ticket.request_id, param=failure.param, details=dict(failure.details) or None
+        failure.code,
+        failure.message,
+        ticket.request_id,
+        param=failure.param,
+        status=status,
+        details=dict(failure.details) or None,
     )
 
 
-def error_response(report: ErrorReport, failure: Failure, ticket: Ticket, headers: HeaderList) -> list[Output]:
-    """A whole error response: head and body."""
+def error_response(ticket: Ticket, report: ErrorReport, headers: HeaderList = ()) -> tuple[Head, Chunk]:
+    """A whole error response."""
     body = ticket.format.encode_error(report)
-    fields = [("content-type", "application/json"), ("content-length", str(len(body))), *identity_headers(ticket)]
-    passed = {name for name, _ in headers}
-    if failure.retry_after is not None and "retry-after" not in passed:
-        fields.append(("retry-after", str(max(1, round(failure.retry_after + 0.499)))))
-    return [Head(report.http_status, (*fields, *headers), ticket, whole=True), Chunk(body, last=True)]
+    return response(report.http_status, body, ticket, (*identity_headers(ticket), *headers))
+
+
+def response(status: int, body: bytes, ticket: Ticket, headers: HeaderList) -> tuple[Head, Chunk]:
+    """A whole response of JSON."""
+    fields = (("content-type", "application/json"), ("content-length", str(len(body))), *headers)
+    return Head(status, fields, ticket, whole=True), Chunk(body, last=True)
+
+
+def retry_headers(failure: Failure, given: HeaderList = ()) -> HeaderList:
+    """`Retry-After` in whole seconds, where the failure knows and `given` does not say."""
+    if failure.retry_after is None or any(name == "retry-after" for name, _ in given):
+        return ()
+    return (("retry-after", str(max(1, math.ceil(failure.retry_after)))),)
 
 
 def identity_headers(ticket: Ticket) -> HeaderList:
@@ -160,9 +166,14 @@ def identity_headers(ticket: Ticket) -> HeaderList:
     return (("x-request-id", ticket.request_id),)
 
 
-def _failure_of(event: UpstreamError, answering: Answering | None) -> Failed:
-    ticket = answering.ticket if answering is not None else None
-    return Failed(event.code, event.message, event.param, event.retry_after, ticket=ticket)
+def _common(answering: Answering) -> HeaderList:
+    ticket = answering.ticket
+    losses = {(loss.path, loss.reason) for loss in (*ticket.losses, *answering.losses)}
+    return (*identity_headers(ticket), ("x-hyperinfer-loss", str(len(losses))), *answering.headers)
+
+
+def _failure_of(event: UpstreamError) -> Failure:
+    return Failure(event.code, event.message, event.param, event.retry_after)
 
 
 def _reply(answering: Answering) -> codec.Reply:

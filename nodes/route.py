@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,11 @@ from hyperinfer.nodes.items import Asked, Failed, Planned
 
 if TYPE_CHECKING:
     from hyperinfer.providers.catalogue import Catalogue, Model, Route
+
+log = logging.getLogger("hyperinfer.routes")
+
+_NAME = 100
+"""Characters of an unknown model's name that are said back."""
 
 
 def route(catalogue: Callable[[], Catalogue]) -> Node[Asked, Planned | Failure]:
@@ -22,18 +28,18 @@ def route(catalogue: Callable[[], Catalogue]) -> Node[Asked, Planned | Failure]:
         current = catalogue()
         model = current.model(slug)
         if model is None:
-            message = f"The model '{slug}' is not in this gateway's catalogue. GET /api/v1/models lists what is."
+            message = f"The model '{slug[:_NAME]}' is not in this gateway's catalogue. GET /api/v1/models lists what is."
             return Failed("invalid_request", message, param="model", ticket=ticket)
         allowed = ticket.principal.models if ticket.principal is not None else None
         if allowed is not None and slug not in allowed:
-            return Failed(
-                "model_not_allowed", f"This key may not use the model '{slug}'.", param="model", ticket=ticket
-            )
+            message = f"This key may not use the model '{slug}'."
+            return Failed("model_not_allowed", message, param="model", ticket=ticket)
         routes = in_order(model, current.routes_for(slug), next(turns))
         if not routes:
-            return Failed(
-                "provider_unavailable", f"No provider of '{slug}' is set up on this gateway.", ticket=ticket
-            )
+            missing = sorted({name for route in model.routes for name in route.provider.missing})
+            log.warning("%s '%s' has no route that can be called; unset: %s", ticket.request_id, slug, ", ".join(missing))
+            message = f"No provider of '{slug}' is set up on this gateway."
+            return Failed("provider_unavailable", message, ticket=ticket)
         return Planned(ticket, asked.conversation, model, routes)
 
     return step(choose, name="route", consumes=Asked, produces=Planned | Failure)

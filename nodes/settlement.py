@@ -11,33 +11,38 @@ from hyperinfer.engine import Node, Sink, Stage, stage
 from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.bill import cost_lines, generation_of, without_output
-from hyperinfer.nodes.items import Chunk, Head, Output, Ticket
+from hyperinfer.nodes.items import Chunk, Head, LastChunk, Output, Ticket
 from hyperinfer.nodes.meter import counted_so_far
 from hyperinfer.nodes.ports import Generation, Ledger, SettlementRejected, Status
+from hyperinfer.nodes.reply_writer import error_response
 
 log = logging.getLogger("hyperinfer.settlement")
 
+_CUT_SHORT = ("length", "context_window", "refusal")
+
 
 class Settlement:
-    """Settles requests, each once, shielded from cancellation and under a deadline of its own."""
+    """Settles requests, each once, shielded from cancellation and under a deadline of its own. `seconds`: that deadline."""
 
     def __init__(self, ledger: Ledger, *, seconds: float = 10.0) -> None:
         self._ledger, self._seconds = ledger, seconds
 
     async def finish(self, ticket: Ticket) -> bool:
-        """Settles a request that came to its end, well or not. False when the store would not have it in time."""
-        if ticket.admitted is None or ticket.settled:
-            return True
-        return await self._settle(ticket, "failed" if ticket.tally.stop is None else _status(ticket))
+        """Settles a request whose response comes to its end, well or not. False when the store would not have it, or not
+        in time (it may still have it then). A request that was not admitted, or is settled, needs nothing."""
+        if ticket.tally.stop is None:
+            return await self._settle(ticket, "failed")
+        return await self._settle(ticket, "incomplete" if ticket.tally.stop in _CUT_SHORT else "completed")
 
     async def close(self, ticket: Ticket) -> None:
         """Settles what the pipeline left unsettled because it was cancelled or crashed."""
-        if ticket.admitted is not None and not ticket.settled:
-            await self._settle(ticket, "cancelled")
+        await self._settle(ticket, "cancelled")
 
     async def _settle(self, ticket: Ticket, status: Status) -> bool:
+        if ticket.admitted is None or ticket.settled:
+            return True
         ticket.settled = True
-        row = row_of(ticket, status, trio.current_time())
+        row = row_of(ticket, "failed" if ticket.tally.error_code is not None else status, trio.current_time())
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._seconds) as scope:
             try:
                 await self._ledger.settle(row)
@@ -45,18 +50,13 @@ class Settlement:
                 log.exception("the settlement of %s was rejected", ticket.request_id)
                 return False
         if scope.cancelled_caught:
-            log.error("the settlement of %s took longer than %s s", ticket.request_id, self._seconds)
+            log.error("the settlement of %s took longer than %g s", ticket.request_id, self._seconds)
         return not scope.cancelled_caught
 
 
-def _status(ticket: Ticket) -> Status:
-    return "incomplete" if ticket.tally.stop in ("length", "context_window", "refusal") else "completed"
-
-
 def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
-    """The row. A reply that was completed or cut off by its client is billed, one that failed is not."""
-    tally = ticket.tally
-    latency = now - ticket.started
+    """The row. A reply that was completed, or cut off by its client, is billed; one that failed is not."""
+    tally, latency = ticket.tally, now - ticket.started
     error_code = (tally.error_code or "internal_error") if status == "failed" else None
     if tally.answering is None:
         if ticket.admitted is None:
@@ -64,10 +64,11 @@ def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
         return without_output(
             ticket.admitted, status=status, error_code=error_code, created_at=ticket.created, latency=latency
         )
-    usage = tally.usage or Usage()
-    lines = tally.lines
-    if status == "cancelled":
-        usage = counted_so_far(tally, ticket)
+    usage, lines = tally.usage or Usage(), tally.lines
+    if status == "failed":
+        lines = ()
+    elif status == "cancelled":
+        usage = counted_so_far(tally)
         lines = cost_lines(usage, tally.answering.route.pricing)
     return generation_of(
         tally.answering,
@@ -83,48 +84,34 @@ def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
 
 
 class Settle(Stage[Output, Output]):
-    """Holds the last bytes back until the request is settled: whoever saw the end finds the row."""
+    """Holds the last bytes back until the request is settled: whoever saw the end finds the row. A reply that cannot be
+    recorded ends with an error."""
 
     def __init__(self, settlement: Settlement) -> None:
         self._settlement = settlement
         self._ticket: Ticket | None = None
-        self._head: Head | None = None
+        self._head: Head | None = None  # of a whole response: may still become an error's
 
     async def receive(self, item: Output, sink: Sink[Output]) -> None:
         """Passes everything on; the last chunk after the settlement."""
         if isinstance(item, Head):
             self._ticket = item.ticket
             if item.whole:
-                self._head = item  # may still become an error
-                return
-        elif item.last and self._ticket is not None and not await self._settlement.finish(self._ticket):
-            await self._refuse(self._ticket, sink)
+                self._head = item
+            else:
+                await sink.send(item)
             return
+        ticket = self._ticket
+        settled = not item.last or ticket is None or await self._settlement.finish(ticket)
+        if not settled and ticket is not None and ticket.tally.error_code is None:
+            report = ErrorReport("internal_error", "The request could not be recorded.", ticket.request_id)
+            if self._head is not None:
+                self._head, item = error_response(ticket, report)
+            elif isinstance(item, LastChunk):
+                item = item.failed(report)
         if self._head is not None:
-            head, self._head = self._head, None
-            await sink.send(head)
-        await sink.send(item)
-
-    async def _refuse(self, ticket: Ticket, sink: Sink[Output]) -> None:
-        """The bill could not be written: the client must not see the end of an answer that has no row."""
-        report = ErrorReport("internal_error", "The request could not be recorded.", ticket.request_id)
-        if self._head is not None:
-            headers = tuple((name, value) for name, value in self._head.headers if name != "content-length")
-            body = ticket.format.encode_error(report)
-            await sink.send(Head(report.http_status, (*headers, ("content-length", str(len(body)))), ticket))
-            await sink.send(Chunk(body, last=True))
-            return
-        await sink.send(Chunk(stream_error(ticket, report), last=True))
-
-
-def stream_error(ticket: Ticket, report: ErrorReport) -> bytes:
-    """An error for a stream whose encoder is out of reach: a frame of its own after whatever was sent."""
-    body = ticket.format.encode_error(report)
-    match ticket.format.dialect:
-        case "openai_chat":
-            return b"data: " + body + b"\n\ndata: [DONE]\n\n"
-        case _:
-            return b"event: error\ndata: " + body + b"\n\n"
+            await sink.send(self._head)
+        await sink.send(Chunk(item.data, last=True) if isinstance(item, LastChunk) else item)
 
 
 def settle(settlement: Settlement) -> Node[Output, Output]:

@@ -6,11 +6,14 @@ admission and the call. Until a tool is configured, a request that switches one 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from hyperinfer.engine import Failure, Node, step
 from hyperinfer.formats.codec import Loss
-from hyperinfer.nodes.items import Failed, Planned
+from hyperinfer.nodes.items import Planned
+from hyperinfer.nodes.refusal import refused_losses
 
 
 def tool_loop() -> Node[Planned, Planned | Failure]:
@@ -21,29 +24,15 @@ def tool_loop() -> Node[Planned, Planned | Failure]:
         if not plugins:
             return planned
         native = {name for route in planned.routes for name in route.native_tools}
-        missing = [plugin for plugin in plugins if plugin.id not in native]
         losses = [
             Loss(plugin.path or "plugins", f"the server tool '{plugin.id}' is not configured here")
-            for plugin in missing
+            for plugin in plugins
+            if plugin.id not in native
         ]
         if losses and planned.ticket.strict:
-            return refused_losses(planned, losses)
+            return refused_losses(losses, planned.ticket)
         planned.ticket.losses.extend(losses)
         kept = tuple(plugin for plugin in plugins if plugin.id in native)
-        conversation = msgspec.structs.replace(planned.conversation, plugins=kept)
-        return Planned(planned.ticket, conversation, planned.model, planned.routes)
+        return replace(planned, conversation=msgspec.structs.replace(planned.conversation, plugins=kept))
 
     return step(activate, name="tool_loop", consumes=Planned, produces=Planned | Failure)
-
-
-def refused_losses(planned: Planned, losses: list[Loss]) -> Failed:
-    """The 400 of a strict request (RULES: Headers)."""
-    named = "; ".join(f"{loss.path}: {loss.reason}" for loss in losses)
-    details = {"losses": [{"path": loss.path, "reason": loss.reason} for loss in losses]}
-    return Failed(
-        "invalid_request",
-        f"This model cannot express the whole request: {named}",
-        param=losses[0].path,
-        details=details,
-        ticket=planned.ticket,
-    )

@@ -1,0 +1,96 @@
+"""Where the data plane's pipelines end: the response of one exchange."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import trio
+
+from hyperinfer.api.edge.exchange import ClientGone, Exchange
+from hyperinfer.engine import Failure
+from hyperinfer.nodes.items import Head, HeaderList
+from hyperinfer.nodes.reply_writer import error_response, report_of, retry_headers
+
+if TYPE_CHECKING:
+    from hyperinfer.nodes.items import Output, Ticket
+
+log = logging.getLogger("hyperinfer.requests")
+
+
+class ExchangeSink:
+    """Writes a pipeline's output to an exchange; `leave`, or a send that finds the client gone, cancels what `left` holds.
+
+    A failure that comes out of the pipeline is told when the pipeline is over (`finish`).
+    """
+
+    def __init__(self, exchange: Exchange, ticket: Ticket) -> None:
+        self._exchange, self._ticket = exchange, ticket
+        self._head_sent = False
+        self._gone = False
+        self._failure: Failure | None = None
+        self._ended = False
+        self.left: list[Callable[[], None]] = []
+
+    async def send(self, item: Output | Failure) -> None:
+        """One head or chunk."""
+        if isinstance(item, Failure):
+            self._failure = item
+            self._ticket.tally.error_code = item.code
+            return
+        try:
+            await self._write(item)
+        except ClientGone as error:
+            self.leave()
+            raise trio.BrokenResourceError("the client left") from error
+
+    def leave(self) -> None:
+        """The client is gone: whatever is under way for it ends now."""
+        self._gone = True
+        for cancel in self.left:
+            cancel()
+
+    async def finish(self) -> None:
+        """After the pipeline: tells its failure. Raises `ClientGone` where nobody is there to hear the end, and
+        RuntimeError for a pipeline that gave no end."""
+        if self._ended:
+            return
+        if self._gone:
+            raise ClientGone("the client left before the end")
+        if self._failure is None:
+            raise RuntimeError("the pipeline ended before the response did")
+        await self.fail(self._failure)
+
+    async def fail(self, failure: Failure, *, status: int | None = None, headers: HeaderList = ()) -> None:
+        """Ends the response with an error, in whatever state it is; nothing happens after its end. `status`: in place of
+        the code's own. Raises `ClientGone`."""
+        if self._ended:
+            return
+        report = report_of(failure, self._ticket, status=status)
+        if not self._head_sent:
+            for item in error_response(self._ticket, report, (*retry_headers(failure), *headers)):
+                await self._write(item)
+            return
+        self._ended = True
+        last = b""
+        if self._ticket.last_words is not None:
+            try:
+                last = self._ticket.last_words(report)
+            except Exception:  # the encoder may be what crashed
+                log.exception("%s could not say its last words", self._ticket.request_id)
+        if not last:
+            last = b"event: error\ndata: " + self._ticket.format.encode_error(report) + b"\n\n"
+        await self._exchange.send_last(last)
+
+    async def _write(self, item: Output) -> None:
+        if isinstance(item, Head):
+            self._head_sent = True
+            fields = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in item.headers]
+            await self._exchange.send_head(item.status, fields)
+        elif item.last:
+            data = item.data
+            self._ended = True
+            await self._exchange.send_last(data)
+        else:
+            await self._exchange.send_body(item.data)

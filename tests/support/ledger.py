@@ -1,0 +1,144 @@
+"""The store without its process: for virtual time, which cannot see what happens outside of its own run.
+
+Everything but the writer's process is the real embedded store, on a database in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import msgspec
+import trio
+
+from hyperinfer.api.store.book import Book
+from hyperinfer.api.store.database import migrate, migrations
+from hyperinfer.api.store.embedded import EmbeddedStore
+from hyperinfer.api.store.folder import DataFolder
+from hyperinfer.api.store.messages import Request, Settled
+from hyperinfer.api.store.records import KeyTerms
+from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion, audit, usage
+from hyperinfer.api.store.writer import Writer
+from hyperinfer.engine import Failure
+from hyperinfer.nodes.ports import Generation, Principal, SettlementRejected
+
+if TYPE_CHECKING:
+    from hyperinfer.api.store.messages import Reply
+    from hyperinfer.api.store.writer_client import Answer, WriterClient
+
+T = TypeVar("T")
+
+NOW = 1_795_600_000.25
+USD = 10**12
+
+
+class _Inline(Writer):
+    """The writer's transactions, called instead of sent to."""
+
+    def __init__(self, connection: sqlite3.Connection, peer: socket.socket) -> None:
+        super().__init__(connection, peer)
+        self._replies: list[Reply] = []
+
+    def _send(self, *replies: Reply) -> None:
+        self._replies += replies
+
+    def do(self, data: bytes) -> Reply:
+        """What the process would answer to these bytes."""
+        self._replies.clear()
+        self._commit([self._decoder.decode(data)])
+        (reply,) = self._replies
+        return reply
+
+
+class _WriterDouble:
+    """Of `WriterClient` what the store uses. A request is carried out whether or not its caller waits for it."""
+
+    behind = False
+    healthy = True
+
+    def __init__(self, inline: _Inline, book: Book) -> None:
+        self._inline, self._book = inline, book
+        self._sequence = 0
+
+    async def submit(self, build: Callable[[int], Request], apply: Callable[[Answer], None]) -> Answer:
+        self._sequence += 1
+        answer = cast("Answer", self._inline.do(msgspec.msgpack.encode(build(self._sequence))))
+        if isinstance(answer, Settled):
+            self._book.move_all(answer.balances)
+        apply(answer)
+        await trio.lowlevel.checkpoint()
+        return answer
+
+
+class MemoryStore(EmbeddedStore):
+    """Accounts, Ledger and Admin in memory. Made by `memory_store`.
+
+    `settling`: seconds that a settlement takes. `admitting`: seconds that an admission takes, the hold being there from the
+    start. `rejects`: settlements are refused. `settlements`: every one that was asked for, with its time. `held`: the
+    requests that hold credits.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, peer: socket.socket) -> None:
+        book = Book()
+        writer = cast("WriterClient", _WriterDouble(_Inline(connection, peer), book))
+        super().__init__(DataFolder(Path("nowhere")), book, writer, connection, lambda: NOW, os.urandom)
+        self._connection = connection
+        self.settling = self.admitting = 0.0
+        self.rejects = False
+        self.settlements: list[tuple[float, Generation]] = []
+        self.held: set[str] = set()
+
+    async def admit(self, request_id: str, principal: Principal, hold: int) -> Failure | None:
+        """See the port."""
+        failure = await super().admit(request_id, principal, hold)
+        if failure is None:
+            self.held.add(request_id)
+        if self.admitting:
+            await trio.sleep(self.admitting)
+        return failure
+
+    async def settle(self, generation: Generation) -> None:
+        """See the port."""
+        self.held.discard(generation.id)
+        if self.rejects:
+            self._book.release(generation.id)
+            raise SettlementRejected(generation.id)
+        self.settlements.append((trio.current_time(), generation))
+        if self.settling:
+            await trio.sleep(self.settling)
+        await super().settle(generation)
+
+    async def release(self, request_id: str) -> None:
+        """See the port."""
+        self.held.discard(request_id)
+        await super().release(request_id)
+
+    async def _report(self, question: UsageQuestion | AuditQuestion, shape: type[T]) -> T:
+        if isinstance(question, UsageQuestion):
+            return cast("T", usage(self._connection, question))
+        return cast("T", audit(self._connection))
+
+    async def a_key(self, credits: int = 100 * USD, terms: KeyTerms | None = None) -> tuple[str, Principal]:
+        """A workspace `lab` with credits, and a key of it: the secret and whose it is."""
+        await self.create_workspace("lab", credits)
+        created = await self.create_key("lab", terms or KeyTerms())
+        secret = created.secret.reveal()
+        principal = await self.authenticate(hashlib.sha256(secret.encode()).digest())
+        assert isinstance(principal, Principal)
+        return secret, principal
+
+
+@contextmanager
+def memory_store() -> Iterator[MemoryStore]:
+    """A fresh one. Its clock stands at NOW."""
+    ours, peer = socket.socketpair()
+    with ours, peer, closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrate(connection, migrations())
+        yield MemoryStore(connection, peer)
