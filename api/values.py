@@ -64,7 +64,7 @@ def expiry(text: str) -> Callable[[float], float]:
     `2027-01-31` or `2027-01-31T12:00:00+01:00`: then, in UTC unless the text says otherwise. The returned function
     raises ValueError when that has passed.
     """
-    if found := re.fullmatch(r"(\d{1,6})([smhdw])", text):
+    if found := re.fullmatch(r"([0-9]{1,6})([smhdw])", text):
         seconds = timedelta(**{_UNITS[found[2]]: int(found[1])}).total_seconds()
         return lambda now: _future(text, now + seconds, now)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperinfer.api.cli.invocation import CommandRefused
+from hyperinfer.api.cli.output import many
 from hyperinfer.api.settings import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def load_catalogue(path: Path | None, environ: Mapping[str, str]) -> Catalogue:
     try:
         return CatalogueFile(path, environ).current()
     except CatalogueErrors as error:
-        count = f"{len(error.problems)} problem{'' if len(error.problems) == 1 else 's'}"
+        count = many(len(error.problems), "problem")
         raise CatalogueRefused(f"{path or PACKAGED} has {count}:\n{error}", error.problems) from None
     except UnicodeDecodeError:
         raise CatalogueRefused(f"{path} is not UTF-8 text") from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hyperinfer.api.cli.catalogue_choice import PACKAGED, CatalogueRefused, choose_catalogue, load_catalogue, problem_object
 from hyperinfer.api.cli.invocation import DONE, REFUSED, CommandRefused
-from hyperinfer.api.cli.output import table
+from hyperinfer.api.cli.output import many, table
 from hyperinfer.api.cli.serve import check_together, given_settings
 from hyperinfer.api.settings import PREFIX, SettingsConflict, known_variables
 
@@ -111,7 +111,7 @@ def _show(found: _Findings, console: Console) -> None:
     if found.catalogue is not None:
         console.print(_providers(found.catalogue))
         console.print()
-    counts = [_many(len(found.problems), "problem"), _many(len(found.warnings), "warning")]
+    counts = [many(len(found.problems), "problem"), many(len(found.warnings), "warning")]
     outcome = "ok" if found.ok else " and ".join(each for each in counts if not each.startswith("0"))
     style = "green" if found.ok else "red"
     console.print(f"{found.where}: {outcome}{_summary(found.catalogue)}", style=style, soft_wrap=True)
@@ -122,7 +122,7 @@ def _summary(catalogue: Catalogue | None) -> str:
         return ""
     models = catalogue.models.values()
     available = sum(model.available for model in models)
-    return f". {_many(len(catalogue.providers), 'provider')}, {_many(len(models), 'model')}, {available} of them available."
+    return f". {many(len(catalogue.providers), 'provider')}, {many(len(models), 'model')}, {available} of them available."
 
 
 def _providers(catalogue: Catalogue) -> Table:
@@ -134,7 +134,3 @@ def _providers(catalogue: Catalogue) -> Table:
             status = f"on, without {' and '.join(provider.unset)}"
         rows.add_row(name, provider.protocol, str(models), status, style="" if provider.available else "dim")
     return rows
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hyperinfer.api.cli.administration import administer
 from hyperinfer.api.cli.invocation import DONE, REFUSED
+from hyperinfer.api.cli.output import many
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,14 +17,24 @@ if TYPE_CHECKING:
 def verify(invocation: Invocation) -> int:
     """Recompute everything; 1 when something differs."""
     report = administer(invocation, lambda admin: admin.verify_ledger())
-    looked_at = {"workspaces": report.workspaces, "ledger_rows": report.ledger_rows, "generations": report.generations}
+    differences = report.differences
+    seen = (
+        f"{many(report.workspaces, 'workspace')}, {many(report.ledger_rows, 'ledger row')},"
+        f" {many(report.generations, 'generation')}"
+    )
 
     def show(console: Console) -> None:
-        for difference in report.differences:
+        for difference in differences:
             console.print(difference, soft_wrap=True)
-        outcome = f"{len(report.differences)} differences in" if report.differences else "all agrees:"
-        seen = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in looked_at.items())
-        console.print(f"{outcome} {seen}", style="red" if report.differences else "green")
+        outcome = f"{many(len(differences), 'difference')} in" if differences else "all agrees:"
+        console.print(f"{outcome} {seen}", style="red" if differences else "green", soft_wrap=True)
 
-    invocation.output.result({"ok": not report.differences, **looked_at, "differences": report.differences}, show)
-    return REFUSED if report.differences else DONE
+    document = {
+        "ok": not differences,
+        "workspaces": report.workspaces,
+        "ledger_rows": report.ledger_rows,
+        "generations": report.generations,
+        "differences": differences,
+    }
+    invocation.output.result(document, show)
+    return REFUSED if differences else DONE

@@ -69,5 +69,6 @@ def _prices(pricing: Pricing) -> tuple[str, str, str]:
 
 
 def _missing(model: Model) -> str:
-    """The variables of the first route, which is the one to set up first."""
-    return " and ".join(model.routes[0].provider.missing) if model.routes else "a route"
+    """What would make it callable: the variables of the first route, or of another."""
+    ways = dict.fromkeys(", ".join(route.provider.missing) for route in model.routes)
+    return " or ".join(ways) or "a route"

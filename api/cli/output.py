@@ -89,6 +89,11 @@ def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     return made
 
 
+def many(count: int, what: str, plural: str = "") -> str:
+    """`1 model`, `2 models`; `0 entries` with a plural of its own."""
+    return f"{count} {what if count == 1 else plural or what + 's'}"
+
+
 def silence(stream: TextIO) -> None:
     """After the reader of a pipe went away: what is still buffered goes nowhere, instead of failing at exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)

@@ -52,14 +52,24 @@ def serve(invocation: Invocation) -> int:
 
     # The supervisor's own lines go through `report`; what libraries log is for the operator as well.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    output = invocation.output
     plan = plan_of(settings, catalogue.limits, config=config, data=data)
+    output = invocation.output
+    listening = False
 
     def announce(line: str) -> None:
+        nonlocal listening
+        listening = True
         output.event({"event": "listening", "url": line.removeprefix("listening ")}, line)
 
+    def report(line: str) -> None:
+        # Before it has listened, whatever is reported is why it does not start.
+        if listening:
+            output.note(line)
+        else:
+            output.error("not_started", line)
+
     async def supervising() -> int:
-        return await supervise(plan, announce=announce, report=output.note)
+        return await supervise(plan, announce=announce, report=report)
 
     return trio.run(supervising)
 
