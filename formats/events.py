@@ -242,13 +242,15 @@ class UpstreamError(msgspec.Struct, frozen=True):
     """The upstream failed, before or in the middle of the reply. Nothing follows.
 
     `code`: one of `errors.CODES`. `message`: safe to show. `retry_after`: seconds. `retryable`: whether another attempt
-    may help. `raw`: the upstream's error object, for the log.
+    may help. `failover`: whether another route may; alone for what is wrong with this one. `raw`: the upstream's error
+    object, for the log.
     """
 
     code: str
     message: str
     retry_after: float | None = None
     retryable: bool = False
+    failover: bool = False
     param: str | None = None
     raw: Any = None
     choice: ClassVar[int] = 0

@@ -9,10 +9,10 @@ from typing import Final, Self
 import httpx2
 import trio
 
+from hyperinfer.formats.upstream_errors import UpstreamFault
 from hyperinfer.providers.auth import Credentials
 from hyperinfer.providers.catalogue_records import Provider
 from hyperinfer.providers.content_coding import Decoder, decoder_for
-from hyperinfer.providers.fault import UpstreamFault
 from hyperinfer.providers.quirks import Protocol
 from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.status import classify

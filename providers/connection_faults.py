@@ -3,8 +3,7 @@
 import httpx2
 import trio
 
-from hyperinfer.providers.fault import SENTENCES, UpstreamFault
-from hyperinfer.providers.redaction import redact
+from hyperinfer.formats.upstream_errors import SENTENCES, UpstreamFault, redact
 from hyperinfer.providers.transport_errors import GarbledResponse
 
 

@@ -1,4 +1,4 @@
-"""Every error that real providers were recorded with."""
+"""Every error that real providers were recorded with, by each way in which it may come."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hyperinfer.providers.status import classify, classify_error_object
+from hyperinfer.formats.upstream_errors import fault_of_error, upstream_error
+from hyperinfer.providers.status import classify
 
 EXPECTED = {
     "anthropic_messages/anthropic-error-handling-with-raises-appropriate-auth-error": "provider_auth",
@@ -59,7 +60,12 @@ def test_recorded_error(recordings: Path, case: str) -> None:
     about = meta(recordings / case)
     body = (recordings / case / "response.json").read_bytes()
     fault = classify(about["http_status"], about["response_headers"], body)
-    assert fault.code == EXPECTED[case]
+    decoded = upstream_error(json.loads(body), about["http_status"])
+    under_200 = upstream_error(json.loads(body))
+    for found in (fault, decoded, under_200):
+        assert found.code == EXPECTED[case]
+        assert (found.message, found.param) == (fault.message, fault.param)
+        assert (found.retryable, found.failover) == (fault.retryable, fault.failover)
     for leak in ("http", "key", "user_id"):
         assert leak not in fault.message
 
@@ -69,7 +75,7 @@ def test_recorded_error_within_a_stream(recordings: Path, case: str) -> None:
     lines = (recordings / case / "response.sse").read_text().splitlines()
     frames = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
     errors = [f for f in frames if f.get("error") or f.get("type") == "response.failed"]
-    assert [classify_error_object(error).code for error in errors] == STREAMS[case]
+    assert [fault_of_error(error).code for error in errors] == STREAMS[case]
 
 
 def test_a_recorded_wait_in_milliseconds_beats_the_seconds(recordings: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperinfer.providers.redaction import MESSAGE_LIMIT, redact, slug
+from hyperinfer.formats.upstream_errors.redaction import MESSAGE_LIMIT, redact, slug
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,37 @@ from hyperinfer.providers.redaction import MESSAGE_LIMIT, redact, slug
         ("no file /home/ai/models/x.gguf", "/home/ai"),
         ("boom Traceback (most recent call last): File x", "File"),
         ("https://user:pw@host/path", "pw@"),
+        ("connect to 2001:db8::1 failed", "db8"),
+        ("connect to ::1 failed", "::1"),
+        ("mention req_011CZrU1BZQzQzQzQzQz", "011CZ"),
+        ("unknown key-1a2b3c4d", "1a2b"),
     ],
 )
 def test_what_is_cut_out(message: str, leak: str) -> None:
     assert leak not in redact(message)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-proj-abc123def456",
+        "sk-ant-api03-AbC_dEf-123",
+        "Bearer abc.def",
+        "hi-0123456789abcdef",
+        "gsk_abcdefgh",
+        "xai-abcdefgh",
+        "AIzaSyA1234567890",
+        "test-con****-key",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc",
+        "org-Ab12Cd34Ef",
+        "https://internal.example/path?key=1",
+        "10.1.2.3:8080",
+        "db.prod.internal:5432",
+    ],
+)
+def test_no_more_than_what_must_go_is_cut_out(secret: str) -> None:
+    shown = redact(f"Error with {secret} happened")
+    assert shown in ("Error with [redacted] happened", "Error with [address] happened")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +92,8 @@ def test_what_is_cut_out(message: str, leak: str) -> None:
         "llama3.1:8b and qwen2.5:32b cannot see images",
         "Missing required parameter: 'tools[0].function.name'.",
         "Unknown field user_message; account_disabled; risk-free",
+        "The key 'user_location' of tool get-weather must be at most 3.5 (type: key_limit_exceeded)",
+        "std::vector and Foo::bar are no addresses, nor is 12:30:45",
         "Größe «ü» 漢字 🙂",
     ],
 )
@@ -78,7 +107,9 @@ def test_values_that_are_known_to_be_private() -> None:
 
 def test_one_bounded_line() -> None:
     assert redact("a\r\n\tb\x00c\x1b[31md\u202ee\u2028f") == "a b c [31md e f"
+    assert redact("a\r\n\x00b\tc ") == "a b c"
     assert len(redact("word " * 1000)) <= MESSAGE_LIMIT
+    assert redact("x" * 600) == "x" * (MESSAGE_LIMIT - 1) + "…"
     assert redact("\ud800") == "?"
 
 
@@ -89,7 +120,9 @@ def test_any_text_gives_one_bounded_printable_line(text: str) -> None:
     assert shown.isprintable()
 
 
-@pytest.mark.parametrize("unit", ["a", "a.", "1.", "sk-", "a:", "http://", "1a", "*", "/", "x@", "f:", "[", "a.a-"])
+@pytest.mark.parametrize(
+    "unit", ["a", "a.", "1.", "sk-", "a:", "http://", "1a", "*", "/", "x@", "f:", "::", "f::", "[", "a.a-"]
+)
 def test_no_text_takes_long(unit: str) -> None:
     start = time.perf_counter()
     redact(unit * 100_000)

@@ -30,8 +30,8 @@ _SECRETS: Final = re.compile(
     r"|(?<![A-Za-z0-9])[A-Za-z0-9_-]{4,64}(?:…|\.{3})[A-Za-z0-9]{2,16}\b"
     r"|(?i:\b(?:api[-_ ]?key|x-api-key|authorization|password|secret|access[-_ ]token)(?:\s+provided)?\s*[=:]\s*"
     r"[\"'`]?(?:bearer\s+|basic\s+)?[^\s\"'`,;]{4,})"
-    # Ids of the account the gateway uses.
-    r"|\b(?:org|proj|user|acct|team|workspace|wrkspc|account|cus|sub)[-_]"
+    # Ids of the account the gateway uses, and of its request.
+    r"|\b(?:org|proj|user|acct|team|workspace|wrkspc|account|cus|sub|key|req)[-_]"
     r"(?:(?=[A-Za-z]*[0-9])[A-Za-z0-9]{6,}|[A-Za-z0-9]{16,})"
     r"|\bprojects/[^\s/\"'`]+|(?i:\bprojects?[ :#]+[0-9]{6,})"
     r"|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
@@ -45,6 +45,7 @@ _ADDRESSES: Final = re.compile(
     r"|\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?\b"
     r"|\[[0-9A-Fa-f:]{2,}:[0-9A-Fa-f:.]*\](?::[0-9]+)?"
     r"|(?<![\w:])(?:[0-9A-Fa-f]{1,4}:){3,7}[0-9A-Fa-f]{1,4}(?![\w:])"
+    r"|(?<![\w:])(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6}(?![\w:])"
     r"|(?i:\blocalhost(?::[0-9]+)?\b)"
     r"|(?i:(?<![\w.-])(?:[a-z0-9-]{1,63}\.){1,8}"
     r"(?:internal|local|localdomain|lan|corp|intranet|svc|cluster|consul|private|com|net|org|io|ai|dev|app|cloud|co)"

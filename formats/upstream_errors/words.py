@@ -25,6 +25,21 @@ STATUS_OF_WORD: Final = {
 }
 """The HTTP status that a type or code stands for, for where no status came: in a stream, and under a 200."""
 
+VAGUE_WORDS: Final = frozenset(
+    {
+        "bad_request",
+        "badrequesterror",
+        "internal",
+        "internal_error",
+        "internal_server_error",
+        "internalservererror",
+        "invalid_request",
+        "invalid_request_error",
+        "server_error",
+    }
+)
+"""Those that are said where nothing better is known: DeepSeek's code beside its type `authentication_error`."""
+
 MODEL_MISSING_WORDS: Final = frozenset(
     {
         "deploymentnotfound",
@@ -57,7 +72,8 @@ CONTEXT_LENGTH: Final = _any_of(
     r"(?:input|prompt) token count.{0,40}exceeds",  # Google
     r"(?:input|prompt) length.{0,60}exceed",  # Ollama, Anthropic with max_tokens
     r"too large for model with \d+ maximum",  # Mistral
-    r"exceeded model token limit|too many (?:input |prompt )tokens",  # Moonshot, Cohere
+    # Moonshot, Cohere. Bedrock's "too many tokens, please wait" is a rate limit.
+    r"exceeded model token limit|too many (?:input |prompt )tokens|too many tokens(?::| in (?:the|your) prompt)",
 )
 
 CONTENT_FILTER: Final = _any_of(
@@ -69,7 +85,7 @@ CONTENT_FILTER: Final = _any_of(
     r"(?:input|prompt|request) was (?:flagged|blocked)",
 )
 
-MODEL_MISSING: Final = _any_of(
+MODEL_MISSING_TEXT: Final = _any_of(
     r"^models?: \S+$",  # Anthropic
     r"\b(?:no such|unknown|invalid) model\b|is not a valid model",
     # A dot within a name is none at the end of a sentence.
@@ -82,8 +98,15 @@ KEY_REFUSED: Final = _any_of(
     r"(?:incorrect|invalid|missing|expired|unrecognized) (?:x-)?api[-_ ]?key",  # xAI
     r"api[-_ ]key (?:not valid|is invalid|expired)|api_key_invalid",  # Google
     r"credit balance is too low",  # Anthropic
+    r"insufficient (?:account )?(?:balance|credits?|funds)",  # DeepSeek
 )
 """What some servers say under a 400 of the key they were sent, or of the account behind it."""
 
 RATE_LIMIT: Final = _any_of(r"rate[-_ ]?limit|too many requests|exceeded your .{0,20}quota")
-OVERLOADED: Final = _any_of(r"\boverloaded\b|(?:over|at) capacity|server is busy")
+OVERLOADED: Final = _any_of(r"\boverloaded\b|(?:over|at|no) capacity|server is busy")
+TIMEOUT: Final = _any_of(r"\b(?:request|response|gateway|upstream) (?:has )?time(?:d )?-?out\b|deadline exceeded")
+UNAUTHORIZED: Final = _any_of(
+    r"\bunauthori[sz]ed\b",  # Ollama
+    r"\bauthentication (?:failed|fails|failure|required|error)|permission denied|(?:invalid|expired) (?:token|credentials)",
+    r"does not have access to",  # OpenAI
+)
