@@ -7,9 +7,11 @@ from importlib import metadata
 from typing import Final, Self
 
 import httpx2
+import msgspec
 import trio
 
-from hyperinfer.formats.upstream_errors import UpstreamFault
+from hyperinfer.formats.events import UpstreamError
+from hyperinfer.formats.upstream_errors import UpstreamFault, fault_of_event
 from hyperinfer.providers.auth import Credentials
 from hyperinfer.providers.catalogue_records import Provider
 from hyperinfer.providers.content_coding import Decoder, decoder_for
@@ -102,8 +104,14 @@ class UpstreamResponse:
                         break
             except httpx2.TransportError:
                 pass  # the status is known, and says more than the way it was said
-        private = [secret.reveal() for secret in self._private]
-        return classify(self.status, self.headers, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=private)
+        return classify(self.status, self.headers, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=self._reveal_private())
+
+    def fault_within(self, error: UpstreamError) -> UpstreamFault:
+        """What the error means with which the reply in this response ended, under a status of success."""
+        return msgspec.structs.replace(fault_of_event(error, private=self._reveal_private()), status=self.status)
+
+    def _reveal_private(self) -> list[str]:
+        return [secret.reveal() for secret in self._private]
 
 
 class Upstream:

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import trio
 
+from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.providers.catalogue import Provider, Timeouts
 from hyperinfer.providers.client import ERROR_BODY_LIMIT, BodyTooLarge, Upstream
 from hyperinfer.providers.quirks import Protocol
@@ -202,6 +203,20 @@ async def test_a_fault() -> None:
         assert (fault.code, fault.retry_after, fault.retryable) == ("provider_rate_limit", 7.0, True)
         assert fault.message == "quota of [redacted] at [redacted] used up"
         assert transport.idle == 1
+
+
+async def test_a_fault_within_a_reply() -> None:
+    body = json.dumps({"error": {"message": "sk-one: quota at 127.0.0.1 used up", "code": "rate_limit_exceeded"}})
+    async with raw_server([Request(), reply(200, body.encode())]) as server, Transport() as transport:
+        keys = (Secret("private words"),)
+        upstream = Upstream(provider(server.url, keys=keys), transport, turns=itertools.count())
+        async with upstream.open("/x", b"{}", stream=True) as response:
+            error = upstream_error(json.loads(await response.read(1000)))
+            fault = response.fault_within(error)
+            assert (fault.code, fault.status, fault.retryable) == ("provider_rate_limit", 200, True)
+            assert fault.message == "[redacted]: quota at [redacted] used up"
+            error = upstream_error("these are private words, it says")
+            assert response.fault_within(error).message == "these are [redacted], it says"
 
 
 async def test_a_fault_whose_body_breaks_off_or_does_not_end() -> None:

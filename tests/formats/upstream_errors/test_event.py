@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperinfer.formats.errors import CODES
-from hyperinfer.formats.upstream_errors import CREDENTIALS_REFUSED, SENTENCES, UpstreamFault, error_event, upstream_error
+from hyperinfer.formats.upstream_errors import (
+    CREDENTIALS_REFUSED,
+    MODEL_MISSING,
+    SENTENCES,
+    UpstreamFault,
+    fault_of_event,
+    redact,
+    upstream_error,
+)
 from hyperinfer.formats.upstream_errors.redaction import MESSAGE_LIMIT
 
 IN_STREAM: list[tuple[Any, str, bool]] = [
@@ -87,26 +95,26 @@ def test_whether_another_route_may_help(body: Any, failover: bool) -> None:
     assert upstream_error(body).failover is failover
 
 
-def test_a_fault_as_the_end_of_a_stream() -> None:
-    fault = UpstreamFault(
-        code="provider_timeout",
-        message="late",
-        detail="it is late",
+def test_the_fault_of_an_attempt_whose_reply_ended_so() -> None:
+    event = upstream_error(
+        {"error": {"type": "authentication_error", "message": "no access for hunter22, key k"}}, None, 2.0
+    )
+    assert fault_of_event(event, private=["hunter22"]) == UpstreamFault(
+        code="provider_auth",
+        message=CREDENTIALS_REFUSED,
+        detail="no access for [redacted], key k",
         retry_after=2.0,
-        retryable=True,
         failover=True,
-        param="x",
     )
-    event = error_event(fault, raw={"a": 1}, retry_after=3.0)
-    assert (event.code, event.message, event.retry_after, event.param, event.raw) == (
-        "provider_timeout",
-        "late",
-        2.0,
-        "x",
-        {"a": 1},
-    )
-    assert event.retryable
-    assert event.failover
+    event = upstream_error({"error": {"code": 400, "param": "x", "message": "vllm7b says no to x"}})
+    shown = fault_of_event(event, private=["vllm7b"])
+    assert (shown.message, shown.param, shown.failover) == ("[redacted] says no to x", "x", False)
+    assert fault_of_event(upstream_error(None)).detail == SENTENCES["provider_unavailable"]
+
+
+@pytest.mark.parametrize("sentence", [*SENTENCES.values(), MODEL_MISSING])
+def test_our_own_sentences_pass(sentence: str) -> None:
+    assert redact(sentence) == sentence
 
 
 KEYS = ["error", "message", "type", "code", "detail", "status", "param", "loc", "msg", "innererror", "x"]
