@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -172,3 +173,10 @@ async def test_abort_ends_a_send_that_is_under_way() -> None:
         nursery.start_soon(send)
         await wait_all_tasks_blocked()
         stream.abort()
+
+
+async def test_the_socket_is_set_for_small_events_and_bounded_memory() -> None:
+    async with connected() as (stream, _):
+        assert stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        # The kernel doubles what is asked for, or raises it to its least.
+        assert stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 16 * 1024
