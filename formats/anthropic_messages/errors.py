@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.error_text import upstream_error
 from hyperinfer.formats.errors import ErrorReport, anthropic_error_type
+from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.error_text import upstream_error
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.openai_responses.item_decode import (
     CallItem,
@@ -27,6 +26,7 @@ from hyperinfer.formats.openai_responses.lanes import Stage
 from hyperinfer.formats.openai_responses.message_decode import MessageItem
 from hyperinfer.formats.openai_responses.stop import stop_from_wire
 from hyperinfer.formats.openai_responses.usage import usage_from_wire
+from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:

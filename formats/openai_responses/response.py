@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hyperinfer.formats.error_text import upstream_error
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.openai_responses.assemble import Assembler
+from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:

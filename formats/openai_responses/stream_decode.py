@@ -8,12 +8,12 @@ import msgspec
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
-from hyperinfer.formats.error_text import upstream_error
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_responses.assemble import Assembler
 from hyperinfer.formats.openai_responses.item_events import ITEM_EVENTS
 from hyperinfer.formats.sse import Frame, SSEDecoder
+from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
