@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from hyperinfer.api.control_plane.answer import without_content
 from hyperinfer.api.control_plane.catalogue import catalogue_routes
+from hyperinfer.api.control_plane.document import document_routes
 from hyperinfer.api.control_plane.envelope import Refusal, error_body, wants_anthropic
 from hyperinfer.api.control_plane.generation import generation_routes
 from hyperinfer.api.control_plane.health import health_routes
@@ -109,7 +110,7 @@ def _routes(gateway: Gateway) -> QuartTrio:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False  # it would redirect
-    for register in (health_routes, catalogue_routes, generation_routes, playground_routes):
+    for register in (health_routes, catalogue_routes, generation_routes, playground_routes, document_routes):
         register(app, gateway)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RequestError, _request_error)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from hyperinfer.nodes.ports import Attempt, IngressFormat, LossRecord, Status
+from hyperinfer.nodes.ports import Attempt, IngressFormat, LossRecord
 
 State = Literal["ok", "down"]
 Source = Literal["playground", "chat"]
@@ -74,7 +74,7 @@ class GenerationData(msgspec.Struct, frozen=True, kw_only=True):
     lines: Annotated[tuple[GenerationLine, ...], Meta(description="How the cost adds up.")]
     latency_ms: Annotated[int, Meta(description="From admission to the end.")]
     first_token_ms: Annotated[int | None, Meta(description="From admission to the first output; null without any.")]
-    status: Status | Literal["pending"]
+    status: Literal["completed", "incomplete", "failed", "cancelled", "interrupted", "pending"]
     error_code: Annotated[str | UnsetType, Meta(description="Only when the request failed.")] = UNSET
     finish_reason: str | None
     losses: Annotated[
