@@ -125,7 +125,7 @@ async def test_a_crash_reply_of_the_application_is_used_and_may_itself_crash() -
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    scope: Scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/", "state": {}}
+    scope: Scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/", "headers": [], "state": {}}
     await EdgeApp(app, counters=EdgeCounters(), crash_reply=broken)(scope, receive, send)
     assert [message.get("status") for message in sent] == [500, None, None]
 
