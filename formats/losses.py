@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss
 from hyperinfer.formats.wire import join
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Dialect
 
 NEUTRAL = frozenset(
     {
@@ -21,12 +24,41 @@ NEUTRAL = frozenset(
 )
 """Top-level fields whose absence upstream is never a Loss."""
 
+_AS_ANYWAY: Mapping[str, Any] = {
+    "background": False,
+    "truncation": "disabled",
+    "modalities": ["text"],
+    "usage": {"include": True},  # OpenRouter's: usage is always told here
+    "store": False,
+}
+"""Top-level fields that say what happens anyway."""
+
 
 def losses_of_extra(extra: Mapping[str, Any] | None, path: str, reason: str) -> list[Loss]:
-    """A Loss for each field that says something: nulls and empty containers do not, nor do neutral fields of the request
-    itself (`path` is empty)."""
+    """A Loss for each field that says something: nulls and empty containers do not, nor do fields of the request itself
+    (`path` is empty) that are neutral or say what happens anyway."""
     return [
         Loss(join(path, name), reason)
         for name, value in (extra or {}).items()
-        if value is not None and value != [] and value != {} and (path or name not in NEUTRAL)
+        if value is not None
+        and value != []
+        and value != {}
+        and (path or (name not in NEUTRAL and _AS_ANYWAY.get(name, ...) != value))
     ]
+
+
+_CALLER_PATHS: Mapping[tuple[Dialect, str], str] = {
+    ("openai_chat", "reasoning"): "reasoning_effort",
+    ("openai_responses", "response_format"): "text.format",
+    ("openai_responses", "verbosity"): "text.verbosity",
+    ("openai_responses", "max_tokens"): "max_output_tokens",
+    ("anthropic_messages", "response_format"): "output_config.format",
+    ("anthropic_messages", "reasoning"): "thinking",
+    ("anthropic_messages", "stop"): "stop_sequences",
+    ("anthropic_messages", "parallel_tool_calls"): "tool_choice.disable_parallel_tool_use",
+}
+
+
+def caller_path(dialect: Dialect, field: str) -> str:
+    """What the caller's dialect calls a top-level field: `stop` is `stop_sequences` on Messages."""
+    return _CALLER_PATHS.get((dialect, field), field)

@@ -37,19 +37,23 @@ def _joined(run: list[Turn]) -> Turn:
 def results_first(turns: Iterable[Turn]) -> list[Turn]:
     """Moves tool results up to directly behind the calls that they answer, past system and user turns in between.
 
-    Chat and Messages demand it; a Responses history may have items of other kinds there. Results stay behind calls of an
-    earlier assistant turn where they answer none of the last one.
+    Chat and Messages demand it; a Responses history may have items of other kinds there. Assistant turns in a row count as
+    one. A result that answers none of its calls stays where it is.
     """
     out: list[Turn] = []
     others: list[Turn] = []  # turns behind the last assistant turn that are not its results
     open_calls: set[str] = set()
+    in_run = False
     for turn in turns:
         if turn.role == "assistant":
             out.extend(others)
             out.append(turn)
             others = []
-            open_calls = {part.call_id for part in turn.parts if isinstance(part, ToolCallPart)}
+            calls = {part.call_id for part in turn.parts if isinstance(part, ToolCallPart)}
+            open_calls = open_calls | calls if in_run else calls
+            in_run = True
             continue
+        in_run = False
         answered = {part.call_id for part in turn.parts if isinstance(part, ToolResultPart)} & open_calls
         open_calls -= answered
         (out if answered else others).append(turn)

@@ -11,10 +11,11 @@ from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 
-from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.errors import PeerError, RequestError
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+_decode = msgspec.json.Decoder().decode
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _known: dict[type[msgspec.Struct], frozenset[str]] = {}
 
@@ -30,6 +31,17 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise RequestError(f"the body is not valid JSON: {error}") from None
     if not is_object(value):
         raise RequestError(f"the body must be a JSON object, not {json_type(value)}")
+    return value
+
+
+def parse_reply(data: bytes) -> dict[str, Any]:
+    """The JSON object of an upstream's frame or whole response. Raises `PeerError` for anything else."""
+    try:
+        value = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PeerError(f"not valid JSON: {error}") from None
+    if not is_object(value):
+        raise PeerError(f"not a JSON object but {json_type(value)}")
     return value
 
 

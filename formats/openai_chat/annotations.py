@@ -5,17 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss
+from hyperinfer.formats.events import Citation
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
-    from hyperinfer.formats import events as ev
+    from collections.abc import Container
 
 
-def annotation_to_wire(event: ev.Citation, losses: list[Loss]) -> dict[str, Any] | None:
+def annotation_from_wire(raw: dict[str, Any], choice: int) -> Citation:
+    """The event for one annotation."""
+    inner = raw.get("url_citation")
+    source = inner if is_object(inner) else raw
+    url, title, content = source.get("url"), source.get("title"), source.get("content")
+    start, end = source.get("start_index"), source.get("end_index")
+    return Citation(
+        "openai_chat",
+        raw,
+        url=url if isinstance(url, str) else None,
+        title=title if isinstance(title, str) else None,
+        cited_text=content if isinstance(content, str) else None,
+        start=start if isinstance(start, int) else None,
+        end=end if isinstance(end, int) else None,
+        choice=choice,
+    )
+
+
+def annotation_to_wire(event: Citation, losses: list[Loss]) -> dict[str, Any] | None:
     """A Chat annotation as it came, or a `url_citation` for a source with a URL. Others are a Loss."""
     if event.dialect == "openai_chat":
         return event.raw
     if not event.url:
-        losses.append(Loss(f"response.{event.raw.get('type', 'citation')}", "Chat cites URLs only"))
+        lose_once(losses, Loss(f"response.{event.raw.get('type', 'citation')}", "Chat cites URLs only"))
         return None
     citation: dict[str, Any] = {"url": event.url, "title": event.title or ""}
     citation["start_index"] = event.start if event.start is not None else 0
@@ -23,3 +43,10 @@ def annotation_to_wire(event: ev.Citation, losses: list[Loss]) -> dict[str, Any]
     if event.cited_text:
         citation["content"] = event.cited_text
     return {"type": "url_citation", "url_citation": citation}
+
+
+def lose_once(losses: list[Loss], loss: Loss) -> None:
+    """Notes a loss of a reply that may meet the same many times."""
+    known: Container[Loss] = losses
+    if loss not in known:
+        losses.append(loss)

@@ -2,282 +2,273 @@
 
 Blocks open and close by what a delta holds. A new tool index (or a new id under the same index, as Gemini sends) closes
 the call before it. Reasoning comes in any of the fields that servers use (wire facts 2.3).
+
+A call is complete when its arguments are complete JSON. What comes before that and belongs to another block waits behind
+the call, so that interleaved calls come out one after the other and no argument arrives for a block that is closed.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.openai_chat.reasoning import ReasoningPiece, reasoning_pieces
+from hyperinfer.formats.openai_chat.annotations import annotation_from_wire
+from hyperinfer.formats.openai_chat.calls_decode import CallBook, CallPiece
+from hyperinfer.formats.openai_chat.extras import merged, put_extra
+from hyperinfer.formats.openai_chat.reasoning import FIELDS, ReasoningPiece, reasoning_pieces
 from hyperinfer.formats.openai_chat.stop import matched_stop, stop_from_wire
+from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Upstream
     from hyperinfer.formats.events import Event, Extra
     from hyperinfer.formats.opaque import Opaque
 
+_MODELLED = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "annotations", *FIELDS})
+_MEDIA = frozenset({"audio", "images", "video"})
+"""Delta fields that are content of their own, which other dialects must be told of."""
+_MOST_WAITING = 10_000
+"""Pieces that wait behind a call; then the call counts as complete, whatever its arguments."""
+
 
 class ChoiceDecoder:
-    """State of one choice."""
+    """State of one choice. Events go to `out`."""
 
-    def __init__(self, index: int, upstream: Upstream) -> None:
+    def __init__(self, index: int, upstream: Upstream, out: deque[Event]) -> None:
         self.finish_reason: str | None = None
         self._index = index
         self._upstream = upstream
+        self._out = out
         self._open = ""  # text | reasoning | refusal | tool
-        self._blobs: list[Opaque] = []
-        self._ids: list[str] = []  # of the calls so far
-        self._wire: dict[int, int] = {}  # wire index to the number of the last call under it
-        self._current: int | None = None  # number of the open call
+        self._blobs: list[Opaque] = []  # of the open reasoning block
+        self._thought: list[str] = []  # its text
+        self._calls = CallBook(upstream.id_seed)
+        self._waiting: deque[Callable[[], None]] = deque()  # pieces of other blocks, behind an open call
         self._stop_sequence: str | None = None
-        self._waiting: dict[str, Any] = {}  # extra fields that wait for an event to go with
-        self._citations: list[dict[str, Any]] = []
+        self._extra: dict[str, Any] = {}  # extra fields that wait for an event to go with
+        self._annotations: list[dict[str, Any]] = []  # that wait for a text
 
-    def content(
-        self,
-        delta: dict[str, Any],
-        choice: dict[str, Any],
-        finish: str | None,
-        once: dict[str, Any],
-        out: deque[Event],
-    ) -> None:
+    def content(self, delta: dict[str, Any], choice: dict[str, Any], finish: str | None, once: dict[str, Any]) -> None:
         """One delta. `choice`: the choice's other fields. `once`: chunk fields that go with the first event of it."""
-        before = len(out)
+        before = len(self._out)
         self._stop_sequence = matched_stop(choice) or self._stop_sequence
-        logprobs = choice.pop("logprobs", None)
-        pieces = reasoning_pieces(delta, self._blob)
-        text, refusal = delta.pop("content", None), delta.pop("refusal", None)
-        calls, legacy = delta.pop("tool_calls", None), delta.pop("function_call", None)
-        annotations = delta.pop("annotations", None)
-        delta.pop("role", None)
-        extra = self._extra(delta, choice, once)
-        for piece in pieces:
-            self._reasoning(piece, out)
-        if isinstance(text, list):
-            text = self._parts(text, out)
+        text, refusal, calls = delta.get("content"), delta.get("refusal"), delta.get("tool_calls")
+        logprobs = self._logprobs(choice, has_text=isinstance(text, str) and text != "")
+        self._collect(delta, choice, once)
+        for piece in reasoning_pieces(delta, self._open_blob, "".join(self._thought) if delta.keys() & FIELDS else ""):
+            self._piece(partial(self._reasoning, piece))
         if isinstance(text, str) and text:
-            self._switch("text", out)
-            out.append(ev.TextDelta(text, logprobs=_logprobs(logprobs, "content"), choice=self._index))
+            self._piece(partial(self._text, text, logprobs))
+        elif is_array(text):
+            self._parts(text)
         if isinstance(refusal, str) and refusal:
-            self._switch("refusal", out)
-            out.append(ev.RefusalDelta(refusal, choice=self._index))
-        if isinstance(annotations, list):
-            self._annotations(annotations, out)
-        if isinstance(calls, list):
+            self._piece(partial(self._refusal, refusal))
+        if is_array(annotations := delta.get("annotations")):
+            for raw in annotations:
+                if is_object(raw):
+                    self._piece(partial(self._annotation, raw))
+        if is_array(calls):
             for call in calls:
-                if not isinstance(call, dict):
+                if not is_object(call):
                     raise PeerError("a tool call is not an object")
-                self._tool_call(call, out)
-        if isinstance(legacy, dict) and (legacy.get("name") or legacy.get("arguments")):
-            self._tool_call({"index": 0, "function": legacy, "legacy": True}, out)
+                self._call_piece(call)
+        if is_object(legacy := delta.get("function_call")) and (legacy.get("name") or legacy.get("arguments")):
+            self._call_piece({"index": 0, "function": legacy, "legacy": True})
         if finish is not None:
             self.finish_reason = finish
-        if extra:
-            if len(out) > before:
-                _put_extra(out, before, extra)
-            else:
-                self._waiting = _merged(self._waiting, extra)
+        if self._extra and put_extra(self._out, before, self._index, self._extra):
+            self._extra = {}
 
-    def _blob(self, text: str) -> tuple[str, str]:
+    def _open_blob(self, text: str) -> tuple[str, str]:
         return self._upstream.vendor, text
 
-    def _extra(self, delta: dict[str, Any], choice: dict[str, Any], once: dict[str, Any]) -> dict[str, Any]:
-        extra: dict[str, Any] = {}
-        if delta:
-            extra["delta"] = delta
-        if choice:
-            extra["choice"] = choice
-        if once:
-            extra["once"] = once
-        if self._waiting:
-            extra, self._waiting = _merged(self._waiting, extra), {}
-        return extra
+    def _logprobs(self, choice: dict[str, Any], *, has_text: bool) -> list[Any] | None:
+        """Log probabilities of a text go with it; any others stay with the choice."""
+        raw = choice.get("logprobs")
+        if not is_object(raw) or not any(raw.values()):
+            choice.pop("logprobs", None)
+            return None
+        content = raw.get("content")
+        if has_text and is_array(content) and not raw.get("refusal"):
+            del choice["logprobs"]
+            return content
+        return None
 
-    def _switch(self, block: str, out: deque[Event]) -> None:
+    def _collect(self, delta: dict[str, Any], choice: dict[str, Any], once: dict[str, Any]) -> None:
+        """Keeps the fields that are not modelled; media are an event of their own."""
+        rest: dict[str, Any] = {}
+        for name, value in delta.items():
+            if name in _MODELLED:
+                continue
+            if name in _MEDIA and value and not self._index:
+                self._out.append(ev.Unknown("openai_chat", f"delta.{name}", {name: value}))
+            else:
+                rest[name] = value
+        for level, fields in (("delta", rest), ("choice", choice), ("once", once)):
+            if fields:
+                self._extra = merged(self._extra, {level: fields})
+
+    # -- blocks
+
+    def _piece(self, deliver: Callable[[], None]) -> None:
+        """Something that does not go on with the open block: at once, or behind the open call where that is not
+        complete."""
+        if self._waiting or (self._open == "tool" and not self._calls.complete):
+            self._waiting.append(deliver)
+            if len(self._waiting) > _MOST_WAITING:
+                self._release()
+        else:
+            deliver()
+
+    def _release(self) -> None:
+        """The open call is over. What waits is delivered, as far as no other call makes it wait again."""
+        self._close_block()
+        waiting, self._waiting = self._waiting, deque()
+        for deliver in waiting:
+            self._piece(deliver)
+
+    def _switch(self, block: str) -> None:
         if self._open == block:
             return
-        self.close(out)
+        self._close_block()
         self._open = block
         if block == "text":
-            out.append(ev.TextStart(choice=self._index))
-            for raw in self._citations:
-                out.append(_citation(raw, self._index))
-            self._citations = []
+            self._out.append(ev.TextStart(choice=self._index))
+            for raw in self._annotations:
+                self._out.append(annotation_from_wire(raw, self._index))
+            self._annotations = []
         elif block == "reasoning":
-            out.append(ev.ReasoningStart(choice=self._index))
+            self._out.append(ev.ReasoningStart(choice=self._index))
         elif block == "refusal":
-            out.append(ev.RefusalStart(choice=self._index))
+            self._out.append(ev.RefusalStart(choice=self._index))
 
-    def close(self, out: deque[Event]) -> None:
+    def _close_block(self) -> None:
         """Closes the open block."""
         block, self._open = self._open, ""
         if block == "text":
-            out.append(ev.TextEnd(choice=self._index))
+            self._out.append(ev.TextEnd(choice=self._index))
         elif block == "reasoning":
-            out.append(ev.ReasoningEnd(tuple(self._blobs), choice=self._index))
-            self._blobs = []
+            self._out.append(ev.ReasoningEnd(tuple(self._blobs), choice=self._index))
+            self._blobs, self._thought = [], []
         elif block == "refusal":
-            out.append(ev.RefusalEnd(choice=self._index))
+            self._out.append(ev.RefusalEnd(choice=self._index))
         elif block == "tool":
-            out.append(ev.ToolCallEnd(choice=self._index))
-            self._current = None
+            self._out.append(ev.ToolCallEnd(choice=self._index))
+            self._calls.close()
 
-    def _reasoning(self, piece: ReasoningPiece, out: deque[Event]) -> None:
-        if not (piece.text or piece.blob or piece.details):
-            return
-        self._switch("reasoning", out)
-        if piece.text or piece.details:
-            extra = {"details": piece.details} if piece.details else None
-            out.append(ev.ReasoningDelta(piece.text, form=piece.form, extra=extra, choice=self._index))
-        if piece.blob:
+    def _text(self, text: str, logprobs: list[Any] | None = None) -> None:
+        self._switch("text")
+        self._out.append(ev.TextDelta(text, logprobs=logprobs, choice=self._index))
+
+    def _refusal(self, text: str) -> None:
+        self._switch("refusal")
+        self._out.append(ev.RefusalDelta(text, choice=self._index))
+
+    def _reasoning(self, piece: ReasoningPiece) -> None:
+        if self._blobs and self._open == "reasoning":
+            self._close_block()  # a blob ends its block
+        self._switch("reasoning")
+        if piece.blob is not None:
             self._blobs.append(piece.blob)
+            return
+        extra = {"details": piece.details} if piece.details else None
+        self._thought.append(piece.text)
+        self._out.append(ev.ReasoningDelta(piece.text, form=piece.form, extra=extra, choice=self._index))
 
-    def _parts(self, parts: list[Any], out: deque[Event]) -> str:
-        """Content as an array (Mistral): thinking parts become reasoning, text parts are joined."""
-        text = ""
+    def _parts(self, parts: list[Any]) -> None:
+        """Content as an array (Mistral): thinking parts are reasoning, text parts text, others are passed on."""
         for part in parts:
-            if not isinstance(part, dict):
+            if not is_object(part):
                 continue
-            if part.get("type") == "thinking":
+            kind, text = part.get("type"), part.get("text")
+            if kind == "thinking":
                 inner = part.get("thinking")
                 thought = inner if isinstance(inner, str) else _joined_text(inner)
-                self._reasoning(ReasoningPiece(thought), out)
-            elif isinstance(part.get("text"), str):
-                text += part["text"]
-        return text
-
-    def _annotations(self, annotations: list[Any], out: deque[Event]) -> None:
-        for raw in annotations:
-            if not isinstance(raw, dict):
-                continue
-            if self._open == "text":
-                out.append(_citation(raw, self._index))
+                if thought:
+                    self._piece(partial(self._reasoning, ReasoningPiece(thought)))
+            elif isinstance(text, str):
+                if text:
+                    self._piece(partial(self._text, text))
             else:
-                self._citations.append(raw)
+                self._out.append(ev.Unknown("openai_chat", f"content.{kind}", {"content": [part]}))
 
-    def _tool_call(self, call: dict[str, Any], out: deque[Event]) -> None:
-        # Only the first piece of a call has its type.
-        custom = call.get("custom") if call.get("type") == "custom" or "function" not in call else None
-        function = custom if isinstance(custom, dict) else call.get("function")
-        function = function if isinstance(function, dict) else {}
-        raw_id, name = call.get("id"), function.get("name")
-        arguments = function.get("input" if custom else "arguments")
-        ordinal = self._ordinal(call.get("index"), raw_id, name)
-        if ordinal == len(self._ids):
-            if not isinstance(name, str) or not name:
-                raise PeerError("a tool call begins without a name")
-            self.close(out)
-            self._open, self._current = "tool", ordinal
-            call_id = raw_id if isinstance(raw_id, str) and raw_id else f"call_{self._upstream.id_seed}_{ordinal}"
-            self._ids.append(call_id)
-            extra = {k: v for k, v in call.items() if k not in ("index", "id", "type", "function", "custom")}
-            out.append(
+    def _annotation(self, raw: dict[str, Any]) -> None:
+        if self._open == "text":
+            self._out.append(annotation_from_wire(raw, self._index))
+        else:
+            self._annotations.append(raw)
+
+    # -- calls
+
+    def _call_piece(self, call: dict[str, Any]) -> None:
+        piece = self._calls.piece(call, self._open_blob)
+        if not piece.begins and self._open == "tool" and piece.ordinal == self._calls.current:
+            self._arguments(piece)
+            if self._waiting and piece.arguments.rstrip().endswith("}"):
+                while self._waiting and self._calls.complete:
+                    self._release()
+        else:
+            self._piece(partial(self._call, piece))
+
+    def _call(self, piece: CallPiece) -> None:
+        if piece.begins:
+            self._close_block()
+            self._open = "tool"
+            self._calls.open(piece)
+            self._out.append(
                 ev.ToolCallStart(
-                    call_id,
-                    name,
-                    "custom" if custom is not None else "function",
-                    extra=extra or None,
-                    choice=self._index,
+                    piece.call_id, piece.name, piece.kind, opaque=piece.state, extra=piece.extra, choice=self._index
                 )
             )
-        if arguments is not None and not isinstance(arguments, str):  # Ollama's native form, an object
-            arguments = msgspec.json.encode(arguments).decode()
-        if arguments:
-            if self._open != "tool" or self._current != ordinal:
-                raise PeerError("arguments arrived for a tool call that was over")
-            out.append(ev.ArgumentsDelta(arguments, choice=self._index))
+        elif piece.arguments and (self._open != "tool" or piece.ordinal != self._calls.current):
+            raise PeerError("arguments arrived for a tool call that was over")
+        self._arguments(piece)
 
-    def _ordinal(self, index: object, raw_id: object, name: object) -> int:
-        """Which call a piece belongs to: the number of an earlier one, or `len(self._ids)` for the next."""
-        fresh = len(self._ids)
-        has_id = isinstance(raw_id, str) and raw_id != ""
-        if isinstance(index, int):
-            known = self._wire.get(index)
-            if known is None or (has_id and name and self._ids[known] != raw_id):
-                self._wire[index] = known = fresh  # also another call under the same index, as Gemini sends
-            return known
-        if has_id:
-            return self._ids.index(raw_id) if raw_id in self._ids else fresh
-        return fresh if name or self._current is None else self._current
+    def _arguments(self, piece: CallPiece) -> None:
+        if piece.arguments:
+            self._calls.add(piece.arguments)
+            self._out.append(ev.ArgumentsDelta(piece.arguments, choice=self._index))
 
-    def choice_end(self) -> Event:
+    # -- ends
+
+    def close(self) -> None:
+        """The choice is over: delivers what waits, closes the open block."""
+        while self._waiting:
+            self._release()
+        self._close_block()
+        if self._annotations:
+            self._extra = merged(self._extra, {"delta": {"annotations": self._annotations}})
+
+    def end_choice(self) -> None:
         """The end of a further choice."""
-        return ev.ChoiceEnd(self._stop(), extra=self._waiting or None, choice=self._index)
+        self.close()
+        self._out.append(ev.ChoiceEnd(self._stop(), extra=self._extra or None, choice=self._index))
 
-    def message_end(self, once: dict[str, Any], usage_extra: Extra) -> Event:
-        """The end of the reply, by choice 0."""
-        extra = dict(self._waiting)
-        if once:
-            extra["once"] = {**extra.get("once", {}), **once}
+    def end_message(self, once: dict[str, Any], usage_extra: Extra) -> None:
+        """The end of the reply, by choice 0, which is closed already."""
+        extra = merged(self._extra, {"once": once}) if once else dict(self._extra)
         if usage_extra:
             extra["usage"] = usage_extra
-        if self._citations:
-            extra["delta"] = {**extra.get("delta", {}), "annotations": self._citations}
         stop = self._stop()
         sequence = self._stop_sequence if stop == "stop" else None
-        return ev.MessageEnd(
-            "stop_sequence" if sequence else stop,
-            stop_sequence=sequence,
-            raw_stop=self.finish_reason,
-            extra=extra or None,
+        self._out.append(
+            ev.MessageEnd(
+                "stop_sequence" if sequence else stop,
+                stop_sequence=sequence,
+                raw_stop=self.finish_reason,
+                extra=extra or None,
+            )
         )
 
     def _stop(self) -> ev.StopReason:
-        return stop_from_wire(self.finish_reason, called_tools=bool(self._ids))
-
-
-def _logprobs(value: object, field: str) -> list[Any] | None:
-    inner = value.get(field) if isinstance(value, dict) else None
-    return inner if isinstance(inner, list) and inner else None
-
-
-def _citation(raw: dict[str, Any], choice: int) -> ev.Citation:
-    inner = raw.get("url_citation")
-    source: dict[str, Any] = inner if isinstance(inner, dict) else raw
-    return ev.Citation(
-        "openai_chat",
-        raw,
-        url=_text(source.get("url")),
-        title=_text(source.get("title")),
-        cited_text=_text(source.get("content")),
-        start=_number(source.get("start_index")),
-        end=_number(source.get("end_index")),
-        choice=choice,
-    )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+        return stop_from_wire(self.finish_reason, called_tools=self._calls.any)
 
 
 def _joined_text(parts: object) -> str:
-    if not isinstance(parts, list):
+    if not is_array(parts):
         return ""
-    return "".join(p["text"] for p in parts if isinstance(p, dict) and isinstance(p.get("text"), str))
-
-
-def _put_extra(out: deque[Event], start: int, extra: dict[str, Any]) -> None:
-    """Gives `extra` to the first event from `start` on that can carry it. There is one: annotations only follow a
-    text."""
-    for place in range(start, len(out)):
-        event = out[place]
-        if hasattr(event, "extra"):
-            out[place] = msgspec.structs.replace(event, extra=_merged(extra, event.extra or {}))
-            return
-
-
-def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(first)
-    for key, value in second.items():
-        old = merged.get(key)
-        merged[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
+    return "".join(text for part in parts if is_object(part) and isinstance(text := part.get("text"), str))

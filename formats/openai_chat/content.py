@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from hyperinfer.formats.conversation import (
     AudioPart,
@@ -23,8 +23,9 @@ from hyperinfer.formats.conversation import (
 )
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.openai_chat import wire
-from hyperinfer.formats.wire import extras, join, read
+from hyperinfer.formats.wire import extras, is_object, join, read
 
+_STYLES: tuple[Literal["cache_control", "prompt_cache_breakpoint"], ...] = ("cache_control", "prompt_cache_breakpoint")
 _DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?:;[^;,]*)*;base64,", re.I)
 
 
@@ -35,29 +36,23 @@ def source_of_url(url: str) -> Source:
 
 
 def url_of_source(source: Source, default_type: str) -> str | None:
-    """The URL form of a source; None for a vendor's file id."""
+    """The URL form of a source; None for one that has none."""
     match source:
         case Base64Source():
             return f"data:{source.media_type or default_type};base64,{source.data}"
         case UrlSource():
             return source.url
-        case PlainTextSource():
-            return None
-        case FileIdSource():
+        case PlainTextSource() | FileIdSource():
             return None
 
 
 def cache_mark(value: dict[str, Any]) -> CacheMark | None:
     """The cache breakpoint on a part, message or tool, in either style."""
-    for style in ("cache_control", "prompt_cache_breakpoint"):
+    for style in _STYLES:
         raw = value.get(style)
-        if isinstance(raw, dict):
+        if is_object(raw):
             ttl = raw.get("ttl")
-            return CacheMark(
-                "cache_control" if style == "cache_control" else "prompt_cache_breakpoint",
-                raw,
-                str(ttl) if ttl else None,
-            )
+            return CacheMark(style, raw, str(ttl) if ttl else None)
     return None
 
 
@@ -76,9 +71,7 @@ def _decode_part(part: dict[str, Any], path: str) -> Part:
 
 def _text(part: dict[str, Any], path: str) -> Part:
     record = read(part, wire.TextPart, path)
-    extra = extras(part, wire.TextPart)
-    if extra:
-        extra.pop("annotations", None)
+    extra = {name: value for name, value in (extras(part, wire.TextPart) or {}).items() if value not in (None, [])}
     return TextPart(text=record.text, cache=cache_mark(part), extra=extra or None)
 
 
@@ -97,21 +90,21 @@ def _image(part: dict[str, Any], path: str) -> Part:
     )
 
 
+_FILE_SOURCES = ("file_data", "file_url", "file_id")
+
+
 def _file(part: dict[str, Any], path: str) -> Part:
     record = read(part, wire.FilePart, path).file
-    source: Source
-    if record.file_data is not None:
-        source = source_of_url(record.file_data)
-        if isinstance(source, UrlSource) and not record.file_data.startswith(("http://", "https://")):
-            source = Base64Source(record.file_data)
-    elif record.file_url is not None:
-        source = source_of_url(record.file_url)
-    elif record.file_id is not None:
-        source = FileIdSource(record.file_id)
-    else:
+    given = [name for name in _FILE_SOURCES if getattr(record, name) is not None]
+    if not given:
         raise RequestError(f"{path}.file: one of file_data, file_url and file_id is required", param=f"{path}.file")
+    text: str = getattr(record, given[0])
+    source: Source = FileIdSource(text) if given[0] == "file_id" else source_of_url(text)
+    if given[0] == "file_data" and isinstance(source, UrlSource) and not text.startswith(("http://", "https://")):
+        source = Base64Source(text)  # without the head of a data URL
     extra = extras(part, wire.FilePart) or {}
-    if inner := extras(part["file"], wire.File):
+    inner = {**(extras(part["file"], wire.File) or {}), **{name: getattr(record, name) for name in given[1:]}}
+    if inner:
         extra["file"] = inner
     return FilePart(source=source, name=record.filename, cache=cache_mark(part), extra=extra or None)
 
@@ -130,7 +123,7 @@ def _refusal(part: dict[str, Any], path: str) -> Part:
 def _anthropic_media(part: dict[str, Any], path: str) -> Part:
     """An Anthropic image or document block on the Chat route (fault F163): unmistakable, so it is taken."""
     source = part.get("source")
-    if not isinstance(source, dict):
+    if not is_object(source):
         raise RequestError(f"{path}.source: this field is required", param=f"{path}.source")
     match source.get("type"), source.get("data"), source.get("url"), source.get("media_type"):
         case "base64", str(data), _, media:
@@ -163,7 +156,7 @@ def image_to_wire(part: ImagePart, path: str) -> dict[str, Any]:
     """An `image_url` part. Raises `RequestError` for a vendor's file id."""
     url = url_of_source(part.source, "image/png")
     if url is None:
-        raise RequestError("an image given by a vendor's file id cannot be sent to this model", param=path)
+        raise RequestError(f"{path}: an image given by a vendor's file id cannot be sent to this model", param=path)
     image: dict[str, Any] = {"url": url}
     if part.detail is not None:
         image["detail"] = part.detail
@@ -178,7 +171,7 @@ def file_to_wire(part: FilePart, path: str, *, same_dialect: bool) -> dict[str, 
             return {"type": "text", "text": title + text}
         case FileIdSource(file_id=file_id):
             if not same_dialect:
-                raise RequestError("a file given by a vendor's id cannot be sent to this model", param=path)
+                raise RequestError(f"{path}: a file given by a vendor's id cannot be sent to this model", param=path)
             file: dict[str, Any] = {"file_id": file_id}
         case UrlSource(url=url):
             file = {"file_url": url}

@@ -1,17 +1,19 @@
 """Reasoning in Chat: the fields that servers and clients use for it, and its opaque blobs (wire facts 2.3, 4.6).
 
 Text comes in `reasoning` (OpenRouter, Ollama, vLLM), `reasoning_content` (DeepSeek, vLLM, Qwen), `thinking`, in
-`reasoning_details` (OpenRouter: text, summary, encrypted) or `thinking_blocks` (LiteLLM); copies of one text count
-once.
+`reasoning_details` (OpenRouter: text, summary, encrypted) or `thinking_blocks` (LiteLLM); copies of one text count once.
 The gateway writes text to `reasoning` and `reasoning_content`, blobs to `reasoning_details` (RULES).
+
+A blob ends its reasoning block: what comes after it belongs to another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from hyperinfer.formats.opaque import Opaque, blob_to_client
+from hyperinfer.formats.wire import is_array, is_object
 
 FIELDS = ("reasoning", "reasoning_content", "reasoning_details", "thinking", "thinking_blocks")
 """Every field that may carry reasoning in a delta or a message."""
@@ -22,53 +24,95 @@ AFTER_CALLS = "hi_after_calls"
 OpenBlob = Callable[[str], tuple[str, str]]
 """(vendor, data) of a blob as it stands on the wire."""
 
+Form = Literal["text", "summary"]
+
 
 class ReasoningPiece(NamedTuple):
-    """Text, or one blob. `details`: wire details without a blob, verbatim."""
+    """Text, or one blob. `details`: wire details without a blob, verbatim; `entry`: the wire detail that held the blob."""
 
     text: str = ""
-    form: Literal["text", "summary"] = "text"
+    form: Form = "text"
     blob: Opaque | None = None
     details: tuple[dict[str, Any], ...] = ()
+    entry: Mapping[str, Any] = {}
 
 
-def reasoning_pieces(delta: dict[str, Any], open_blob: OpenBlob) -> list[ReasoningPiece]:
-    """Takes the reasoning out of a delta or message: at most one piece of text, then its blobs."""
-    found = [delta.pop(name) for name in FIELDS if name in delta]
-    if not any(found):
+class _Detail(NamedTuple):
+    entry: dict[str, Any]
+    words: str
+    form: Form
+    blob: Opaque | None
+
+
+def reasoning_pieces(fields: Mapping[str, Any], open_blob: OpenBlob, so_far: str = "") -> list[ReasoningPiece]:
+    """The reasoning of a delta or of a whole message, in order. `so_far`: text of the block that is open: a detail that
+    brings its signature may repeat it."""
+    found = [fields[name] for name in FIELDS if fields.get(name)]
+    if not found:
         return []
-    text = next((value for value in found if isinstance(value, str) and value), "")
+    plain = "".join(dict.fromkeys(value for value in found if isinstance(value, str)))
+    details = [_detail(entry, open_blob) for value in found if is_array(value) for entry in value if is_object(entry)]
+    signed = [detail for detail in details if detail.blob and detail.words]
+    if not signed:
+        return _text_first(plain, details)
     pieces: list[ReasoningPiece] = []
-    plain: list[dict[str, Any]] = []
-    form: Literal["text", "summary"] = "text"
-    detail_text = ""
-    for entry in (entry for value in found if isinstance(value, list) for entry in value):
-        if not isinstance(entry, dict):
-            continue
-        words = entry.get("text") or entry.get("summary") or entry.get("thinking")
-        if isinstance(words, str):
-            detail_text += words
-        if entry.get("type") == "reasoning.summary":
-            form = "summary"
-        blob = blob_of_detail(entry, open_blob)
-        if blob is not None:
-            pieces.append(ReasoningPiece(blob=blob))
-        else:
-            plain.append(entry)
-    text = text or detail_text
-    if text or plain:
-        pieces.insert(0, ReasoningPiece(text, form, details=tuple(plain)))
+    if rest := _remainder(plain, details):
+        pieces.append(ReasoningPiece(rest))
+    elif not plain and len(signed) == 1 and _letters(signed[0].words) == _letters(so_far):
+        return _text_first("", [detail._replace(words="") for detail in details])
+    for detail in details:
+        pieces.extend(_in_order(detail))
     return pieces
 
 
-def blob_of_detail(entry: dict[str, Any], open_blob: OpenBlob) -> Opaque | None:
-    """The blob of one `reasoning_details` or `thinking_blocks` entry; its other fields go to `extra`."""
-    for field, kind in (("signature", "signature"), ("data", "encrypted")):
+def _text_first(plain: str, details: list[_Detail]) -> list[ReasoningPiece]:
+    """Visible text beside blobs that do not say which part of it is theirs: the first one's."""
+    loose = tuple(detail for detail in details if detail.blob is None)
+    text = plain or "".join(detail.words for detail in loose)
+    form: Form = "summary" if any(detail.form == "summary" for detail in loose) else "text"
+    pieces: list[ReasoningPiece] = []
+    if text or loose:
+        pieces.append(ReasoningPiece(text, form, details=tuple(detail.entry for detail in loose)))
+    pieces.extend(ReasoningPiece(blob=detail.blob, entry=detail.entry) for detail in details if detail.blob)
+    return pieces
+
+
+def _in_order(detail: _Detail) -> Iterable[ReasoningPiece]:
+    if detail.blob is None:
+        yield ReasoningPiece(detail.words, detail.form, details=(detail.entry,))
+        return
+    if detail.words:
+        yield ReasoningPiece(detail.words, detail.form)
+    yield ReasoningPiece(blob=detail.blob, entry=detail.entry)
+
+
+def _remainder(plain: str, details: list[_Detail]) -> str:
+    """What the plain text says beyond the details. They are exact, and it holds them."""
+    if _letters(plain) == _letters("".join(detail.words for detail in details)):
+        return ""
+    for detail in details:
+        plain = plain.replace(detail.words, "", 1)
+    return plain.strip()
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split())
+
+
+def _detail(entry: dict[str, Any], open_blob: OpenBlob) -> _Detail:
+    words = entry.get("text") or entry.get("summary") or entry.get("thinking")
+    form: Form = "summary" if entry.get("type") == "reasoning.summary" else "text"
+    return _Detail(entry, words if isinstance(words, str) else "", form, _blob(entry, open_blob))
+
+
+def _blob(entry: dict[str, Any], open_blob: OpenBlob) -> Opaque | None:
+    """The blob of one entry; its other fields go to `extra`."""
+    for field in ("signature", "data"):
         value = entry.get(field)
         if isinstance(value, str) and value:
             vendor, data = open_blob(value)
             extra = {name: item for name, item in entry.items() if name != field}
-            return Opaque(vendor, "signature" if kind == "signature" else "encrypted", data, extra)
+            return Opaque(vendor, "signature" if field == "signature" else "encrypted", data, extra)
     return None
 
 

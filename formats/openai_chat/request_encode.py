@@ -6,192 +6,135 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.codec import Encoded, Loss, Target
-from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.codec import Encoded, Target
+from hyperinfer.formats.losses import caller_path, losses_of_extra
 from hyperinfer.formats.openai_chat.message_encode import MessageEncoder
-from hyperinfer.formats.openai_chat.tools import encode_choice, encode_tools
+from hyperinfer.formats.openai_chat.sampling_encode import encode_sampling
+from hyperinfer.formats.openai_chat.scope import Scope
+from hyperinfer.formats.openai_chat.thinking_encode import encode_thinking
+from hyperinfer.formats.openai_chat.tools_encode import encode_choice, encode_tools
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.conversation import Conversation, ReasoningConfig
+    from hyperinfer.formats.conversation import Conversation
 
-_STOPS = {"max4": 4, "max5": 5, "max16": 16, "unlimited": None, "none": 0}
-_SAMPLING = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
+_OPENAI_ONLY = ("safety_identifier", "prediction", "moderation")
+"""Unmodelled fields under the quirk `openai_only_fields`."""
+_SHARED = ("safety_identifier", "prompt_cache_retention", "prompt_cache_options", "moderation")
+"""Unmodelled fields that Responses has too, under the same name."""
+_TIERS = {"auto": None, "standard_only": "default"}
+"""Anthropic's service tiers."""
 
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for a Chat upstream. Raises `RequestError` for what RULES says is always a 400."""
-    losses: list[Loss] = []
-    same = conversation.dialect == "openai_chat"
-    messages = MessageEncoder(conversation, target, losses).messages(conversation.turns)
-    tools, aliases = encode_tools(conversation, target, losses)
-    body: dict[str, Any] = {"model": target.model, "messages": messages}
-    if tools:
-        body["tools"] = tools
-        if conversation.tool_choice is not None:
-            choice = encode_choice(conversation.tool_choice, same, target, losses)
-            if choice is not None:
-                body["tool_choice"] = choice
-        if conversation.parallel_tool_calls is not None:
-            _put(
-                body,
-                "parallel_tool_calls",
-                conversation.parallel_tool_calls,
-                target.quirks.parallel_tool_calls,
-                losses,
-            )
-    elif conversation.tool_choice is not None and same:
-        choice = encode_choice(conversation.tool_choice, same, target, losses)
-        if choice is not None:
-            body["tool_choice"] = choice
-    _sampling(body, conversation, target, same, losses)
-    if conversation.reasoning is not None:
-        _reasoning(body, conversation.reasoning, target, same, losses)
-    _response_format(body, conversation, target, losses)
-    _account_fields(body, conversation, target, same, losses)
+    scope = Scope(conversation, target)
+    body: dict[str, Any] = {"model": target.model, "messages": MessageEncoder(scope).messages()}
+    _tools(body, scope)
+    encode_sampling(body, scope)
+    encode_thinking(body, scope)
+    _response_format(body, scope)
+    _account(body, scope)
     if target.streamed:
         body["stream"] = True
-        if target.quirks.stream_usage == "send":
-            options = conversation.stream_options if same else None
+        if scope.quirks.stream_usage == "send":
+            options = conversation.stream_options if scope.same else None
             body["stream_options"] = {**(options or {}), "include_usage": True}
-    if same:
-        for name, value in (conversation.extra or {}).items():
-            body.setdefault(name, value)
-    else:
-        losses.extend(losses_of_extra(conversation.extra, "", "Chat has no such field"))
-        if conversation.cache is not None:
-            losses.append(Loss("cache_control", "this model's API has no cache marks"))
-    return Encoded(body=msgspec.json.encode(body), losses=tuple(losses), aliases=aliases)
+    _rest(body, scope)
+    return Encoded(body=msgspec.json.encode(body), losses=tuple(scope.losses), aliases=scope.names.aliases)
 
 
-def _put(body: dict[str, Any], name: str, value: Any, rule: str, losses: list[Loss]) -> None:
-    if rule == "send":
-        body[name] = value
-    else:
-        losses.append(Loss(name, "this model's API refuses the field"))
-
-
-def _sampling(
-    body: dict[str, Any], conversation: Conversation, target: Target, same: bool, losses: list[Loss]
-) -> None:
-    sampling, quirks = conversation.sampling, target.quirks
-    if sampling.max_tokens is not None:
-        field = quirks.max_tokens_field
-        if field == "as_sent":
-            field = "max_completion_tokens" if sampling.max_tokens_field == "max_completion_tokens" else "max_tokens"
-        body[field] = sampling.max_tokens
-    for name in _SAMPLING:
-        if (value := getattr(sampling, name)) is not None:
-            _put(body, name, value, quirks.sampling, losses)
-    if sampling.top_k is not None:
-        _put(body, "top_k", sampling.top_k, quirks.sampling if same else "omit", losses)
-    if sampling.stop is not None:
-        limit = _STOPS[quirks.stop]
-        kept = sampling.stop if limit is None else sampling.stop[:limit]
-        if kept:
-            body["stop"] = list(kept)
-        if len(kept) < len(sampling.stop):
-            losses.append(Loss("stop", f"this model's API takes {len(kept)} stop strings"))
-    if sampling.n is not None:
-        body["n"] = sampling.n
-    if sampling.seed is not None:
-        if quirks.seed_field == "none":
-            losses.append(Loss("seed", "this model's API refuses the field"))
+def _tools(body: dict[str, Any], scope: Scope) -> None:
+    conversation = scope.conversation
+    if tools := encode_tools(scope):
+        body["tools"] = tools
+    if conversation.tool_choice is not None:
+        choice = encode_choice(conversation.tool_choice, scope, has_tools=bool(tools))
+        if choice is not None:
+            body["tool_choice"] = choice
+    parallel = conversation.parallel_tool_calls
+    if parallel is not None and (tools or scope.same):
+        if scope.quirks.parallel_tool_calls == "send":
+            body["parallel_tool_calls"] = parallel
+        elif not parallel:
+            scope.lose(caller_path(conversation.dialect, "parallel_tool_calls"), "this model's API refuses the field")
+    for plugin in conversation.plugins:
+        if plugin.id == "web_search" and plugin.id in scope.target.native_tools:
+            body["web_search_options"] = plugin.options
         else:
-            body[quirks.seed_field] = sampling.seed
-    for name in ("logprobs", "top_logprobs"):
-        if (value := getattr(sampling, name)) is not None:
-            body[name] = value
-    if sampling.top_logprobs is not None and not same:
-        body["logprobs"] = True
-    if sampling.logit_bias is not None:
-        _put(body, "logit_bias", sampling.logit_bias, quirks.openai_only_fields, losses)
+            scope.lose(plugin.path or "plugins", f"the server tool '{plugin.id}' is not run by this model's API")
 
 
-def effort_of(config: ReasoningConfig) -> str | None:
-    """OpenAI's effort for a wish in any dialect (wire facts 4.6)."""
-    if config.effort is not None:
-        return config.effort
-    if config.budget_tokens is not None:
-        if config.budget_tokens <= 2_048:
-            return "low"
-        return "medium" if config.budget_tokens <= 8_192 else "high"
-    return None
-
-
-def _reasoning(body: dict[str, Any], config: ReasoningConfig, target: Target, same: bool, losses: list[Loss]) -> None:
-    rule = target.quirks.reasoning_effort
-    raw = (config.extra or {}).get("reasoning") if same else None
-    if raw is not None and rule in ("effort", "reasoning_object"):
-        body["reasoning"] = raw
-        if config.effort is not None and config.effort != raw.get("effort"):
-            body["reasoning_effort"] = config.effort
-        return
-    effort = effort_of(config)
-    off = config.mode == "disabled" or effort == "none"
-    if rule == "omit":
-        if effort is not None and not off:
-            losses.append(Loss("reasoning", "this model cannot be asked how much to think"))
-    elif rule == "thinking_object":
-        body["thinking"] = {"type": "disabled" if off else "enabled"}
-        if effort is not None and not off:
-            body["reasoning_effort"] = effort
-    elif rule == "reasoning_object":
-        if off:
-            body["reasoning"] = {"enabled": False}
-        elif config.budget_tokens is not None and config.effort is None:
-            body["reasoning"] = {"max_tokens": config.budget_tokens}
-        elif effort is not None:
-            body["reasoning"] = {"effort": effort}
-    elif effort is not None:
-        body["reasoning_effort"] = effort
-    elif config.mode == "disabled":
-        losses.append(Loss("thinking", "this model's API cannot switch thinking off"))
-
-
-def _response_format(body: dict[str, Any], conversation: Conversation, target: Target, losses: list[Loss]) -> None:
-    wish = conversation.response_format
+def _response_format(body: dict[str, Any], scope: Scope) -> None:
+    wish = scope.conversation.response_format
     if wish is None:
         return
-    same = conversation.dialect == "openai_chat"
+    path = caller_path(scope.conversation.dialect, "response_format")
+    rule = scope.quirks.json_schema
     if wish.type == "text":
-        raw = (wish.extra or {}).get("raw") if same else None
-        if same:
-            body["response_format"] = raw or {"type": "text"}
-        return
-    rule = target.quirks.json_schema
-    if rule == "omit":
-        losses.append(Loss("response_format", "this model's API cannot shape the answer"))
-        return
-    if wish.type == "json_object" or rule == "json_object":
-        if wish.type == "json_schema":
-            losses.append(Loss("response_format.json_schema", "this model's API takes no schema"))
+        if scope.same:
+            body["response_format"] = {"type": "text"}
+    elif rule == "omit":
+        scope.lose(path, "this model's API cannot shape the answer")
+    elif wish.type == "json_object":
         body["response_format"] = {"type": "json_object"}
-        return
-    fields = {"name": wish.name or "response", "description": wish.description, "schema": wish.schema, "strict": wish.strict}
-    schema: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
-    if same and wish.extra:
-        schema.update(wish.extra.get("json_schema") or {})
-    body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    elif rule == "json_object":
+        scope.lose(path, "this model's API takes no schema, so the answer is only bound to be JSON")
+        body["response_format"] = {"type": "json_object"}
+    else:
+        fields = {"name": wish.name or "response", "description": wish.description, "schema": wish.schema}
+        schema = {name: value for name, value in {**fields, "strict": wish.strict}.items() if value is not None}
+        extra = wish.extra or {}
+        if scope.same:
+            schema.update(extra.get("json_schema") or {})
+        else:
+            scope.losses.extend(losses_of_extra(extra, path, "Chat has no such field"))
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
 
 
-def _account_fields(
-    body: dict[str, Any], conversation: Conversation, target: Target, same: bool, losses: list[Loss]
-) -> None:
-    send = target.quirks.openai_only_fields == "send"
+def _account(body: dict[str, Any], scope: Scope) -> None:
+    """Fields that say who asks and how it is served."""
+    conversation, dialect = scope.conversation, scope.conversation.dialect
+    tier = conversation.service_tier
+    if dialect == "anthropic_messages" and tier is not None:
+        tier = _TIERS.get(tier, tier)
+    if conversation.store and not scope.same:
+        scope.lose("store", "nothing is stored here")
     fields: dict[str, Any] = {
         "user": conversation.user,
-        "service_tier": conversation.service_tier if same or conversation.dialect == "openai_responses" else None,
+        "service_tier": tier,
         "verbosity": conversation.verbosity,
         "prompt_cache_key": conversation.prompt_cache_key,
-        "store": conversation.store if same else None,
-        "metadata": conversation.metadata,
+        "store": conversation.store if scope.same else None,
+        "metadata": conversation.metadata if dialect != "anthropic_messages" else None,
     }
+    if dialect == "anthropic_messages":
+        scope.losses.extend(losses_of_extra(conversation.metadata, "metadata", "Chat takes the user alone"))
+    neutral = {"user": conversation.user, "prompt_cache_key": conversation.prompt_cache_key, "store": False}
+    neutral |= {"service_tier": "auto", "verbosity": "medium"}
     for name, value in fields.items():
         if value is None:
             continue
-        if send:
+        if scope.quirks.openai_only_fields == "send":
             body[name] = value
-        elif name not in ("user", "prompt_cache_key") and not (name == "store" and value is False):
-            losses.append(Loss(name, "this model's API refuses the field"))
-    if conversation.service_tier not in (None, "auto") and conversation.dialect == "anthropic_messages":
-        losses.append(Loss("service_tier", "Chat has other tiers"))
+        elif value != neutral.get(name):
+            scope.lose(caller_path(dialect, name), "this model's API refuses the field")
+
+
+def _rest(body: dict[str, Any], scope: Scope) -> None:
+    """Top-level fields that are not modelled."""
+    conversation = scope.conversation
+    extra = dict(conversation.extra or {})
+    sent = extra if scope.same else {name: extra.pop(name) for name in _SHARED if name in extra and _openai(scope)}
+    for name, value in sent.items():
+        if name in _OPENAI_ONLY and scope.quirks.openai_only_fields == "omit":
+            scope.lose(name, "this model's API refuses the field")
+        else:
+            body.setdefault(name, value)
+    if not scope.same:
+        scope.losses.extend(losses_of_extra(extra, "", "Chat has no such field"))
+        if conversation.cache is not None:
+            scope.lose(conversation.cache.style, "this model's API has no cache marks")
+
+
+def _openai(scope: Scope) -> bool:
+    return scope.conversation.dialect == "openai_responses"

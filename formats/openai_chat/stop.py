@@ -12,6 +12,7 @@ _FROM_WIRE: dict[str, StopReason] = {
     "length": "length",
     "max_tokens": "length",
     "model_length": "length",
+    "model_context_window_exceeded": "context_window",
     "tool_calls": "tool_calls",
     "tool_use": "tool_calls",
     "function_call": "tool_calls",
@@ -31,29 +32,39 @@ _TO_WIRE: dict[StopReason, str] = {
 }
 
 
+_REASONS = frozenset({*_FROM_WIRE, "end_turn", "stop_sequence", "pause_turn", "eos", "eos_token"})
+
+
 def stop_from_wire(finish_reason: str | None, *, called_tools: bool) -> StopReason:
     """The canonical reason. A word that is not Chat's (`eos`, `end_turn`) is an ordinary end.
 
-    A reply that calls tools waits for them even when the server says `stop` (fault litellm#34692).
+    A reply that calls tools waits for them even when the server says `stop` (litellm#34692), and one that says
+    `tool_calls` without calling any does not.
     """
     stop = _FROM_WIRE.get((finish_reason or "stop").lower(), "stop")
-    return "tool_calls" if called_tools and stop == "stop" else stop
+    if stop in ("stop", "tool_calls"):
+        return "tool_calls" if called_tools else "stop"
+    return stop
 
 
 def matched_stop(choice: dict[str, Any]) -> str | None:
     """The stop string that was hit, where a server tells it: vLLM `stop_reason` (a number is a token id), SGLang
-    `matched_stop`."""
+    `matched_stop`. The reasons of other APIs, which some servers put there, are no stop strings."""
     for name in ("stop_reason", "matched_stop"):
         value = choice.get(name)
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and value and value not in _REASONS:
             return value
     return None
 
 
-def stop_to_wire(stop: StopReason, *, called_tools: bool) -> str:
-    """Chat's word. Tool calls that were made are waited for; a reply cut short or refused says so first."""
-    if called_tools and stop in ("stop", "stop_sequence", "pause"):
-        return "tool_calls"
-    if stop == "tool_calls" and not called_tools:
-        return "stop"
-    return _TO_WIRE[stop]
+def stop_to_wire(stop: StopReason, *, called_tools: bool, called_function: bool = False) -> str:
+    """Chat's word. Tool calls that were made are waited for; a reply cut short or refused says so first.
+
+    `called_function`: the call stands in the deprecated `function_call`, which has a word of its own.
+    """
+    word = _TO_WIRE[stop]
+    if word in ("stop", "tool_calls"):
+        if called_function:
+            return "function_call"
+        return "tool_calls" if called_tools else "stop"
+    return word

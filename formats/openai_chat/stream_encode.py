@@ -1,7 +1,6 @@
 """Events to a Chat stream (wire facts 2.2).
 
-A role frame, deltas, one `finish_reason`, a usage chunk with `choices: []` (always, RULES), `[DONE]`. Frames are
-built from
+A role frame, deltas, one `finish_reason`, a usage chunk with `choices: []` (always, RULES), `[DONE]`. Frames are built from
 prefixes that are encoded once; only the text itself is encoded per event.
 """
 
@@ -15,8 +14,11 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Loss, Reply
 from hyperinfer.formats.errors import EncodeError, ErrorReport
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
-from hyperinfer.formats.openai_chat.annotations import annotation_to_wire
+from hyperinfer.formats.openai_chat.annotations import annotation_to_wire, lose_once
+from hyperinfer.formats.openai_chat.call_form import is_legacy_call, is_wrapped
+from hyperinfer.formats.openai_chat.call_state import state_to_client
 from hyperinfer.formats.openai_chat.errors import encode_error
+from hyperinfer.formats.openai_chat.extras import merged, split_extra
 from hyperinfer.formats.openai_chat.reasoning import detail_to_client
 from hyperinfer.formats.openai_chat.stop import stop_to_wire
 from hyperinfer.formats.openai_chat.usage import usage_json
@@ -29,19 +31,21 @@ if TYPE_CHECKING:
 _enc = msgspec.json.encode
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
+_ROLE = {"role": "assistant", "content": ""}
 
 
 class _Choice:
     """What has been written of one choice."""
 
-    __slots__ = ("arguments_seen", "blobs", "calls", "item_id", "kind", "part", "refused", "thought")
+    __slots__ = ("arguments_seen", "blobs", "calls", "form", "item_id", "part", "refused", "thought", "thought_before")
 
     def __init__(self) -> None:
         self.calls = 0
+        self.form = "function"  # of the open call: function | custom | wrapped | legacy
         self.arguments_seen = False
-        self.kind = "function"
         self.blobs = 0
-        self.thought: list[str] = []
+        self.thought: list[str] = []  # of the open reasoning block
+        self.thought_before = False
         self.part: tuple[str, int] | None = None
         self.item_id: str | None = None
         self.refused = False
@@ -54,16 +58,13 @@ class ChatStreamEncoder:
         self.losses: list[Loss] = []
         self._reply = reply
         self._lifecycle = Lifecycle()
-        self._identity = (
-            (
-                b'"id":'
-                + _enc(f"gen-{reply.request_id}")
-                + b',"object":"chat.completion.chunk","created":%d' % reply.created
-            )
-            + b',"model":'
-            + _enc(reply.model)
-        )
-        self._head = b"data: {" + self._identity
+        identity = {
+            "id": f"gen-{reply.request_id}",
+            "object": "chat.completion.chunk",
+            "created": reply.created,
+            "model": reply.model,
+        }
+        self._head = b"data: " + _enc(identity)[:-1]
         self._text = self._head + b',"choices":[{"index":0,"delta":{"content":'
         self._same = False
         self._choices: dict[int, _Choice] = {0: _Choice()}
@@ -77,17 +78,17 @@ class ChatStreamEncoder:
             self._lifecycle.step(event)
         except OrderError as error:
             raise EncodeError(str(error)) from None
-        kind = type(event)
-        if kind is ev.TextDelta and not self._pending and event.choice == 0:  # the hot path
-            delta: ev.TextDelta = event  # type: ignore[assignment]
-            if delta.logprobs is None and (delta.extra is None or not self._same):
-                return self._text + _enc(delta.text) + b'},"logprobs":null,"finish_reason":null}]}\n\n'
+        if type(event) is ev.TextDelta and not self._pending and self._is_plain(event):  # the hot path
+            return self._text + _enc(event.text) + b'},"logprobs":null,"finish_reason":null}]}\n\n'
         choice = event.choice
         first = b""
-        if choice and choice not in self._choices:
+        if choice not in self._choices:
             self._choices[choice] = _Choice()
-            first = self._chunk({"role": "assistant", "content": ""}, choice=choice)
+            first = self._chunk(_ROLE, choice=choice)
         return first + self._write(event, self._choices[choice])
+
+    def _is_plain(self, event: ev.TextDelta) -> bool:
+        return event.choice == 0 and event.logprobs is None and (event.extra is None or not self._same)
 
     def _write(self, event: Event, state: _Choice) -> bytes:
         match event:
@@ -95,7 +96,6 @@ class ChatStreamEncoder:
                 logprobs = {"content": event.logprobs, "refusal": None} if event.logprobs else None
                 return self._chunk({"content": event.text}, event.extra, choice=event.choice, logprobs=logprobs)
             case ev.ArgumentsDelta():
-                state.arguments_seen = True
                 return self._arguments(event.text, state, event.extra, event.choice)
             case ev.ReasoningDelta():
                 return self._reasoning(event, state)
@@ -104,11 +104,7 @@ class ChatStreamEncoder:
             case ev.ToolCallStart():
                 return self._call(event, state)
             case ev.ToolCallEnd():
-                out = self._hold(event.extra)
-                if not state.arguments_seen and state.kind == "function":
-                    out = self._arguments("{}", state, None, event.choice)
-                state.calls += 1
-                return out
+                return self._call_end(event, state)
             case ev.ReasoningStart():
                 state.thought, state.part, state.item_id = [], None, event.item_id
                 return self._hold(event.extra)
@@ -132,14 +128,13 @@ class ChatStreamEncoder:
             case ev.UpstreamError():
                 return self.fail(ErrorReport(event.code, event.message, self._reply.request_id, param=event.param))
             case ev.ServerToolStart():
-                self.losses.append(Loss(f"response.{event.type}", "Chat has no form for this block"))
+                lose_once(self.losses, Loss(f"response.{event.type}", "Chat has no form for this block"))
                 return b""
             case ev.Unknown():
-                self.losses.append(Loss(f"response.{event.name}", "an event of another dialect"))
-                return b""
+                return self._unknown(event)
             case ev.ServerToolDelta() | ev.ServerToolEnd():
                 return b""
-            case _:  # the starts and ends of text and refusal
+            case ev.TextStart() | ev.TextEnd() | ev.RefusalStart() | ev.RefusalEnd():
                 return self._hold(event.extra)
 
     def _start(self, event: ev.MessageStart) -> bytes:
@@ -150,29 +145,34 @@ class ChatStreamEncoder:
         if self._same and event.extra and event.extra.get("chunk"):
             self._head += b"," + _enc(event.extra["chunk"])[1:-1]
             self._text = self._head + b',"choices":[{"index":0,"delta":{"content":'
-        return self._chunk({"role": "assistant", "content": ""}, event.extra)
+        return self._chunk(_ROLE, event.extra)
 
     def _hold(self, extra: Extra) -> bytes:
         if extra and self._same:
-            for key, value in extra.items():
-                old = self._pending.get(key)
-                self._pending[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+            self._pending = merged(self._pending, extra)
         return b""
 
+    def _unknown(self, event: ev.Unknown) -> bytes:
+        if self._same and event.name.startswith("delta."):
+            return self._chunk(event.raw)
+        lose_once(self.losses, Loss(f"response.{event.name}", "Chat has no form for it"))
+        return b""
+
+    # -- reasoning
+
     def _reasoning(self, event: ev.ReasoningDelta, state: _Choice) -> bytes:
-        text = event.text
-        part = (event.form, event.part)
-        if state.part is not None and state.part != part and text:
+        text, part = event.text, (event.form, event.part)
+        if text and not self._same and (state.part != part if state.part else state.thought_before):
             text = "\n\n" + text
         state.part = part
         if text:
-            state.thought.append(text)
+            state.thought_before = True
+            state.thought.append(event.text if not state.thought else text)
         delta: dict[str, Any] = {"reasoning": text, "reasoning_content": text} if text else {}
-        extra = event.extra
-        if extra and self._same and (details := extra.get("details")):
+        own, shared = split_extra(event.extra if self._same else None)
+        if details := own.get("details"):
             delta["reasoning_details"] = details
-            extra = {key: value for key, value in extra.items() if key != "details"}
-        return self._chunk(delta, extra, choice=event.choice) if delta else self._hold(extra)
+        return self._chunk(delta, shared, choice=event.choice) if delta else self._hold(shared)
 
     def _detail(self, blob: Opaque, state: _Choice) -> dict[str, Any]:
         detail = detail_to_client(
@@ -186,41 +186,65 @@ class ChatStreamEncoder:
         state.blobs += 1
         return detail
 
+    # -- calls
+
     def _call(self, event: ev.ToolCallStart, state: _Choice) -> bytes:
         state.arguments_seen = False
-        state.kind = event.kind
-        field = "arguments" if event.kind == "function" else "input"
-        own, shared = _split_extra(event.extra)
-        name = event.name if event.namespace is None else f"{event.namespace}__{event.name}"
-        if own.pop("legacy", False) and self._same:
-            return self._chunk({"function_call": {"name": name, "arguments": ""}}, shared, choice=event.choice)
-        call: dict[str, Any] = {"index": state.calls, "id": event.call_id, "type": event.kind}
-        call[event.kind] = {"name": name, field: ""}
-        if self._same:
-            call.update(own)
+        own, shared = split_extra(event.extra if self._same else None)
+        if is_legacy_call(event, same=self._same):
+            state.form = "legacy"
+            return self._chunk({"function_call": {"name": event.name, "arguments": ""}}, shared, choice=event.choice)
+        state.form = "wrapped" if is_wrapped(event, self._reply, same=self._same) else event.kind
+        call: dict[str, Any] = {"index": state.calls, "id": event.call_id}
+        if state.form == "custom":
+            call |= {"type": "custom", "custom": {"name": event.name, "input": ""}}
+        else:
+            call |= {"type": "function", "function": {"name": event.name, "arguments": ""}}
+        call |= own
+        state_to_client(call, event.opaque, self._reply.upstream)
         return self._chunk({"tool_calls": [call]}, shared, choice=event.choice)
 
     def _arguments(self, text: str, state: _Choice, extra: Extra, choice: int) -> bytes:
-        field = "arguments" if state.kind == "function" else "input"
-        call = {"index": state.calls, state.kind: {field: text}}
-        return self._chunk({"tool_calls": [call]}, extra, choice=choice)
+        if state.form == "wrapped":
+            inner = _enc(text)[1:-1].decode()
+            text = inner if state.arguments_seen else '{"input":"' + inner
+        state.arguments_seen = True
+        return self._arguments_chunk(text, state, extra, choice)
+
+    def _arguments_chunk(self, text: str, state: _Choice, extra: Extra, choice: int) -> bytes:
+        if state.form == "legacy":
+            return self._chunk({"function_call": {"arguments": text}}, extra, choice=choice)
+        inner = {"custom": {"input": text}} if state.form == "custom" else {"function": {"arguments": text}}
+        return self._chunk({"tool_calls": [{"index": state.calls, **inner}]}, extra, choice=choice)
+
+    def _call_end(self, event: ev.ToolCallEnd, state: _Choice) -> bytes:
+        self._hold(event.extra)
+        last = ""
+        if state.form == "wrapped":
+            last = '"}' if state.arguments_seen else '{"input":""}'
+        elif not state.arguments_seen and state.form != "custom":
+            last = "{}"
+        out = self._arguments_chunk(last, state, None, event.choice) if last else b""
+        if state.form != "legacy":
+            state.calls += 1
+        return out
+
+    # -- ends
 
     def _finish(self, stop: ev.StopReason, explanation: str | None, extra: Extra, choice: int) -> bytes:
         state = self._choices[choice]
         out = b""
         if stop == "refusal" and explanation and not state.refused:
             out = self._chunk({"refusal": explanation}, choice=choice)
-        word = stop_to_wire(stop, called_tools=state.calls > 0)
+        word = stop_to_wire(stop, called_tools=state.calls > 0, called_function=state.form == "legacy")
         return out + self._chunk({}, extra, choice=choice, finish=word)
 
     def _end(self, event: ev.MessageEnd) -> bytes:
-        extra = event.extra if self._same else None
-        usage_extra: dict[str, Any] = {}
-        if extra:
-            usage_extra = extra.get("usage") or {}
-            extra = {key: value for key, value in extra.items() if key != "usage"}
-        out = self._finish(event.stop, event.explanation, extra, 0)
-        more = b"," + _enc(usage_extra)[1:-1] if usage_extra else b""
+        own, shared = split_extra(event.extra if self._same else None)
+        if event.stop_sequence is not None and not self._same:
+            self._pending = merged(self._pending, {"choice": {"stop_reason": event.stop_sequence}})
+        out = self._finish(event.stop, event.explanation, shared, 0)
+        more = b"," + _enc(own["usage"])[1:-1] if own.get("usage") else b""
         return out + self._head + more + b',"choices":[],"usage":' + bytes(usage_json(self._usage)) + b"}\n\n"
 
     def end(self) -> bytes:
@@ -233,7 +257,7 @@ class ChatStreamEncoder:
 
     def fail(self, error: ErrorReport) -> bytes:
         """An error chunk and `[DONE]` (RULES: Streams). The role frame comes first where nothing has been said yet."""
-        opening = b"" if self._started else self._chunk({"role": "assistant", "content": ""})
+        opening = b"" if self._started else self._chunk(_ROLE)
         return opening + b"data: " + encode_error(error) + b"\n\n" + DONE
 
     def _chunk(
@@ -245,22 +269,16 @@ class ChatStreamEncoder:
         logprobs: dict[str, Any] | None = None,
         finish: str | None = None,
     ) -> bytes:
-        if extra:
-            self._hold(extra)
-        fields: dict[str, Any] = {"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        self._hold(extra)
+        pending, self._pending = self._pending, {}
         head = self._head
-        if self._pending:
-            pending, self._pending = self._pending, {}
-            fields["delta"] = {**pending.get("delta", {}), **delta}
-            fields = {**pending.get("choice", {}), **fields}
-            if once := pending.get("once"):
-                head += b"," + _enc(once)[1:-1]
+        if once := pending.get("once"):
+            head += b"," + _enc(once)[1:-1]
+        fields = {
+            "index": choice,
+            "delta": {**pending.get("delta", {}), **delta},
+            "logprobs": logprobs,
+            **pending.get("choice", {}),
+            "finish_reason": finish,
+        }
         return head + b',"choices":[' + _enc(fields) + b"]}\n\n"
-
-
-def _split_extra(extra: Extra) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(fields of the tool call itself, fields of delta, choice and chunk)."""
-    if not extra:
-        return {}, {}
-    shared = {key: value for key, value in extra.items() if key in ("chunk", "choice", "delta", "once")}
-    return {key: value for key, value in extra.items() if key not in shared}, shared

@@ -7,9 +7,13 @@ from typing import Any
 import msgspec
 
 from hyperinfer.formats.usage import Usage, token_count, usd_json
+from hyperinfer.formats.wire import is_object
 
 _OURS = ("cost", "cost_details", "is_byok", "cost_in_usd_ticks", "cost_in_nano_usd", "estimated_cost")
 """An upstream's own prices. They never reach a client (RULES)."""
+
+_CACHED = ("prompt_cache_hit_tokens", "cached_tokens")
+"""Where DeepSeek and Moonshot count what came from the cache."""
 
 
 def usage_from_wire(raw: dict[str, Any]) -> Usage:
@@ -20,17 +24,18 @@ def usage_from_wire(raw: dict[str, Any]) -> Usage:
     """
     prompt, completion = token_count(raw.get("prompt_tokens")), token_count(raw.get("completion_tokens"))
     total = token_count(raw.get("total_tokens"))
-    read = raw.get("prompt_tokens_details")
-    written = raw.get("completion_tokens_details")
-    prompt_details: dict[str, Any] = read if isinstance(read, dict) else {}
-    completion_details: dict[str, Any] = written if isinstance(written, dict) else {}
-    reasoning = token_count(completion_details.get("reasoning_tokens")) or token_count(raw.get("reasoning_tokens"))
+    read, written = _details(raw, "prompt_tokens_details"), _details(raw, "completion_tokens_details")
+    reasoning = token_count(written.get("reasoning_tokens")) or token_count(raw.get("reasoning_tokens"))
     if (beside := total - prompt - completion) > 0:
         completion += beside
         reasoning = reasoning or beside
-    cached = token_count(prompt_details.get("cached_tokens")) or token_count(raw.get("prompt_cache_hit_tokens"))
+    elif reasoning > completion:  # counted outside the completion and the total
+        completion += reasoning
+    cached = token_count(read.get("cached_tokens"))
+    for name in _CACHED:
+        cached = cached or token_count(raw.get(name))
     cached = min(cached, prompt)
-    cache_write = min(token_count(prompt_details.get("cache_write_tokens")), prompt - cached)
+    cache_write = min(token_count(read.get("cache_write_tokens")), prompt - cached)
     return Usage(
         input_tokens=prompt,
         output_tokens=completion,
@@ -67,5 +72,10 @@ def usage_json(usage: Usage) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(usage_to_wire(usage)))
 
 
+def _details(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    found = raw.get(name)
+    return found if is_object(found) else {}
+
+
 def _over(raw: object, ours: dict[str, int]) -> dict[str, Any]:
-    return {**raw, **ours} if isinstance(raw, dict) else dict(ours)
+    return {**raw, **ours} if is_object(raw) else dict(ours)

@@ -1,9 +1,8 @@
 """The request of Chat Completions as it is validated: known fields with their types.
 
 The published schema is made from these records (contract: POST /api/v1/chat/completions). They are wider than the
-contract
-where real clients need it (wire facts 5): every object takes unknown fields, `null` means absent, an enum field takes
-other strings, which go on to an upstream that speaks Chat.
+contract where real clients need it (wire facts 5): every object takes unknown fields, `null` means absent, an enum field
+takes other strings, which go on to an upstream that speaks Chat.
 """
 
 from __future__ import annotations

@@ -1,0 +1,142 @@
+"""Chunks, or one whole response, to events: the part that a stream and a whole response share.
+
+`extra` of an event is `{"chunk": …, "choice": …, "delta": …, "once": …}`, each the fields of that object that are not
+modelled. `chunk` stands on `MessageStart`, for the fields that servers repeat on every chunk; chunk fields that differ
+from it go as `once` with the next event, also those of a chunk without choices (Azure's prompt filter results).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from hyperinfer.formats import events as ev
+from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.openai_chat.choice_decode import ChoiceDecoder
+from hyperinfer.formats.openai_chat.usage import usage_from_wire
+from hyperinfer.formats.upstream_errors import upstream_error
+from hyperinfer.formats.wire import is_array, is_object
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Upstream
+    from hyperinfer.formats.events import Event, Extra
+    from hyperinfer.formats.usage import Usage
+
+_NOT_CARRIED = frozenset({"choices", "usage", "id", "object", "model", "created", "obfuscation", "error"})
+
+_CHOICE_FIELDS = frozenset({"index", "delta", "message", "text", "finish_reason"})
+
+
+class ChatAssembler:
+    """State of one reply. `events` is what is ready; `ended`: nothing more will come."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.events: deque[Event] = deque()
+        self.ended = False
+        self._upstream = upstream
+        self._started = False
+        self._base: dict[str, Any] = {}  # chunk fields that every chunk repeats
+        self._once: dict[str, Any] = {}  # chunk fields that wait for an event to go with
+        self._choices: dict[int, ChoiceDecoder] = {}
+        self._usage: Usage | None = None
+        self._usage_extra: Extra = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice has said how it ended."""
+        return 0 in self._choices and all(choice.finish_reason is not None for choice in self._choices.values())
+
+    def chunk(self, chunk: dict[str, Any], content_field: str) -> None:
+        """One chunk (`content_field` "delta") or a whole response ("message"). Raises `PeerError` for a wrong shape."""
+        if _is_error(chunk):
+            self._fail(chunk)
+            return
+        choices, usage = chunk.get("choices"), chunk.get("usage")
+        fields = {name: value for name, value in chunk.items() if name not in _NOT_CARRIED}
+        if choices is not None and not is_array(choices):
+            raise PeerError("`choices` is not an array")
+        if is_object(usage) and usage:
+            self._usage = usage_from_wire(usage)
+        if not choices:
+            self._without_choices(fields, is_usage=is_object(usage))
+            return
+        if not self._started:
+            self._start(chunk, fields)
+        else:
+            self._once.update((name, value) for name, value in fields.items() if self._base.get(name, ...) != value)
+        for choice in choices:
+            if not is_object(choice):
+                raise PeerError("a choice is not an object")
+            if not self.ended:
+                self._choice(choice, content_field)
+
+    def _without_choices(self, fields: dict[str, Any], *, is_usage: bool) -> None:
+        fields = {name: value for name, value in fields.items() if self._base.get(name, ...) != value}
+        if is_usage and self._started:
+            self._usage_extra = fields or None
+        else:
+            self._once.update((name, value) for name, value in fields.items() if value not in ("", None))
+
+    def _start(self, chunk: dict[str, Any], fields: dict[str, Any]) -> None:
+        self._started = True
+        self._base = fields
+        extra: dict[str, Any] = {"chunk": fields} if fields else {}
+        if self._once:
+            extra["once"], self._once = self._once, {}
+        name, model, created = chunk.get("id"), chunk.get("model"), chunk.get("created")
+        self.events.append(
+            ev.MessageStart(
+                "openai_chat",
+                id=name if isinstance(name, str) else "",
+                model=model if isinstance(model, str) else "",
+                created=int(created) if isinstance(created, (int, float)) else None,
+                extra=extra or None,
+            )
+        )
+
+    def _choice(self, choice: dict[str, Any], content_field: str) -> None:
+        index = choice.get("index")
+        index = index if isinstance(index, int) and index >= 0 else 0
+        content = choice.get(content_field)
+        if content is None:
+            content = {"content": choice.get("text")}  # the shape of completions, from a few servers
+        if not is_object(content):
+            raise PeerError(f"`{content_field}` is not an object")
+        if self._usage is None and is_object(usage := choice.get("usage")):
+            self._usage = usage_from_wire(usage)  # Moonshot puts it there
+        finish = choice.get("finish_reason")
+        if finish == "error" or choice.get("error"):
+            self._fail(choice)
+            return
+        fields = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS}
+        decoder = self._choices.get(index)
+        if decoder is None:
+            decoder = self._choices[index] = ChoiceDecoder(index, self._upstream, self.events)
+        once, self._once = self._once, {}
+        decoder.content(content, fields, finish if isinstance(finish, str) and finish else None, once)
+
+    def _fail(self, body: dict[str, Any]) -> None:
+        self.events.append(upstream_error(body))
+        self.ended = True
+
+    def end(self) -> None:
+        """The upstream's reply ended well: closes what is open and ends the message."""
+        if not self._started:
+            raise PeerError("the reply is empty")
+        first = self._choices.get(0)
+        if first is None:
+            first = ChoiceDecoder(0, self._upstream, self.events)
+        first.close()
+        for index in sorted(self._choices.keys() - {0}):
+            self._choices[index].end_choice()
+        if self._usage is not None:
+            self.events.append(ev.UsageUpdate(self._usage))
+        first.end_message(self._once, self._usage_extra)
+        self.ended = True
+
+
+def _is_error(chunk: dict[str, Any]) -> bool:
+    if chunk.get("error"):
+        return True
+    bare = chunk.get("choices") is None and chunk.get("usage") is None
+    return bare and bool(chunk.get("message") or chunk.get("detail") or chunk.get("object") == "error")

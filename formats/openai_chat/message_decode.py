@@ -1,0 +1,182 @@
+"""Messages of a Chat request to turns (wire facts 2.1, 5.3, 5.4)."""
+
+from __future__ import annotations
+
+from typing import Any, cast, get_args
+
+import msgspec
+
+from hyperinfer.formats.conversation import (
+    CacheMark,
+    Part,
+    ReasoningPart,
+    ReasoningText,
+    RefusalPart,
+    Role,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Turn,
+)
+from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.opaque import blob_from_client
+from hyperinfer.formats.openai_chat import wire
+from hyperinfer.formats.openai_chat.call_state import take_state
+from hyperinfer.formats.openai_chat.content import cache_mark, decode_parts
+from hyperinfer.formats.openai_chat.pairing import CallPairing
+from hyperinfer.formats.openai_chat.reasoning import AFTER_CALLS, FIELDS, reasoning_pieces
+from hyperinfer.formats.wire import extras
+
+_ROLES = get_args(Role)
+_QUIET = ("id", "object", "status", "created", "created_at", "finish_reason")
+"""Fields that clients leave on messages that they send back, of no meaning to a model."""
+
+
+class MessageDecoder:
+    """Walks the messages of one request."""
+
+    def __init__(self) -> None:
+        self._pairing = CallPairing()
+
+    def turn(self, message: dict[str, Any], record: wire.Message, path: str) -> Turn:
+        """One message. `record` is `message`, validated. Raises `RequestError`."""
+        extra = extras(message, wire.Message) or {}
+        for name in [name for name, value in extra.items() if value is None or value == []]:
+            del extra[name]  # replies are sent back with annotations: [], audio: null (wire facts 5.3)
+        quiet = {name: extra.pop(name) for name in _QUIET if name in extra}
+        role = "tool" if record.role == "function" else record.role
+        if role not in _ROLES:
+            extra["role"] = record.role  # on to an upstream that speaks Chat, a Loss elsewhere
+            role = "user"
+        if record.content is None and role not in ("assistant", "tool"):
+            raise RequestError(f"{path}.content: this field is required", param=f"{path}.content")
+        parts = _content(record, path)
+        mark = cache_mark(message)
+        if role == "assistant":
+            parts = self._assistant(message, record, parts, path)
+            if record.refusal:
+                quiet["refusal"] = record.refusal
+        elif role == "tool":
+            parts = (self._result(record, parts, mark, path),)
+        if mark is not None and role != "tool":
+            parts = _marked(parts, mark)
+            quiet["cache_control"] = mark.raw
+        return Turn(
+            role=cast("Role", role),
+            parts=parts,
+            path=path,
+            name=record.name if role != "tool" else None,
+            plain=isinstance(record.content, str),
+            quiet=quiet or None,
+            extra=extra or None,
+        )
+
+    def _result(self, record: wire.Message, content: tuple[Part, ...], mark: CacheMark | None, path: str) -> ToolResultPart:
+        if record.role == "function":
+            call_id, kind = self._pairing.legacy_result(record.name, path)
+        else:
+            call_id, kind = self._pairing.result(record.tool_call_id, path)
+        return ToolResultPart(
+            call_id=call_id,
+            content=content,
+            kind=kind,
+            name=record.name,
+            plain=isinstance(record.content, str),
+            cache=mark,
+        )
+
+    def _assistant(
+        self, message: dict[str, Any], record: wire.Message, content: tuple[Part, ...], path: str
+    ) -> tuple[Part, ...]:
+        raw: list[dict[str, Any]] = message.get("tool_calls") or []
+        calls = [
+            self._call(raw[index], call, f"{path}.tool_calls[{index}]")
+            for index, call in enumerate(record.tool_calls or ())
+        ]
+        if (legacy := record.function_call) is not None:
+            call_id = self._pairing.legacy_call(legacy.name)
+            calls.append(ToolCallPart(call_id=call_id, name=legacy.name, arguments=_arguments(legacy)))
+        reasoning = _reasoning(message)
+        parts: list[Part] = [part for after, part in reasoning if after == 0 or after > len(calls)]
+        parts.extend(content)
+        if record.refusal:
+            parts.append(RefusalPart(text=record.refusal))
+        for index, call in enumerate(calls):
+            parts.append(call)
+            parts.extend(part for after, part in reasoning if after == index + 1)
+        return tuple(parts)
+
+    def _call(self, raw: dict[str, Any], call: wire.ToolCall, path: str) -> ToolCallPart:
+        rest, state = take_state(extras(raw, wire.ToolCall) or {}, _open_blob)
+        if call.custom is not None:
+            return ToolCallPart(
+                call_id=self._pairing.call(call.id, "custom"),
+                name=call.custom.name,
+                arguments=call.custom.input or "",
+                kind="custom",
+                opaque=state,
+                extra=rest or None,
+            )
+        if call.function is None:
+            raise RequestError(f"{path}.function: this field is required", param=f"{path}.function")
+        return ToolCallPart(
+            call_id=self._pairing.call(call.id, "function"),
+            name=call.function.name,
+            arguments=_arguments(call.function),
+            opaque=state,
+            extra=rest or None,
+        )
+
+
+def _content(record: wire.Message, path: str) -> tuple[Part, ...]:
+    if isinstance(record.content, str):
+        empty = not record.content and record.role == "assistant"
+        return () if empty else (TextPart(text=record.content),)
+    return decode_parts(record.content, f"{path}.content") if record.content else ()
+
+
+def _arguments(function: wire.Function) -> str:
+    """JSON text; nothing, white space and null mean no arguments (fault F045). An object is Ollama's form."""
+    arguments = function.arguments
+    if isinstance(arguments, dict):
+        return msgspec.json.encode(arguments).decode()
+    return arguments if arguments and arguments.strip() not in ("", "null") else "{}"
+
+
+def _open_blob(text: str) -> tuple[str, str]:
+    return blob_from_client(text, "openai_chat")
+
+
+def _marked(parts: tuple[Part, ...], mark: CacheMark) -> tuple[Part, ...]:
+    """The mark of a message on the last of its parts that can hold one."""
+    for index in range(len(parts) - 1, -1, -1):
+        if hasattr(parts[index], "cache"):
+            return (*parts[:index], msgspec.structs.replace(parts[index], cache=mark), *parts[index + 1 :])
+    return parts
+
+
+def _reasoning(message: dict[str, Any]) -> list[tuple[int, ReasoningPart]]:
+    """(number of tool calls before it, part): one part a blob, and one for the text behind the last blob.
+
+    The first part keeps the fields of the message as they were, for an upstream that takes them so.
+    """
+    raw = {name: message[name] for name in FIELDS if message.get(name)}
+    found: list[tuple[int, ReasoningPart]] = []
+    texts: list[ReasoningText] = []
+    for piece in reasoning_pieces(raw, _open_blob):
+        if piece.blob is None:
+            if piece.text:
+                texts.append(ReasoningText(piece.text, piece.form))
+            continue
+        after, item_id = piece.entry.get(AFTER_CALLS), piece.entry.get("id")
+        part = ReasoningPart(
+            texts=tuple(texts), opaque=(piece.blob,), item_id=item_id if isinstance(item_id, str) else None
+        )
+        found.append((after if isinstance(after, int) else 0, part))
+        texts = []
+    if texts:
+        found.append((0, ReasoningPart(texts=tuple(texts))))
+    if raw:
+        after, first = found[0] if found else (0, ReasoningPart())
+        found[:1] = [(after, msgspec.structs.replace(first, extra={"fields": raw}))]
+    return found

@@ -1,0 +1,96 @@
+"""Tool definitions and tool choice for a Chat upstream (wire facts 4.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.restore import CUSTOM_PARAMETERS
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import Tool, ToolChoice
+    from hyperinfer.formats.openai_chat.scope import Scope
+
+_NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+def encode_tools(scope: Scope) -> list[dict[str, Any]]:
+    """The tools, in the caller's order."""
+    choice = scope.conversation.tool_choice
+    narrowed = choice.allowed if choice is not None and choice.mode == "allowed" and not _takes_allowed(scope) else None
+    out: list[dict[str, Any]] = []
+    for tool in scope.conversation.tools:
+        if tool.kind == "native":
+            if scope.same or tool.type in scope.target.native_tools:
+                out.append(dict(tool.raw or {}))
+            else:
+                scope.lose(tool.path, f"tool type '{tool.type}' does not exist on this model's API")
+        elif narrowed is None or tool.name in narrowed:
+            out.append(_encode_tool(tool, scope))
+    return out
+
+
+def _takes_allowed(scope: Scope) -> bool:
+    return scope.same and scope.quirks.tool_choice == "full"
+
+
+def _encode_tool(tool: Tool, scope: Scope) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if scope.same:
+        extra.update(tool.extra or {})
+    else:
+        scope.losses.extend(losses_of_extra(tool.extra, tool.path, "Chat tools have no such field"))
+    inner = extra.pop(tool.kind, {})
+    if tool.cache is not None:
+        extra.update(scope.cache(tool.cache, tool.path))
+    name = scope.names.of(tool.name, tool.namespace)
+    if tool.kind == "custom" and scope.same:
+        custom = _given(name=name, description=tool.description, format=tool.grammar)
+        return {"type": "custom", "custom": {**inner, **custom}, **extra}
+    strict = tool.strict
+    if strict is not None and scope.quirks.strict_tools == "omit":
+        if strict:
+            scope.lose(f"{tool.path}.strict", "this model's API refuses the field")
+        strict = None
+    function = _given(name=name, description=tool.description, parameters=_parameters(tool, scope), strict=strict)
+    return {"type": "function", "function": {**inner, **function}, **extra}
+
+
+def _parameters(tool: Tool, scope: Scope) -> dict[str, Any] | None:
+    if tool.kind == "custom":
+        if tool.grammar is not None:
+            scope.lose(f"{tool.path}.format", "a grammar cannot be enforced on this model's API")
+        return CUSTOM_PARAMETERS
+    return tool.parameters if tool.parameters is not None or scope.same else _NO_PARAMETERS
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def encode_choice(choice: ToolChoice, scope: Scope, *, has_tools: bool) -> Any:
+    """`tool_choice`; None to leave it out."""
+    ability = scope.quirks.tool_choice
+    if not has_tools and not scope.same:
+        if choice.mode not in ("auto", "none"):
+            scope.lose("tool_choice", "no tool is left to choose from")
+        return None
+    forced = choice.mode in ("required", "named") or (choice.mode == "allowed" and choice.allowed_mode == "required")
+    if forced and ability == "auto":
+        scope.lose("tool_choice", "a tool call cannot be forced on this model")
+        return "auto"
+    if choice.mode == "named" and ability == "no_named":
+        scope.lose("tool_choice", "a tool cannot be forced by name on this model")
+        return "required"
+    if choice.raw is not None and scope.same and (choice.mode != "allowed" or _takes_allowed(scope)):
+        return choice.raw["value"]
+    match choice.mode:
+        case "native":
+            scope.lose("tool_choice", "this choice does not exist on this model's API")
+            return None
+        case "named":
+            return {"type": "function", "function": {"name": scope.names.of(choice.name or "")}}
+        case "allowed":  # the list of tools is narrowed instead
+            return choice.allowed_mode
+        case mode:
+            return mode
