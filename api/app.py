@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
+import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hyperinfer.api.data_plane import ROUTES
+from hyperinfer.api.edge.asgi import Reply
 from hyperinfer.api.edge.dispatch import Dispatch, Handler
 from hyperinfer.api.edge.lifespan import StartupFailed
 from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
+from hyperinfer.api.ids import RequestIds
+from hyperinfer.api.logs import configure_logging
 from hyperinfer.api.store.bootstrap import Bootstrapped, bootstrap
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
 from hyperinfer.api.worker import Hosted
 from hyperinfer.engine import Drain
+from hyperinfer.formats import FORMATS
+from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.nodes.money import usd_to_pico
 from hyperinfer.providers.catalogue import CatalogueErrors
 from hyperinfer.providers.secret import Secret
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.asgi import AsgiApp, Receive, Scope, Send
-
-log = logging.getLogger("hyperinfer")
 
 
 class Application:
@@ -107,5 +112,20 @@ def build(app: Mapping[str, object]) -> Hosted:
     settings = GatewaySettings(
         config=Path(str(config)) if config else None, data=Path(str(data or "data")), environ=os.environ
     )
+    configure_logging()
     application = Application(settings)
-    return Hosted(app=application, drain=application.drain, reload=application.reload)
+    crash_reply = partial(_crash_reply, RequestIds(time.time, os.urandom))
+    return Hosted(app=application, drain=application.drain, reload=application.reload, crash_reply=crash_reply)
+
+
+def _crash_reply(ids: RequestIds, scope: Scope) -> Reply:
+    """The last resort, for a request whose handler threw: the native envelope of the path, with a request id."""
+    format = ROUTES.get(scope["path"], FORMATS["openai_chat"])
+    report = ErrorReport("internal_error", "The gateway made a mistake; it has been logged.", ids.next())
+    body = format.encode_error(report)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", report.request_id.encode()),
+    ]
+    return Reply(report.http_status, headers, body)
