@@ -19,6 +19,7 @@ import trio
 from hyperinfer.api.client_key import key_of
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
 from hyperinfer.api.exchange_sink import ExchangeSink
+from hyperinfer.api.media_type import is_json
 from hyperinfer.engine import Drain, DrainingError, Failure, run
 from hyperinfer.formats import FORMATS
 from hyperinfer.nodes.items import Incoming, Ticket
@@ -61,7 +62,6 @@ _READ = {
 # Which graph runs, not what the request means: where it is wrong (the word stands elsewhere in the body, or is spelled
 # with escapes) either graph serves the request all the same.
 _STREAMED = re.compile(rb'"stream"\s*:\s*true')
-_JSON = re.compile(r"application/(?:[\w.+-]*\+)?json\s*(?:;.*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class DataPlane:
         principal = await self._principal(headers)
         if isinstance(principal, Failure):
             return principal
-        if not _JSON.fullmatch(headers.get("content-type", "")):
+        if not is_json(headers.get("content-type", "")):
             message = "The body must be JSON, with the header Content-Type: application/json."
             return Failure("invalid_request", message)
         if headers.get("content-encoding", "identity").lower() != "identity":

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from hyperinfer.api.openapi.schemas import Family, about, always, items, objects, only, words
-from hyperinfer.api.openapi.shared import PLUGINS
 from hyperinfer.formats.openai_chat import wire as w
+from hyperinfer.formats.openai_responses.tools import PLUGINS
 
 # What the records that validate leave open #################################################
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hyperinfer.api.openapi.errors import ERROR_CODE
 from hyperinfer.api.openapi.records import (
     GenerationData,
     GenerationReply,
@@ -11,7 +12,6 @@ from hyperinfer.api.openapi.records import (
     Readiness,
 )
 from hyperinfer.api.openapi.schemas import Family, about, component
-from hyperinfer.api.openapi.shared import ERROR_CODE
 from hyperinfer.nodes.ports import Attempt
 from hyperinfer.providers.listing import PublicBenchmark, PublicCreator, PublicMeta, PublicModel, PublicModels, PublicPricing
 

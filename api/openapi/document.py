@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.api.openapi import chat, control, messages, responses
+from hyperinfer.api.openapi.errors import ERROR_CODE, ERRORS, error_code
 from hyperinfer.api.openapi.operations import paths
-from hyperinfer.api.openapi.shared import ERROR_CODE, ERRORS, error_code
 
 if TYPE_CHECKING:
     from hyperinfer.api.openapi.schemas import Family, Schema

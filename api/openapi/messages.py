@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from hyperinfer.api.openapi.errors import ERROR_CODE
 from hyperinfer.api.openapi.schemas import Family, about, always, component, items, only, without, words
-from hyperinfer.api.openapi.shared import ERROR_CODE, PLUGINS
 from hyperinfer.formats.anthropic_messages import wire as w
 from hyperinfer.formats.anthropic_messages import wire_response as r
+from hyperinfer.formats.openai_responses.tools import PLUGINS
 
 
 class OtherBlock(msgspec.Struct):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperinfer.api.openapi import chat, control, messages, responses
 from hyperinfer.api.openapi import records as rec
-from hyperinfer.api.openapi.shared import ERRORS, OpenAIError
+from hyperinfer.api.openapi.errors import ERRORS, OpenAIError
 from hyperinfer.formats.anthropic_messages.wire import MessagesRequest
 from hyperinfer.formats.anthropic_messages.wire_response import MessagesError, MessagesResponse
 from hyperinfer.formats.openai_chat.wire import ChatRequest

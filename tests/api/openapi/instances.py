@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hyperinfer.formats.wire import is_array
 from hypothesis import strategies as st
+
+from hyperinfer.formats.wire import is_array
 
 Json = Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""What more than one route says: the error codes, the gateway's tools, the OpenAI error envelope."""
+"""Errors as they are published: the codes, and the envelope of OpenAI's formats."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import msgspec
 
 from hyperinfer.api.openapi.schemas import Family, Schema, about, component
 from hyperinfer.formats.errors import CODES
-
-PLUGINS = ("web_search", "web_fetch", "pdf", "datetime", "image")
-"""The server tools of the gateway."""
 
 ERROR_CODE = "ErrorCode"
 
