@@ -25,12 +25,12 @@ from hyperinfer.api.store.messages import Request, Settled
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion, audit, usage
 from hyperinfer.api.store.writer import Writer
-from hyperinfer.engine import Failure
 from hyperinfer.nodes.ports import Generation, Principal, SettlementRejected
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.messages import Reply
     from hyperinfer.api.store.writer_client import Answer, WriterClient
+    from hyperinfer.engine import Failure
 
 T = TypeVar("T")
 

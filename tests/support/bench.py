@@ -1,0 +1,169 @@
+"""The hosted pipelines between a scripted client and scripted upstreams, all on virtual time."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from hyperinfer.api.data_plane import ROUTES, DataPlane
+from hyperinfer.api.ids import RequestIds
+from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
+from hyperinfer.engine import Drain
+from hyperinfer.formats import FORMATS, Dialect
+from hyperinfer.nodes.limits import RateLimits
+from hyperinfer.nodes.ports import Generation, Principal
+from hyperinfer.nodes.settlement import Settlement
+from hyperinfer.providers.catalogue import Catalogue, load
+from hyperinfer.providers.upstreams import Upstreams
+from tests.support.exchanges import ScriptedExchange
+from tests.support.ledger import NOW, MemoryStore, memory_store
+from tests.support.upstreams import Script, ScriptedTransport
+
+DIALECTS: tuple[Dialect, ...] = ("openai_chat", "openai_responses", "anthropic_messages")
+PATHS: dict[Dialect, str] = {format.dialect: path for path, format in ROUTES.items()}
+JITTER = 0.5
+
+PROVIDER = """\
+  {name}: {{protocol: {protocol}, base_url: "https://{name}.test/v1", api_key: sk-secret-{name}, {more}}}
+"""
+MODEL = """\
+  - slug: test/{slug}
+    name: {slug}
+    description: For tests.
+    context_length: 1000
+    max_output_tokens: 100
+    pricing: {{prompt: 3, completion: 15, cached_prompt: 0.3, cache_write: 3.75, cache_write_1h: 6}}
+    source: made up for the tests, 2026-11-25
+    routes: [{routes}]
+"""
+
+
+def catalogue(more: str = "", limits: str = "{}") -> Catalogue:
+    """Providers `openai_chat`, `openai_responses`, `anthropic_messages` and `second` (Chat), with `more` settings each.
+
+    Models: one behind each protocol (`test/openai_chat`, …); `test/two`: Chat, then Messages; `test/twice`: Chat, then Chat
+    of another provider; `test/unset`: its provider's key is not there; `test/free`: costs nothing.
+    """
+    providers = {name: name for name in DIALECTS} | {"second": "openai_chat"}
+    text = f"limits: {limits}\nproviders:\n"
+    text += "".join(PROVIDER.format(name=n, protocol=p, more=more) for n, p in providers.items())
+    text += '  unset: {protocol: openai_chat, base_url: "https://unset.test/v1", api_key: "${NO_SUCH_KEY}"}\n'
+    text += "creators:\n  test: {name: Test}\nmodels:\n"
+    routes = {name: f"{{provider: {name}, model: up}}" for name in (*providers, "unset")}
+    models = {name: routes[name] for name in DIALECTS}
+    # Weight 0: tried after the others, so that the order is known.
+    models["two"] = f"{routes['openai_chat']}, {{provider: anthropic_messages, model: up, weight: 0}}"
+    models["twice"] = f"{routes['openai_chat']}, {{provider: second, model: up2, weight: 0}}"
+    models["unset"] = routes["unset"]
+    text += "".join(MODEL.format(slug=slug, routes=listed) for slug, listed in models.items())
+    free = MODEL.format(slug="free", routes=routes["openai_chat"])
+    text += "".join(
+        "    pricing: {prompt: 0, completion: 0}\n" if "pricing" in line else line + "\n" for line in free.splitlines()
+    )
+    return load(text, {}, "test.yaml")
+
+
+def asked(dialect: Dialect, model: str, *, stream: bool, **fields: Any) -> bytes:
+    """The least request of a dialect."""
+    body: dict[str, Any] = {"model": f"test/{model}", "stream": stream}
+    if dialect == "openai_responses":
+        body["input"] = "hi"
+    else:
+        body["messages"] = [{"role": "user", "content": "hi"}]
+    if dialect == "anthropic_messages":
+        body["max_tokens"] = 50
+    return json.dumps(body | fields).encode()
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """A gateway without sockets and without processes."""
+
+    store: MemoryStore
+    secret: str
+    principal: Principal
+    transport: ScriptedTransport
+    drain: Drain
+    pipelines: Pipelines
+    data_plane: DataPlane
+    requests: list[str] = field(default_factory=list[str])
+
+    async def send(
+        self, dialect: Dialect, body: bytes, headers: Mapping[str, str] | None = None, **script: Any
+    ) -> ScriptedExchange:
+        """One request, until its handler returns. `headers` beside the usual ones; None as a value leaves one out."""
+        usual = {"authorization": f"Bearer {self.secret}", "content-type": "application/json"}
+        given = {name: value for name, value in (usual | dict(headers or {})).items() if value}
+        exchange = ScriptedExchange(body, given, path=PATHS[dialect], **script)
+        await self.serve(dialect, exchange)
+        return exchange
+
+    async def serve(self, dialect: Dialect, exchange: ScriptedExchange) -> None:
+        """As the edge does."""
+        await self.data_plane.handle(FORMATS[dialect], exchange)
+        assert exchange.watching == 0
+
+    async def ask(
+        self, dialect: Dialect, model: str, *, stream: bool, leaves_at: float = math.inf, **fields: Any
+    ) -> ScriptedExchange:
+        """The least request."""
+        return await self.send(dialect, asked(dialect, model, stream=stream, **fields), leaves_at=leaves_at)
+
+    @property
+    def row(self) -> Generation:
+        """The one settlement."""
+        ((_, generation),) = self.store.settlements
+        return generation
+
+
+@asynccontextmanager
+async def bench(*scripts: Script, catalogue: Catalogue | None = None, credits: int = 10**14) -> AsyncIterator[Bench]:
+    """A bench whose upstreams play `scripts`, one an attempt. Afterwards nothing may be left: no response open, no hold."""
+    current = catalogue or _USUAL
+    transport = ScriptedTransport(*scripts)
+    numbers = itertools.count(1)
+    with memory_store() as store:
+        secret, principal = await store.a_key(credits)
+        settlement, drain = Settlement(store), Drain()
+        parts = Parts(
+            catalogue=lambda: current,
+            ledger=store,
+            settlement=settlement,
+            limits=RateLimits(current.limits.rate_per_minute, current.limits.burst),
+            clients=Upstreams(transport, transport),
+            drain=drain,
+            now=lambda: NOW,
+            jitter=lambda: JITTER,
+        )
+        pipelines = build_pipelines(parts, current.limits)
+        ids = RequestIds(lambda: NOW, lambda size: next(numbers).to_bytes(size))
+        data_plane = DataPlane(
+            accounts=store,
+            settlement=settlement,
+            pipelines=pipelines,
+            ids=ids,
+            drain=drain,
+            body_limit=lambda: current.limits.body_mb * 1024 * 1024,
+            now=lambda: NOW,
+        )
+        yield Bench(
+            store=store,
+            secret=secret,
+            principal=principal,
+            transport=transport,
+            drain=drain,
+            pipelines=pipelines,
+            data_plane=data_plane,
+        )
+        assert transport.left_open == []
+        assert store.held == set()
+        assert drain.in_flight == 0
+        assert (await store.verify_ledger()).differences == ()
+
+
+_USUAL = catalogue()

@@ -1,0 +1,100 @@
+"""An HTTP exchange by script: the client's side of the data plane on virtual time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import trio
+
+from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Headers, SlowBody
+
+
+class ScriptedExchange:
+    """Implements `Exchange`.
+
+    `leaves_at`: trio's clock when the client goes away. `writing`: seconds that each write of the body takes. `stuck_after`:
+    writes of the body after which the client reads no more. `slow`: the body never comes.
+    """
+
+    client: tuple[str, int] | None = ("127.0.0.1", 1)
+    query = b""
+
+    def __init__(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        method: str = "POST",
+        path: str = "/",
+        leaves_at: float = math.inf,
+        writing: float = 0.0,
+        stuck_after: int | None = None,
+        slow: bool = False,
+    ) -> None:
+        self.method, self.path = method, path
+        self.headers: Headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        self._body, self._leaves_at, self._writing, self._slow = body, leaves_at, writing, slow
+        self._stuck_after = stuck_after
+        self._left = trio.Event()
+        self.status: int | None = None
+        self.head_at: float | None = None
+        self.sent_headers: dict[str, str] = {}
+        self.writes: list[tuple[float, bytes]] = []
+        self.ended_at: float | None = None
+        self.watching = 0
+
+    @property
+    def sent(self) -> bytes:
+        """The body of the response."""
+        return b"".join(data for _, data in self.writes)
+
+    async def read_body(self, limit: int) -> bytes:
+        await trio.lowlevel.checkpoint()
+        if self._slow:
+            raise SlowBody
+        if len(self._body) > limit:
+            raise BodyTooLarge(limit)
+        return self._body
+
+    async def send_head(self, status: int, headers: Headers) -> None:
+        assert self.status is None, "a second head"
+        await self._check()
+        self.status, self.head_at = status, trio.current_time()
+        self.sent_headers = {name.decode(): value.decode("latin-1") for name, value in headers}
+        assert len(self.sent_headers) == len(headers), f"a header twice: {headers}"
+
+    async def send_body(self, data: bytes) -> None:
+        assert data, "an empty write"
+        await self._write(data)
+
+    async def send_last(self, data: bytes = b"") -> None:
+        await self._write(data)
+        self.ended_at = trio.current_time()
+
+    async def wait_disconnect(self) -> None:
+        self.watching += 1
+        try:
+            if self._leaves_at < math.inf:
+                await trio.sleep_until(self._leaves_at)
+            else:
+                await self._left.wait()
+        finally:
+            self.watching -= 1
+        self._left.set()
+
+    async def _check(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._left.is_set() or trio.current_time() >= self._leaves_at:
+            raise ClientGone
+
+    async def _write(self, data: bytes) -> None:
+        assert self.status is not None, "a body before the head"
+        assert self.ended_at is None, "a write after the end"
+        await self._check()
+        if self._stuck_after is not None and len(self.writes) >= self._stuck_after:
+            await trio.sleep_forever()
+        # As the edge does: what has begun is completed even when the task is cancelled.
+        with trio.CancelScope(shield=True):
+            await trio.sleep(self._writing)
+        self.writes.append((trio.current_time(), data))
