@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from hyperinfer.formats import FORMATS, Dialect, Upstream, Wait
+from hyperinfer.formats.events import UpstreamError
 from hyperinfer.formats.upstream_errors import fault_of_error, upstream_error
 from hyperinfer.providers.status import classify
 
@@ -76,6 +78,30 @@ def test_recorded_error_within_a_stream(recordings: Path, case: str) -> None:
     frames = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
     errors = [f for f in frames if f.get("error") or f.get("type") == "response.failed"]
     assert [fault_of_error(error).code for error in errors] == STREAMS[case]
+
+
+@pytest.mark.parametrize("case", [*EXPECTED, *STREAMS])
+def test_recorded_error_by_the_codec_of_its_protocol(recordings: Path, case: str) -> None:
+    """As if each had come under a 200."""
+    codec = FORMATS[dialect_of(case)]
+    upstream = Upstream(vendor="any", id_seed="seed")
+    if case in STREAMS:
+        decoder = codec.stream_decoder(upstream)
+        decoder.receive_data((recordings / case / "response.sse").read_bytes())
+        decoder.receive_eof()
+        event = last = decoder.next_event()
+        while not isinstance(event, Wait):
+            last, event = event, decoder.next_event()
+        expected = STREAMS[case][-1]
+    else:
+        last = codec.decode_response((recordings / case / "response.json").read_bytes(), upstream)[-1]
+        expected = EXPECTED[case]
+    assert isinstance(last, UpstreamError)
+    assert last.code == expected
+
+
+def dialect_of(case: str) -> Dialect:
+    return next(dialect for dialect in FORMATS if case.startswith(f"{dialect}/"))
 
 
 def test_a_recorded_wait_in_milliseconds_beats_the_seconds(recordings: Path) -> None:
