@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hyperinfer.api.openapi.errors import ERROR_CODE
-from hyperinfer.api.openapi.schemas import Family, about, always, component, items, only, without, words
+from hyperinfer.api.openapi.schemas import Family, about, always, component, items, never_null, only, without, words
 from hyperinfer.formats.anthropic_messages import wire as w
 from hyperinfer.formats.anthropic_messages import wire_response as r
 from hyperinfer.formats.openai_responses.tools import PLUGINS
@@ -77,6 +77,7 @@ REPLY = Family(
             ),
             "usage": about("input_tokens counts neither cache reads nor cache writes."),
         },
+        r.MessagesUsage: {"cost": about("What the request costs in credits (USD), exactly what is billed.") & never_null()},
         r.MessagesError: {"type": always("error")},
         r.MessagesErrorBody: {
             "type": about("The error class that Anthropic's SDKs know, such as invalid_request_error."),

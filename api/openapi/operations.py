@@ -11,6 +11,7 @@ from hyperinfer.formats.anthropic_messages.wire import MessagesRequest
 from hyperinfer.formats.anthropic_messages.wire_response import MessagesError, MessagesResponse
 from hyperinfer.formats.openai_chat.wire import ChatRequest
 from hyperinfer.formats.openai_responses.wire import ResponsesRequest
+from hyperinfer.formats.openai_responses.wire_response import ResponsesResponse
 from hyperinfer.providers.listing import PublicModel, PublicModels
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _responses() -> Operation:
         **_model_call(
             responses.REQUEST.ref(ResponsesRequest),
             "The response; a stream of events with `stream: true`.",
-            responses.REPLY.ref(responses.ResponsesResponse),
+            responses.REPLY.ref(ResponsesResponse),
             _RESPONSES_STREAM,
             _OPENAI,
         ),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from hyperinfer.api.openapi.schemas import Family, about, always, default, items, objects, only, words
+from hyperinfer.api.openapi.schemas import Family, about, always, default, items, never_null, objects, only, words
 from hyperinfer.formats.openai_responses import wire as w
+from hyperinfer.formats.openai_responses import wire_response as r
 from hyperinfer.formats.openai_responses.tools import PLUGINS
 
 # What the records that validate leave open #################################################
@@ -112,81 +110,11 @@ REQUEST = Family(
     },
 )
 
-# The reply ##################################################################################
-
-
-class IncompleteDetails(msgspec.Struct):
-    """Why the response is incomplete."""
-
-    reason: str | UnsetType = UNSET
-
-
-class InputTokensDetails(msgspec.Struct):
-    """Parts of `input_tokens`."""
-
-    cached_tokens: int
-    cache_write_tokens: int | UnsetType = UNSET
-
-
-class OutputTokensDetails(msgspec.Struct):
-    """Parts of `output_tokens`."""
-
-    reasoning_tokens: int
-
-
-class ResponsesUsage(msgspec.Struct):
-    """Tokens and what they cost."""
-
-    input_tokens: int
-    input_tokens_details: InputTokensDetails
-    output_tokens: int
-    output_tokens_details: OutputTokensDetails
-    total_tokens: int
-    cost: float | UnsetType = UNSET
-
-
-class ResponsesResponse(msgspec.Struct):
-    """A whole reply."""
-
-    id: str
-    object: Literal["response"]
-    created_at: int
-    status: Literal["completed", "incomplete", "failed", "in_progress", "queued"]
-    model: str
-    output: list[dict[str, Any]]
-    usage: ResponsesUsage
-    error: dict[str, Any] | UnsetType | None = UNSET
-    incomplete_details: IncompleteDetails | UnsetType | None = UNSET
-    instructions: Any | UnsetType = UNSET
-    max_output_tokens: int | UnsetType | None = UNSET
-    metadata: dict[str, Any] | UnsetType | None = UNSET
-    parallel_tool_calls: bool | UnsetType = UNSET
-    previous_response_id: str | UnsetType | None = UNSET
-    reasoning: dict[str, Any] | UnsetType | None = UNSET
-    service_tier: str | UnsetType | None = UNSET
-    store: bool | UnsetType | None = UNSET
-    temperature: float | UnsetType | None = UNSET
-    text: dict[str, Any] | UnsetType = UNSET
-    tool_choice: str | dict[str, Any] | UnsetType = UNSET
-    tools: list[dict[str, Any]] | UnsetType = UNSET
-    top_p: float | UnsetType | None = UNSET
-    truncation: str | UnsetType | None = UNSET
-    user: str | UnsetType | None = UNSET
-
-
 REPLY = Family(
-    records=(ResponsesResponse,),
+    records=(r.ResponsesResponse,),
     prefix="Responses",
     fields={
-        IncompleteDetails: {"reason": words("max_output_tokens", "content_filter")},
-        ResponsesUsage: {"cost": about("What the request costs in credits (USD), exactly what is billed.")},
-        ResponsesResponse: {
-            "id": about("resp_<request id>; GET /api/v1/generation takes it."),
-            "created_at": about("Unix seconds."),
-            "output": about(
-                "The items in their order: reasoning (summary_text), message (output_text), a function_call for each "
-                "call, and what else a Responses upstream sent."
-            ),
-        },
+        r.IncompleteDetails: {"reason": never_null()},
+        r.ResponsesUsage: {"cost": about("What the request costs in credits (USD), exactly what is billed.") & never_null()},
     },
 )

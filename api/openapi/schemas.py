@@ -88,6 +88,11 @@ def without(keyword: str) -> Refinement:
     return Refinement(change)
 
 
+def never_null() -> Refinement:
+    """A field that is left out of a reply where there is nothing to say."""
+    return Refinement(_replacing({"type": "null"}, []))
+
+
 Fields: TypeAlias = Mapping[Record, Mapping[str, Refinement]]
 
 
