@@ -9,7 +9,8 @@ hypercorn calls `EdgeApp`, `EdgeApp` calls the application. What the guard makes
 * A response that is sent before the whole request body came: what still comes is read and dropped for a moment before
   the response ends. Otherwise the body messages that nobody takes block the connection for ever, the socket is closed
   with unread bytes (a reset may then destroy the reply), and an HTTP/2 connection breaks.
-* While the server drains, HTTP/1 responses say `connection: close`.
+* While the server drains, HTTP/1 responses say `connection: close`. So does the response to a request that has both a
+  length and a transfer coding (RFC 9112, 6.1): whoever stands before us may have seen its end elsewhere.
 """
 
 from __future__ import annotations
@@ -136,6 +137,8 @@ class RequestGuard:
         self.finished = False
         self.saw_client_go = False
         self._h2 = scope["http_version"] == "2"
+        names = {name for name, _ in scope.get("headers", ())}
+        self._length_in_doubt = b"transfer-encoding" in names and b"content-length" in names
         self._receive = receive
         self._send = send
         self._receivers = 0
@@ -159,7 +162,8 @@ class RequestGuard:
     async def send(self, message: Message) -> None:
         """Raises ClientGone when an HTTP/2 client took nothing before the write deadline."""
         if message["type"] == "http.response.start":
-            if not self._h2 and self.connection is not None and self.connection.draining:
+            draining = self.connection is not None and self.connection.draining
+            if not self._h2 and (draining or self._length_in_doubt):
                 message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await self._write(message)
             self.started = True
