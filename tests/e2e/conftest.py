@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.limited import LIMITS, post_json
+from tests.support.formats import ROUTES, Route
 from tests.support.served import Running, gateway, scripted_upstream
 
 CATALOGUE = """\
@@ -42,6 +44,30 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         config = CATALOGUE.format(url=upstream.url) + "".join(MODEL.format(name=name) for name in NAMES)
         with gateway(folder, config) as server:
             yield server
+
+
+@pytest.fixture(scope="session")
+def limited_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the configuration and the data of `server` lie."""
+    return tmp_path_factory.mktemp("limited")
+
+
+@pytest.fixture(scope="session")
+def server(limited_folder: Path) -> Iterator[Running]:
+    """A gateway that takes bodies of 1 MiB, and any number of them. Whatever it went through, it answers at the end."""
+    with scripted_upstream() as upstream:
+        config = CATALOGUE.format(url=upstream.url) + "".join(MODEL.format(name=name) for name in NAMES) + LIMITS
+        with gateway(limited_folder, config) as server:
+            yield server
+            for route in ROUTES:
+                assert post_json(server, route, route.body("test/chat")).status == 200
+
+
+@pytest.fixture(params=ROUTES, ids=lambda route: route.name)
+def route(request: pytest.FixtureRequest) -> Route:
+    """Each of the three client formats in turn."""
+    found: Route = request.param
+    return found
 
 
 @pytest.fixture(params=["test/chat", "test/responses", "test/messages"])

@@ -3,10 +3,12 @@
     python -m tests.support.scripted_upstream        prints `listening http://127.0.0.1:PORT`
 
 It wants the key `sk-upstream` in the place that each protocol has for it, and answers 401 as the vendor would.
+`GET /__last` shows the request before it: `{path, query, headers: [[name, value]], body}`.
 """
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -19,8 +21,16 @@ from hypercorn.trio.run import worker_serve
 from hyperinfer.providers.demo import DemoTransport
 
 KEY = "sk-upstream"
-REFUSAL = b'''{"error": {"message": "Incorrect API key provided: sk-wrong.", "type": "invalid_request_error",
-    "param": null, "code": "invalid_api_key"}}'''
+REFUSAL = b"""{"error": {"message": "Incorrect API key provided: sk-wrong.", "type": "invalid_request_error",
+    "param": null, "code": "invalid_api_key"}}"""
+
+
+_last: dict[str, Any] = {}
+
+
+async def _answer(send: Any, status: int, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def upstream(transport: httpx2.AsyncBaseTransport, scope: Any, receive: Any, send: Any) -> None:
@@ -35,12 +45,20 @@ async def upstream(transport: httpx2.AsyncBaseTransport, scope: Any, receive: An
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
+    if scope["path"] == "/__last":
+        await _answer(send, 200, json.dumps(_last).encode())
+        return
     headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-    if KEY not in (headers.get("authorization", "").removeprefix("Bearer "), headers.get("x-api-key")):
-        await send(
-            {"type": "http.response.start", "status": 401, "headers": [(b"content-type", b"application/json")]}
-        )
-        await send({"type": "http.response.body", "body": REFUSAL})
+    _last.clear()
+    _last.update(
+        path=scope["path"],
+        query=scope["query_string"].decode(),
+        headers=[(name.decode(), value.decode()) for name, value in scope["headers"]],
+        body=body.decode(),
+    )
+    given = (headers.get("authorization", "").removeprefix("Bearer "), headers.get("x-api-key"), headers.get("api-key"))
+    if KEY not in given:
+        await _answer(send, 401, REFUSAL)
         return
     request = httpx2.Request(scope["method"], f"http://upstream{scope['path']}", headers=headers, content=body)
     response = await transport.handle_async_request(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "hi-test-key-of-the-end-to-end-tests"
@@ -26,9 +28,7 @@ class Running:
 @contextlib.contextmanager
 def running(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Generator[Running]:
     """Starts a server that prints `listening URL`, and stops it at the end of the block."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **(environ or {})}, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(environ or {})}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         seen: list[str] = []
@@ -70,6 +70,12 @@ def gateway(folder: Path, config: str, environ: Mapping[str, str] | None = None)
     ]
     with running(command, {"HYPERINFER_BOOTSTRAP_KEY": KEY, **(environ or {})}) as server:
         yield server
+
+
+def command_line(folder: Path, *words: str) -> Any:
+    """What a verb of `hyperinfer` prints as JSON, run on the data folder of `gateway(folder)`."""
+    command = [sys.executable, "-m", "hyperinfer", *words, "--data", str(folder / "data"), "--json"]
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
 
 
 @contextlib.contextmanager
