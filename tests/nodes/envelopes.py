@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from hyperinfer.formats import Dialect
 from hyperinfer.formats.errors import CODES
-from tests.support.exchanges import ScriptedExchange
 from tests.support.judge import breaches
+
+if TYPE_CHECKING:
+    from hyperinfer.formats import Dialect
+    from tests.support.exchanges import ScriptedExchange
 
 _OPENAI = {400: "invalid_request_error", 401: "authentication_error", 402: "insufficient_quota", 403: "permission_error"}
 _OPENAI |= {

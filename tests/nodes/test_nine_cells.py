@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from hyperinfer.formats import Dialect
 from hyperinfer.formats.usage import usd_json
 from tests.support.bench import DIALECTS, bench
 from tests.support.judge import breaches
 from tests.support.replies import STREAMS, TEXT, WHOLES, text_of, usage_of
 from tests.support.upstreams import Script
+
+if TYPE_CHECKING:
+    from hyperinfer.formats import Dialect
 
 COST = 6 * 3_000_000 + 4 * 300_000 + 5 * 15_000_000
 

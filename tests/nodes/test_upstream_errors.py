@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import httpx2
 import pytest
 
-from hyperinfer.formats import Dialect
 from hyperinfer.providers.transport_errors import GarbledResponse
 from tests.nodes.envelopes import check_error, check_failed_stream
 from tests.support.bench import DIALECTS, bench, catalogue
 from tests.support.replies import ERROR_FRAMES, STREAMS, WHOLES
 from tests.support.upstreams import Script
+
+if TYPE_CHECKING:
+    from hyperinfer.formats import Dialect
 
 ONCE = catalogue(limits="{retries: 0}")
 JSON = {"content-type": "application/json"}

@@ -8,7 +8,7 @@ import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.api.data_plane import ROUTES, DataPlane
 from hyperinfer.api.ids import RequestIds
@@ -16,13 +16,15 @@ from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.engine import Drain
 from hyperinfer.formats import FORMATS, Dialect
 from hyperinfer.nodes.limits import RateLimits
-from hyperinfer.nodes.ports import Generation, Principal
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.providers.catalogue import Catalogue, load
 from hyperinfer.providers.upstreams import Upstreams
 from tests.support.exchanges import ScriptedExchange
 from tests.support.ledger import NOW, MemoryStore, memory_store
 from tests.support.upstreams import Script, ScriptedTransport
+
+if TYPE_CHECKING:
+    from hyperinfer.nodes.ports import Generation, Principal
 
 DIALECTS: tuple[Dialect, ...] = ("openai_chat", "openai_responses", "anthropic_messages")
 PATHS: dict[Dialect, str] = {format.dialect: path for path, format in ROUTES.items()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats import Dialect
+if TYPE_CHECKING:
+    from hyperinfer.formats import Dialect
 
 TEXT = "Hello"
 
