@@ -14,12 +14,15 @@ from hyperinfer.api.settings import CONFIG, read_flag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
     from rich.table import Table
 
     from hyperinfer.api.cli.invocation import Invocation
     from hyperinfer.providers.catalogue import Model, Pricing
 
 _MILLION = 1_000_000
+_WIDE = 130
+"""Columns from which on the features have room."""
 
 
 def models(invocation: Invocation) -> int:
@@ -32,21 +35,24 @@ def models(invocation: Invocation) -> int:
         callable_ones = {slug: model for slug, model in catalogue.models.items() if model.available}
         catalogue = replace(catalogue, models=callable_ones)
     found = tuple(catalogue.models.values())
-    invocation.output.result(public_models(catalogue), lambda console: console.print(_rows(found) if found else "no models"))
+
+    def show(console: Console) -> None:
+        console.print(_rows(found, wide=console.width >= _WIDE) if found else "no models")
+
+    invocation.output.result(public_models(catalogue), show)
     return DONE
 
 
-def _rows(found: Sequence[Model]) -> Table:
-    numbers = ("CONTEXT", "OUTPUT", "PROMPT", "CACHED", "COMPLETION")
-    rows = table("MODEL", *numbers, "FEATURES", "AVAILABLE", right=numbers)
+def _rows(found: Sequence[Model], *, wide: bool) -> Table:
+    numbers = ("CONTEXT", "PROMPT", "CACHED", "OUTPUT")
+    rows = table("MODEL", *numbers, "AVAILABLE", *(["FEATURES"] if wide else []), right=numbers)
     for model in found:
         rows.add_row(
             model.slug,
             _tokens(model.context_length),
-            _tokens(model.max_output_tokens),
             *_prices(model.pricing),
-            ", ".join(model.features),
-            "yes" if model.available else f"needs {_missing(model)}",
+            "yes" if model.available else "no",
+            *([", ".join(model.features)] if wide else []),
             style="" if model.available else "dim",
         )
     return rows
@@ -66,9 +72,3 @@ def _prices(pricing: Pricing) -> tuple[str, str, str]:
         return "free", "", ""
     prompt, cached, completion = pricing.prompt, pricing.cached_prompt, pricing.completion
     return usd_text(prompt * _MILLION), usd_text(cached * _MILLION), usd_text(completion * _MILLION)
-
-
-def _missing(model: Model) -> str:
-    """What would make it callable: the variables of the first route, or of another."""
-    ways = dict.fromkeys(", ".join(route.provider.missing) for route in model.routes)
-    return " or ".join(ways) or "a route"

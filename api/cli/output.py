@@ -76,16 +76,24 @@ def console(stream: TextIO, width: int | None = None) -> Console:
 
     if width is None and not stream.isatty():
         width = _UNBROKEN
-    return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)
+    # rich itself would still print bold under NO_COLOR. None: it finds out.
+    terminal = False if os.environ.get("NO_COLOR") else None
+    return Console(file=stream, force_terminal=terminal, markup=False, highlight=False, emoji=False, width=width)
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """An empty table; the columns named in `right` hold numbers."""
+    """An empty table. `right`: columns of numbers. Where a terminal is too narrow, text goes on below; numbers and the
+    first column, which names the row, stay whole."""
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=False)
+        made.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=column == columns[0] or column in right,
+            overflow="fold",
+        )
     return made
 
 

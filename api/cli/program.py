@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None, *, environ: Mapping[str, str] | None
     """
     words = tuple(sys.argv[1:] if argv is None else argv)
     environment = os.environ if environ is None else environ
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         _never_fail_to_encode(stream)
     output = Output(sys.stdout, sys.stderr, json="--json" in words)
@@ -62,6 +63,10 @@ def _guarded(words: Sequence[str], environ: Mapping[str, str], output: Output) -
         return REFUSED
     except BrokenPipeError:
         raise
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        output.error("system", f"{error.strerror or error}{where}")
+        return REFUSED
     except (KeyboardInterrupt, BaseExceptionGroup) as error:
         if isinstance(error, BaseExceptionGroup) and not error.subgroup(KeyboardInterrupt):
             return _bug(error, output)
@@ -111,6 +116,13 @@ def _help(path: tuple[str, ...], output: Output, *, failed: bool) -> int:
 
     output.page(lambda console: console.print(help_page(path)), failed=failed)
     return USAGE if failed else DONE
+
+
+def _open_closed_streams() -> None:
+    """A process that was started with a stream closed has None there, whatever the types say; its words go nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open as long as the process)
 
 
 def _never_fail_to_encode(stream: TextIO) -> None:

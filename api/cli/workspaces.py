@@ -29,10 +29,11 @@ def create(invocation: Invocation) -> int:
 def topup(invocation: Invocation) -> int:
     """Add credits."""
     amount = invocation.arguments.usd
+    done = f"{usd_text(abs(amount))} USD {'added' if amount > 0 else 'taken away'}"
     return _one(
         invocation,
         lambda admin: admin.topup(invocation.arguments.workspace, amount),
-        lambda after: f"{usd_text(amount)} USD added; the balance of '{after.name}' is {usd_text(after.balance)} USD",
+        lambda after: f"{done}; the balance of '{after.name}' is {usd_text(after.balance)} USD",
     )
 
 

@@ -24,6 +24,7 @@ from hyperinfer.api.cli.verbs import GROUPS, VERBS
 
 if TYPE_CHECKING:
     from hyperinfer.api.cli.invocation import Invocation
+    from hyperinfer.api.cli.verb import Run
     from tests.api.cli.kit import Cli
 
 NAMES = [verb.name for verb in VERBS.values()]
@@ -113,7 +114,7 @@ def test_help_is_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) ->
     for stream, no_color, coloured in ((Terminal(), "", True), (Terminal(), "1", False), (io.StringIO(), "", False)):
         monkeypatch.setenv("NO_COLOR", no_color)
         console(stream).print("[bold]x[/bold]", style="red")
-        assert ("\x1b[31m" in stream.getvalue()) == coloured
+        assert ("\x1b[31m" in stream.getvalue()) == ("\x1b" in stream.getvalue()) == coloured
         assert "[bold]x[/bold]" in stream.getvalue(), "what is printed is no markup"
 
 
@@ -194,7 +195,10 @@ def _failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def run(invocation: Invocation) -> int:
         raise error
 
-    monkeypatch.setattr(Verb, "load", lambda verb: run)
+    def load(verb: Verb) -> Run:
+        return run
+
+    monkeypatch.setattr(Verb, "load", load)
 
 
 def test_a_bug_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,6 +224,23 @@ def test_a_reader_that_leaves_ends_it_quietly(tmp_path: Path) -> None:
         running.stdout.close()
         assert running.stderr.read() == b""
         assert running.wait(30) == 141
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            program("models"), stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False, timeout=30
+        )
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+
+
+def test_closed_streams_are_no_obstacle(tmp_path: Path) -> None:
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        command = f"{shlex.join(program('workspaces', 'create', closed))} {closed}"
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_stream_that_cannot_say_a_character_gets_an_escape(tmp_path: Path) -> None:
