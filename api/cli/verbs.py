@@ -53,8 +53,8 @@ _VERBS = (
         path=("models",),
         summary="List the models of the catalogue: limits, prices, and which can be called.",
         run="hyperinfer.api.cli.models:models",
-        details="Prices are USD for a million tokens: prompt, cached prompt, output. `check` says which variables the others need. --json prints what"
-        " GET /api/v1/models answers.",
+        details="Prices are USD for a million tokens: prompt, cached prompt, output. `check` says which variables the"
+        " others need. --json prints what GET /api/v1/models answers.",
         arguments=(Argument(name="--available", help="only those that can be called"), _CONFIG, *_COMMON),
         examples=(
             ("hyperinfer models", "all of them"),
