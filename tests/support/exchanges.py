@@ -14,7 +14,8 @@ class ScriptedExchange:
     """Implements `Exchange`.
 
     `leaves_at`: trio's clock when the client goes away. `writing`: seconds that each write of the body takes. `stuck_after`:
-    writes of the body after which the client reads no more. `slow`: the body never comes.
+    writes of the body after which the client reads no more. `slow`: the body never comes. `unnoticed`: only a write finds
+    out that the client is gone.
     """
 
     client: tuple[str, int] | None = ("127.0.0.1", 1)
@@ -31,11 +32,12 @@ class ScriptedExchange:
         writing: float = 0.0,
         stuck_after: int | None = None,
         slow: bool = False,
+        unnoticed: bool = False,
     ) -> None:
         self.method, self.path = method, path
         self.headers: Headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         self._body, self._leaves_at, self._writing, self._slow = body, leaves_at, writing, slow
-        self._stuck_after = stuck_after
+        self._stuck_after, self._unnoticed = stuck_after, unnoticed
         self._left = trio.Event()
         self.status: int | None = None
         self.head_at: float | None = None
@@ -75,7 +77,7 @@ class ScriptedExchange:
     async def wait_disconnect(self) -> None:
         self.watching += 1
         try:
-            if self._leaves_at < math.inf:
+            if self._leaves_at < math.inf and not self._unnoticed:
                 await trio.sleep_until(self._leaves_at)
             else:
                 await self._left.wait()
