@@ -26,14 +26,14 @@ class Frame(NamedTuple):
 class SSEDecoder:
     """Feeds on bytes, yields frames. Raises `PeerError` in the place of a frame that is larger than `max_frame` bytes.
 
-    After an error the same error is raised again. The buffer grows and shrinks in place, so that a large frame in many
-    small pieces costs linear time.
+    After an error the same error is raised again. Bytes that hold whole frames are read as they came; the rest of a frame
+    waits in a buffer that grows in place, so that a large frame in many small pieces costs linear time.
     """
 
     __slots__ = ("_buffer", "_eof", "_max", "_position", "_scanned", "_skip_lf", "_started")
 
     def __init__(self, max_frame: int = DEFAULT_MAX_FRAME) -> None:
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
         self._position = 0  # start of the first frame not yet given out
         self._scanned = 0  # no blank line ends before here
         self._skip_lf = False  # the last byte was a CR, already counted as a line end
@@ -50,18 +50,27 @@ class SSEDecoder:
         if b"\r" in data:
             self._skip_lf = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if self._position == len(self._buffer):
+            self._buffer = data
+            self._position = self._scanned = 0
+        else:
+            self._append(data)
+        if not self._started:
+            self._drop_byte_order_mark()
+
+    def _append(self, data: bytes) -> None:
+        if not isinstance(self._buffer, bytearray):
+            self._buffer = bytearray(self._buffer)
         if self._position:
             del self._buffer[: self._position]
             self._scanned -= self._position
             self._position = 0
         self._buffer += data
-        if not self._started:
-            self._drop_byte_order_mark()
 
     def _drop_byte_order_mark(self) -> None:
         mark = b"\xef\xbb\xbf"
         if self._buffer.startswith(mark):
-            del self._buffer[:3]
+            self._position = self._scanned = 3
             self._started = True
         elif not mark.startswith(self._buffer):
             self._started = True
@@ -82,10 +91,11 @@ class SSEDecoder:
                 self._check_size(size - 1 - self._position)  # the last byte may be the first of the blank line
                 self._scanned = max(self._position, size - 1)
                 return None
-            self._check_size(end - self._position)
-            block = bytes(self._buffer[self._position : end])
+            if end - self._position > self._max:
+                self._check_size(end - self._position)
+            block = self._buffer[self._position : end]
             self._position = self._scanned = end + 2
-            frame = _parse(block)
+            frame = _parse(bytes(block))
             if frame is not None:
                 return frame
         return None
@@ -97,7 +107,7 @@ class SSEDecoder:
     def _last_frame(self) -> Frame | None:
         block = bytes(self._buffer[self._position :]).rstrip(b"\n")
         self._check_size(len(block))
-        self._buffer.clear()
+        self._buffer = b""
         self._position = self._scanned = 0
         return _parse(block)
 

@@ -1,8 +1,9 @@
 """Chunks, or one whole response, to events: the part that a stream and a whole response share.
 
 `extra` of an event is `{"chunk": …, "choice": …, "delta": …, "once": …}`, each the fields of that object that are not
-modelled. `chunk` stands on `MessageStart`, for the fields that servers repeat on every chunk; chunk fields that differ
-from it go as `once` with the next event, also those of a chunk without choices (Azure's prompt filter results).
+modelled. `chunk` holds what the server repeats on every chunk: it comes with `MessageStart`, and again, with less, when
+that turns out not to be repeated. Other fields of a chunk go as `once` with the next event, also those of a chunk without
+choices (Azure's prompt filter results).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _NOT_CARRIED = frozenset({"choices", "usage", "id", "object", "model", "created", "obfuscation", "error"})
 
-_CHOICE_FIELDS = frozenset({"index", "delta", "message", "text", "finish_reason"})
+_CHOICE_FIELDS = frozenset({"index", "text", "finish_reason"})
 
 
 class ChatAssembler:
@@ -35,7 +36,8 @@ class ChatAssembler:
         self.ended = False
         self._upstream = upstream
         self._started = False
-        self._base: dict[str, Any] = {}  # chunk fields that every chunk repeats
+        self._base: dict[str, Any] = {}  # chunk fields that every chunk repeated so far
+        self._base_changed = False
         self._once: dict[str, Any] = {}  # chunk fields that wait for an event to go with
         self._choices: dict[int, ChoiceDecoder] = {}
         self._usage: Usage | None = None
@@ -45,6 +47,16 @@ class ChatAssembler:
     def finished(self) -> bool:
         """Whether every choice has said how it ended."""
         return 0 in self._choices and all(choice.finish_reason is not None for choice in self._choices.values())
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing waits for a later chunk, so that equal chunks have equal effects."""
+        return not self._once and not self._base_changed and all(choice.at_rest for choice in self._choices.values())
+
+    def repeat(self, kind: type[Event], text: str, choice: int) -> None:
+        """One more piece of the open block: the chunk before it again, with another text."""
+        if text:
+            self._choices[choice].more(kind, text)
 
     def chunk(self, chunk: dict[str, Any], content_field: str) -> None:
         """One chunk (`content_field` "delta") or a whole response ("message"). Raises `PeerError` for a wrong shape."""
@@ -62,8 +74,11 @@ class ChatAssembler:
             return
         if not self._started:
             self._start(chunk, fields)
-        else:
+        elif fields != self._base:
             self._once.update((name, value) for name, value in fields.items() if self._base.get(name, ...) != value)
+            kept = {name: value for name, value in self._base.items() if fields.get(name, ...) == value}
+            self._base_changed |= kept != self._base
+            self._base = kept
         for choice in choices:
             if not is_object(choice):
                 raise PeerError("a choice is not an object")
@@ -108,12 +123,20 @@ class ChatAssembler:
         if finish == "error" or choice.get("error"):
             self._fail(choice)
             return
-        fields = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS}
+        fields = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and name != content_field}
         decoder = self._choices.get(index)
         if decoder is None:
             decoder = self._choices[index] = ChoiceDecoder(index, self._upstream, self.events)
-        once, self._once = self._once, {}
-        decoder.content(content, fields, finish if isinstance(finish, str) and finish else None, once)
+        levels = self._chunk_levels() if self._once or self._base_changed else {}
+        decoder.content(content, fields, finish if isinstance(finish, str) and finish else None, levels)
+
+    def _chunk_levels(self) -> dict[str, Any]:
+        """The `extra` that the next event takes along from its chunk."""
+        levels: dict[str, Any] = {"once": self._once} if self._once else {}
+        if self._base_changed:
+            levels["chunk"] = self._base
+        self._once, self._base_changed = {}, False
+        return levels
 
     def _fail(self, body: dict[str, Any]) -> None:
         self.events.append(upstream_error(body))
@@ -131,7 +154,7 @@ class ChatAssembler:
             self._choices[index].end_choice()
         if self._usage is not None:
             self.events.append(ev.UsageUpdate(self._usage))
-        first.end_message(self._once, self._usage_extra)
+        first.end_message(self._chunk_levels(), self._usage_extra)
         self.ended = True
 
 

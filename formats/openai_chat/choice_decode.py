@@ -52,13 +52,13 @@ class ChoiceDecoder:
         self._extra: dict[str, Any] = {}  # extra fields that wait for an event to go with
         self._annotations: list[dict[str, Any]] = []  # that wait for a text
 
-    def content(self, delta: dict[str, Any], choice: dict[str, Any], finish: str | None, once: dict[str, Any]) -> None:
-        """One delta. `choice`: the choice's other fields. `once`: chunk fields that go with the first event of it."""
+    def content(self, delta: dict[str, Any], choice: dict[str, Any], finish: str | None, levels: dict[str, Any]) -> None:
+        """One delta. `choice`: the choice's other fields. `levels`: what its first event takes along from the chunk."""
         before = len(self._out)
         self._stop_sequence = matched_stop(choice) or self._stop_sequence
         text, refusal, calls = delta.get("content"), delta.get("refusal"), delta.get("tool_calls")
         logprobs = self._logprobs(choice, has_text=isinstance(text, str) and text != "")
-        self._collect(delta, choice, once)
+        self._collect(delta, choice, levels)
         for piece in reasoning_pieces(delta, self._open_blob, "".join(self._thought) if delta.keys() & FIELDS else ""):
             self._piece(partial(self._reasoning, piece))
         if isinstance(text, str) and text:
@@ -83,6 +83,21 @@ class ChoiceDecoder:
         if self._extra and put_extra(self._out, before, self._index, self._extra):
             self._extra = {}
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing waits for a later delta."""
+        return not self._extra and not self._waiting and not self._annotations
+
+    def more(self, kind: type[Event], text: str) -> None:
+        """One more piece of the open block, of the kind that it is made of."""
+        if kind is ev.TextDelta:
+            self._out.append(ev.TextDelta(text, choice=self._index))
+        elif kind is ev.ReasoningDelta:
+            self._reasoning(ReasoningPiece(text))
+        else:
+            self._calls.add(text)
+            self._out.append(ev.ArgumentsDelta(text, choice=self._index))
+
     def _open_blob(self, text: str) -> tuple[str, str]:
         return self._upstream.vendor, text
 
@@ -98,7 +113,7 @@ class ChoiceDecoder:
             return content
         return None
 
-    def _collect(self, delta: dict[str, Any], choice: dict[str, Any], once: dict[str, Any]) -> None:
+    def _collect(self, delta: dict[str, Any], choice: dict[str, Any], levels: dict[str, Any]) -> None:
         """Keeps the fields that are not modelled; media are an event of their own."""
         rest: dict[str, Any] = {}
         for name, value in delta.items():
@@ -108,9 +123,9 @@ class ChoiceDecoder:
                 self._out.append(ev.Unknown("openai_chat", f"delta.{name}", {name: value}))
             else:
                 rest[name] = value
-        for level, fields in (("delta", rest), ("choice", choice), ("once", once)):
-            if fields:
-                self._extra = merged(self._extra, {level: fields})
+        if rest or choice or levels:
+            own = {level: fields for level, fields in (("delta", rest), ("choice", choice)) if fields}
+            self._extra = merged(self._extra, {**own, **levels})
 
     # -- blocks
 
@@ -248,9 +263,9 @@ class ChoiceDecoder:
         self.close()
         self._out.append(ev.ChoiceEnd(self._stop(), extra=self._extra or None, choice=self._index))
 
-    def end_message(self, once: dict[str, Any], usage_extra: Extra) -> None:
+    def end_message(self, levels: dict[str, Any], usage_extra: Extra) -> None:
         """The end of the reply, by choice 0, which is closed already."""
-        extra = merged(self._extra, {"once": once}) if once else dict(self._extra)
+        extra = merged(self._extra, levels)
         if usage_extra:
             extra["usage"] = usage_extra
         stop = self._stop()

@@ -28,11 +28,13 @@ _WITHOUT_EXTRA = (
 
 
 def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Both, the objects of one level joined."""
+    """Both, the objects of one level joined. A null says nothing against a value; `chunk` is always whole."""
     out = dict(first)
     for key, value in second.items():
         old = out.get(key)
-        out[key] = {**old, **value} if is_object(old) and is_object(value) else value
+        if key != "chunk" and is_object(old) and is_object(value):
+            value = {**old, **{name: item for name, item in value.items() if item is not None or name not in old}}
+        out[key] = value
     return out
 
 

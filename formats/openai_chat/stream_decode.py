@@ -8,6 +8,7 @@ from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_chat.assembler import ChatAssembler
+from hyperinfer.formats.openai_chat.repeats import Repeat, repeat_of, repeated_text
 from hyperinfer.formats.sse import SSEDecoder
 from hyperinfer.formats.wire import parse_reply
 
@@ -25,6 +26,7 @@ class ChatStreamDecoder:
         self._lifecycle = Lifecycle()
         self._eof = False
         self._error: PeerError | None = None
+        self._repeat: Repeat | None = None
 
     def receive_data(self, data: bytes) -> None:
         """Stores bytes."""
@@ -62,10 +64,7 @@ class ChatStreamDecoder:
         """Takes in one frame, or the end; False until more bytes come."""
         frame = self._sse.next_frame()
         if frame is not None:
-            if frame.data.strip() == b"[DONE]":
-                self._assembler.end()
-            else:
-                self._assembler.chunk(parse_reply(frame.data), "delta")
+            self._frame(frame.data)
             return True
         if not self._eof:
             return False
@@ -73,3 +72,16 @@ class ChatStreamDecoder:
             raise PeerError("the stream ended before the reply did")
         self._assembler.end()
         return True
+
+    def _frame(self, data: bytes) -> None:
+        assembler, repeat = self._assembler, self._repeat
+        if repeat is not None and (text := repeated_text(data, repeat)) is not None:
+            assembler.repeat(repeat.kind, text, repeat.choice)
+            return
+        self._repeat = None
+        if data.strip() == b"[DONE]":
+            assembler.end()
+            return
+        assembler.chunk(parse_reply(data), "delta")
+        if len(assembler.events) == 1 and not assembler.ended:
+            self._repeat = repeat_of(data, assembler.events[0]) if assembler.at_rest else None

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _enc = msgspec.json.encode
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
+_REST = b'},"logprobs":null,"finish_reason":null}]}\n\n'
+_REASONING = b',"choices":[{"index":0,"delta":{"reasoning":'
+_ARGUMENTS = b',"choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"function":{"arguments":'
 _ROLE = {"role": "assistant", "content": ""}
 
 
@@ -64,8 +67,8 @@ class ChatStreamEncoder:
             "created": reply.created,
             "model": reply.model,
         }
-        self._head = b"data: " + _enc(identity)[:-1]
-        self._text = self._head + b',"choices":[{"index":0,"delta":{"content":'
+        self._identity = b"data: " + _enc(identity)[:-1]
+        self._set_head({})
         self._same = False
         self._choices: dict[int, _Choice] = {0: _Choice()}
         self._pending: dict[str, Any] = {}  # extra fields of events that wrote no chunk
@@ -79,7 +82,7 @@ class ChatStreamEncoder:
         except OrderError as error:
             raise EncodeError(str(error)) from None
         if type(event) is ev.TextDelta and not self._pending and self._is_plain(event):  # the hot path
-            return self._text + _enc(event.text) + b'},"logprobs":null,"finish_reason":null}]}\n\n'
+            return self._text + _enc(event.text) + _REST
         choice = event.choice
         first = b""
         if choice not in self._choices:
@@ -142,10 +145,12 @@ class ChatStreamEncoder:
         self._same = event.dialect == "openai_chat"
         if event.usage is not None:
             self._usage = event.usage
-        if self._same and event.extra and event.extra.get("chunk"):
-            self._head += b"," + _enc(event.extra["chunk"])[1:-1]
-            self._text = self._head + b',"choices":[{"index":0,"delta":{"content":'
         return self._chunk(_ROLE, event.extra)
+
+    def _set_head(self, repeated: dict[str, Any]) -> None:
+        """What every chunk begins with. `repeated`: fields of the upstream's chunks."""
+        self._head = self._identity + (b"," + _enc(repeated)[1:-1] if repeated else b"")
+        self._text = self._head + b',"choices":[{"index":0,"delta":{"content":'
 
     def _hold(self, extra: Extra) -> bytes:
         if extra and self._same:
@@ -169,6 +174,9 @@ class ChatStreamEncoder:
             state.thought_before = True
             state.thought.append(event.text if not state.thought else text)
         delta: dict[str, Any] = {"reasoning": text, "reasoning_content": text} if text else {}
+        if text and not self._pending and not event.choice and (event.extra is None or not self._same):
+            said = _enc(text)
+            return self._head + _REASONING + said + b',"reasoning_content":' + said + _REST
         own, shared = split_extra(event.extra if self._same else None)
         if details := own.get("details"):
             delta["reasoning_details"] = details
@@ -214,6 +222,8 @@ class ChatStreamEncoder:
     def _arguments_chunk(self, text: str, state: _Choice, extra: Extra, choice: int) -> bytes:
         if state.form == "legacy":
             return self._chunk({"function_call": {"arguments": text}}, extra, choice=choice)
+        if state.form != "custom" and not self._pending and not choice and (extra is None or not self._same):
+            return self._head + _ARGUMENTS % state.calls + _enc(text) + b"}}]" + _REST
         inner = {"custom": {"input": text}} if state.form == "custom" else {"function": {"arguments": text}}
         return self._chunk({"tool_calls": [{"index": state.calls, **inner}]}, extra, choice=choice)
 
@@ -271,6 +281,8 @@ class ChatStreamEncoder:
     ) -> bytes:
         self._hold(extra)
         pending, self._pending = self._pending, {}
+        if "chunk" in pending:
+            self._set_head(pending["chunk"])
         head = self._head
         if once := pending.get("once"):
             head += b"," + _enc(once)[1:-1]

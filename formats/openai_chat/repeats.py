@@ -1,0 +1,65 @@
+"""The hot path of a Chat stream: a frame that differs from the one before it in one string alone.
+
+Nearly every frame of a stream is such a repeat. It means what the one before meant, with another string, so the string is
+all that has to be read: the bytes before and after it are compared, not parsed. Whatever is not exactly a repeat takes
+the long way, and begins a new comparison.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from hyperinfer.formats import events as ev
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event
+
+_decode = msgspec.json.Decoder(str).decode
+_STRING = re.compile(rb'\s*("(?:[^"\\]|\\.)*")')
+_FIELDS: dict[type[Event], tuple[bytes, ...]] = {
+    ev.TextDelta: (b'"content":',),
+    ev.ArgumentsDelta: (b'"arguments":',),
+    ev.ReasoningDelta: (b'"reasoning_content":', b'"reasoning":'),
+}
+_OTHER_REASONING = (b'"reasoning', b'"thinking')
+
+
+class Repeat(NamedTuple):
+    """The bytes around the string, and the kind of event that the frame made."""
+
+    before: bytes
+    after: bytes
+    kind: type[Event]
+    choice: int
+
+
+def repeat_of(data: bytes, event: Event) -> Repeat | None:
+    """What a repeat of the frame `data`, which made only `event`, looks like; None where it has no such form."""
+    if not isinstance(event, (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta)) or event.extra is not None:
+        return None
+    if isinstance(event, ev.TextDelta) and event.logprobs is not None:
+        return None
+    if isinstance(event, ev.ReasoningDelta) and sum(data.count(word) for word in _OTHER_REASONING) != 1:
+        return None  # several copies of one text
+    for field in _FIELDS[type(event)]:
+        if data.count(field) == 1 and (found := _STRING.match(data, data.find(field) + len(field))):
+            try:
+                same = _decode(found[1]) == event.text
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return None
+            return Repeat(data[: found.start(1)], data[found.end(1) :], type(event), event.choice) if same else None
+    return None
+
+
+def repeated_text(data: bytes, repeat: Repeat) -> str | None:
+    """The string of a frame that repeats; None where it does not."""
+    before, after = repeat.before, repeat.after
+    if not data.startswith(before) or not data.endswith(after) or len(data) < len(before) + len(after) + 2:
+        return None
+    try:
+        return _decode(data[len(before) : len(data) - len(after)])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
