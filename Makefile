@@ -9,12 +9,13 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system lint lock venv venv-test clean
+.PHONY: help serve test test-system faults lint lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
 	@echo 'make test         run the tests                              (ARGS="tests/formats -x")'
 	@echo 'make test-system  run the tests that need more than PyPI; installs what is missing'
+	@echo 'make faults       the reported faults of other gateways: a table of what became of each here'
 	@echo 'make lint         ruff, mypy and pyright'
 	@echo 'make venv         .venv with the hyperinfer command in it    (PYTHON=python3.13)'
 	@echo 'make lock         make the lock files again from pyproject.toml (UPGRADE=name)'
@@ -29,6 +30,9 @@ test: venv-test
 test-system: venv-test
 	@tests/system/install.sh
 	@$(BIN)/python -m pytest -q -m system --no-skips $(ARGS)
+
+faults: venv-test
+	@$(BIN)/python -m pytest -q tests/faults --fault-table $(ARGS)
 
 lint: venv-test
 	@failed=0; \
