@@ -37,6 +37,7 @@ class ReplyWriter:
         self._encoder: StreamEncoder | None = None
         self._head_sent = False
         self._events: list[Event] = []  # of a whole response
+        self._pieces: list[bytes] = []  # of a burst that is being encoded
 
     @property
     def keeps_alive(self) -> bool:
@@ -83,12 +84,20 @@ class ReplyWriter:
         known = len(encoder.losses)
         last = burst[-1]
         ends = isinstance(last, MessageEnd)
-        data = b"".join([encoder.send(event) for event in (burst[:-1] if ends else burst)])
+        pieces = self._pieces
+        for event in burst[:-1] if ends else burst:
+            pieces.append(encoder.send(event))
+        data = b"".join(pieces)
         self._note(encoder.losses[known:])
         if ends:
             self.done = True
             return (*self._head(), LastChunk(data, lambda: encoder.send(last) + encoder.end(), encoder.fail))
+        pieces.clear()
         return (*self._head(), Chunk(data)) if data else ()
+
+    def _last_words(self, report: ErrorReport) -> bytes:
+        """Ends the stream after a crash, also one of the encoder in the middle of a burst."""
+        return b"".join(self._pieces) + (self._encoder.fail(report) if self._encoder is not None else b"")
 
     def _head(self) -> Outputs:
         if self._head_sent:
@@ -96,7 +105,7 @@ class ReplyWriter:
         self._head_sent = True
         answering = self._need_answering()
         if self._encoder is not None:
-            answering.ticket.last_words = self._encoder.fail
+            answering.ticket.last_words = self._last_words
         return (Head(200, (*_STREAM_HEADERS, *_common(answering)), answering.ticket),)
 
     def _whole(self, burst: Sequence[Event]) -> Outputs:

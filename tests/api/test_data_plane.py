@@ -1,0 +1,381 @@
+"""What the data plane says to requests that no pipeline sees, and what a client gets when a pipeline crashes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hyperinfer.api.store.records import KeyTerms
+from hyperinfer.engine import Failure, Sink, Stage, stage, step
+from hyperinfer.formats import FORMATS
+from hyperinfer.formats import events as ev
+from hyperinfer.nodes.items import Answering, Planned, Reply
+from tests.nodes.envelopes import check_error, check_failed_stream
+from tests.support.bench import DIALECTS, PATHS, asked, bench, catalogue
+from tests.support.replies import STREAMS, WHOLES
+from tests.support.upstreams import NEVER, Script
+
+if TYPE_CHECKING:
+    from hyperinfer.formats import Dialect
+
+FRAMES = STREAMS["openai_chat"]
+
+
+def good(*, stream: bool) -> Script:
+    return Script([(1.0, b"".join(FRAMES) if stream else WHOLES["openai_chat"])])
+
+
+# ---- before the pipeline --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_method(client: Dialect, method: str, autojump_clock: object) -> None:
+    async with bench() as gateway:
+        exchange = await gateway.send(client, b"", method=method)
+        check_error(client, exchange, "invalid_request", 405)
+        assert exchange.sent_headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"authorization": ""},
+        {"authorization": "Bearer hi-unknown"},
+        {"authorization": "Bearer "},
+        {"authorization": "Basic aGk6"},
+        {"authorization": "", "x-api-key": "hi-unknown"},
+        {"authorization": "Bearer sk-öther"},
+    ],
+)
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_bad_key(client: Dialect, given: dict[str, str], autojump_clock: object) -> None:
+    async with bench() as gateway:
+        exchange = await gateway.send(client, asked(client, "openai_chat", stream=True), given)
+        check_error(client, exchange, "invalid_api_key")
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_the_forms_of_a_key(client: Dialect, autojump_clock: object) -> None:
+    async with bench(good(stream=False), good(stream=False), good(stream=False)) as gateway:
+        for given in (
+            {"authorization": f"bearer  {gateway.secret}"},
+            {"authorization": "", "x-api-key": gateway.secret},
+            {"authorization": "Bearer sk-for-somebody-else", "x-api-key": gateway.secret},
+        ):
+            body = asked(client, "openai_chat", stream=False)
+            assert (await gateway.send(client, body, given)).status == 200
+        assert not any(gateway.secret in str(played.headers) for played in gateway.transport.played)
+
+
+@pytest.mark.parametrize("media", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json"])
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_media_type(client: Dialect, media: str, autojump_clock: object) -> None:
+    async with bench() as gateway:
+        body = asked(client, "openai_chat", stream=True)
+        exchange = await gateway.send(client, body, {"content-type": media})
+        assert "application/json" in check_error(client, exchange, "invalid_request")
+
+
+@pytest.mark.parametrize("media", ["application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"])
+async def test_media_types_that_are_json(media: str, autojump_clock: object) -> None:
+    async with bench(good(stream=False)) as gateway:
+        body = asked("openai_chat", "openai_chat", stream=False)
+        assert (await gateway.send("openai_chat", body, {"content-type": media})).status == 200
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_compressed_body(client: Dialect, autojump_clock: object) -> None:
+    async with bench() as gateway:
+        body = asked(client, "openai_chat", stream=True)
+        check_error(client, await gateway.send(client, body, {"content-encoding": "gzip"}), "invalid_request")
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_body_over_the_limit(client: Dialect, autojump_clock: object) -> None:
+    async with bench(catalogue=catalogue(limits="{body_mb: 1}")) as gateway:
+        body = asked(client, "openai_chat", stream=True, user="x" * 1024 * 1024)
+        assert "1 MB" in check_error(client, await gateway.send(client, body), "payload_too_large")
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_body_that_does_not_come(client: Dialect, autojump_clock: object) -> None:
+    async with bench() as gateway:
+        check_error(client, await gateway.send(client, b"", slow=True), "invalid_request")
+
+
+# ---- what decode, route and admit refuse ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b"{}", b'{"model": "test/free"}', b"[" * 9999]
+)
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_body_that_is_no_request(client: Dialect, body: bytes, autojump_clock: object) -> None:
+    async with bench() as gateway:
+        check_error(client, await gateway.send(client, body), "invalid_request")
+        assert gateway.store.settlements == []
+
+
+@pytest.mark.parametrize(
+    ("client", "fields", "param"),
+    [
+        ("openai_chat", {"messages": 7}, "messages"),
+        ("openai_chat", {"messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
+        ("openai_chat", {"temperature": "hot"}, "temperature"),
+        ("openai_responses", {"input": [{"role": "user", "content": [{"type": "input_text", "text": 7}]}]}, "input[0]"),
+        ("openai_responses", {"max_output_tokens": "many"}, "max_output_tokens"),
+        ("openai_responses", {"previous_response_id": "resp_1"}, "previous_response_id"),
+        ("anthropic_messages", {"max_tokens": "many"}, "max_tokens"),
+        ("anthropic_messages", {"response_format": {"type": "json_object"}}, "response_format"),
+    ],
+)
+async def test_a_wrong_type_names_its_path(
+    client: Dialect, fields: dict[str, Any], param: str, autojump_clock: object
+) -> None:
+    async with bench() as gateway:
+        exchange = await gateway.ask(client, "openai_chat", stream=True, **fields)
+        message = check_error(client, exchange, "invalid_request")
+        said = json.loads(exchange.sent)["error"].get("param") or message
+        assert param in said
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_nesting(client: Dialect, autojump_clock: object) -> None:
+    async with bench(good(stream=False)) as gateway:
+        deep = asked(client, "openai_chat", stream=False, extra=7).replace(b"7", b"[" * 127 + b"]" * 127)
+        assert (await gateway.send(client, deep)).status == 200
+        deeper = deep.replace(b"[]", b"[[]]")
+        assert "128" in check_error(client, await gateway.send(client, deeper), "invalid_request")
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_an_unknown_model(client: Dialect, autojump_clock: object) -> None:
+    async with bench() as gateway:
+        for model in ("nothing", "x" * 10_000):
+            exchange = await gateway.ask(client, model, stream=True)
+            message = check_error(client, exchange, "invalid_request")
+            assert len(message) < 300
+            if client != "anthropic_messages":
+                assert json.loads(exchange.sent)["error"]["param"] == "model"
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_model_that_the_key_may_not_use(client: Dialect, autojump_clock: object) -> None:
+    async with bench() as gateway:
+        created = await gateway.store.create_key("lab", KeyTerms(models=("test/free",)))
+        given = {"authorization": f"Bearer {created.secret.reveal()}"}
+        exchange = await gateway.send(client, asked(client, "openai_chat", stream=True), given)
+        check_error(client, exchange, "model_not_allowed")
+        exchange = await gateway.send(client, asked(client, "nothing", stream=True), given)
+        check_error(client, exchange, "invalid_request")
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_provider_without_its_key(client: Dialect, caplog: pytest.LogCaptureFixture, autojump_clock: object) -> None:
+    async with bench() as gateway:
+        exchange = await gateway.ask(client, "unset", stream=True)
+        assert "NO_SUCH_KEY" not in check_error(client, exchange, "provider_unavailable")
+        assert "NO_SUCH_KEY" in caplog.text
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_the_rate_of_a_key(client: Dialect, autojump_clock: object) -> None:
+    slow = catalogue(limits="{rate_per_minute: 6, burst: 2}")
+    async with bench(good(stream=False), good(stream=False), catalogue=slow) as gateway:
+        for _ in range(2):
+            assert (await gateway.ask(client, "openai_chat", stream=False)).status == 200
+        exchange = await gateway.ask(client, "openai_chat", stream=False)
+        check_error(client, exchange, "rate_limit_exceeded")
+        assert exchange.sent_headers["retry-after"] == "8"  # two seconds of the ten have passed
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_accounts_that_may_not(client: Dialect, autojump_clock: object) -> None:
+    async with bench(credits=0) as gateway:
+        check_error(client, await gateway.ask(client, "openai_chat", stream=True), "insufficient_credits")
+        await gateway.store.lock("lab")
+        check_error(client, await gateway.ask(client, "openai_chat", stream=True), "workspace_locked")
+        assert gateway.store.settlements == []
+
+
+# ---- strict ---------------------------------------------------------------------------------------------------------
+
+
+async def test_losses_are_counted_and_refused_when_strict(autojump_clock: object) -> None:
+    script = Script([(1.0, WHOLES["anthropic_messages"])])
+    body = asked("openai_chat", "anthropic_messages", stream=False, seed=1, logprobs=True)
+    async with bench(script, script) as gateway:
+        exchange = await gateway.send("openai_chat", body)
+        count = len(gateway.row.losses)
+        assert count >= 2
+        assert exchange.sent_headers["x-hyperinfer-loss"] == str(count)
+        exchange = await gateway.send("openai_chat", body, {"x-hyperinfer-strict": "true"})
+        message = check_error("openai_chat", exchange, "invalid_request")
+        assert "seed" in message
+        assert "logprobs" in message
+        losses = json.loads(exchange.sent)["error"]["details"]["losses"]
+        assert {loss["path"] for loss in losses} == {loss.path for loss in gateway.store.settlements[0][1].losses}
+        _, refused = gateway.store.settlements[1][1], gateway.store.settlements[1][1]
+        assert (refused.status, refused.error_code, refused.attempts) == ("failed", "invalid_request", ())
+        plain = asked("openai_chat", "anthropic_messages", stream=False)
+        assert (await gateway.send("openai_chat", plain, {"x-hyperinfer-strict": "true"})).status == 200
+
+
+async def test_losses_of_the_response_are_in_the_row(autojump_clock: object) -> None:
+    citation = {"type": "char_location", "cited_text": "x", "document_index": 0, "start_char_index": 0, "end_char_index": 1}
+    frame = {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": citation}}
+    frames = STREAMS["anthropic_messages"]
+    cited = b"event: content_block_delta\ndata: " + json.dumps(frame).encode() + b"\n\n"
+    async with bench(Script([(1.0, piece) for piece in (*frames[:2], cited, *frames[2:])])) as gateway:
+        exchange = await gateway.ask("openai_chat", "anthropic_messages", stream=True)
+        assert exchange.sent_headers["x-hyperinfer-loss"] == "0"  # not known yet when the head went
+        assert [loss.path.startswith("response.") for loss in gateway.row.losses] == [True]
+
+
+async def test_plugins_that_are_not_configured(autojump_clock: object) -> None:
+    body = asked("openai_chat", "openai_chat", stream=False, plugins=[{"id": "web_search"}])
+    async with bench(good(stream=False)) as gateway:
+        exchange = await gateway.send("openai_chat", body)
+        assert exchange.sent_headers["x-hyperinfer-loss"] == "1"
+        assert "web_search" in gateway.row.losses[0].reason
+        strict = await gateway.send("openai_chat", body, {"x-hyperinfer-strict": "true"})
+        assert "web_search" in check_error("openai_chat", strict, "invalid_request")
+
+
+async def test_headers_that_go_upstream(autojump_clock: object) -> None:
+    given = {"anthropic-beta": "a,b", "anthropic-version": "2026-01-01", "x-secret": "1", "cookie": "c=1", "xi-api-key": "k"}
+    script = Script([(1.0, WHOLES["anthropic_messages"])])
+    async with bench(script, good(stream=False)) as gateway:
+        for model in ("anthropic_messages", "openai_chat"):
+            await gateway.send("anthropic_messages", asked("anthropic_messages", model, stream=False), given)
+        first, second = (played.headers for played in gateway.transport.played)
+        assert (first["anthropic-beta"], first["anthropic-version"]) == ("a,b", "2026-01-01")
+        assert not {"anthropic-beta", "anthropic-version"} & set(second)
+        assert not {"x-secret", "cookie", "xi-api-key"} & (set(first) | set(second))
+
+
+# ---- crashes --------------------------------------------------------------------------------------------------------
+
+
+class _Crash(Stage[Reply, Reply]):
+    """Lets so many bursts through."""
+
+    def __init__(self, bursts: int) -> None:
+        self._left = bursts
+
+    async def receive(self, item: Reply, sink: Sink[Reply]) -> None:
+        if not isinstance(item, Answering):
+            self._left -= 1
+            if self._left < 0:
+                raise ZeroDivisionError("a bug with sk-secret")
+        await sink.send(item)
+
+
+@pytest.mark.parametrize("bursts", [0, 1, 2])
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_node_that_crashes(
+    client: Dialect, stream: bool, bursts: int, caplog: pytest.LogCaptureFixture, autojump_clock: object
+) -> None:
+    pieces = [(1.0, frame) for frame in FRAMES] if stream else [(1.0, WHOLES["openai_chat"])]
+    async with bench(Script(pieces)) as gateway:
+        crash = stage(lambda: _Crash(bursts), name="crash", consumes=Reply, produces=Reply)
+        gateway.pipelines.stream = gateway.pipelines.stream.replace("translate", crash)
+        gateway.pipelines.whole = gateway.pipelines.whole.replace("translate", crash)
+        exchange = await gateway.ask(client, "openai_chat", stream=stream)
+        if not stream and bursts:
+            assert exchange.status == 200
+            return
+        if bursts:
+            check_failed_stream(client, exchange, "internal_error")
+        else:
+            check_error(client, exchange, "internal_error")
+        assert b"ZeroDivision" not in exchange.sent
+        assert b"secret" not in exchange.sent
+        assert [record.exc_info is not None for record in caplog.records if record.levelno >= logging.ERROR] == [True]
+        assert (gateway.row.status, gateway.row.error_code, gateway.row.cost) == ("failed", "internal_error", 0)
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_an_encoder_that_crashes(client: Dialect, autojump_clock: object) -> None:
+    """An order of events that no encoder takes, after the head is out."""
+
+    def twice(item: Reply) -> Reply:
+        return (*item, ev.MessageStart("openai_chat")) if isinstance(item, tuple) and ev.TextDelta("lo") in item else item
+
+    async with bench(Script([(1.0, frame) for frame in FRAMES])) as gateway:
+        bug = step(twice, name="bug", consumes=Reply, produces=Reply)
+        gateway.pipelines.stream = gateway.pipelines.stream.replace("translate", bug)
+        exchange = await gateway.ask(client, "openai_chat", stream=True)
+        check_failed_stream(client, exchange, "internal_error")
+        assert (gateway.row.status, gateway.row.cost) == ("failed", 0)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_node_may_refuse_without_a_ticket(client: Dialect, stream: bool, autojump_clock: object) -> None:
+    def moderate(planned: Planned) -> Planned | Failure:
+        return Failure("content_filter", "We do not talk about this.", param="messages")
+
+    async with bench() as gateway:
+        node = step(moderate, name="moderate", consumes=Planned, produces=Planned | Failure)
+        gateway.pipelines.stream = gateway.pipelines.stream.replace("tool_loop", node)
+        gateway.pipelines.whole = gateway.pipelines.whole.replace("tool_loop", node)
+        exchange = await gateway.ask(client, "openai_chat", stream=stream)
+        assert check_error(client, exchange, "content_filter") == "We do not talk about this."
+        assert (gateway.row.status, gateway.row.error_code) == ("failed", "content_filter")
+        assert gateway.store.settlements[0][0] == exchange.ended_at
+
+
+async def test_a_pipeline_that_says_nothing(caplog: pytest.LogCaptureFixture, autojump_clock: object) -> None:
+    async with bench() as gateway:
+        drop = step(_Drop, name="drop", consumes=Planned, produces=Planned)
+        gateway.pipelines.whole = gateway.pipelines.whole.replace("tool_loop", drop)
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=False)
+        check_error("openai_chat", exchange, "internal_error")
+        assert gateway.row.status == "failed"
+
+
+class _Drop:
+    def push(self, item: Planned) -> tuple[Planned, ...]:
+        return ()
+
+    def end(self) -> tuple[Planned, ...]:
+        return ()
+
+
+async def test_which_graph_runs_does_not_change_what_is_asked(autojump_clock: object) -> None:
+    # The word elsewhere, and the word with an escape.
+    elsewhere = asked("openai_chat", "openai_chat", stream=False, metadata={"a": '"stream": true'})
+    escaped = asked("openai_chat", "openai_chat", stream=True).replace(b"stream", b"stre\\u0061m")
+    nested = asked("openai_chat", "openai_chat", stream=False, x={"stream": True})
+    async with bench(good(stream=False), good(stream=True), good(stream=False)) as gateway:
+        for body, streamed in ((elsewhere, False), (escaped, True), (nested, False)):
+            exchange = await gateway.send("openai_chat", body)
+            assert exchange.status == 200
+            assert ("event-stream" in exchange.sent_headers["content-type"]) == streamed
+
+
+async def test_a_request_id_of_the_clients_is_not_used(caplog: pytest.LogCaptureFixture, autojump_clock: object) -> None:
+    caplog.set_level(logging.INFO)
+    async with bench(good(stream=False)) as gateway:
+        body = asked("openai_chat", "openai_chat", stream=False)
+        exchange = await gateway.send("openai_chat", body, {"x-request-id": "theirs\x1b[1m"})
+        assert exchange.sent_headers["x-request-id"] == gateway.row.id
+        assert "theirs" in caplog.text
+        assert "\x1b" not in caplog.text
+
+
+async def test_a_client_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture, autojump_clock: object) -> None:
+    async with bench(Script([NEVER])) as gateway:
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=True, leaves_at=1.0)
+        assert exchange.status is None
+        assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_routes() -> None:
+    assert set(PATHS) == set(FORMATS)
