@@ -65,12 +65,12 @@ class ChoiceDecoder:
             self._piece(partial(self._text, text, logprobs))
         elif is_array(text):
             self._parts(text)
-        if isinstance(refusal, str) and refusal:
-            self._piece(partial(self._refusal, refusal))
         if is_array(annotations := delta.get("annotations")):
             for raw in annotations:
                 if is_object(raw):
                     self._piece(partial(self._annotation, raw))
+        if isinstance(refusal, str) and refusal:
+            self._piece(partial(self._refusal, refusal))
         if is_array(calls):
             for call in calls:
                 if not is_object(call):

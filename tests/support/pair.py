@@ -73,13 +73,8 @@ class Pair:
         return list(self.codec.decode_response(self.whole(events), upstream))
 
 
-_JOINED: dict[type[Event], str] = {
-    ev.TextDelta: "text",
-    ev.ReasoningDelta: "text",
-    ev.RefusalDelta: "text",
-    ev.ArgumentsDelta: "text",
-}
-_REOPENED = {ev.TextStart: ev.TextEnd, ev.RefusalStart: ev.RefusalEnd}
+_DELTAS = (ev.TextDelta, ev.ReasoningDelta, ev.RefusalDelta, ev.ArgumentsDelta)
+_REOPENED: dict[type[Event], type[Event]] = {ev.TextStart: ev.TextEnd, ev.RefusalStart: ev.RefusalEnd}
 
 
 def joined(events: Iterable[Event | str]) -> list[Event | str]:
@@ -104,9 +99,9 @@ def joined(events: Iterable[Event | str]) -> list[Event | str]:
             out.append(event)
             continue
         before = out[last]
-        if type(event) in _JOINED and type(before) is type(event):
-            out[last] = msgspec.structs.replace(event, text=before.text + event.text)  # type: ignore[union-attr]
-        elif type(event) in _REOPENED and type(before) is _REOPENED[type(event)]:
+        if isinstance(event, _DELTAS) and isinstance(before, _DELTAS) and type(before) is type(event):
+            out[last] = msgspec.structs.replace(event, text=before.text + event.text)
+        elif type(before) is _REOPENED.get(type(event)):
             del out[last]
         else:
             out.append(event)
