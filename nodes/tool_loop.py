@@ -12,6 +12,7 @@ import msgspec
 
 from hyperinfer.engine import Failure, Node, step
 from hyperinfer.formats.codec import Loss
+from hyperinfer.formats.native_tools import is_native
 from hyperinfer.nodes.items import Planned
 from hyperinfer.nodes.refusal import refused_losses
 
@@ -27,12 +28,12 @@ def tool_loop() -> Node[Planned, Planned | Failure]:
         losses = [
             Loss(plugin.path or "plugins", f"the server tool '{plugin.id}' is not configured here")
             for plugin in plugins
-            if plugin.id not in native
+            if not is_native(native, plugin.id)
         ]
         if losses and planned.ticket.strict:
             return refused_losses(losses, planned.ticket)
         planned.ticket.losses.extend(losses)
-        kept = tuple(plugin for plugin in plugins if plugin.id in native)
+        kept = tuple(plugin for plugin in plugins if is_native(native, plugin.id))
         return replace(planned, conversation=msgspec.structs.replace(planned.conversation, plugins=kept))
 
     return step(activate, name="tool_loop", consumes=Planned, produces=Planned | Failure)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hyperinfer.formats import restore
+from hyperinfer.formats.native_tools import messages_type, unversioned
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
@@ -33,7 +34,20 @@ def encode_tools(scope: Scope, names: ToolNames) -> list[dict[str, Any]]:
             described.add(tool.namespace)  # once is enough: a model reads all tools
             encoded["description"] = f"{tool.namespace_description}\n\n{encoded.get('description', '')}".strip()
         tools.append(encoded)
-    return tools
+    return tools + _plugins(scope, tools)
+
+
+def _plugins(scope: Scope, declared: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The gateway's own tools that the provider runs in its place."""
+    found: list[dict[str, Any]] = []
+    for plugin in scope.conversation.plugins:
+        kind = messages_type(scope.target.native_tools, plugin.id)
+        if kind is None:
+            scope.lose(plugin.path or "plugins", f"the provider has no tool {plugin.id}")
+        elif all(tool.get("type") != kind for tool in declared):
+            options = _search_options(scope, plugin.path, plugin.options) if plugin.id == "web_search" else {}
+            found.append({"type": kind, "name": plugin.id, **options})
+    return found
 
 
 def _tool(scope: Scope, names: ToolNames, tool: Tool) -> dict[str, Any] | None:
@@ -100,25 +114,29 @@ def _native(scope: Scope, names: ToolNames, tool: Tool) -> dict[str, Any] | None
 
 def _hosted(scope: Scope, tool: Tool) -> dict[str, Any] | None:
     """A web search of OpenAI's dialects as Anthropic's, where the route runs one."""
-    if not tool.type.startswith("web_search"):
+    if unversioned(tool.type) != "web_search":
         return None
-    kind = max((name for name in scope.target.native_tools if name.startswith("web_search")), default=None)
+    kind = messages_type(scope.target.native_tools, tool.type)
     if kind is None:
         return None
-    encoded: dict[str, Any] = {"type": kind, "name": "web_search"}
-    raw = tool.raw or {}
-    filters = raw.get("filters")
+    return {"type": kind, "name": "web_search", **_search_options(scope, tool.path, tool.raw or {})}
+
+
+def _search_options(scope: Scope, path: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """What a web search of OpenAI's dialects is told, as far as Anthropic's can be told the same."""
+    found: dict[str, Any] = {}
+    filters = asked.get("filters")
     domains = filters.get("allowed_domains") if is_object(filters) else None
     if is_array(domains) and domains:
-        encoded["allowed_domains"] = domains
-    if is_object(location := raw.get("user_location")):
-        encoded["user_location"] = location
-    for name in raw.keys() - {"type", "filters", "user_location", "search_context_size"}:
-        if raw[name] is not None:
-            scope.lose(f"{tool.path}.{name}", "the provider's web search has no such option")
-    if raw.get("search_context_size") not in (None, "medium"):
-        scope.lose(f"{tool.path}.search_context_size", "the provider's web search has no such option")
-    return encoded
+        found["allowed_domains"] = domains
+    if is_object(location := asked.get("user_location")):
+        found["user_location"] = location
+    for name in asked.keys() - {"type", "filters", "user_location", "search_context_size"}:
+        if asked[name] is not None:
+            scope.lose(f"{path}.{name}", "the provider's web search has no such option")
+    if asked.get("search_context_size") not in (None, "medium"):
+        scope.lose(f"{path}.search_context_size", "the provider's web search has no such option")
+    return found
 
 
 def encode_choice(scope: Scope, names: ToolNames, *, has_tools: bool) -> dict[str, Any] | None:

@@ -9,9 +9,10 @@ import msgspec
 from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.native_tools import unversioned
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
 from hyperinfer.formats.openai_responses.names import ToolNames
-from hyperinfer.formats.openai_responses.tools import HOSTED, base_type
+from hyperinfer.formats.openai_responses.tools import HOSTED
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
 from hyperinfer.formats.wire import is_object
 
@@ -115,7 +116,7 @@ class _Encoder:
 
     def _runs(self, tool: Tool) -> bool:
         """Whether a tool of a kind of its own goes out as it is."""
-        known = base_type(tool.type) in HOSTED
+        known = unversioned(tool.type) in HOSTED
         if self._same and (not known or self._listed(tool.type)):
             return True
         if not self._same and self._listed(tool.type):
@@ -124,7 +125,7 @@ class _Encoder:
         return False
 
     def _listed(self, kind: str) -> bool:
-        return kind in self._target.native_tools or base_type(kind) in self._target.native_tools
+        return kind in self._target.native_tools or unversioned(kind) in self._target.native_tools
 
     def _runs_plugin(self, plugin: Plugin) -> bool:
         if self._listed(plugin.id):
@@ -135,7 +136,7 @@ class _Encoder:
     def _foreign_hosted(self) -> list[Wire]:
         if self._same:
             return []
-        kinds = [base_type(tool.type) for tool in self._c.tools if tool.kind == "native" and self._listed(tool.type)]
+        kinds = [unversioned(tool.type) for tool in self._c.tools if tool.kind == "native" and self._listed(tool.type)]
         return [{"type": kind} for kind in dict.fromkeys(kinds)]
 
     def _choice(self, body: Wire, has_tools: bool) -> None:

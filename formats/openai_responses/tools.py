@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,13 +30,6 @@ HOSTED = frozenset(
     }
 )
 """Tools that only work where the upstream knows them: sent only where the route lists them."""
-
-_VARIANT = re.compile(r"(_preview)?(_\d{4}_\d{2}_\d{2}|_\d{8})?$")
-
-
-def base_type(kind: str) -> str:
-    """`web_search_preview_2025_03_11` and `web_search_20250305` are variants of `web_search`."""
-    return _VARIANT.sub("", kind)
 
 
 def decode_tools(tools: list[Any]) -> tuple[tuple[Tool, ...], tuple[Plugin, ...]]:
