@@ -130,21 +130,25 @@ class ChoiceDecoder:
     # -- blocks
 
     def _piece(self, deliver: Callable[[], None]) -> None:
-        """Something that does not go on with the open block: at once, or behind the open call where that is not
-        complete."""
-        if self._waiting or (self._open == "tool" and not self._calls.complete):
-            self._waiting.append(deliver)
-            if len(self._waiting) > _MOST_WAITING:
-                self._release()
-        else:
+        """Something that does not go on with an open call: at once, or behind the call where that is not complete."""
+        if not self._must_wait(partial(self._piece, deliver)):
             deliver()
+
+    def _must_wait(self, later: Callable[[], None]) -> bool:
+        """Whether the open call is not complete; then `later` is called when it is."""
+        if not self._waiting and (self._open != "tool" or self._calls.complete):
+            return False
+        self._waiting.append(later)
+        if len(self._waiting) > _MOST_WAITING:
+            self._release()
+        return True
 
     def _release(self) -> None:
         """The open call is over. What waits is delivered, as far as no other call makes it wait again."""
         self._close_block()
         waiting, self._waiting = self._waiting, deque()
-        for deliver in waiting:
-            self._piece(deliver)
+        for again in waiting:
+            again()
 
     def _switch(self, block: str) -> None:
         if self._open == block:
@@ -220,14 +224,16 @@ class ChoiceDecoder:
     # -- calls
 
     def _call_piece(self, call: dict[str, Any]) -> None:
-        piece = self._calls.piece(call, self._open_blob)
+        self._route(self._calls.piece(call, self._open_blob))
+
+    def _route(self, piece: CallPiece) -> None:
+        """A piece of the open call, or one that may have to wait behind it."""
         if not piece.begins and self._open == "tool" and piece.ordinal == self._calls.current:
             self._arguments(piece)
-            if self._waiting and piece.arguments.rstrip().endswith("}"):
-                while self._waiting and self._calls.complete:
-                    self._release()
-        else:
-            self._piece(partial(self._call, piece))
+            if self._waiting and piece.arguments.rstrip().endswith("}") and self._calls.complete:
+                self._release()
+        elif not self._must_wait(partial(self._route, piece)):
+            self._call(piece)
 
     def _call(self, piece: CallPiece) -> None:
         if piece.begins:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
+from hyperinfer.formats.wire import is_array, is_object
+
 _NOTHING: tuple[Any, ...] = (None, [], {}, "")
 
 
@@ -13,14 +15,16 @@ def missing(before: Any, after: Any, *, ignore: Container[str] = (), path: str =
 
     `ignore`: paths, with `[]` for any index, that may differ.
     """
-    if _general(path) in ignore or before in _NOTHING:
+    if _general(path) in ignore or before in from hyperinfer.formats.wire import is_array, is_object
+
+_NOTHING:
         return []
-    if isinstance(before, dict) and isinstance(after, dict):
+    if is_object(before) and is_object(after):
         found: list[str] = []
         for name, value in before.items():
             found += missing(value, after.get(name), ignore=ignore, path=f"{path}.{name}" if path else str(name))
         return found
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+    if is_array(before) and is_array(after) and len(before) == len(after):
         return [
             line
             for index, (one, other) in enumerate(zip(before, after, strict=True))

@@ -50,7 +50,8 @@ def added_up(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
     for chunk in found:
         for name, value in chunk.items():
             if name == "choices":
-                for choice in value or []:
+                choices: list[dict[str, Any]] = value or []
+                for choice in choices:
                     _add_choice(total["choices"].setdefault(choice.get("index", 0), {"message": {}, "calls": {}}), choice)
             elif value is not None and name not in ("object", "obfuscation"):
                 total[name] = value
@@ -61,11 +62,10 @@ def added_up(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _add_choice(total: dict[str, Any], choice: dict[str, Any]) -> None:
-    for name, value in choice.items():
-        if name not in ("index", "delta") and value is not None:
-            total[name] = value
+    total.update((name, value) for name, value in choice.items() if name not in ("index", "delta") and value is not None)
     message: dict[str, Any] = total["message"]
-    for name, value in (choice.get("delta") or {}).items():
+    delta: dict[str, Any] = choice.get("delta") or {}
+    for name, value in delta.items():
         if value is None:
             continue
         if name in _TEXTS:
@@ -74,8 +74,9 @@ def _add_choice(total: dict[str, Any], choice: dict[str, Any]) -> None:
         elif name in _LISTS:
             message[name] = message.get(name, []) + value
         elif name == "tool_calls":
-            for call in value:
-                _add_call(total["calls"], call)
+            pieces: list[dict[str, Any]] = value
+            for piece in pieces:
+                _add_call(total["calls"], piece)
         else:
             message[name] = value
 
@@ -85,7 +86,8 @@ def _texts(name: str, value: Any) -> Iterable[tuple[str, str]]:
     if isinstance(value, str):
         yield name, value
         return
-    for part in value:
+    parts: list[dict[str, Any]] = value
+    for part in parts:
         if part["type"] == "thinking":
             yield from (("reasoning", inner["text"]) for inner in part["thinking"])
         else:

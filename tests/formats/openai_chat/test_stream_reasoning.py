@@ -1,0 +1,76 @@
+"""Reasoning in Chat streams (wire facts 2.3, 4.6)."""
+
+from __future__ import annotations
+
+import pytest
+
+from hyperinfer.formats import events as ev
+from tests.support.chat_stream import blocks, chunk, decoded
+
+
+class TestReasoning:
+    """Reasoning in all its fields; copies once (RULES; faults F078, F081)."""
+
+    @pytest.mark.parametrize("field", ["reasoning", "reasoning_content", "thinking"])
+    def test_each_field(self, field: str) -> None:
+        events = decoded(chunk({field: "a"}), chunk({field: "b"}), chunk({field: "c"}), chunk({"content": "x"}, "stop"))
+        assert blocks(events) == ["reasoning abc", "text x", "end stop"]
+
+    def test_copies_count_once_and_different_texts_both(self) -> None:
+        same = chunk(
+            {"reasoning": "a", "reasoning_content": "a", "reasoning_details": [{"type": "reasoning.text", "text": "a"}]}
+        )
+        assert blocks(decoded(same, chunk({}, "stop")))[0] == "reasoning a"
+        assert blocks(decoded(chunk({"reasoning": "a", "reasoning_content": "b"}), chunk({}, "stop")))[0] == "reasoning ab"
+
+    def test_frames_that_repeat_with_two_copies_are_not_taken_for_one(self) -> None:
+        frames = [chunk({"reasoning": "a", "reasoning_content": "a"})] * 3 + [
+            chunk({"reasoning": "a", "reasoning_content": "b"})
+        ]
+        assert blocks(decoded(*frames, chunk({}, "stop")))[0] == "reasoning aaaab"
+
+    def test_details_alone(self) -> None:
+        frames = [chunk({"reasoning_details": [{"type": "reasoning.text", "text": word}]}) for word in ("a", "b")]
+        events = decoded(
+            *frames, chunk({"reasoning_details": [{"type": "reasoning.text", "signature": "s"}]}), chunk({}, "stop")
+        )
+        assert blocks(events)[0] == "reasoning ab <signature s>"
+
+    def test_a_signature_that_brings_its_text_again(self) -> None:
+        detail = {"type": "reasoning.text", "text": "ab", "signature": "s"}
+        events = decoded(
+            chunk({"reasoning": "a"}), chunk({"reasoning": "b"}), chunk({"reasoning_details": [detail]}), chunk({}, "stop")
+        )
+        assert blocks(events)[0] == "reasoning ab <signature s>"
+
+    def test_a_blob_ends_its_block(self) -> None:
+        def signed(data: str) -> bytes:
+            return chunk({"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": data}]})
+
+        events = decoded(
+            chunk({"reasoning_content": "a"}), signed("1"), chunk({"reasoning_content": "b"}), signed("2"), signed("3")
+        )
+        assert blocks(events)[:3] == ["reasoning a <signature 1>", "reasoning b <signature 2>", "reasoning  <signature 3>"]
+
+    def test_encrypted_reasoning_without_text(self) -> None:
+        detail = {"type": "reasoning.encrypted", "data": "x", "id": "rs_1"}
+        assert blocks(decoded(chunk({"reasoning_details": [detail]}), chunk({}, "stop")))[0] == "reasoning  <encrypted x>"
+
+    def test_reasoning_between_texts_opens_blocks_of_its_own(self) -> None:
+        events = decoded(
+            chunk({"reasoning": "a"}), chunk({"content": "b"}), chunk({"reasoning": "c"}), chunk({"content": "d"}, "stop")
+        )
+        assert blocks(events)[:4] == ["reasoning a", "text b", "reasoning c", "text d"]
+
+    def test_content_as_an_array_of_parts(self) -> None:
+        parts = [
+            {"type": "text", "text": "a"},
+            {"type": "thinking", "thinking": [{"type": "text", "text": "t"}]},
+            {"type": "reference", "reference_ids": [1]},
+            {"type": "text", "text": "b"},
+        ]
+        events = decoded(chunk({"content": parts}), chunk({}, "stop"))
+        assert blocks(events) == ["text a", "reasoning t", "text b", "end stop"]
+        assert [event for event in events if isinstance(event, ev.Unknown)] == [
+            ev.Unknown("openai_chat", "content.reference", {"content": [parts[2]]})
+        ]
