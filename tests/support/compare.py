@@ -15,9 +15,7 @@ def missing(before: Any, after: Any, *, ignore: Container[str] = (), path: str =
 
     `ignore`: paths, with `[]` for any index, that may differ.
     """
-    if _general(path) in ignore or before in from hyperinfer.formats.wire import is_array, is_object
-
-_NOTHING:
+    if _general(path) in ignore or before in _NOTHING:
         return []
     if is_object(before) and is_object(after):
         found: list[str] = []
