@@ -216,7 +216,8 @@ class ChatStreamEncoder:
         if state.form == "wrapped":
             inner = _enc(text)[1:-1].decode()
             text = inner if state.arguments_seen else '{"input":"' + inner
-        state.arguments_seen = True
+        # A first piece that is empty is still no arguments.
+        state.arguments_seen |= bool(text)
         return self._arguments_chunk(text, state, extra, choice)
 
     def _arguments_chunk(self, text: str, state: _Choice, extra: Extra, choice: int) -> bytes:
