@@ -12,16 +12,28 @@ if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
     from tests.support.exchanges import ScriptedExchange
 
-_OPENAI = {400: "invalid_request_error", 401: "authentication_error", 402: "insufficient_quota", 403: "permission_error"}
-_OPENAI |= {
+_OPENAI = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
     404: "invalid_request_error",
     405: "invalid_request_error",
     413: "invalid_request_error",
     429: "rate_limit_error",
 }
-_ANTHROPIC = {400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error"}
-_ANTHROPIC |= {404: "invalid_request_error", 405: "invalid_request_error", 413: "request_too_large"}
-_ANTHROPIC |= {429: "rate_limit_error", 504: "timeout_error", 529: "overloaded_error"}
+_ANTHROPIC = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    405: "invalid_request_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
 
 
 def check_error(client: Dialect, exchange: ScriptedExchange, code: str, status: int | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
@@ -12,21 +12,23 @@ from hypothesis import strategies as st
 
 from hyperinfer.nodes.json_depth import deeper_than
 
-VALUES = st.recursive(
-    st.none() | st.text('[]{}"\\ab'),
+Value: TypeAlias = "str | list[Value] | dict[str, Value]"
+
+VALUES: st.SearchStrategy[Value] = st.recursive(
+    st.text('[]{}"\\ab'),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('[]{}"\\ab', max_size=4), inner, max_size=3),
     max_leaves=30,
 )
 
 
-def depth_of(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(depth_of, value.values()), default=0)
-    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
+def depth_of(value: Value) -> int:
+    if isinstance(value, str):
+        return 0
+    return 1 + max(map(depth_of, value.values() if isinstance(value, dict) else value), default=0)
 
 
 @given(VALUES)
-def test_depth(value: Any) -> None:
+def test_depth(value: Value) -> None:
     body, depth = json.dumps(value).encode(), depth_of(value)
     assert not deeper_than(body, depth)
     if depth:

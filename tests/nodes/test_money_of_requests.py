@@ -7,8 +7,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import trio
 
+from hyperinfer.formats import FORMATS
 from hyperinfer.formats.usage import Usage, usd_json
 from hyperinfer.nodes.bill import cost_lines, total
 from hyperinfer.nodes.items import Answering, Tally, Ticket
@@ -17,7 +17,7 @@ from hyperinfer.nodes.ports import CostLine
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.providers.catalogue import Pricing
 from tests.nodes.envelopes import check_error, check_failed_stream
-from tests.support.bench import DIALECTS, asked, bench
+from tests.support.bench import DIALECTS, asked, bench, catalogue
 from tests.support.replies import STREAMS, WHOLES, usage_of
 from tests.support.upstreams import Script
 
@@ -88,14 +88,14 @@ async def test_an_upstream_that_counts_nothing_is_estimated(client: Dialect, str
 
 
 def _tally(body_size: int, context_length: int, **fields: Any) -> Tally:
-    ticket = Ticket(request_id="r", format=None, created=0, started=0.0, body_size=body_size)  # type: ignore[arg-type]
+    chat = FORMATS["openai_chat"]
     answering = Answering(
-        ticket=ticket,
-        conversation=None,
+        ticket=Ticket(request_id="r", format=chat, created=0, started=0.0, body_size=body_size),
+        conversation=chat.decode_request(asked("openai_chat", "x", stream=True)),
         slug="s",
-        route=None,
+        route=catalogue().models["test/free"].routes[0],
         route_index=0,
-        context_length=context_length,  # type: ignore[arg-type]
+        context_length=context_length,
     )
     return Tally(answering=answering, **fields)
 
@@ -187,7 +187,7 @@ async def test_settled_once_whoever_asks(autojump_clock: object) -> None:
 async def test_a_ticket_is_settled_once(autojump_clock: object) -> None:
     async with bench() as gateway:
         settlement = Settlement(gateway.store)
-        ticket = Ticket(request_id="r", format=None, created=0, started=trio.current_time())  # type: ignore[arg-type]
+        ticket = Ticket.plain("r", FORMATS["openai_chat"])
         assert await settlement.finish(ticket)  # never admitted: nothing to settle
         await settlement.close(ticket)
         assert gateway.store.settlements == []

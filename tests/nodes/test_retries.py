@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -137,7 +137,7 @@ async def test_the_credentials_of_a_route_go_to_it_alone(autojump_clock: object)
 
 
 async def test_losses_are_those_of_the_route_that_answered(autojump_clock: object) -> None:
-    fields = {"seed": 5, "logit_bias": {"1": 1}}
+    fields: dict[str, Any] = {"seed": 5, "logit_bias": {"1": 1}}
     async with bench(bad(503), good("anthropic_messages")) as gateway:
         exchange = await gateway.ask("openai_chat", "two", stream=True, **fields)
         assert {loss.path for loss in gateway.row.losses} == {"seed", "logit_bias"}

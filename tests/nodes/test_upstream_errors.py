@@ -11,7 +11,7 @@ from hyperinfer.providers.transport_errors import GarbledResponse
 from tests.nodes.envelopes import check_error, check_failed_stream
 from tests.support.bench import DIALECTS, bench, catalogue
 from tests.support.replies import ERROR_FRAMES, STREAMS, WHOLES
-from tests.support.upstreams import Script
+from tests.support.upstreams import Piece, Script
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
@@ -138,7 +138,7 @@ ENDS: dict[str, tuple[bytes | BaseException, ...]] = {
 @pytest.mark.parametrize("protocol", DIALECTS)
 @pytest.mark.parametrize("client", DIALECTS)
 async def test_an_end_in_the_middle(client: Dialect, protocol: Dialect, end: str, autojump_clock: object) -> None:
-    pieces = [(1.0, piece) for piece in (*STREAMS[protocol][:3], *ENDS[end])]
+    pieces: list[Piece] = [(1.0, piece) for piece in (*STREAMS[protocol][:3], *ENDS[end])]
     async with bench(Script(pieces)) as gateway:
         exchange = await gateway.ask(client, protocol, stream=True)
         check_failed_stream(client, exchange, "provider_unavailable")
@@ -148,7 +148,7 @@ async def test_an_end_in_the_middle(client: Dialect, protocol: Dialect, end: str
 
 @pytest.mark.parametrize("protocol", DIALECTS)
 async def test_an_end_in_the_middle_of_a_whole_reply(protocol: Dialect, autojump_clock: object) -> None:
-    pieces = [(1.0, WHOLES[protocol][:40]), (1.0, httpx2.RemoteProtocolError("incomplete"))]
+    pieces: list[Piece] = [(1.0, WHOLES[protocol][:40]), (1.0, httpx2.RemoteProtocolError("incomplete"))]
     async with bench(Script(pieces, headers=JSON), Script([(1.0, WHOLES[protocol])], headers=JSON)) as gateway:
         exchange = await gateway.ask(protocol, protocol, stream=False)
         assert exchange.status == 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ def catalogue(more: str = "", limits: str = "{}") -> Catalogue:
     text += '  unset: {protocol: openai_chat, base_url: "https://unset.test/v1", api_key: "${NO_SUCH_KEY}"}\n'
     text += "creators:\n  test: {name: Test}\nmodels:\n"
     routes = {name: f"{{provider: {name}, model: up}}" for name in (*providers, "unset")}
-    models = {name: routes[name] for name in DIALECTS}
+    models: dict[str, str] = {name: routes[name] for name in DIALECTS}
     # Weight 0: tried after the others, so that the order is known.
     models["two"] = f"{routes['openai_chat']}, {{provider: anthropic_messages, model: up, weight: 0}}"
     models["twice"] = f"{routes['openai_chat']}, {{provider: second, model: up2, weight: 0}}"
@@ -124,7 +124,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(*scripts: Script, catalogue: Catalogue | None = None, credits: int = 10**14) -> AsyncIterator[Bench]:
+async def bench(*scripts: Script, catalogue: Catalogue | None = None, credits: int = 10**14) -> AsyncGenerator[Bench]:
     """A bench whose upstreams play `scripts`, one an attempt. Afterwards nothing may be left: no response open, no hold."""
     current = catalogue or _USUAL
     transport = ScriptedTransport(*scripts)

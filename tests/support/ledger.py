@@ -9,7 +9,7 @@ import hashlib
 import os
 import socket
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -135,7 +135,7 @@ class MemoryStore(EmbeddedStore):
 
 
 @contextmanager
-def memory_store() -> Iterator[MemoryStore]:
+def memory_store() -> Generator[MemoryStore]:
     """A fresh one. Its clock stands at NOW."""
     ours, peer = socket.socketpair()
     with ours, peer, closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:

@@ -165,6 +165,8 @@ def usage_of(dialect: Dialect, streamed: bool, body: bytes) -> dict[str, Any]:
     if not streamed:
         usage: dict[str, Any] = json.loads(body)["usage"]
         return usage
-    values = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: {")]
-    found = [v.get("usage") or (v.get("response") or {}).get("usage") for v in values]
-    return {**[usage for usage in found if usage][-1]}
+    values: list[dict[str, Any]] = [
+        json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: {")
+    ]
+    found: list[dict[str, Any] | None] = [v.get("usage") or v.get("response", {}).get("usage") for v in values]
+    return [usage for usage in found if usage][-1]
