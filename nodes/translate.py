@@ -1,34 +1,57 @@
-"""Between the upstream's events and the client's: tools get back the form in which the caller declared them."""
+"""Between the upstream's events and the client's: tool calls get the form that the client knows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from hyperinfer.engine import Node, step
+from hyperinfer.formats.acting_items import ActingItems
 from hyperinfer.formats.restore import ToolRestorer
 from hyperinfer.nodes.items import Answering, Reply
 
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event
+
+
+class Step(Protocol):
+    """A step over the events of one reply."""
+
+    def push(self, event: Event) -> Iterable[Event]: ...
+
 
 class Translate:
-    """Restores tool calls by the aliases of the route that answers."""
+    """Tools under the names and in the kind in which the caller declared them, by the aliases of the route that answers;
+    and what only a client of Responses would know how to act on, as calls."""
 
     def __init__(self) -> None:
-        self._restorer: ToolRestorer | None = None
+        self._steps: tuple[Step, ...] = ()
 
     def push(self, item: Reply) -> Iterable[Reply]:
         """One item in, one out; an empty burst is dropped."""
         if isinstance(item, Answering):
-            self._restorer = ToolRestorer(item.aliases) if item.aliases else None
+            self._steps = _steps(item)
             return (item,)
-        restorer = self._restorer
-        if restorer is None:
+        if not self._steps:
             return (item,)
-        burst = tuple(restored for event in item for restored in restorer.push(event))
+        burst = item
+        for step_ in self._steps:
+            burst = tuple(changed for event in burst for changed in step_.push(event))
         return (burst,) if burst else ()
 
     def end(self) -> Iterable[Reply]:
         """Nothing is held beyond a tool call."""
         return ()
+
+
+def _steps(item: Answering) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    client = item.ticket.format.dialect
+    if item.route.provider.protocol == "openai_responses" and client != "openai_responses":
+        steps.append(ActingItems())
+    if item.aliases:
+        steps.append(ToolRestorer(item.aliases))
+    return tuple(steps)
 
 
 def translate() -> Node[Reply, Reply]:

@@ -182,6 +182,7 @@ def _tool_use(block: dict[str, Any], path: str) -> Part:
 
 
 def _tool_result(block: dict[str, Any], path: str) -> Part:
+    """The result; its id is empty where the caller gave none (`missing_ids`)."""
     read, extra = _read(block, wire.ToolResultBlock, path)
     content: tuple[Part, ...] = ()
     if isinstance(read.content, str):
@@ -189,7 +190,7 @@ def _tool_result(block: dict[str, Any], path: str) -> Part:
     elif read.content is not None:
         content = decode_blocks(read.content, f"{path}.content")
     return ToolResultPart(
-        call_id=read.tool_use_id,
+        call_id=read.tool_use_id or "",
         content=content,
         is_error=read.is_error,
         plain=isinstance(read.content, str),

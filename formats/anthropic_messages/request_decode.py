@@ -8,6 +8,7 @@ from typing import Any, Literal
 from hyperinfer.formats import wire as shared
 from hyperinfer.formats.anthropic_messages import tools, wire
 from hyperinfer.formats.anthropic_messages.content import cache_mark, decode_blocks, unknown_fields
+from hyperinfer.formats.anthropic_messages.missing_ids import CallPairing
 from hyperinfer.formats.conversation import (
     Conversation,
     Part,
@@ -97,6 +98,7 @@ def _system(system: str | list[dict[str, Any]] | None) -> Iterator[Turn]:
 
 
 def _turns(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]:
+    pairing = CallPairing()
     for index, (message, source) in enumerate(zip(request.messages, raw["messages"], strict=True)):
         path = f"messages[{index}]"
         role = _ROLES.get(message.role)
@@ -108,7 +110,8 @@ def _turns(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]
         if isinstance(message.content, str):
             yield Turn(role=role, parts=(TextPart(text=message.content),), path=path, plain=True, extra=extra)
             continue
-        parts = decode_blocks(message.content or (), f"{path}.content")
+        content = decode_blocks(message.content or (), f"{path}.content")
+        parts = tuple(pairing.paired(content, f"{path}.content"))
         _check_places(role, parts, path)
         results = tuple(part for part in parts if isinstance(part, ToolResultPart))
         if not results:

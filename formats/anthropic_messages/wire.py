@@ -80,10 +80,10 @@ class ToolUseBlock(msgspec.Struct, kw_only=True):
 
 
 class ToolResultBlock(msgspec.Struct, kw_only=True):
-    """The result of a tool call, in the user message after it."""
+    """The result of a tool call, in the user message after it. `tool_use_id` may be left out where one call is open."""
 
     type: str
-    tool_use_id: Annotated[str, Meta(min_length=1)]
+    tool_use_id: str | None = None
     content: str | list[JsonObject] | None = None
     is_error: bool | None = None
     cache_control: JsonObject | None = None

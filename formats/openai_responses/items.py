@@ -84,8 +84,8 @@ class _Reader:
                 return self._reasoning(value, path)
             case "function_call":
                 call = read(value, w.FunctionCall, path)
-                arguments = call.arguments if call.arguments and call.arguments.strip() else "{}"
-                part = self._call(call, arguments, "function")
+                arguments = call.arguments if (call.arguments or "").strip() not in ("", "null") else "{}"
+                part = self._call(call, arguments or "{}", "function")
                 return _item_turn("assistant", part, value, w.FunctionCall, path, call.id)
             case "custom_tool_call":
                 custom = read(value, w.CustomToolCall, path)
