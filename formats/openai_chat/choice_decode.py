@@ -197,6 +197,8 @@ class ChoiceDecoder:
         extra = {"details": piece.details} if piece.details else None
         self._thought.append(piece.text)
         self._out.append(ev.ReasoningDelta(piece.text, form=piece.form, extra=extra, choice=self._index))
+        if piece.last:
+            self._close_block()
 
     def _parts(self, parts: list[Any]) -> None:
         """Content as an array (Mistral): thinking parts are reasoning, text parts text, others are passed on."""

@@ -167,6 +167,9 @@ def _reasoning(message: dict[str, Any]) -> list[tuple[int, ReasoningPart]]:
         if piece.blob is None:
             if piece.text:
                 texts.append(ReasoningText(piece.text, piece.form))
+            if piece.last:
+                found.append((0, ReasoningPart(texts=tuple(texts))))
+                texts = []
             continue
         after, item_id = piece.entry.get(AFTER_CALLS), piece.entry.get("id")
         part = ReasoningPart(

@@ -28,13 +28,15 @@ Form = Literal["text", "summary"]
 
 
 class ReasoningPiece(NamedTuple):
-    """Text, or one blob. `details`: wire details without a blob, verbatim; `entry`: the wire detail that held the blob."""
+    """Text, or one blob. `details`: wire details without a blob, verbatim; `entry`: the wire detail that held the blob.
+    `last`: the block ends with this text; with a blob it always does."""
 
     text: str = ""
     form: Form = "text"
     blob: Opaque | None = None
     details: tuple[dict[str, Any], ...] = ()
     entry: Mapping[str, Any] = {}
+    last: bool = False
 
 
 class _Detail(NamedTuple):
@@ -57,7 +59,7 @@ def reasoning_pieces(fields: Mapping[str, Any], open_blob: OpenBlob, so_far: str
         return _text_first(plain, details)
     pieces: list[ReasoningPiece] = []
     if rest := _remainder(plain, details):
-        pieces.append(ReasoningPiece(rest))
+        pieces.append(ReasoningPiece(rest, last=True))
     elif not plain and len(signed) == 1 and _letters(signed[0].words) == _letters(so_far):
         return _text_first("", [detail._replace(words="") for detail in details])
     for detail in details:
