@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hyperinfer.formats.wire import is_array, is_object
 from tests.faults.kit import CHAT, MESSAGES, RESPONSES
 from tests.support.bench import catalogue
 
@@ -118,20 +119,20 @@ def results_in(upstream: Dialect, body: Mapping[str, Any]) -> list[tuple[str, An
 def items_in(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The input items of a Responses request."""
     found = body["input"]
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return [item for item in found if is_object(item)] if is_array(found) else []
 
 
 def blocks_in(body: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     """The blocks of one type in the messages of a Messages request."""
-    contents = [message["content"] for message in body["messages"]]
-    return [block for content in contents if isinstance(content, list) for block in content if block["type"] == kind]
+    contents: list[Any] = [message["content"] for message in body["messages"]]
+    return [block for content in contents if is_array(content) for block in content if block["type"] == kind]
 
 
 def texts_in(value: Any) -> list[str]:
     """Every text in a body's messages or items, in order: strings of `content` and `output`, `text` of parts."""
-    if isinstance(value, list):
+    if is_array(value):
         return [text for inner in value for text in texts_in(inner)]
-    if not isinstance(value, dict):
+    if not is_object(value):
         return []
     found: list[str] = []
     for name, inner in value.items():
@@ -144,9 +145,9 @@ def texts_in(value: Any) -> list[str]:
 
 def images_in(value: Any) -> int:
     """How many times `PIXEL` stands in an image, in any protocol's form."""
-    if isinstance(value, list):
+    if is_array(value):
         return sum(map(images_in, value))
-    if not isinstance(value, dict):
+    if not is_object(value):
         return 0
     if value in IMAGES.values() or (value.get("type") == "input_image" and value.get("image_url") == PIXEL_URL):
         return 1

@@ -10,14 +10,12 @@ from tests.faults import wire as w
 from tests.faults.bodies import (
     IMAGES,
     Called,
-    blocks_in,
     calls_in,
     images_in,
     results_in,
     round_of_calls,
-    text_part,
 )
-from tests.faults.kit import ALL, CHAT, MESSAGES, RESPONSES, Case, Seen, fault, reaching, refused, through
+from tests.faults.kit import ALL, CHAT, MESSAGES, RESPONSES, Seen, fault, reaching, refused, through
 from tests.faults.reading import frames_of, read
 from tests.faults.reading_responses import read_items
 
@@ -49,6 +47,8 @@ def _called_without(upstream: Dialect) -> bytes:
     return w.response_whole(w.call_item("fc_1", "call_1", "now", ""))
 
 
+_ELSEWHERE: list[tuple[Dialect, Dialect]] = [(MESSAGES, CHAT), (MESSAGES, RESPONSES)]
+
 test_F045_a_call_without_arguments_has_an_empty_object = fault(
     *[
         reaching(
@@ -74,7 +74,7 @@ test_F045_a_call_without_arguments_has_an_empty_object = fault(
             else [b'{"choices": [], "output": []}'],
             stream=False,
         )
-        for client, upstream in ((MESSAGES, CHAT), (MESSAGES, RESPONSES))
+        for client, upstream in _ELSEWHERE
     ],
 )
 
@@ -176,6 +176,14 @@ def _still_wrapped(client: Dialect, stream: bool) -> bytes:
     return _streamed_item(item) if stream else w.response_whole(item)
 
 
+_UNWRAPPED: list[tuple[Dialect, Dialect, bool]] = [
+    (RESPONSES, CHAT, True),
+    (RESPONSES, CHAT, False),
+    (RESPONSES, MESSAGES, True),
+    (RESPONSES, MESSAGES, False),
+    (CHAT, MESSAGES, False),
+]
+
 test_F052_the_input_of_a_freeform_tool_is_unwrapped = fault(
     *[
         through(
@@ -187,13 +195,7 @@ test_F052_the_input_of_a_freeform_tool_is_unwrapped = fault(
             stream=stream,
             ask={"tools": [{"type": "custom", **_CUSTOM} if client == RESPONSES else {"type": "custom", "custom": _CUSTOM}]},
         )
-        for client, upstream, stream in (
-            (RESPONSES, CHAT, True),
-            (RESPONSES, CHAT, False),
-            (RESPONSES, MESSAGES, True),
-            (RESPONSES, MESSAGES, False),
-            (CHAT, MESSAGES, False),
-        )
+        for client, upstream, stream in _UNWRAPPED
     ]
 )
 
@@ -256,10 +258,10 @@ def _refused_unsent(path: str | None) -> Callable[[Seen], None]:
     return check
 
 
-_PATHS = {
+_PATHS: dict[Dialect, str | None] = {
     CHAT: "messages[2].tool_call_id",
     RESPONSES: "input[3].call_id",
-    MESSAGES: "messages[2].content[0].tool_use_id",
+    MESSAGES: None,  # its envelope has no place for it
 }
 
 test_F065_ambiguous_results_are_refused = fault(
@@ -268,7 +270,7 @@ test_F065_ambiguous_results_are_refused = fault(
             client,
             upstream,
             None,
-            _refused_unsent(path if client != MESSAGES else None),
+            _refused_unsent(path),
             [Seen(client, False, w.message_whole())],
             stream=False,
             ask=round_of_calls(client, _ONE, _TWO, results=[(None, "two"), (None, "one")]),

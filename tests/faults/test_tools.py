@@ -42,6 +42,17 @@ def _choice_emptied(upstream: Dialect) -> dict[str, Any]:
     return {**tool_fields(upstream, "a", "b", "c"), "tool_choice": {"type": "allowed_tools", "function": {"name": ""}}}
 
 
+_LISTED: list[tuple[Dialect, Dialect, bool]] = [
+    (CHAT, CHAT, True),
+    (CHAT, CHAT, False),
+    (CHAT, RESPONSES, True),
+    (CHAT, MESSAGES, False),
+    (RESPONSES, CHAT, False),
+    (RESPONSES, RESPONSES, True),
+    (RESPONSES, MESSAGES, False),
+]
+"""Whether the list goes out as it is; else the tools are narrowed to it."""
+
 test_F047_a_choice_of_allowed_tools_arrives = fault(
     *[
         reaching(
@@ -53,15 +64,7 @@ test_F047_a_choice_of_allowed_tools_arrives = fault(
             catalogue=quirky("tool_choice: no_named") if not listed and client == upstream else None,
             label="verbatim" if client == upstream and listed else "",
         )
-        for client, upstream, listed in (
-            (CHAT, CHAT, True),
-            (CHAT, CHAT, False),
-            (CHAT, RESPONSES, True),
-            (CHAT, MESSAGES, False),
-            (RESPONSES, CHAT, False),
-            (RESPONSES, RESPONSES, True),
-            (RESPONSES, MESSAGES, False),
-        )
+        for client, upstream, listed in _LISTED
     ]
 )
 
@@ -90,10 +93,12 @@ def _empty_schema(upstream: Dialect) -> dict[str, Any]:
     return {"tools": [{"type": "function", "function": {"name": "patch", "parameters": nothing}}]}
 
 
+_WITHOUT_FREEFORM: list[tuple[Dialect, Dialect]] = [(RESPONSES, CHAT), (RESPONSES, MESSAGES), (CHAT, MESSAGES)]
+
 test_F051_a_freeform_tool_takes_one_string = fault(
     *[
         reaching(client, upstream, _takes_one_string, [_empty_schema(upstream)], ask=_freeform(client))
-        for client, upstream in ((RESPONSES, CHAT), (RESPONSES, MESSAGES), (CHAT, MESSAGES))
+        for client, upstream in _WITHOUT_FREEFORM
     ]
 )
 
@@ -183,18 +188,27 @@ def _searches(upstream: Dialect) -> Any:
     return check
 
 
+_NOT_RUN: list[tuple[Dialect, Dialect]] = [
+    (CHAT, MESSAGES),
+    (CHAT, RESPONSES),
+    (RESPONSES, CHAT),
+    (RESPONSES, RESPONSES),
+    (RESPONSES, MESSAGES),
+    (MESSAGES, CHAT),
+    (MESSAGES, RESPONSES),
+]
+_RUN: list[tuple[Dialect, Dialect, str]] = [
+    (RESPONSES, RESPONSES, "web_search"),
+    (RESPONSES, MESSAGES, "web_search_20250305"),
+    (RESPONSES, MESSAGES, "web_search"),
+    (MESSAGES, MESSAGES, "web_search_20250305"),
+    (MESSAGES, RESPONSES, "web_search"),
+]
+
 test_F061_hosted_tools_stay_away_from_backends_without_them = fault(
     *[
         case
-        for client, upstream in (
-            (CHAT, MESSAGES),
-            (CHAT, RESPONSES),
-            (RESPONSES, CHAT),
-            (RESPONSES, RESPONSES),
-            (RESPONSES, MESSAGES),
-            (MESSAGES, CHAT),
-            (MESSAGES, RESPONSES),
-        )
+        for client, upstream in _NOT_RUN
         for case in _hosted(client, upstream)
     ],
     *[
@@ -207,12 +221,7 @@ test_F061_hosted_tools_stay_away_from_backends_without_them = fault(
             catalogue=catalogue(f"native_tools: [{kind}]"),
             label="run-by-the-route",
         )
-        for client, upstream, kind in (
-            (RESPONSES, RESPONSES, "web_search"),
-            (RESPONSES, MESSAGES, "web_search_20250305"),
-            (MESSAGES, MESSAGES, "web_search_20250305"),
-            (MESSAGES, RESPONSES, "web_search"),
-        )
+        for client, upstream, kind in _RUN
     ],
 )
 
