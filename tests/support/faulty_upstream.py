@@ -10,7 +10,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
@@ -28,7 +28,7 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Call:
-    """One request to the upstream. `attempt` counts from 0, for one fault and protocol (of one `tag`)."""
+    """One request to the upstream. `attempt` counts from 0, for one fault and mark."""
 
     protocol: str
     reply: Reply
@@ -36,13 +36,13 @@ class Call:
     attempt: int
 
 
-Play: TypeAlias = Callable[[Call], Sequence[bytes | End]]
+Play: TypeAlias = Callable[[Call], Iterable[bytes | End]]
 """What is sent, and how it ends; without an `End` the next request is awaited."""
 
 
 @dataclass
 class FaultyUpstream:
-    """`seen`: for each request its fault and its text. `closed`: set by (fault, text) when the gateway closed."""
+    """`calls` and `closed` are by the fault and the mark of a request: the word after "request " in its text."""
 
     url: str
     plays: dict[str, Play]
@@ -50,15 +50,15 @@ class FaultyUpstream:
     closed: dict[tuple[str, str], threading.Event] = field(default_factory=dict[tuple[str, str], threading.Event])
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def gone(self, fault: str, text: str) -> threading.Event:
-        """Set once the connection of the request with this text was closed by the gateway."""
+    def gone(self, fault: str, mark: str) -> threading.Event:
+        """Set once the connection of the request with this mark was closed by the gateway."""
         with self.lock:
-            return self.closed.setdefault((fault, text), threading.Event())
+            return self.closed.setdefault((fault, mark), threading.Event())
 
-    def attempts(self, fault: str, text: str) -> int:
-        """How often a request with this text came."""
+    def attempts(self, fault: str, mark: str) -> int:
+        """How often a request with this mark came."""
         with self.lock:
-            return self.calls.get((fault, text), 0)
+            return self.calls.get((fault, mark), 0)
 
     def serve(self, connection: socket.socket) -> None:
         """One connection."""
@@ -72,13 +72,17 @@ class FaultyUpstream:
                 fault, path, body, unread = _request(connection, unread)
                 asked = json.loads(body)
                 protocol = next(name for name, end in _PATHS.items() if path.endswith(end))
-                text = _text_of(protocol, asked)
+                mark = _mark_of(protocol, asked)
                 with self.lock:
-                    attempt = self.calls[fault, text] = self.calls.get((fault, text), 0) + 1
+                    attempt = self.calls[fault, mark] = self.calls.get((fault, mark), 0) + 1
                 call = Call(protocol, REPLIES[protocol], bool(asked.get("stream")), attempt - 1)
                 for step in self.plays[fault](call):
                     if isinstance(step, bytes):
-                        connection.sendall(step)
+                        try:
+                            connection.sendall(step)
+                        except OSError:
+                            self.gone(fault, mark).set()
+                            return
                         continue
                     if step is End.RESET:
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -86,14 +90,14 @@ class FaultyUpstream:
                         with contextlib.suppress(ConnectionResetError):
                             while connection.recv(65536):
                                 pass
-                        self.gone(fault, text).set()
+                        self.gone(fault, mark).set()
                     return
 
 
 _PATHS = {"chat": "/chat/completions", "responses": "/responses", "messages": "/messages"}
 
 
-def _text_of(protocol: str, asked: dict[str, object]) -> str:
+def _mark_of(protocol: str, asked: dict[str, object]) -> str:
     """The last line of what the user said, whatever form the gateway gave it: it names the request."""
     said = json.dumps(asked["input" if protocol == "responses" else "messages"])
     return said.rpartition("request ")[2].partition(" ")[0]

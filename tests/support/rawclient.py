@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -46,6 +47,21 @@ class Connection:
             response.begin()
             headers = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, headers, response.read())
+
+    def until(self, mark: bytes) -> bytes:
+        """Everything up to these bytes, and what came with them. Raises EOFError when they do not come."""
+        data = b""
+        while mark not in data:
+            piece = self.socket.recv(65536)
+            if not piece:
+                raise EOFError(data)
+            data += piece
+        return data
+
+    def reset(self) -> None:
+        """Breaks the connection."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
 
     def until_closed(self) -> bytes:
         """Everything up to the server's end of the connection, also a reset."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
@@ -76,6 +77,14 @@ def command_line(folder: Path, *words: str) -> Any:
     """What a verb of `hyperinfer` prints as JSON, run on the data folder of `gateway(folder)`."""
     command = [sys.executable, "-m", "hyperinfer", *words, "--data", str(folder / "data"), "--json"]
     return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+
+
+def generations(folder: Path) -> list[dict[str, Any]]:
+    """The rows of all requests of `gateway(folder)`, oldest first: those whose client never learnt its id too."""
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'data' / 'hyperinfer.db'}?mode=ro", uri=True)) as database:
+        database.row_factory = sqlite3.Row
+        found = [dict(row) for row in database.execute("SELECT * FROM generation ORDER BY id")]
+    return [{**row, **json.loads(row["details"])} for row in found]
 
 
 @contextlib.contextmanager
