@@ -39,7 +39,7 @@ class AssistantDraft:
         self._content: list[dict[str, Any]] = []
         self._string: str | None = None  # the content, where it is one string from a Chat client
         self._refusals: list[str] = []
-        self._reasoning: list[tuple[Turn, ReasoningPart]] = []
+        self._reasoning: list[tuple[str, ReasoningPart]] = []  # with their paths
         self._calls: list[dict[str, Any]] = []
 
     def add(self, turn: Turn) -> None:
@@ -51,9 +51,9 @@ class AssistantDraft:
             path = part_path(turn, index)
             match part:
                 case ReasoningPart():
-                    self._reasoning.append((turn, part))
+                    self._reasoning.append((f"{turn.path}.reasoning" if self._scope.same else path, part))
                 case ToolCallPart():
-                    self._call(part, path)
+                    self._call(part, f"{turn.path}.tool_calls[{len(self._calls)}]" if self._scope.same else path)
                 case RefusalPart() if not self._scope.same or self._fields.get("refusal") == part.text:
                     self._refusals.append(part.text)
                 case TextPart() if self._string is not None and not part.cache:

@@ -10,26 +10,26 @@ from hyperinfer.formats.openai_chat.reasoning import AFTER_CALLS, is_chat_detail
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.conversation import ReasoningPart, Turn
+    from hyperinfer.formats.conversation import ReasoningPart
     from hyperinfer.formats.openai_chat.scope import Scope
 
 
-def reasoning_fields(parts: Sequence[tuple[Turn, ReasoningPart]], scope: Scope) -> dict[str, Any]:
-    """The message fields that bring reasoning back, by the quirk `reasoning_field`.
+def reasoning_fields(parts: Sequence[tuple[str, ReasoningPart]], scope: Scope) -> dict[str, Any]:
+    """The message fields that bring reasoning back, by the quirk `reasoning_field`. `parts`: with their paths.
 
     A blob goes only to its vendor. With one of another vendor the whole item is a Loss (RULES: opaque blobs).
     """
     rule, vendor = scope.quirks.reasoning_field, scope.target.vendor
     if rule == "omit":
-        for turn in {turn.path: turn for turn, _ in parts}.values():
-            scope.lose(_path(turn, scope), "this model takes no reasoning of earlier turns")
+        for path in dict.fromkeys(path for path, _ in parts):
+            scope.lose(path, "this model takes no reasoning of earlier turns")
         return {}
     kept: list[ReasoningPart] = []
-    for turn, part in parts:
+    for path, part in parts:
         if all(blob.vendor == vendor for blob in part.opaque):
             kept.append(part)
         else:
-            scope.lose(_path(turn, scope), "the reasoning holds state of another vendor")
+            scope.lose(path, "the reasoning holds state of another vendor")
     if scope.same and rule == "as_sent":
         fields = next((part.extra["fields"] for _, part in parts if part.extra and "fields" in part.extra), None)
         if fields is not None:
@@ -46,11 +46,6 @@ def reasoning_fields(parts: Sequence[tuple[Turn, ReasoningPart]], scope: Scope) 
     if details:
         out["reasoning_details"] = details
     return out
-
-
-def _path(turn: Turn, scope: Scope) -> str:
-    """A Responses item is reasoning as a whole; a message has it within."""
-    return turn.path if scope.conversation.dialect == "openai_responses" else f"{turn.path}.reasoning"
 
 
 def _words(part: ReasoningPart) -> str:

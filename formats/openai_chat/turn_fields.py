@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.conversation import NativePart, Part, Turn
+from hyperinfer.formats.conversation import NativePart, Part, ReasoningPart, ToolCallPart, Turn
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.openai_chat.content import cache_mark
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hyperinfer.formats.openai_chat.scope import Scope
 
 MARK = "cache_control"
+_ITEMS = (NativePart, ReasoningPart, ToolCallPart)
+"""Parts that are whole items in Responses."""
 
 
 def turn_fields(turn: Turn, scope: Scope) -> dict[str, Any]:
@@ -46,6 +48,6 @@ def part_path(turn: Turn, index: int) -> str:
         return turn.path if turn.plain else f"system[{index}]"
     if turn.plain or turn.role == "tool":
         return f"{turn.path}.content" if turn.path.startswith("messages") else turn.path
-    if len(turn.parts) == 1 and isinstance(turn.parts[0], NativePart) and turn.path.startswith("input"):
-        return turn.path  # the whole item
+    if turn.path.startswith("input") and len(turn.parts) == 1 and isinstance(turn.parts[0], _ITEMS):
+        return turn.path
     return f"{turn.path}.content[{index}]"
