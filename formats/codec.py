@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 
 class Wait(enum.Enum):
-    """The two answers of a decoder that are not events."""
+    """The answers of a decoder that are not events."""
 
     NEED_DATA = "need data"
+    FAILING = "failing"
     END = "end"
 
 
 NEED_DATA: Final = Wait.NEED_DATA
 """No event until more bytes come."""
+FAILING: Final = Wait.FAILING
+"""As `NEED_DATA`, after an error that a next frame may say better: more bytes are welcome, but not worth a long wait."""
 END: Final = Wait.END
 """The reply is complete and nothing will follow."""
 
@@ -123,7 +126,7 @@ class StreamDecoder(Protocol):
         ...
 
     def next_event(self) -> Event | Wait:
-        """The next event, `NEED_DATA` or `END`. Raises `PeerError` in the place of the event that is no event."""
+        """The next event, `NEED_DATA`, `FAILING` or `END`. Raises `PeerError` in the place of the event that is no event."""
         ...
 
 

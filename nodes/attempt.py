@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 LINGER = 0.05
 """Seconds that a complete stream is given to end its HTTP response too, which lets the connection be used again."""
 
+LAST_WORDS = 2.0
+"""Seconds that a stream which has failed is given to say why."""
+
 _NO_OUTPUT = frozenset({ev.MessageStart, ev.UsageUpdate, ev.Unknown, ev.TextStart, ev.ReasoningStart, ev.RefusalStart})
 """Events that say nothing of the model yet: while only these came, another attempt may still be made."""
 
@@ -139,11 +142,15 @@ class Attempting:
                 return None
             if reader.error is not None:
                 return _unreadable(reader)
+            if reader.failing:
+                events = await self._last_words(response, reader)
+                break
             if idle is not None:
                 idle.rearm()
+        else:
+            events = reader.receive_eof()
         if idle is not None:
             idle.at = math.inf
-        events = reader.receive_eof()
         fault = await self._take(events, sink, first) if events else None
         return fault if fault is not None or self.complete else _unreadable(reader)
 
@@ -174,6 +181,14 @@ class Attempting:
         with trio.move_on_after(LINGER), suppress(httpx2.TransportError):
             async for _ in response:
                 pass
+
+    async def _last_words(self, response: UpstreamResponse, reader: ReplyReader) -> list[Event]:
+        """Why a reply has failed, where the upstream says so at once."""
+        with trio.move_on_after(LAST_WORDS), suppress(httpx2.TransportError):
+            async for chunk in response:
+                if events := reader.receive_data(chunk):
+                    return events
+        return reader.receive_eof()
 
     def _open(self) -> AbstractAsyncContextManager[UpstreamResponse]:
         extra = self._ticket.upstream_headers

@@ -23,7 +23,8 @@ class ReplyReader:
     get wrong, nor by what was asked for, which some ignore.
 
     `ended`: the reply is complete. `error`: why there will be no further events; those that were given before it stand.
-    `cut_short`: the error is that the bytes ended too early. All are functions of the concatenated bytes.
+    `cut_short`: the error is that the bytes ended too early. `failing`: the reply has failed, and what comes next may say
+    why; it is not worth a long wait. All are functions of the concatenated bytes.
     """
 
     def __init__(self, format: Format, upstream: Upstream) -> None:
@@ -35,6 +36,7 @@ class ReplyReader:
         self.ended = False
         self.error: PeerError | None = None
         self.cut_short = False
+        self.failing = False
 
     def receive_data(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
@@ -98,7 +100,7 @@ class ReplyReader:
         try:
             while not isinstance(event := decoder.next_event(), Wait):
                 events.append(event)
-            self.ended = event is Wait.END
+            self.ended, self.failing = event is Wait.END, event is Wait.FAILING
         except PeerError as error:
             self.error = error
         return events

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
+from hyperinfer.formats.codec import END, FAILING, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_responses.assemble import Assembler
@@ -64,7 +64,7 @@ class ResponsesStreamDecoder:
         self._sse.receive_eof()
 
     def next_event(self) -> Event | Wait:
-        """The next event, `NEED_DATA` or `END`."""
+        """The next event, `NEED_DATA`, `FAILING` or `END`."""
         while not self._events:
             if self._error is not None:
                 raise self._error
@@ -76,7 +76,7 @@ class ResponsesStreamDecoder:
                     self._frame(frame)
                     continue
                 if not self._eof:
-                    return NEED_DATA
+                    return NEED_DATA if self._pending is None else FAILING
                 if self._pending is None:
                     raise PeerError("the stream ended before response.completed")
                 self._assembler.give_up(self._pending)
