@@ -340,5 +340,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
                 return msgspec.structs.replace(part, content=tuple(changed(inner) for inner in part.content))
             return part
 
-        turns = tuple(msgspec.structs.replace(turn, parts=tuple(changed(part) for part in turn.parts)) for turn in self.turns)
-        return msgspec.structs.replace(self, turns=turns)
+        def turned(turn: Turn) -> Turn:
+            return msgspec.structs.replace(turn, parts=tuple(changed(part) for part in turn.parts))
+
+        return msgspec.structs.replace(self, turns=tuple(turned(turn) for turn in self.turns))

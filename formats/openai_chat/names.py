@@ -38,11 +38,11 @@ class ToolNames:
             return
         # Plain names come first, so that a made-up one never takes the place of a declared one.
         for tool in sorted(tools, key=lambda tool: tool.namespace is not None):
-            if tool.kind == "native":
+            if tool.kind == "native" and tool.parameters is None:
                 continue
             name = self.of(tool.name, tool.namespace)
             if tool.kind == "custom" or name != tool.name:
-                self.aliases[name] = ToolAlias(tool.name, tool.kind, tool.namespace)
+                self.aliases[name] = ToolAlias(tool.name, "custom" if tool.kind == "custom" else "function", tool.namespace)
 
     def of(self, name: str, namespace: str | None = None) -> str:
         """The upstream name, the same one each time."""

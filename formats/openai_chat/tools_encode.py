@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.native_tools import options_of_typed
 from hyperinfer.formats.restore import CUSTOM_PARAMETERS
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def encode_tools(scope: Scope) -> list[dict[str, Any]]:
         if tool.kind == "native":
             if scope.same or tool.type in scope.target.native_tools:
                 out.append(dict(tool.raw or {}))
+            elif tool.parameters is not None:  # the caller runs it itself
+                out.append(_as_function(tool, scope))
             else:
                 scope.lose(tool.path, f"tool type '{tool.type}' does not exist on this model's API")
         elif narrowed is None or tool.name in narrowed:
@@ -54,6 +57,14 @@ def _encode_tool(tool: Tool, scope: Scope) -> dict[str, Any]:
         strict = None
     function = _given(name=name, description=tool.description, parameters=_parameters(tool, scope), strict=strict)
     return {"type": "function", "function": {**inner, **function}, **extra}
+
+
+def _as_function(tool: Tool, scope: Scope) -> dict[str, Any]:
+    """A typed tool of the caller's dialect as what it means (fault F062)."""
+    scope.losses.extend(losses_of_extra(options_of_typed(tool), tool.path, "Chat tools have no such field"))
+    extra = {} if tool.cache is None else scope.cache(tool.cache, tool.path)
+    function = _given(name=scope.names.of(tool.name), description=tool.description, parameters=tool.parameters)
+    return {"type": "function", "function": function, **extra}
 
 
 def _parameters(tool: Tool, scope: Scope) -> dict[str, Any] | None:

@@ -23,8 +23,8 @@ class ToolNames:
         self.aliases: dict[str, ToolAlias] = {}
         for tool in tools:
             name = self.of(tool.name)
-            if tool.kind != "native" and name != tool.name:
-                self.aliases[name] = ToolAlias(tool.name, tool.kind, tool.namespace)
+            if name != tool.name and (tool.kind != "native" or tool.parameters is not None):
+                self.aliases[name] = ToolAlias(tool.name, "custom" if tool.kind == "custom" else "function", tool.namespace)
 
     def of(self, name: str) -> str:
         """The upstream name: the same where it is legal or the caller speaks Responses."""

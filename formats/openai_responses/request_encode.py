@@ -9,7 +9,7 @@ import msgspec
 from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.losses import losses_of_extra
-from hyperinfer.formats.native_tools import unversioned
+from hyperinfer.formats.native_tools import options_of_typed, unversioned
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
 from hyperinfer.formats.openai_responses.names import ToolNames
 from hyperinfer.formats.openai_responses.tools import HOSTED
@@ -93,7 +93,7 @@ class _Encoder:
     # -- tools
 
     def _tools(self, body: Wire) -> None:
-        tools = [tool for tool in self._c.tools if tool.kind != "native" or self._runs(tool)]
+        tools = [known for tool in self._c.tools if (known := self._declared(tool)) is not None]
         plugins = [plugin for plugin in self._c.plugins if self._runs_plugin(plugin)]
         silent = [msgspec.structs.replace(plugin, events=False) for plugin in plugins]
         wire = tools_to_wire(tools, self.names.of, silent, native_dialect=self._same) + self._foreign_hosted()
@@ -113,6 +113,16 @@ class _Encoder:
                 body["parallel_tool_calls"] = parallel
             elif not parallel:
                 self._lose("parallel_tool_calls", "this model's API refuses the field")
+
+    def _declared(self, tool: Tool) -> Tool | None:
+        """The tool in the form in which it goes out; None where it does not, or goes out in this format's own form."""
+        if tool.kind != "native":
+            return tool
+        if self._same or tool.parameters is None or self._listed(tool.type):
+            return tool if self._runs(tool) else None
+        # The caller runs it itself: a function of that meaning (fault F062).
+        self.losses.extend(losses_of_extra(options_of_typed(tool), tool.path, "Responses tools have no such field"))
+        return msgspec.structs.replace(tool, kind="function")
 
     def _runs(self, tool: Tool) -> bool:
         """Whether a tool of a kind of its own goes out as it is."""
