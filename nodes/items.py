@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
@@ -153,37 +153,52 @@ class Head:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Chunk:
     """Bytes of the response's body. `last`: nothing follows."""
 
-    data: bytes
-    last: bool = False
+    __slots__ = ("_data", "_last")
+
+    def __init__(self, data: bytes, last: bool = False) -> None:
+        self._data: bytes = data
+        self._last: bool = last
+
+    @property
+    def data(self) -> bytes:
+        """The bytes."""
+        return self._data
+
+    @property
+    def last(self) -> bool:
+        """Whether it is the end of the response."""
+        return self._last
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._data!r}, last={self._last})"
 
 
-class LastChunk:
+class LastChunk(Chunk):
     """The end of a stream that went well. Its bytes are made when they are first asked for: until then the end can still
     become an error, which is what happens to a reply that cannot be recorded."""
 
-    __slots__ = ("_before", "_data", "_fail", "_finish")
-
-    last: ClassVar[bool] = True
+    __slots__ = ("_fail", "_finish")
 
     def __init__(self, before: bytes, finish: Callable[[], bytes], fail: Callable[[ErrorReport], bytes]) -> None:
-        self._before, self._finish, self._fail = before, finish, fail
-        self._data: bytes | None = None
+        super().__init__(before, last=True)
+        self._finish: Callable[[], bytes] | None = finish
+        self._fail = fail
 
     @property
     def data(self) -> bytes:
         """What was not yet sent of the reply, and its regular end."""
-        if self._data is None:
-            self._data = self._before + self._finish()
+        if self._finish is not None:
+            self._data += self._finish()
+            self._finish = None
         return self._data
 
     def failed(self, report: ErrorReport) -> Chunk:
         """What was not yet sent of the reply, and an error in place of its end. Of no use after `data`."""
-        return Chunk(self._before + self._fail(report), last=True)
+        return Chunk(self._data + self._fail(report), last=True)
 
 
-Output: TypeAlias = Head | Chunk | LastChunk
+Output: TypeAlias = Head | Chunk
 """What leaves a pipeline."""
