@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -89,6 +90,7 @@ async def open_gateway(
             trio.open_nursery() as serving,
         ):
             await serving.start(serve_control, store, folder.control_socket)
+            serving.start_soon(_end_with_the_grace, drain)
             playground = PlaygroundKeys(now, entropy)
             accounts, ledger = PlaygroundAccounts(store, playground), PlaygroundLedger(store, playground)
             settlement = Settlement(ledger)
@@ -128,3 +130,9 @@ async def open_gateway(
                 now=now,
             )
             serving.cancel_scope.cancel()
+
+
+async def _end_with_the_grace(drain: Drain) -> None:
+    """What still runs when the grace of a drain is over is told so, and ends itself. The edge cuts whoever does not."""
+    await drain.wait_begun()
+    await drain.finish(last_words=math.inf)
