@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.refusals import refuse_untranslatable
 
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.scope import Scope
-
-_STORED = ("previous_response_id", "conversation", "prompt")
-"""What needs state at the vendor."""
 
 _SILENT: dict[str, Callable[[Any], bool]] = {
     "safety_identifier": lambda value: isinstance(value, str),  # goes out as metadata.user_id
@@ -27,18 +24,8 @@ _SILENT: dict[str, Callable[[Any], bool]] = {
 def check_openai_fields(scope: Scope) -> None:
     """Raises `RequestError` for what is always refused, and notes the losses among the modelled fields."""
     conversation = scope.conversation
-    extra = conversation.extra or {}
-    for name in _STORED:
-        if extra.get(name) is not None:
-            raise RequestError(f"{name}: this gateway stores nothing between requests", param=name)
-    if extra.get("background"):
-        raise RequestError("background: this gateway has no background mode", param="background")
-    if extra.get("audio") is not None or "audio" in (extra.get("modalities") or ()):
-        name = "audio" if extra.get("audio") is not None else "modalities"
-        raise RequestError(f"{name}: the model's provider gives no audio", param=name)
+    refuse_untranslatable(conversation)
     sampling = conversation.sampling
-    if sampling.n is not None and sampling.n > 1:
-        raise RequestError("n: the model's provider gives one answer at a time", param="n")
     for name in ("seed", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"):
         value = getattr(sampling, name)
         if value or (name == "seed" and value is not None):

@@ -163,14 +163,17 @@ def image_to_wire(part: ImagePart, path: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": image}
 
 
-def file_to_wire(part: FilePart, path: str, *, same_dialect: bool) -> dict[str, Any]:
-    """A `file` part; a plain-text document becomes text. Raises `RequestError` for the file id of another vendor."""
+def file_to_wire(part: FilePart, path: str, *, same_dialect: bool, same_vendor: bool) -> dict[str, Any]:
+    """A `file` part; a plain-text document becomes text. Raises `RequestError` for the file id of another vendor.
+
+    `same_vendor`: the caller's file ids are those of the target's vendor.
+    """
     match part.source:
         case PlainTextSource(text=text):
             title = f"{part.name}:\n" if part.name else ""
             return {"type": "text", "text": title + text}
         case FileIdSource(file_id=file_id):
-            if not same_dialect:
+            if not same_vendor:
                 raise RequestError(f"{path}: a file given by a vendor's id cannot be sent to this model", param=path)
             file: dict[str, Any] = {"file_id": file_id}
         case UrlSource(url=url):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hyperinfer.formats.conversation import AudioPart, FilePart, ImagePart, NativePart, Part, RefusalPart, TextPart
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.opaque import DEFAULT_VENDOR
 from hyperinfer.formats.openai_chat.content import file_to_wire, image_to_wire
 from hyperinfer.formats.wire import is_object
 
@@ -28,7 +29,7 @@ def encode_part(part: Part, path: str, scope: Scope) -> list[dict[str, Any]]:
                 scope.lose(f"{path}.context", "Chat files have no context")
             if part.citations and part.citations.get("enabled"):
                 scope.lose(f"{path}.citations", "Chat files have no citations")
-            item = file_to_wire(part, path, same_dialect=scope.same)
+            item = file_to_wire(part, path, same_dialect=scope.same, same_vendor=_same_vendor(scope))
         case AudioPart():
             item = {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
         case RefusalPart():
@@ -39,6 +40,10 @@ def encode_part(part: Part, path: str, scope: Scope) -> list[dict[str, Any]]:
             raise RequestError(f"{path}: this content is not possible here", param=path)
     _decorate(item, part, path, scope)
     return [item]
+
+
+def _same_vendor(scope: Scope) -> bool:
+    return scope.same or scope.target.vendor == DEFAULT_VENDOR[scope.conversation.dialect]
 
 
 def _native(part: NativePart, path: str, scope: Scope) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from hyperinfer.formats.openai_chat.sampling_encode import encode_sampling
 from hyperinfer.formats.openai_chat.scope import Scope
 from hyperinfer.formats.openai_chat.thinking_encode import encode_thinking
 from hyperinfer.formats.openai_chat.tools_encode import encode_choice, encode_tools
+from hyperinfer.formats.refusals import refuse_untranslatable
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation
@@ -28,6 +29,8 @@ _TIERS = {"auto": None, "standard_only": "default"}
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for a Chat upstream. Raises `RequestError` for what RULES says is always a 400."""
     scope = Scope(conversation, target)
+    if not scope.same:
+        refuse_untranslatable(conversation)
     body: dict[str, Any] = {"model": target.model, "messages": MessageEncoder(scope).messages()}
     _tools(body, scope)
     encode_sampling(body, scope)
