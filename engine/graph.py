@@ -11,13 +11,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.engine.failure import Failure
+from hyperinfer.engine.node import Node
 from hyperinfer.engine.plan import cut
-from hyperinfer.engine.ports import fits, type_name
+from hyperinfer.engine.ports import fits, makes, type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from hyperinfer.engine.node import Node
     from hyperinfer.engine.plan import Plan
 
 #: An edge holds at most this many items: enough to hide a jitter, too few to hide a slow reader.
@@ -30,6 +30,16 @@ class GraphError(ValueError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+def _only_nodes(things: Iterable[object]) -> None:
+    for thing in things:
+        if isinstance(thing, Node):
+            continue
+        name = getattr(thing, "__name__", None)
+        if name is not None and makes(thing, Node.__name__):
+            raise TypeError(f"{name} is a function that makes a node; call it: {name}()")
+        raise TypeError(f"{name or repr(thing)} is no node; make one of it with step, stage or node")
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class Graph:
     """Nodes by unique name and the edges between them. Inputs enter at `input`, results leave at `output`.
 
     A node with several edges out hands every item to each of them; a node with several edges in takes items as they
-    come. Raises `GraphError` naming every problem.
+    come. Raises `GraphError` naming every problem; TypeError for what is no node.
     """
 
     nodes: tuple[Node[Any, Any], ...]
@@ -56,6 +66,7 @@ class Graph:
     output: str
 
     def __post_init__(self) -> None:
+        _only_nodes(self.nodes)
         self.check()
 
     @classmethod
@@ -63,6 +74,7 @@ class Graph:
         """One node after the other. `buffers` gives the capacity of the edge into the node named: `{"encode": 4}`."""
         if not nodes:
             raise GraphError(("a graph needs at least one node",))
+        _only_nodes(nodes)
         buffers = buffers or {}
         targets = [node.name for node in nodes[1:]]
         unknown = tuple(f"buffers: no edge goes into {name!r}" for name in buffers if name not in targets)
@@ -111,6 +123,7 @@ class Graph:
 
     def replace(self, name: str, node: Node[Any, Any]) -> Graph:
         """The graph with another node in this place. The new node keeps its own name. Raises KeyError, GraphError."""
+        _only_nodes([node])
         old = self.node(name)
 
         def renamed(each: str) -> str:
@@ -128,6 +141,7 @@ class Graph:
 
         `capacity` is that of the new edge. Raises KeyError, GraphError.
         """
+        _only_nodes([node])
         place = self.nodes.index(self.node(name)) + 1
         moved = tuple(dataclasses.replace(edge, source=node.name) if edge.source == name else edge for edge in self.edges)
         return Graph(

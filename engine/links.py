@@ -6,7 +6,7 @@ one instead of wrapping it, so that a fused step costs a call and no coroutine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import trio
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from hyperinfer.engine.node import Machine, Node, Sink
 
 Sending = Coroutine[Any, Any, None]
+
+
+def _each(name: str, method: str, items: Any) -> Iterator[Any]:
+    """What a step returned, one by one. Forgetting `return ()`, or to put one item into a tuple, is told by name."""
+    try:
+        return iter(items)
+    except TypeError:
+        pass
+    given = type(items).__name__
+    raise TypeError(f"{name}: {method} returned {given}, not the items that follow; for one item: (item,), for none: ()")
+
+
 _NO_ABORT = cast("Any", Stage).abort
 
 
@@ -38,16 +50,17 @@ class MapLink:
 class ExpandLink:
     """A step that is a function giving an iterator."""
 
-    __slots__ = ("_accepts", "_next", "_work")
+    __slots__ = ("_accepts", "_next", "_work", "name")
 
     def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
-        self._work, self._accepts, self._next = node.work, node.accepts_failures, onward
+        self.name, self._accepts, self._next = node.name, node.accepts_failures, onward
+        self._work = node.work
 
     async def send(self, item: Any, /) -> None:
         if isinstance(item, Failure) and not self._accepts:
             await self._next.send(item)
             return
-        for each in self._work(item):
+        for each in _each(self.name, "it", self._work(item)):
             await self._next.send(each)
 
 
@@ -64,11 +77,11 @@ class MachineLink:
         if isinstance(item, Failure) and not self._accepts:
             await self._next.send(item)
             return
-        for each in self._machine.push(item):
+        for each in _each(self.name, "push", self._machine.push(item)):
             await self._next.send(each)
 
     async def finish(self) -> None:
-        for each in self._machine.end():
+        for each in _each(self.name, "end", self._machine.end()):
             await self._next.send(each)
 
     def abort(self) -> Sending | None:

@@ -11,7 +11,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 def _name(work: Any) -> str:
@@ -85,6 +85,8 @@ def function_ports(work: Any) -> tuple[Callable[[Any], tuple[str, Any, Any]] | N
         return None, False
     function = plain if inspect.isroutine(plain) else type(plain).__call__
     returns = _returns(function)
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{_name(work)}: a step does not wait; make it a stage, or a node with a task of its own")
     many = inspect.isgeneratorfunction(function) or returns in ("Iterator", "Generator")
     if returns == "Iterable" and not many:
         raise TypeError(f"{_name(work)}: returns Iterable: say Iterator for many items, or the type of the one item")
@@ -108,6 +110,11 @@ def _returns(function: Any) -> str:
     if isinstance(returned, str):
         return returned.partition("[")[0].rpartition(".")[2]
     return getattr(typing.get_origin(returned) or returned, "__name__", "")
+
+
+def makes(function: Any, what: str) -> bool:
+    """Whether a function is annotated to return a class of this name."""
+    return _returns(function) == what
 
 
 def _made_by(work: Any, where: str) -> Any:
@@ -241,20 +248,32 @@ def _tuples_fit(gives: tuple[Any, ...], takes: tuple[Any, ...]) -> bool:
     return all(fits(give, take) for give, take in zip(gives, takes, strict=True))
 
 
-def type_name(expression: Any) -> str:
-    """A type as a person writes it: `Burst`, `int | None`, `tuple[Event, ...]`."""
+def type_name(expression: Any, aliases: Mapping[str, Any] | None = None) -> str:
+    """A type as a person writes it: `Burst`, `int | None`, `tuple[Event, ...]`.
+
+    `aliases`: names for types that have none of their own at run time. A union that has all members of one of these says
+    its name in their place, before the rest.
+    """
+    left, names = _members(expression) if aliases else (), list[str]()
+    for name, meaning in (aliases or {}).items():
+        named = _members(meaning)
+        if all(member in left for member in named):
+            names.append(name)
+            left = tuple(member for member in left if member not in named)
+    if names:
+        return " | ".join([*names, *(type_name(member, aliases) for member in left)])
     if expression is ...:
         return "..."
     if expression is None or expression is types.NoneType:
         return "None"
     origin, arguments = typing.get_origin(expression), typing.get_args(expression)
     if origin in (typing.Union, types.UnionType):
-        return " | ".join(type_name(argument) for argument in arguments)
+        return " | ".join(type_name(argument, aliases) for argument in arguments)
     if origin is typing.Literal:
         return f"Literal[{', '.join(map(repr, arguments))}]"
     if origin is typing.Annotated:
-        return type_name(arguments[0])
+        return type_name(arguments[0], aliases)
     if origin is not None:
-        return f"{type_name(origin)}[{', '.join(type_name(argument) for argument in arguments)}]"
+        return f"{type_name(origin)}[{', '.join(type_name(argument, aliases) for argument in arguments)}]"
     name = getattr(expression, "__qualname__", None) or getattr(expression, "__name__", None) or str(expression)
     return str(name).rpartition("<locals>.")[2]

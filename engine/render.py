@@ -25,16 +25,17 @@ def _quoted(text: str) -> str:
     return text.replace("&", "#amp;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")
 
 
-def _item_type(expression: Any) -> str:
-    name = type_name(expression)
+def _item_type(expression: Any, aliases: Mapping[str, Any] | None) -> str:
+    name = type_name(expression, aliases)
     return _quoted(name if len(name) <= _WIDEST_TYPE else name[: _WIDEST_TYPE - 1] + "…")
 
 
-def graph_diagram(graph: Graph) -> str:
+def graph_diagram(graph: Graph, aliases: Mapping[str, Any] | None = None) -> str:
     """A Mermaid flowchart of a graph as it is run fused.
 
     A box is a task. Steps are round, stages square, nodes with a task of their own double-edged. Thin arrows are
-    calls; thick ones are channels, with the number of items they hold.
+    calls; thick ones are channels, with the number of items they hold. `aliases`: names of types that are unions or
+    generics, `{"Reply": Reply}`; a type that is too long is cut.
     """
     plan = graph.fused
     ids = {node.name: f"n{index}" for index, node in enumerate(graph.nodes)}
@@ -44,12 +45,12 @@ def graph_diagram(graph: Graph) -> str:
         lines += [f"        {ids[node.name]}{_SHAPES[node.form].format(_quoted(node.name))}" for node in segment.nodes]
         lines.append("    end")
     entry, exit_ = graph.node(graph.input), graph.node(graph.output)
-    lines.append(f'    input -->|"{_item_type(entry.consumes)}"| {ids[entry.name]}')
+    lines.append(f'    input -->|"{_item_type(entry.consumes, aliases)}"| {ids[entry.name]}')
     for edge in graph.edges:
-        label = _item_type(graph.node(edge.source).produces)
+        label = _item_type(graph.node(edge.source).produces, aliases)
         arrow = f'==>|"{label} × {edge.capacity}"|' if edge in plan.channels else f'-->|"{label}"|'
         lines.append(f"    {ids[edge.source]} {arrow} {ids[edge.target]}")
-    lines.append(f'    {ids[exit_.name]} -->|"{_item_type(exit_.produces)}"| output')
+    lines.append(f'    {ids[exit_.name]} -->|"{_item_type(exit_.produces, aliases)}"| output')
     return "\n".join(lines) + "\n"
 
 

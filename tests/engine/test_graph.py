@@ -133,3 +133,36 @@ def test_the_plan_is_made_once() -> None:
     assert graph.fused is graph.fused
     assert [[node.name for node in segment.nodes] for segment in graph.fused.segments] == [["a", "b"]]
     assert [[node.name for node in segment.nodes] for segment in graph.unfused.segments] == [["a"], ["b"]]
+
+
+def makes_a_node() -> Node[Any, Any]:
+    return A
+
+
+def works(item: int) -> int:
+    return item
+
+
+class Machine: ...
+
+
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [
+        (makes_a_node, "makes_a_node is a function that makes a node; call it: makes_a_node()"),
+        (works, "works is no node; make one of it with step, stage or node"),
+        (Machine, "Machine is no node; make one of it with step, stage or node"),
+        (3, "3 is no node; make one of it with step, stage or node"),
+    ],
+)
+def test_what_is_no_node_is_told_by_name(thing: Any, message: str) -> None:
+    builds: list[Callable[[], object]] = [
+        lambda: Graph.linear(A, thing),
+        lambda: Graph((A, thing), (), "a", "a"),
+        lambda: Graph.linear(A, B).replace("b", thing),
+        lambda: Graph.linear(A, B).insert_after("a", thing),
+    ]
+    for build in builds:
+        with pytest.raises(TypeError) as caught:
+            build()
+        assert str(caught.value) == message

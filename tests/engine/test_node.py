@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_type, cast
 
@@ -169,6 +169,14 @@ def makes_what():  # type: ignore[no-untyped-def]  # noqa: ANN201
     return Prefix()
 
 
+async def waits(item: int) -> int:
+    return item
+
+
+async def waits_often(item: int) -> AsyncIterator[int]:
+    yield item
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -185,6 +193,8 @@ def makes_what():  # type: ignore[no-untyped-def]  # noqa: ANN201
             partial(step, no_receive),
             "no_receive: a step is a function of one item, or makes objects with push(item) and end()",
         ),
+        (partial(step, waits), "waits: a step does not wait; make it a stage, or a node with a task of its own"),
+        (partial(step, waits_often), "waits_often: a step does not wait; make it a stage, or a node with a task of its own"),
         (
             partial(stage, makes_what),
             "makes_what: annotate what the factory returns, or give consumes= and produces=",

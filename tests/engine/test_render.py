@@ -6,7 +6,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import Any
 
-from hyperinfer.engine import Edge, Graph, Sink, Source, Stage, graph_diagram, node, stage, state_diagram, step
+from hyperinfer.engine import Edge, Failure, Graph, Sink, Source, Stage, graph_diagram, node, stage, state_diagram, step
 
 
 class Burst: ...
@@ -102,3 +102,19 @@ def test_events_that_lead_the_same_way_share_a_line_and_odd_names_are_quoted() -
     assert state_diagram(table, initial="start") == (
         'stateDiagram-v2\n    state "start" as s0\n    state "the end" as s1\n    [*] --> s0\n    s0 --> s1 : a, b#58;c\n'
     )
+
+
+def test_types_without_a_name_of_their_own_are_named_by_aliases() -> None:
+    items = tuple[Burst, ...]
+    reply = items | int
+    both: Any = step(same, name="both", consumes=int | Failure | items, produces=list[items])
+    chart = graph_diagram(Graph.linear(both), {"Reply": reply, "Items": items})
+    assert 'input -->|"Reply | Failure"| n0' in chart
+    assert 'n0 -->|"list[Items]"| output' in chart
+
+
+def test_several_aliases_in_one_union() -> None:
+    both: Any = step(same, name="both", consumes=int | str | bytes | None, produces=int)
+    chart = graph_diagram(Graph.linear(both), {"Number": int | None, "Words": str | bytes})
+    assert 'input -->|"Number | Words"| n0' in chart
+    assert 'n0 -->|"int"| output' in chart

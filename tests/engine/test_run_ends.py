@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, cast
+
 import pytest
 import trio
 
@@ -14,6 +17,7 @@ from hyperinfer.engine import (
     node,
     run,
     stage,
+    step,
 )
 from hyperinfer.engine.testing import ListSink
 from tests.support.engine_nodes import (
@@ -198,3 +202,36 @@ async def test_a_run_inside_a_run_tells_the_outer_one_that_the_reader_has_left(f
     assert sink.items == [2]
     assert outer == ["told"]
     assert inner_diary[-1] == "abort"
+
+
+class Forgets:
+    """A machine that returns nothing where it should say which items follow."""
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+
+    def push(self, item: int) -> Any:
+        return None if self._method == "push" else ()
+
+    def end(self) -> Any:
+        return 5 if self._method == "end" else ()
+
+
+@both_ways
+@pytest.mark.parametrize(("method", "given"), [("push", "NoneType"), ("end", "int")])
+async def test_a_machine_that_returns_no_items_is_told_by_name(fused: bool, method: str, given: str) -> None:
+    forgets: Any = step(lambda: Forgets(method), name="forgets", consumes=int, produces=int)
+    with pytest.raises(TypeError) as caught:
+        await run(Graph.linear(forgets), [1], fused=fused)
+    assert str(caught.value) == (
+        f"forgets: {method} returned {given}, not the items that follow; for one item: (item,), for none: ()"
+    )
+
+
+@both_ways
+async def test_a_step_that_says_many_and_returns_none_is_told_by_name(fused: bool) -> None:
+    def many(item: int) -> Iterator[int]:
+        return cast("Iterator[int]", None)
+
+    with pytest.raises(TypeError, match=r"^many: it returned NoneType, not the items"):
+        await run(Graph.linear(step(many)), [1], fused=fused)
