@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hyperinfer.formats.codec import Encoded, Loss, Target
-from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.native_tools import options_of_typed, unversioned
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
 from hyperinfer.formats.openai_responses.names import ToolNames
 from hyperinfer.formats.openai_responses.tools import HOSTED
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
+from hyperinfer.formats.refusals import refuse_untranslatable
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class _Encoder:
 
     def encode(self) -> Wire:
         """The body, in a stable order."""
-        self._refuse()
+        if not self._same:
+            refuse_untranslatable(self._c)
         inputs = InputEncoder(self._c, self._target, self.names, self.losses)
         instructions, items = inputs.encode(self._c.turns)
         body: Wire = {"model": self._target.model}
@@ -78,17 +79,6 @@ class _Encoder:
                 body["stream_options"] = self._c.stream_options
         self._rest(body)
         return body
-
-    def _refuse(self) -> None:
-        extra = self._c.extra or {}
-        sampling = self._c.sampling
-        if sampling.n is not None and sampling.n > 1:
-            raise RequestError("n: the model's provider gives one answer at a time", param="n")
-        if self._same:
-            return
-        if extra.get("audio") is not None or "audio" in (extra.get("modalities") or ()):
-            name = "audio" if extra.get("audio") is not None else "modalities"
-            raise RequestError(f"{name}: the model's provider gives no audio", param=name)
 
     # -- tools
 
