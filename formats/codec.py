@@ -45,11 +45,9 @@ class Loss(msgspec.Struct, frozen=True):
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The upstream that a request is written for.
 
-    `model`: the upstream's name of it. `vendor`: whose opaque blobs it understands. `quirks`: the provider's and
-    route's
-    quirks (`quirks.Quirks`). `native_tools`: wire types of hosted tools that the route runs. `max_output_tokens`:
-    the model's
-    limit, used where a dialect demands a number that the caller did not give.
+    `model`: the upstream's name of it. `vendor`: whose opaque blobs it understands. `quirks`: the provider's and route's
+    quirks (`quirks.Quirks`). `native_tools`: wire types of hosted tools that the route runs. `max_output_tokens`: the
+    model's limit, used where a dialect demands a number that the caller did not give.
     """
 
     dialect: Dialect
@@ -80,8 +78,8 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True):
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """What a decoder must know of where its bytes come from.
 
-    `vendor`: the maker of opaque blobs. `id_seed`: makes ids for tool calls that the upstream left without one: the
-    n-th becomes `call_<id_seed>_<n>`.
+    `vendor`: the maker of opaque blobs. `id_seed`: makes ids for tool calls that the upstream left without one: the n-th
+    becomes `call_<id_seed>_<n>`.
     """
 
     vendor: str
@@ -92,8 +90,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What an encoder must know of the reply it writes.
 
-    `request_id`: bare; the dialect adds its prefix (`gen-`, `resp_`, `msg_`). `model`: the slug that answered.
-    `created`: unix seconds. `conversation`: the request, for what a reply echoes. `upstream`: protocol of the provider.
+    `request_id`: bare; the dialect adds its prefix (`gen-`, `resp_`, `msg_`). `model`: the slug that answered. `created`:
+    unix seconds. `conversation`: the request, for what a reply echoes. `upstream`: protocol of the provider.
     """
 
     request_id: str
@@ -113,8 +111,8 @@ class EncodedReply(msgspec.Struct, frozen=True, kw_only=True):
 class StreamDecoder(Protocol):
     """Bytes of an upstream's stream to events.
 
-    The events and the final error are a function of the concatenated bytes alone. After an error the same error is
-    raised again. After `MessageEnd` or `UpstreamError` it answers `END` for ever, whatever else arrives.
+    The events and the final error are a function of the concatenated bytes alone. After an error the same error is raised
+    again. After `MessageEnd` or `UpstreamError` it answers `END` for ever, whatever else arrives.
     """
 
     def receive_data(self, data: bytes) -> None:
@@ -151,8 +149,7 @@ class StreamEncoder(Protocol):
         ...
 
     def fail(self, error: ErrorReport) -> bytes:
-        """The bytes that end the stream with an error, legal at any time before the end. Nothing follows, not even
-        `end`."""
+        """The bytes that end the stream with an error, legal at any time before the end. Nothing follows, not even `end`."""
         ...
 
 
@@ -178,8 +175,7 @@ class Format(Protocol):
     def stream_decoder(self, upstream: Upstream) -> StreamDecoder: ...
 
     def decode_response(self, body: bytes, upstream: Upstream) -> Burst:
-        """A whole reply as the events of its stream, the last one `MessageEnd` or `UpstreamError`. Raises
-        `PeerError`."""
+        """A whole reply as the events of its stream, the last one `MessageEnd` or `UpstreamError`. Raises `PeerError`."""
         ...
 
     def stream_encoder(self, reply: Reply) -> StreamEncoder: ...

@@ -58,8 +58,7 @@ Source: TypeAlias = Base64Source | UrlSource | FileIdSource | PlainTextSource
 
 
 class TextPart(msgspec.Struct, frozen=True, kw_only=True):
-    """Text. `citations`: as the wire had them (Anthropic citations, OpenAI annotations). `logprobs`: Responses
-    replay."""
+    """Text. `citations`: as the wire had them (Anthropic citations, OpenAI annotations). `logprobs`: Responses replay."""
 
     text: str
     citations: list[Any] | None = None
@@ -156,8 +155,7 @@ class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True):
 class NativePart(msgspec.Struct, frozen=True, kw_only=True):
     """A content block or item that only its own dialect knows (server tool history, compaction, …), verbatim.
 
-    `text`: its meaning in words, for the other dialects (a search result, the summary of a compaction); None where
-    there
+    `text`: its meaning in words, for the other dialects (a search result, the summary of a compaction); None where there
     is none to give, and then it is a `Loss` there.
     """
 
@@ -182,14 +180,13 @@ Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One message or item. `path`: where it stood in the request (`messages[3]`, `input[0]`, `system`), for errors
-    and losses.
+    """One message or item. `path`: where it stood in the request (`messages[3]`, `input[0]`, `system`), for errors and
+    losses.
 
     Tool results are turns of role `tool`; a Messages user turn that mixes results and text decodes to two turns of one
-    path. `item_id`, `phase`: Responses. `name`: OpenAI's participant name. `plain`: the content was one string on
-    the wire,
-    not a list of one text. `quiet`: like `extra`, but of no meaning to a model (`status`, a redundant `type`): never a
-    `Loss`.
+    path. `item_id`, `phase`: Responses. `name`: OpenAI's participant name. `plain`: the content was one string on the
+    wire, not a list of one text. `quiet`: like `extra`, but of no meaning to a model (`status`, a redundant `type`):
+    never a `Loss`.
     """
 
     role: Role
@@ -230,7 +227,8 @@ class ToolChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Which tool the model must call. `named`: `name` (and `kind`). `allowed`: only the tools of `allowed`, in
     `allowed_mode`.
 
-    `native`: a choice that only its own dialect knows, in `raw`.
+    `native`: a choice that only its own dialect knows. `raw`: the choice as it was on the wire, in the form of the dialect
+    that decoded it; always there for `native`, elsewhere where the fields say less.
     """
 
     mode: Literal["auto", "none", "required", "named", "allowed", "native"]
@@ -291,8 +289,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
-    """A server tool of the gateway that the request switches on. `id`: web_search | web_fetch | pdf | datetime |
-    image."""
+    """A server tool of the gateway that the request switches on. `id`: web_search | web_fetch | pdf | datetime | image."""
 
     id: str
     events: bool = False
@@ -304,7 +301,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """A whole request.
 
     `model`: what the caller asked for, a catalogue slug. `extra`: top-level fields that are not modelled. `streamed`:
-    whether the caller wants a stream. `include_usage` and `include_obfuscation`: Chat and Responses `stream_options`.
+    whether the caller wants a stream. `stream_options`: of Chat and Responses, as sent.
     """
 
     dialect: Dialect

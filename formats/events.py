@@ -53,8 +53,7 @@ class MessageStart(msgspec.Struct, frozen=True):
 
 
 class TextStart(msgspec.Struct, frozen=True):
-    """A text block opens. `phase`: Responses `commentary` | `final_answer`. `item_extra`: fields of the message
-    item."""
+    """A text block opens. `phase`: Responses `commentary` | `final_answer`. `item_extra`: fields of the message item."""
 
     item_id: str | None = None
     phase: str | None = None
@@ -64,8 +63,7 @@ class TextStart(msgspec.Struct, frozen=True):
 
 
 class TextDelta(msgspec.Struct, frozen=True):
-    """A piece of text. `logprobs`: token objects {token, logprob, bytes, top_logprobs}, as both OpenAI dialects
-    have."""
+    """A piece of text. `logprobs`: token objects {token, logprob, bytes, top_logprobs}, as both OpenAI dialects have."""
 
     text: str
     logprobs: list[Any] | None = None
@@ -76,8 +74,8 @@ class TextDelta(msgspec.Struct, frozen=True):
 class Citation(msgspec.Struct, frozen=True):
     """A source of the open text block. `raw` is the annotation or citation in the form of `dialect`.
 
-    `url`, `title` and `cited_text` are filled where the raw form has them; `start` and `end` are offsets in characters
-    of the block's text, where given.
+    `url`, `title` and `cited_text` are filled where the raw form has them; `start` and `end` are offsets in characters of
+    the block's text, where given.
     """
 
     dialect: Dialect

@@ -7,11 +7,9 @@ Rules of this file:
 2. This file does not know which dialect or role it serves.
 
 Theory of operation. A reply is a sequence of blocks, one open at a time: upstreams that interleave blocks are sorted by
-their decoder, clients never see two open blocks. `UsageUpdate` and `Unknown` carry no structure and may come
-anywhere in
+their decoder, clients never see two open blocks. `UsageUpdate` and `Unknown` carry no structure and may come anywhere in
 between. `UpstreamError` may come at any time before the end, also before the start, and nothing follows it. `Citation`
-belongs to an open text. Each choice of a Chat reply (`n` > 1) walks the table on its own; the reply is over when
-choice 0
+belongs to an open text. Each choice of a Chat reply (`n` > 1) walks the table on its own; the reply is over when choice 0
 is, which must be last.
 """
 

@@ -1,7 +1,7 @@
 """Reading JSON of others: typed where we must understand it, verbatim where we need not.
 
-A wire record is a `msgspec.Struct` whose fields are the known ones. `read` validates a decoded JSON object against it
-and names the path of what is wrong; `extras` gives the fields that it does not know, to be carried verbatim.
+A wire record is a `msgspec.Struct` whose fields are the known ones. `read` validates a decoded JSON object against it and
+names the path of what is wrong; `extras` gives the fields that it does not know, to be carried verbatim.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ _known: dict[type[msgspec.Struct], frozenset[str]] = {}
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request body. Raises `RequestError` for anything else, nesting beyond the parser
-    included."""
+    """The JSON object of a request body. Raises `RequestError` for anything else, nesting beyond the parser included."""
     try:
         value = msgspec.json.decode(body)
     except RecursionError:
