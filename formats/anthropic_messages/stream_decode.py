@@ -30,6 +30,7 @@ from hyperinfer.formats.anthropic_messages.usage import DIALECT, decode_usage
 from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
+from hyperinfer.formats.split_characters import SplitCharacters
 from hyperinfer.formats.sse import Frame, SSEDecoder
 from hyperinfer.formats.wire import is_object
 
@@ -118,6 +119,7 @@ class ReplyDecoder:
         self._closed: set[int] = set()
         self._waiting: dict[int, list[Wire]] = {}
         self._made_ids = 0
+        self._split = SplitCharacters()
         self._has_call = False
         self._usage: Wire | None = None  # of message_start
         self._counted = False
@@ -135,13 +137,13 @@ class ReplyDecoder:
         if frame.event == b"content_block_delta":
             try:
                 usual = _usual.decode(frame.data)
-            except (msgspec.DecodeError, RecursionError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 pass
             else:
                 if usual.index == self._index and self._usual(usual.delta):
                     return
         try:
-            event: Any = msgspec.json.decode(frame.data)
+            event = self._split.decode(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if frame.data.strip() == b"[DONE]":
                 return  # some servers add Chat's last frame

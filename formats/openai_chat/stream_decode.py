@@ -9,6 +9,7 @@ from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_chat.assembler import ChatAssembler
 from hyperinfer.formats.openai_chat.repeats import Repeat, repeat_of, repeated_text
+from hyperinfer.formats.split_characters import SplitCharacters
 from hyperinfer.formats.sse import SSEDecoder
 from hyperinfer.formats.wire import parse_reply
 
@@ -27,6 +28,7 @@ class ChatStreamDecoder:
         self._eof = False
         self._error: PeerError | None = None
         self._repeat: Repeat | None = None
+        self._split = SplitCharacters()
 
     def receive_data(self, data: bytes) -> None:
         """Stores bytes."""
@@ -82,6 +84,12 @@ class ChatStreamDecoder:
         if data.strip() == b"[DONE]":
             assembler.end()
             return
-        assembler.chunk(parse_reply(data), "delta")
+        try:
+            chunk = parse_reply(data)
+        except PeerError:
+            if (mended := self._split.mend(data)) is None:
+                raise
+            chunk = parse_reply(mended)
+        assembler.chunk(chunk, "delta")
         if len(assembler.events) == 1 and not assembler.ended:
             self._repeat = repeat_of(data, assembler.events[0]) if assembler.at_rest else None

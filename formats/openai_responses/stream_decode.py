@@ -12,6 +12,7 @@ from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_responses.assemble import Assembler
 from hyperinfer.formats.openai_responses.item_events import ITEM_EVENTS
+from hyperinfer.formats.split_characters import SplitCharacters
 from hyperinfer.formats.sse import Frame, SSEDecoder
 from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_object
@@ -37,7 +38,6 @@ class _TextDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 _TEXT_DELTA = b"response.output_text.delta"
 _decode_text = msgspec.json.Decoder(_TextDelta).decode
-_decode = msgspec.json.Decoder().decode
 
 
 class ResponsesStreamDecoder:
@@ -52,6 +52,7 @@ class ResponsesStreamDecoder:
         self._error: PeerError | None = None
         self._part: Part | None = None  # where the last text delta went, and its place
         self._part_place: tuple[int | None, int | None] = (None, None)
+        self._split = SplitCharacters()
         self._pending: ev.UpstreamError | None = None  # an error that a next frame may say better
 
     def receive_data(self, data: bytes) -> None:
@@ -104,7 +105,7 @@ class ResponsesStreamDecoder:
             self._done()
             return
         try:
-            event = _decode(frame.data)
+            event = self._split.decode(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise PeerError("an event of the stream is not JSON") from None
         if not is_object(event):
