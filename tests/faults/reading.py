@@ -42,14 +42,15 @@ class Reading:
     @property
     def calls(self) -> list[tuple[str, Any]]:
         """(name, arguments as JSON data) of each call."""
-        return [(block["name"], _json(block["arguments"])) for block in self.blocks if block["type"] == "call"]
+        return [(block["name"], parsed(block["arguments"])) for block in self.blocks if block["type"] == "call"]
 
     @property
     def kinds(self) -> list[str]:
         return [block["type"] for block in self.blocks]
 
 
-def _json(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """JSON, or an AssertionError."""
     try:
         return json.loads(text)
     except ValueError as error:
@@ -100,7 +101,7 @@ def frames_of(body: bytes, *, named: bool) -> Frames:
             assert not named
             found.append(("", None))
             continue
-        value = _json(values[0])
+        value = parsed(values[0])
         assert not named or names == [value["type"]], lines
         found.append((names[0] if names else "", value))
     return found
@@ -236,13 +237,13 @@ def _messages_block(block: Block) -> Block:
     if kind == "tool_use":
         given = block["input"]
         arguments = given if isinstance(given, str) else json.dumps(given)
-        _json(arguments)
+        parsed(arguments)
         return {"type": "call", "id": block["id"], "name": block["name"], "arguments": arguments}
     return {**block, "text": ""}
 
 
 def _whole(seen: Seen) -> Reading:
-    value = _json(seen.body.decode())
+    value = parsed(seen.body.decode())
     if error := value.get("error"):
         return Reading(error=error)
     if seen.client == CHAT:

@@ -35,7 +35,8 @@ INPUT, READ, WRITTEN, OUTPUT = 74, 2000, 300, 12
 
 def _usage_of(seen: Seen) -> dict[str, Any]:
     found = read(seen).usage
-    return found.get("closing", found)
+    closing: dict[str, Any] = found.get("closing", found)
+    return closing
 
 
 def counts(seen: Seen) -> tuple[Any, ...]:
@@ -66,18 +67,19 @@ def said(dialect: Dialect, fresh: int, cached: int, written: int, output: int, *
     if dialect == MESSAGES:
         cache = {"cache_read_input_tokens": cached, "cache_creation_input_tokens": written}
         if not stream:
-            usage = {"input_tokens": fresh, **cache, "output_tokens": output}
-            return message_whole({"type": "text", "text": "hi"}, usage=usage)
+            counted = {"input_tokens": fresh, **cache, "output_tokens": output}
+            return message_whole({"type": "text", "text": "hi"}, usage=counted)
         start = message_start(input_tokens=fresh, **cache)
         ending = message_ending("end_turn", None, input_tokens=fresh, output_tokens=output, **cache)
         return start + block(0, "text", ("text", "hi")) + ending
     details = {"cached_tokens": cached, "cache_write_tokens": written}
     if dialect == CHAT:
-        usage = chat_usage(whole, output, prompt_tokens_details=details)
+        told = chat_usage(whole, output, prompt_tokens_details=details)
         if not stream:
-            return chat_whole({"content": "hi"}, usage=usage)
+            return chat_whole({"content": "hi"}, usage=told)
         opened = chunk({"role": "assistant", "content": "hi"}) + chunk({}, "stop")
-        return opened + bare_chunk(choices=[], usage=usage) + DONE
+        return opened + bare_chunk(choices=[], usage=told) + DONE
+    usage: dict[str, Any]
     usage = {"input_tokens": whole, "input_tokens_details": details, "output_tokens": output}
     usage |= {"output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": whole + output}
     if not stream:
