@@ -55,6 +55,7 @@ class Gateway:
     store: EmbeddedStore
     ledger: Ledger
     playground: PlaygroundKeys
+    parts: Parts
     pipelines: Pipelines
     data_plane: DataPlane
     ids: RequestIds
@@ -68,6 +69,8 @@ class Gateway:
         self.catalogue.reload()
         limits = self.catalogue.current().limits
         self.limits.set_defaults(limits.rate_per_minute, limits.burst)
+        fresh = build_pipelines(self.parts, limits)
+        self.pipelines.stream, self.pipelines.whole = fresh.stream, fresh.whole
 
 
 @asynccontextmanager
@@ -121,6 +124,7 @@ async def open_gateway(
                 store=store,
                 ledger=ledger,
                 playground=playground,
+                parts=parts,
                 pipelines=pipelines,
                 data_plane=data_plane,
                 ids=ids,

@@ -1,0 +1,31 @@
+"""What a reload of the catalogue changes, and that a bad one changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hyperinfer.api.gateway import GatewaySettings, open_gateway
+from hyperinfer.engine import Drain
+from hyperinfer.providers.catalogue import CatalogueErrors
+
+
+async def test_limits_reach_the_nodes_and_the_buckets(tmp_path: Path) -> None:
+    config = tmp_path / "providers.yaml"
+    config.write_text("limits: {json_depth: 20}\n")
+    settings = GatewaySettings(config=config, data=tmp_path / "data", environ={})
+    async with open_gateway(settings, Drain()) as gateway:
+        before = gateway.pipelines.stream
+        config.write_text("limits: {json_depth: 2}\ndemo: false\n")
+        await gateway.reload()
+        assert gateway.catalogue.current().limits.json_depth == 2
+        assert gateway.pipelines.stream is not before
+        assert gateway.data_plane.pipelines is gateway.pipelines
+        assert gateway.catalogue.current().model("demo/chat") is None
+        after = gateway.pipelines.stream
+        config.write_text("limits: {json_depth: no}\n")
+        with pytest.raises(CatalogueErrors):
+            await gateway.reload()
+        assert gateway.pipelines.stream is after
+        assert gateway.catalogue.current().limits.json_depth == 2
