@@ -170,8 +170,10 @@ class BlockEncoder:
         if extra.pop("cache_control", None) is not None:
             scope.lose(f"{path}.cache_control", "thinking takes no cache marks")
         if not blobs:
-            if scope.same and not part.opaque and scope.target.vendor != "anthropic":
-                return [{"type": "thinking", "thinking": text, **extra}]  # servers that sign nothing want it back unsigned
+            # Servers that sign nothing want it back unsigned (fault F076).
+            unsigned = not part.opaque and scope.target.vendor != "anthropic" and scope.target.quirks.thinking != "none"
+            if unsigned and (text or scope.same):
+                return [{"type": "thinking", "thinking": text, **extra}]
             if text or part.opaque:
                 scope.lose(path, "reasoning that the provider's vendor has not signed")
             return []

@@ -110,7 +110,7 @@ def _two_calls(client: Dialect, first: str, second: str) -> dict[str, Any]:
 def _cut(upstream: Dialect, length: int, *ids: str) -> list[dict[str, Any]]:
     """As they came; and cut to the length, in calls or everywhere."""
     full, cut = _two_calls(upstream, *ids), _two_calls(upstream, *(id[:length] for id in ids))
-    half = {name: [*cut[name][:2], *full[name][2:]] for name in ("messages", "input") if name in full}
+    half: dict[str, Any] = {name: [*cut[name][:2], *full[name][2:]] for name in ("messages", "input") if name in full}
     return [full, cut, half]
 
 
