@@ -5,12 +5,12 @@ outside.
 """
 
 from hyperinfer.nodes.admit import admit
-from hyperinfer.nodes.call import call, to_routes
+from hyperinfer.nodes.call import call
 from hyperinfer.nodes.decode import decode
 from hyperinfer.nodes.encode import encode, encode_whole
-from hyperinfer.nodes.items import Answering, Asked, Chunk, Failed, Head, Incoming, LastChunk, Output, Planned, Reply, Ticket
+from hyperinfer.nodes.items import Answering, Asked, Chunk, Failed, Head, Incoming, Output, Planned, Reply, Ticket
 from hyperinfer.nodes.meter import meter
-from hyperinfer.nodes.route import route
+from hyperinfer.nodes.route import route, to_model, to_routes
 from hyperinfer.nodes.settlement import settle
 from hyperinfer.nodes.tool_loop import tool_loop
 from hyperinfer.nodes.translate import translate
@@ -22,7 +22,6 @@ __all__ = [
     "Failed",
     "Head",
     "Incoming",
-    "LastChunk",
     "Output",
     "Planned",
     "Reply",
@@ -35,6 +34,7 @@ __all__ = [
     "meter",
     "route",
     "settle",
+    "to_model",
     "to_routes",
     "tool_loop",
     "translate",

@@ -71,5 +71,10 @@ def hold_of(planned: Planned) -> int:
 
 
 def admit(ledger: Ledger, limits: RateLimits) -> Node[Planned, Planned | Failure]:
-    """The node."""
+    """The node that takes a request in: `Planned` in; the same out, or a `Failed` when the key's rate or the workspace's
+    credits do not allow it.
+
+    For a pipeline with accounts: it needs a ticket with a principal, and `settle` at the other end to settle what it
+    holds. `limits`: the rate of each key.
+    """
     return stage(partial(Admit, ledger, limits), name="admit", consumes=Planned, produces=Planned | Failure)

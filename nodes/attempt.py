@@ -15,10 +15,10 @@ from hyperinfer.engine import Cause, Deadline, Expired, Failure, Sink, first_exp
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Upstream
+from hyperinfer.formats.upstream_errors import UpstreamFault
 from hyperinfer.nodes.ports import Attempt
 from hyperinfer.nodes.reply_reader import ReplyReader
 from hyperinfer.providers.connection_faults import fault_of_exception
-from hyperinfer.providers.fault import UpstreamFault
 from hyperinfer.providers.response_headers import passable_headers
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Attempting:
             if events:
                 if idle is not None:
                     idle.at = math.inf  # the time that the client takes is not the provider's
-                fault = await self._take(events, sink, first)
+                fault = await self._take(response, events, sink, first)
                 if fault is not None:
                     return fault
             if self.complete:
@@ -151,10 +151,12 @@ class Attempting:
             events = reader.receive_eof()
         if idle is not None:
             idle.at = math.inf
-        fault = await self._take(events, sink, first) if events else None
+        fault = await self._take(response, events, sink, first) if events else None
         return fault if fault is not None or self.complete else _unreadable(reader)
 
-    async def _take(self, events: list[Event], sink: Sink[Reply | Failure], first: Deadline | None) -> UpstreamFault | None:
+    async def _take(
+        self, response: UpstreamResponse, events: list[Event], sink: Sink[Reply | Failure], first: Deadline | None
+    ) -> UpstreamFault | None:
         """Hands events on once there is output; an error among them, which is the last one, is returned."""
         last = events[-1]
         if isinstance(last, ev.UpstreamError):
@@ -175,7 +177,7 @@ class Attempting:
             self._held.clear()
             await sink.send(burst)
             self.complete = type(burst[-1]) is ev.MessageEnd
-        return _fault_of(last) if isinstance(last, ev.UpstreamError) else None
+        return response.fault_within(last) if isinstance(last, ev.UpstreamError) else None
 
     async def _linger(self, response: UpstreamResponse) -> None:
         with trio.move_on_after(LINGER), suppress(httpx2.TransportError):
@@ -213,18 +215,6 @@ class Attempting:
             attempts.append(attempt)
         else:
             attempts[self._record] = attempt
-
-
-def _fault_of(event: ev.UpstreamError) -> UpstreamFault:
-    return UpstreamFault(
-        code=event.code,
-        message=event.message,
-        detail=event.message,
-        retry_after=event.retry_after,
-        retryable=event.retryable,
-        failover=event.retryable or event.code in ("provider_auth", "provider_unavailable"),
-        param=event.param,
-    )
 
 
 def _timeout(expired: Expired) -> UpstreamFault:

@@ -10,28 +10,27 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
-from hyperinfer.engine import Drain, Failure, Node, Sink, Stage, stage, step
+from hyperinfer.engine import Drain, Failure, Node, Sink, Stage, stage
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.codec import Target
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.nodes.attempt import Attempting, Clients
-from hyperinfer.nodes.items import Answering, Asked, Failed, Planned, Reply
+from hyperinfer.nodes.items import Answering, Failed, Planned, Reply
 from hyperinfer.nodes.refusal import refused, refused_losses
 from hyperinfer.nodes.retry import Jitter, Retrying
-from hyperinfer.providers.catalogue import Creator, Model
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Encoded
     from hyperinfer.formats.events import Burst
+    from hyperinfer.formats.upstream_errors import UpstreamFault
     from hyperinfer.providers.catalogue import Route
-    from hyperinfer.providers.fault import UpstreamFault
 
 log = logging.getLogger("hyperinfer.upstream")
 
@@ -140,27 +139,14 @@ def call(
     retries: int = 2,
     drain: Drain | None = None,
 ) -> Node[Planned, Reply | Failure]:
-    """The node. `now`: unix seconds, for dates in `Retry-After`. `retries`: attempts beyond the first. `drain`: when its
-    grace is over the upstream is closed and the reply ends with an error."""
+    """The node that asks a provider: `Planned` in; `Answering` and then the reply's bursts of events out, or a `Failed`.
+
+    Every pipeline needs it. An `Answering` comes with each route that is asked, and none after the first output; what it
+    says is of the reply that follows. Give it the `upstreams` of `open_upstreams()`. `now`: unix seconds, for dates in
+    `Retry-After`. `jitter`: a number from 0 to 1, spreads retries. `retries`: attempts beyond the first, made only before
+    any output of the model was seen. `drain`: when its grace is over the upstream is closed and the reply ends with an
+    error.
+    """
     return stage(
         partial(Call, clients, now, jitter, retries, drain), name="call", consumes=Planned, produces=Reply | Failure
     )
-
-
-def to_routes(routes: Sequence[Route], slug: str = "") -> Node[Asked, Planned]:
-    """A step for pipelines without a catalogue: every request goes to these routes."""
-    first = routes[0]
-    model = Model(
-        slug=slug or first.model,
-        name=first.model,
-        creator=Creator(first.provider.name, first.provider.name),
-        context_length=0,
-        max_output_tokens=4096,
-        pricing=first.pricing,
-        routes=tuple(routes),
-    )
-
-    def plan(asked: Asked) -> Planned:
-        return Planned(asked.ticket, asked.conversation, model, model.routes)
-
-    return step(plan, name="route", consumes=Asked, produces=Planned)

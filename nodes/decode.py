@@ -10,7 +10,11 @@ from hyperinfer.nodes.refusal import refused
 
 
 def decode(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
-    """Reads the body in the format of its ticket. What cannot be read becomes a failure that names the path."""
+    """The first node: `Incoming`, a body as it came, in; `Asked`, what it says, out, or a `Failed` that names the path.
+
+    Every pipeline that begins with bytes needs it; one that makes its own `Conversation` begins with `Asked`. The body is
+    read in the format of its ticket. `json_depth`: levels of nesting that are read.
+    """
 
     def read(incoming: Incoming) -> Asked | Failure:
         ticket = incoming.ticket

@@ -16,7 +16,14 @@ from hyperinfer.nodes.reply_writer import Outputs, ReplyWriter
 
 
 def encode(*, keepalive: float = 10.0) -> Node[Reply | Failure, Output | Failure]:
-    """`keepalive`: seconds of silence towards the client, since the last byte or since the first route was asked."""
+    """The node that writes to the client: a `Reply` or a failure in; a `Head` and `Chunk`s out, in the ticket's format.
+
+    Serves streams and whole responses. It has a task of its own, as it writes keep-alives while the provider is silent; a
+    buffer on the edge into it (`buffers={"encode": 4}`) lets the reader of the upstream run ahead of a slow client. Where
+    no request is streamed, `encode_whole` does the same without a task. A pipeline whose reader wants events and no
+    bytes ends without either. `keepalive`: seconds of silence towards the client, since the last byte or since the first
+    route was asked.
+    """
 
     async def write(source: Source[Reply | Failure], sink: Sink[Output | Failure]) -> None:
         writer = ReplyWriter()
@@ -62,5 +69,9 @@ class EncodeWhole(Stage[Reply | Failure, Output | Failure]):
 
 
 def encode_whole() -> Node[Reply | Failure, Output | Failure]:
-    """The node for responses that are not streamed."""
+    """The node that writes whole responses: a `Reply` or a failure in; a `Head` and one `Chunk` out.
+
+    Does not keep alive, and so needs no task: it runs inside its neighbour's. For requests without `"stream": true`;
+    `encode` serves both kinds.
+    """
     return stage(EncodeWhole, name="encode", consumes=Reply | Failure, produces=Output | Failure)

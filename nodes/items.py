@@ -10,6 +10,7 @@ Every item up to the bursts carries the request's `Ticket`: who asked, when, and
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -76,9 +77,13 @@ class Ticket:
     last_words: Callable[[ErrorReport], bytes] | None = None
 
     @classmethod
-    def plain(cls, request_id: str, format: Format, *, created: int = 0) -> Ticket:
-        """A ticket for a pipeline without accounts. Inside a trio run."""
-        return cls(request_id=request_id, format=format, created=created, started=trio.current_time())
+    def plain(cls, request_id: str, format: Format, *, now: Callable[[], float] = time.time) -> Ticket:
+        """A ticket for a pipeline without accounts. Inside a trio run.
+
+        `request_id`: `[a-z0-9_-]`, one for each request; the ids in the reply are made of it. `format`: what the client
+        speaks. `now`: unix seconds, for when the reply says that it was created.
+        """
+        return cls(request_id=request_id, format=format, created=int(now()), started=trio.current_time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,8 @@ class Failed(Failure):
 
 
 Reply: TypeAlias = Answering | Burst
-"""What flows from `call` to `encode`."""
+"""What flows from `call` to `encode`: an `Answering` first, then bursts. A burst is a tuple of events, all that one read of
+the upstream produced; it is never empty, and the last one of a complete reply ends with `MessageEnd`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,4 +207,4 @@ class LastChunk(Chunk):
 
 
 Output: TypeAlias = Head | Chunk
-"""What leaves a pipeline."""
+"""What leaves a pipeline: one `Head`, then `Chunk`s, of which the last one says so."""

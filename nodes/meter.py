@@ -110,5 +110,8 @@ def _tokens(characters: int) -> int:
 
 
 def meter() -> Node[Reply | Failure, Reply | Failure]:
-    """The node."""
+    """The node that counts tokens and money: a `Reply` or a failure in, the same out, with the cost on the last usage.
+
+    For whoever wants `usage.cost` in the reply, or the counts in `ticket.tally`; a pipeline with `settle` needs it.
+    """
     return step(Meter, name="meter", consumes=Reply | Failure, produces=Reply | Failure)

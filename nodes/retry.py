@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from hyperinfer.providers.fault import UpstreamFault
+    from hyperinfer.formats.upstream_errors import UpstreamFault
 
 PATIENCE = 5.0
 """Seconds that all waits of one request may take together (RULES: Errors)."""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from hyperinfer.engine import Failure, Node, step
 from hyperinfer.nodes.items import Asked, Failed, Planned
+from hyperinfer.providers.catalogue import Creator, Model
 
 if TYPE_CHECKING:
-    from hyperinfer.providers.catalogue import Catalogue, Model, Route
+    from hyperinfer.providers.catalogue import Catalogue, Route
 
 log = logging.getLogger("hyperinfer.routes")
 
@@ -20,7 +21,12 @@ _NAME = 100
 
 
 def route(catalogue: Callable[[], Catalogue]) -> Node[Asked, Planned | Failure]:
-    """Looks the model up in the catalogue of the moment. Unknown: 400; not on the key's list: 403; no usable route: 502."""
+    """The node that looks up the model that was asked for: `Asked` in, `Planned` out, or a `Failed`.
+
+    For a pipeline that serves many models; one that serves one has `to_model` or `to_routes` in this place. `catalogue`
+    gives the catalogue of the moment, which may change between requests. An unknown model is a 400, one that is not on the
+    key's list a 403, one without a route that can be called a 502.
+    """
     turns = itertools.count()
 
     def choose(asked: Asked) -> Planned | Failure:
@@ -43,6 +49,51 @@ def route(catalogue: Callable[[], Catalogue]) -> Node[Asked, Planned | Failure]:
         return Planned(ticket, asked.conversation, model, routes)
 
     return step(choose, name="route", consumes=Asked, produces=Planned | Failure)
+
+
+def to_model(catalogue: Catalogue, slug: str) -> Node[Asked, Planned]:
+    """The node that sends every request to one model of a catalogue, whatever model it names: `Asked` in, `Planned` out.
+
+    Raises ValueError when the catalogue has no such model, or when none of its routes can be called, naming the variables
+    that are unset: `shipped_catalogue(os.environ)` sees the environment, `shipped_catalogue()` does not.
+    """
+    model, routes = catalogue.model(slug), catalogue.routes_for(slug)
+    if model is None:
+        raise ValueError(f"the catalogue has no model {slug!r}")
+    if not routes:
+        missing = sorted({name for route in model.routes for name in route.provider.missing})
+        raise ValueError(f"no route of {slug!r} can be called; unset: {', '.join(missing)}")
+    return _to(model, routes)
+
+
+def to_routes(routes: Sequence[Route], slug: str = "") -> Node[Asked, Planned]:
+    """The node that sends every request to these routes, for a pipeline without a catalogue: `Asked` in, `Planned` out.
+
+    `slug`: what the reply calls the model, by default the upstream's own name for it. Raises ValueError when there is no
+    route.
+    """
+    if not routes:
+        raise ValueError("no route: is the provider's key set?")
+    first = routes[0]
+    model = Model(
+        slug=slug or first.model,
+        name=first.model,
+        creator=Creator(first.provider.name, first.provider.name),
+        context_length=0,
+        max_output_tokens=4096,
+        pricing=first.pricing,
+        routes=tuple(routes),
+    )
+    return _to(model, model.routes)
+
+
+def _to(model: Model, routes: Sequence[Route]) -> Node[Asked, Planned]:
+    turns = itertools.count()
+
+    def plan(asked: Asked) -> Planned:
+        return Planned(asked.ticket, asked.conversation, model, in_order(model, routes, next(turns)))
+
+    return step(plan, name="route", consumes=Asked, produces=Planned)
 
 
 def in_order(model: Model, routes: Sequence[Route], turn: int) -> tuple[Route, ...]:

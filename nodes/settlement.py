@@ -115,5 +115,9 @@ class Settle(Stage[Output, Output]):
 
 
 def settle(settlement: Settlement) -> Node[Output, Output]:
-    """The node."""
+    """The node that records a request: `Output` in, the same out, the last chunk only once the request is settled.
+
+    For a pipeline with accounts, the last node, with `admit` and `meter` before it. Whoever runs the pipeline calls
+    `settlement.close(ticket)` afterwards, for runs that are cut short.
+    """
     return stage(partial(Settle, settlement), name="settle", consumes=Output, produces=Output)

@@ -18,7 +18,11 @@ from hyperinfer.nodes.refusal import refused_losses
 
 
 def tool_loop() -> Node[Planned, Planned | Failure]:
-    """Drops the plugins that this gateway does not run, each with a Loss; refuses them when the caller is strict."""
+    """The node of the gateway's own tools: `Planned` in, the same out, or a `Failed`.
+
+    No tool can be configured yet: it drops the plugins that this gateway does not run, each with a Loss, and refuses them
+    when the caller is strict. Without it they are dropped all the same by the encoder of the upstream's format.
+    """
 
     def activate(planned: Planned) -> Planned | Failure:
         plugins = planned.conversation.plugins

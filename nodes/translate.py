@@ -55,5 +55,9 @@ def _steps(item: Answering) -> tuple[Step, ...]:
 
 
 def translate() -> Node[Reply, Reply]:
-    """The node."""
+    """The node that gives tool calls back as the client declared them: a `Reply` in, the same out.
+
+    For a pipeline whose clients declare tools, between `call` and `encode`: where a provider had to be sent a tool under
+    another name or as another kind, its calls come back under that name until here.
+    """
     return step(Translate, name="translate", consumes=Reply, produces=Reply)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -50,7 +50,11 @@ async def open_upstreams(*, now: Callable[[], float] = time.time) -> AsyncGenera
         await upstreams.aclose()
 
 
-def shipped_catalogue(environ: dict[str, str] | None = None) -> Catalogue:
-    """The catalogue that comes with the package. `environ`: where `${NAME}` is looked up; empty by default."""
+def shipped_catalogue(environ: Mapping[str, str] | None = None) -> Catalogue:
+    """The catalogue that comes with the package.
+
+    `environ`: where the providers' keys (`${NAME}`) are looked up; by default nowhere, so that only the demo models and
+    open providers can be called. `shipped_catalogue(os.environ)` reads the keys from the environment.
+    """
     text = (files("hyperinfer.providers") / "catalogue.yaml").read_text("utf-8")
-    return load(text, environ or {}, "providers.yaml (packaged)")
+    return load(text, {} if environ is None else environ, "providers.yaml (packaged)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,20 @@ import pytest
 from hyperinfer.engine import Failure, Graph, run, step
 from hyperinfer.engine.testing import ListSink
 from hyperinfer.formats import FORMATS
-from hyperinfer.nodes import Asked, Head, Incoming, Output, Ticket, call, decode, encode, encode_whole, to_routes
+from hyperinfer.nodes import (
+    Asked,
+    Head,
+    Incoming,
+    Output,
+    Planned,
+    Ticket,
+    call,
+    decode,
+    encode,
+    encode_whole,
+    to_model,
+    to_routes,
+)
 from hyperinfer.providers.catalogue import Pricing, Provider, Route
 from hyperinfer.providers.upstreams import Upstreams, open_upstreams, shipped_catalogue
 from tests.support.bench import DIALECTS, asked
@@ -37,7 +51,7 @@ def refuse(asked: Asked) -> Asked | Failure:
 
 async def ran(graph: Graph, client: Dialect, *, stream: bool) -> list[Output | Failure]:
     sink: ListSink[Output | Failure] = ListSink()
-    ticket = Ticket.plain("r1", FORMATS[client])
+    ticket = Ticket.plain("r1", FORMATS[client], now=lambda: 1_700_000_000.0)
     await run(graph, [Incoming(ticket, asked(client, "x", stream=stream))], sink)
     return sink.items
 
@@ -92,6 +106,32 @@ async def test_a_node_that_swallows_the_request(autojump_clock: object) -> None:
 
 async def test_with_a_demo_model() -> None:
     async with open_upstreams(now=lambda: 1.0) as upstreams:
-        routes = shipped_catalogue().routes_for("demo/messages")
-        graph = Graph.linear(decode(), louder, to_routes(routes), call(upstreams), encode())
-        assert text_of("openai_responses", True, joined(await ran(graph, "openai_responses", stream=True)))
+        model = to_model(shipped_catalogue(), "demo/messages")
+        graph = Graph.linear(decode(), louder, model, call(upstreams), encode())
+        body = joined(await ran(graph, "openai_responses", stream=True))
+        assert text_of("openai_responses", True, body)
+        assert b'"model":"demo/messages"' in body
+        assert b'"created_at":1700000000' in body
+
+
+def test_a_model_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match=r"^the catalogue has no model 'demo/chta'$"):
+        to_model(shipped_catalogue(), "demo/chta")
+
+
+def test_a_model_whose_key_is_not_set() -> None:
+    slug = next(model.slug for model in shipped_catalogue().models.values() if model.slug.startswith("openai/gpt-"))
+    with pytest.raises(ValueError, match=f"^no route of '{slug}' can be called; unset: .*OPENAI_API_KEY"):
+        to_model(shipped_catalogue(), slug)
+    assert to_model(shipped_catalogue({"OPENAI_API_KEY": "sk-test"}), slug).produces is Planned
+
+
+def test_no_route() -> None:
+    with pytest.raises(ValueError, match=r"^no route: is the provider's key set\?$"):
+        to_routes(())
+
+
+async def test_a_plain_ticket_has_the_time_of_its_clock() -> None:
+    before = time.time()
+    assert before - 1 <= Ticket.plain("r1", FORMATS["openai_chat"]).created <= time.time()
+    assert Ticket.plain("r1", FORMATS["openai_chat"], now=lambda: 5.7).created == 5

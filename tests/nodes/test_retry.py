@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperinfer.formats.upstream_errors import UpstreamFault
 from hyperinfer.nodes.retry import PATIENCE, Retrying
-from hyperinfer.providers.fault import UpstreamFault
 
 
 def fault(*, retryable: bool = True, failover: bool = True, retry_after: float | None = None) -> UpstreamFault:
