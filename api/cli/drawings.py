@@ -66,7 +66,9 @@ def layers() -> Drawing:
 def pipeline() -> Drawing:
     """The graphs that requests run through."""
     from hyperinfer.engine import graph_diagram
+    from hyperinfer.nodes import Output, Reply
 
+    names = {"Reply": Reply, "Output": Output}
     what = {
         "stream": "A streamed response runs as two tasks: one reads the upstream, one writes to the client.",
         "whole": "A whole response runs as one task, without a channel.",
@@ -76,8 +78,8 @@ def pipeline() -> Drawing:
         "Pipeline",
         "The graphs that requests run through, as the server runs them. A box is a task. Steps are"
         " round, stages square, nodes with a task of their own double-edged. Thin arrows are calls; thick ones are channels,"
-        " with the number of items they hold.",
-        tuple(Chart(name, what.get(name, ""), graph_diagram(graph)) for name, graph in served_graphs().items()),
+        " with the number of items they hold. What the items are is said in [docs/library.md](../docs/library.md).",
+        tuple(Chart(name, what.get(name, ""), graph_diagram(graph, names)) for name, graph in served_graphs().items()),
     )
 
 

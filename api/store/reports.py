@@ -52,9 +52,10 @@ def usage(connection: sqlite3.Connection, question: UsageQuestion) -> tuple[Usag
     """The sums, ordered by group."""
     rows = connection.execute(
         f"SELECT {_GROUPS[question.by]} AS bucket, count(*), sum(tokens_prompt), sum(tokens_completion), sum(cost)"
-        " FROM generation WHERE (?1 IS NULL OR workspace = ?1) AND (?2 IS NULL OR created_at >= ?2)"
-        " AND (?3 IS NULL OR created_at < ?3) GROUP BY bucket ORDER BY bucket",
-        (question.workspace, question.since, question.until),
+        " FROM generation WHERE (:workspace IS NULL OR workspace = :workspace)"
+        " AND (:since IS NULL OR created_at >= :since) AND (:until IS NULL OR created_at < :until)"
+        " GROUP BY bucket ORDER BY bucket",
+        {"workspace": question.workspace, "since": question.since, "until": question.until},
     )
     return tuple(UsageRow(*row) for row in rows)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from hyperinfer import nodes
 from hyperinfer.api.cli.drawings import DRAWINGS, LAYERS, layers, lifecycle, pages, pipeline, served_graphs, shutdown
 from hyperinfer.api.edge.settings import EdgeSettings
 from hyperinfer.api.gateway import GatewaySettings, open_gateway
@@ -18,6 +19,7 @@ from hyperinfer.api.shutdown_sequence import FIRST, LAST, SEQUENCE, transitions
 from hyperinfer.api.supervisor import KILL_MARGIN
 from hyperinfer.engine import Drain, graph_diagram
 from hyperinfer.formats.lifecycle import TRANSITIONS, State
+from hyperinfer.nodes import Output, Reply
 from tests.project.tree import LAYERS as FOLDERS
 from tests.project.tree import ROOT, imports_of, python_files
 
@@ -61,7 +63,8 @@ async def test_the_pipeline_is_the_one_that_is_served(tmp_path: Path) -> None:
         async with open_gateway(settings, Drain()) as gateway:
             served = named_graphs(gateway.pipelines)
             drawn = {chart.title: chart.mermaid for chart in pipeline().charts}
-            assert drawn == {name: graph_diagram(graph) for name, graph in served.items()}
+            names = {"Reply": Reply, "Output": Output}
+            assert drawn == {name: graph_diagram(graph, names) for name, graph in served.items()}
 
 
 def test_the_pipeline_shows_the_channel_and_every_node() -> None:
@@ -70,6 +73,13 @@ def test_the_pipeline_shows_the_channel_and_every_node() -> None:
     assert "==>" not in charts["whole"]
     for name, graph in served_graphs().items():
         assert all(f'"{node.name}"' in charts[name] for node in graph.nodes)
+
+
+def test_the_pipeline_names_what_flows() -> None:
+    for chart in pipeline().charts:
+        labels = re.findall(r'\|"(.*?)"\|', chart.mermaid)
+        assert len(labels) == chart.mermaid.count("-->") + chart.mermaid.count("==>")
+        assert {part for label in labels for part in label.split(" × ")[0].split(" | ")} <= set(nodes.__all__) | {"Failure"}
 
 
 def test_the_lifecycle_has_every_state_and_event() -> None:

@@ -190,7 +190,7 @@ def test_the_packaged_catalogue_is_found(python: Path, tmp_path: Path) -> None:
         "from importlib.resources import files\n"
         "print(files('hyperinfer.providers').joinpath('catalogue.yaml').read_text(), end='')\n"
     )
-    assert run([python, "-c", program], cwd=tmp_path) == (ROOT / "providers.yaml").read_text()
+    assert run([python, "-c", program], cwd=tmp_path, PYTHONPATH=DEPENDENCIES) == (ROOT / "providers.yaml").read_text()
 
 
 def test_the_command_runs(python: Path, tmp_path: Path) -> None:
