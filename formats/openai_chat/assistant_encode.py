@@ -19,6 +19,7 @@ from hyperinfer.formats.conversation import (
     ToolCallPart,
     Turn,
 )
+from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.openai_chat.call_ids import CALL_IDS, is_legacy
 from hyperinfer.formats.openai_chat.call_state import state_to_upstream
 from hyperinfer.formats.openai_chat.part_encode import encode_part
@@ -28,6 +29,9 @@ from hyperinfer.formats.restore import wrap_input
 
 if TYPE_CHECKING:
     from hyperinfer.formats.openai_chat.scope import Scope
+_DIRECT = ("caller", {"type": "direct"})
+"""What Messages says of every call that the model made itself."""
+
 
 class AssistantDraft:
     """An assistant message being put together."""
@@ -81,6 +85,9 @@ class AssistantDraft:
             call.update(scope.cache(part.cache, path))
         if scope.same:
             call.update(part.extra or {})
+        else:
+            said = {name: value for name, value in (part.extra or {}).items() if (name, value) != _DIRECT}
+            scope.losses.extend(losses_of_extra(said, path, "Chat calls have no such field"))
         state_to_upstream(call, part.opaque, path, scope)
         self._calls.append(call)
 

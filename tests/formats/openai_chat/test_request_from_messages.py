@@ -79,6 +79,14 @@ class TestMessages:
         assert sent(result)["messages"][1]["content"] is None
         assert sent(result)["messages"][2] == {"role": "tool", "tool_call_id": "t1", "content": ""}
 
+    def test_fields_of_a_call(self) -> None:
+        def call(**fields: Any) -> Encoded:
+            use: dict[str, Any] = {"type": "tool_use", "id": "t1", "name": "weather", "input": {}, **fields}
+            return self.to_chat({"role": "user", "content": "u"}, {"role": "assistant", "content": [use]})
+
+        assert lost(call(caller={"type": "direct"}, toolset_name=None)) == []
+        assert lost(call(caller={"type": "code_execution"})) == ["messages[1].content[0].caller"]
+
     def test_thinking_goes_back_to_its_vendor_and_to_no_other(self) -> None:
         """Faults F075, F076."""
         assistant = {
