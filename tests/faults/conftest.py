@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
+_LIST = Path(__file__).parents[2].parent / "shared" / "faults.tsv"
 _TEST = re.compile(r"test_(\w+)\.py::test_(F\d{3})_\w+(?:\[(right|wrong)-)?")
 _SEEN: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: {"right": set(), "wrong": set()})
 _WORDS = {"passed": "yes", "failed": "NO", "xfailed": "not yet", "skipped": "skipped"}
@@ -29,6 +31,14 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         _SEEN[id, Path(file).name].get(one, set()).add(outcome)
 
 
+def _areas() -> dict[str, str]:
+    """Area by id, as the list has it; not everybody has the list."""
+    if not _LIST.exists():
+        return {}
+    with _LIST.open(encoding="utf-8", newline="") as file:
+        return {row["id"]: row["area"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+
+
 def _word(outcomes: set[str]) -> str:
     return next((_WORDS[one] for one in ("failed", "xfailed", "skipped", "passed") if one in outcomes), "not run")
 
@@ -39,8 +49,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("faults")
     line = "{:6} {:<12} {:<20} {}"
     terminalreporter.write_line(line.format("id", "area", "right output passes", "wrong output is caught"))
-    for (id, area), sides in sorted(_SEEN.items()):
+    areas = _areas()
+    for (id, file), sides in sorted(_SEEN.items()):
         words = [_word(sides[side]) for side in ("right", "wrong")]
-        terminalreporter.write_line(line.format(id, area.partition("_")[0], *words))
+        terminalreporter.write_line(line.format(id, areas.get(id) or file.partition("_")[0], *words))
     whole = [sides for sides in _SEEN.values() if all(_word(one) == "yes" for one in sides.values())]
     terminalreporter.write_line(f"{len(whole)} of {len(_SEEN)} rows: right output passes and wrong output is caught")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from hyperinfer.formats.anthropic_messages import ANTHROPIC_MESSAGES
-from hyperinfer.formats.codec import END, NEED_DATA, Encoded, Reply, Target, Upstream
+from hyperinfer.formats.codec import END, Encoded, Reply, Target, Upstream, Wait
 from hyperinfer.formats.conversation import Conversation, Part, Sampling, TextPart, Turn
 from hyperinfer.formats.events import Dialect, Event, UpstreamError
 from hyperinfer.formats.quirks import PROTOCOL_QUIRKS, Quirks, overlay
@@ -35,7 +35,7 @@ def decode_stream(pieces: Iterable[bytes], upstream: Upstream = UPSTREAM) -> lis
     def drain() -> bool:
         while True:
             event = decoder.next_event()
-            if event is NEED_DATA or event is END:
+            if isinstance(event, Wait):
                 return event is END
             events.append(event)
 
