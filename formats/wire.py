@@ -17,6 +17,15 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _decode = msgspec.json.Decoder().decode
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
+_TYPES = re.compile(r"`([a-z |]+)`")
+_WORDS = {
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "a boolean",
+    "array": "an array",
+    "object": "an object",
+}
 _known: dict[type[msgspec.Struct], frozenset[str]] = {}
 
 
@@ -62,9 +71,19 @@ def request_error(error: msgspec.ValidationError, path: str) -> RequestError:
     if missing:
         where = join(where, missing[1])
         what = "this field is required"
-    elif what.startswith("Expected "):
-        what = "expected " + what.removeprefix("Expected ")
+    else:
+        what = _in_json_words(what)
     return RequestError(f"{where}: {what}" if where else what, param=where or None)
+
+
+def _in_json_words(what: str) -> str:
+    """msgspec's "Expected `str | null`, got `int`" in the words of JSON."""
+    said = _TYPES.sub(lambda match: _any_of([_WORDS.get(name, name) for name in match[1].split(" | ")]), what)
+    return said[:1].lower() + said[1:]
+
+
+def _any_of(words: list[str]) -> str:
+    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def extras(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any] | None:

@@ -64,7 +64,7 @@ def decode_parts(content: Sequence[dict[str, Any]], path: str) -> tuple[Part, ..
 def _decode_part(part: dict[str, Any], path: str) -> Part:
     kind = part.get("type")
     if not isinstance(kind, str):
-        raise RequestError(f"{join(path, 'type')}: expected `str`", param=join(path, "type"))
+        raise RequestError(f"{join(path, 'type')}: expected a string", param=join(path, "type"))
     decode = _DECODERS.get(kind)
     return decode(part, path) if decode else NativePart(type=kind, raw=part)
 

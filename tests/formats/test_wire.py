@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta
 
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.wire import extras, join, json_type, parse_object, read
@@ -29,6 +30,9 @@ class Outer(msgspec.Struct, kw_only=True):
     one: Inner | None = None
     free: dict[str, Any] | None = None
     either: str | list[str] | None = None
+    positive: Annotated[int, Meta(gt=0)] | None = None
+    share: Annotated[float, Meta(ge=0, le=1)] | None = None
+    some: Annotated[list[int], Meta(min_length=1)] | None = None
 
 
 GOOD = {"model": "m", "items": [{"name": "a"}]}
@@ -37,17 +41,22 @@ GOOD = {"model": "m", "items": [{"name": "a"}]}
 @pytest.mark.parametrize(
     ("change", "param", "text"),
     [
-        ({"model": 1}, "model", "model: expected `str`, got `int`"),
-        ({"model": None}, "model", "model: expected `str`, got `null`"),
-        ({"items": {}}, "items", "items: expected `array | null`, got `object`"),
-        ({"items": [{"name": "a"}, {"name": 2}]}, "items[1].name", "items[1].name: expected `str`, got `int`"),
+        ({"model": 1}, "model", "model: expected a string, got an integer"),
+        ({"model": None}, "model", "model: expected a string, got null"),
+        ({"items": {}}, "items", "items: expected an array or null, got an object"),
+        ({"items": [{"name": "a"}, {"name": 2}]}, "items[1].name", "items[1].name: expected a string, got an integer"),
         ({"items": [{"name": "a"}, {}]}, "items[1].name", "items[1].name: this field is required"),
-        ({"items": [None]}, "items[0]", "items[0]: expected `object`, got `null`"),
-        ({"one": {"name": "a", "count": 1.5}}, "one.count", "one.count: expected `int | null`, got `float`"),
+        ({"items": [None]}, "items[0]", "items[0]: expected an object, got null"),
+        ({"one": {"name": "a", "count": 1.5}}, "one.count", "one.count: expected an integer or null, got a number"),
         ({"one": {}}, "one.name", "one.name: this field is required"),
-        ({"free": []}, "free", "free: expected `object | null`, got `array`"),
-        ({"either": ["a", 1]}, "either[1]", "either[1]: expected `str`, got `int`"),
-        ({"either": True}, "either", "either: expected `str | array | null`, got `bool`"),
+        ({"free": []}, "free", "free: expected an object or null, got an array"),
+        ({"either": ["a", 1]}, "either[1]", "either[1]: expected a string, got an integer"),
+        ({"either": True}, "either", "either: expected a string, an array or null, got a boolean"),
+        ({"positive": 0}, "positive", "positive: expected an integer >= 1"),
+        ({"positive": "1"}, "positive", "positive: expected an integer or null, got a string"),
+        ({"share": 2}, "share", "share: expected a number <= 1.0"),
+        ({"share": []}, "share", "share: expected a number or null, got an array"),
+        ({"some": []}, "some", "some: expected an array of length >= 1"),
     ],
 )
 def test_a_wrong_type_names_its_path(change: dict[str, Any], param: str, text: str) -> None:
@@ -73,7 +82,7 @@ def test_the_path_of_the_record_stands_before() -> None:
 def test_a_wrong_record_at_the_top_has_no_path() -> None:
     with pytest.raises(RequestError) as caught:
         read([], Outer)
-    assert (caught.value.param, caught.value.message) == (None, "expected `object`, got `array`")
+    assert (caught.value.param, caught.value.message) == (None, "expected an object, got an array")
 
 
 def test_nulls_are_as_absent() -> None:
