@@ -55,21 +55,25 @@ def secret(value: Value, environ: Mapping[str, str]) -> tuple[Secret | None, tup
 
 
 def base_url(value: Value, environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """An http(s) address without trailing slash, and the variables it lacks (then the address is empty)."""
+    """An http(s) address without trailing slash, and the variables it lacks (then the address is empty).
+
+    It may have a query (`?api-version=…`), which must be written out: addresses are shown, and keys are often variables.
+    """
     found = filled(value, environ)
     if found is None or found.unset:
         return "", found.unset if found else ()
     try:
         parts = urlsplit(found.text)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        odd = "@" in parts.netloc or bool(parts.query or parts.fragment)
+        odd = "@" in parts.netloc or bool(parts.fragment) or "${" in (value.text() or "").partition("?")[2]
     except ValueError:
         usable, odd = False, False
     if not usable or not found.text.isascii() or not found.text.isprintable() or " " in found.text:
         value.error("expected an http:// or https:// address with the version path, such as https://host/v1")
     elif odd:
-        value.error("expected an address without user, password, query or fragment")
-    return found.text.rstrip("/"), ()
+        value.error("expected an address without user, password or fragment, and without ${NAME} in its query")
+    address, mark, query = found.text.partition("?")
+    return address.rstrip("/") + mark + query, ()
 
 
 def header_name(value: Value, name: str) -> str | None:

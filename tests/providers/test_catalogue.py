@@ -197,3 +197,9 @@ models:
         "my.yaml:5: models[0].pricing: a price without a source: say in `source` where it was read and on which day",
     ]
     assert (catalogue.models["m/m"].context_length, catalogue.models["m/m"].max_output_tokens) == (128_000, 16_384)
+
+
+def test_an_address_with_a_query() -> None:
+    text = "providers: {p: {protocol: openai_chat, base_url: 'https://p.example/openai/deployments/d/?api-version=2024-10-21'}}"
+    provider = load(text, {}).providers["p"]
+    assert provider.base_url == "https://p.example/openai/deployments/d?api-version=2024-10-21"

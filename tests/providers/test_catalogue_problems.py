@@ -124,7 +124,7 @@ def test_the_error_prints_every_problem() -> None:
     [
         ("base_url: https://${H}/v1", "expected an http:// or https:// address"),
         ("base_url: https://user:${H}@x.example/v1", "expected an address without user"),
-        ("base_url: 'https://x.example/v1?key=${H}'", "expected an address without user"),
+        ("base_url: 'https://x.example/v1?key=${H}'", "without ${NAME} in its query"),
         ("base_url: https://x.example/v1\n    api_key: ${H}", "expected printable ASCII text"),
         ("base_url: https://x.example/v1\n    headers: {A: '${H}'}", "expected printable ASCII text"),
     ],
