@@ -18,6 +18,16 @@ providers:
   messages: {{protocol: anthropic_messages, base_url: "{url}", api_key: sk-upstream}}
   locked_out: {{protocol: openai_chat, base_url: "{url}", api_key: sk-wrong}}
   nobody: {{protocol: openai_chat, base_url: "http://127.0.0.1:9"}}
+  azure_chat:
+    protocol: openai_chat
+    base_url: "{url}/openai/deployments/upstream-azure_chat?api-version=2024-10-21"
+    api_key: sk-upstream
+    auth: header:api-key
+  azure_responses:
+    protocol: openai_responses
+    base_url: "{url}/openai/v1/?api-version=preview"
+    api_key: sk-upstream
+    auth: header:api-key
 creators:
   test: {{name: Test}}
 models:
@@ -33,7 +43,7 @@ MODEL = """\
     source: made up for the tests, 2026-11-25
     routes: [{{provider: {name}, model: upstream-{name}}}]
 """
-NAMES = ("chat", "responses", "messages", "locked_out", "nobody")
+NAMES = ("chat", "responses", "messages", "locked_out", "nobody", "azure_chat", "azure_responses")
 
 
 @pytest.fixture(scope="session")
@@ -53,14 +63,20 @@ def limited_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(limited_folder: Path) -> Iterator[Running]:
-    """A gateway that takes bodies of 1 MiB, and any number of them. Whatever it went through, it answers at the end."""
+def upstream() -> Iterator[Running]:
+    """The upstream of `server`."""
     with scripted_upstream() as upstream:
-        config = CATALOGUE.format(url=upstream.url) + "".join(MODEL.format(name=name) for name in NAMES) + LIMITS
-        with gateway(limited_folder, config) as server:
-            yield server
-            for route in ROUTES:
-                assert post_json(server, route, route.body("test/chat")).status == 200
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def server(limited_folder: Path, upstream: Running) -> Iterator[Running]:
+    """A gateway that takes bodies of 1 MiB, and any number of them. Whatever it went through, it answers at the end."""
+    config = CATALOGUE.format(url=upstream.url) + "".join(MODEL.format(name=name) for name in NAMES) + LIMITS
+    with gateway(limited_folder, config) as server:
+        yield server
+        for route in ROUTES:
+            assert post_json(server, route, route.body("test/chat")).status == 200
 
 
 @pytest.fixture(params=ROUTES, ids=lambda route: route.name)

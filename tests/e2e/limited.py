@@ -24,3 +24,8 @@ def post(server: Running, route: Route, body: bytes, headers: Mapping[str, str] 
 def post_json(server: Running, route: Route, body: Any, headers: Mapping[str, str] = AUTHORIZED) -> Answer:
     """The same with a body that is data."""
     return post(server, route, json.dumps(body).encode(), headers)
+
+
+def last_upstream(upstream: Running) -> Any:
+    """What the scripted upstream was last asked: `{path, query, headers: [[name, value]], body}`."""
+    return ask(upstream.url, "GET", "/__last", {}).document

@@ -18,6 +18,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config, Sockets
 from hypercorn.trio.run import worker_serve
 
+from hyperinfer.providers.client import ENDPOINTS
 from hyperinfer.providers.demo import DemoTransport
 
 KEY = "sk-upstream"
@@ -60,7 +61,9 @@ async def upstream(transport: httpx2.AsyncBaseTransport, scope: Any, receive: An
     if KEY not in given:
         await _answer(send, 401, REFUSAL)
         return
-    request = httpx2.Request(scope["method"], f"http://upstream{scope['path']}", headers=headers, content=body)
+    # As behind a gateway of the vendor's: whatever stands before the path of a protocol.
+    path = next((path for path in ENDPOINTS.values() if scope["path"].endswith(path)), scope["path"])
+    request = httpx2.Request(scope["method"], f"http://upstream{path}", headers=headers, content=body)
     response = await transport.handle_async_request(request)
     fields = [(name.encode(), value.encode()) for name, value in response.headers.items()]
     await send({"type": "http.response.start", "status": response.status_code, "headers": fields})
