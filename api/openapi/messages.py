@@ -38,7 +38,6 @@ REQUEST = Family(
         w.ToolUseBlock: {"type": always("tool_use"), "id": without("minLength"), "name": without("minLength")},
         w.ToolResultBlock: {
             "type": always("tool_result"),
-            "tool_use_id": without("minLength"),
             "content": items(*_RESULT),
         },
         w.Source: {"type": words("base64", "url", "text", "content", "file"), "content": items(w.TextBlock, w.ImageBlock)},
