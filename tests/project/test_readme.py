@@ -1,34 +1,36 @@
-"""The README's example in code runs as it stands there, and is as short as it looks."""
+"""The README's commands print what it shows, and its example in code runs as it stands there and is as short as it looks."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from hyperinfer.formats import OPENAI_CHAT, Upstream, Wait
 from hyperinfer.formats import events as ev
+from hyperinfer.providers import shipped_catalogue
+from tests.project.examples import examples
+from tests.project.tree import ROOT
+from tests.support.served import running
 
-ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+EXAMPLE = examples("README.md")["redact"]
 MAX_LINES = 25
 
 
-def example() -> str:
-    found = re.search(r"<!-- example: redact -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert found is not None
-    return found[1]
-
-
 def test_the_example_is_short() -> None:
-    lines = [line for line in example().splitlines() if line.strip()]
+    lines = [line for line in EXAMPLE.code.splitlines() if line.strip()]
     assert len(lines) <= MAX_LINES
 
 
-def test_the_example_redacts() -> None:
-    done = subprocess.run([sys.executable, "-c", example()], cwd=ROOT, capture_output=True, check=True, timeout=60)
+def test_the_example_redacts_and_comes_to_the_end() -> None:
+    printed = EXAMPLE.run()
     decoder = OPENAI_CHAT.stream_decoder(Upstream(vendor="openai", id_seed="s"))
-    decoder.receive_data(done.stdout)
+    decoder.receive_data(printed)
     decoder.receive_eof()
     events: list[ev.Event] = []
     while not isinstance(event := decoder.next_event(), Wait):
@@ -36,4 +38,59 @@ def test_the_example_redacts() -> None:
     text = "".join(event.text for event in events if isinstance(event, ev.TextDelta))
     assert "I am [e-mail]" in text
     assert "ann@example.org" not in text
-    assert done.stderr == b""
+    assert isinstance(events[-1], ev.MessageEnd)
+    assert printed.endswith(b"data: [DONE]\n\n")
+    assert b'"model":"demo/chat"' in printed
+    assert b'"created":0' not in printed
+
+
+def test_the_real_model_of_the_text_is_there() -> None:
+    named = re.findall(r"\"(\w+/[\w.-]+)\"` in place of", README)
+    assert named
+    assert all(shipped_catalogue({"OPENAI_API_KEY": "sk-test"}).routes_for(slug) for slug in named)
+
+
+def curls() -> list[str]:
+    (block,) = re.findall(r"```sh\n(export KEY=.*?)```", README, re.DOTALL)
+    return [part.strip() for part in block.split("\n\n") if part.startswith("curl ")]
+
+
+def shown() -> list[str]:
+    """What the README shows of the first curl, line by line."""
+    (block,) = re.findall(r"```text\n(data: .*?)```", README, re.DOTALL)
+    return [line for line in block.splitlines() if line]
+
+
+def pattern(line: str) -> str:
+    """A shown line as a pattern: `…` for anything, and any id and time."""
+    parts = [re.escape(part) for part in line.split("…")]
+    text = ".*".join(parts)
+    return re.sub(r'("id":")[\w\\-]+', r"\1[\\w-]+", re.sub(r'("created":)\d+', r"\1\\d+", text))
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the README's commands need curl")
+def test_the_curls_print_what_is_shown(tmp_path: Path) -> None:
+    serve = [sys.executable, "-m", "hyperinfer", "serve", "--port", "0", "--data", str(tmp_path)]
+    with running(serve, {"HYPERINFER_BOOTSTRAP_KEY": "hi-mine"}) as server:
+        address = server.url.removeprefix("http://")
+        printed: list[str] = []
+        for command in curls():
+            program = f"export KEY=hi-mine\n{command.replace('localhost:8080', address)} --silent --fail"
+            done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=True, timeout=60)
+            printed.append(done.stdout)
+    first, *others = printed
+    assert len(others) == 2
+    lines = iter([line for line in first.splitlines() if line])
+    skipping = False
+    for line in shown():
+        if line == "…":
+            skipping = True
+            continue
+        found = next(lines)
+        while skipping and not re.fullmatch(pattern(line), found):
+            found = next(lines)
+        assert re.fullmatch(pattern(line), found), f"the README shows {line}\nthe curl printed {found}"
+        skipping = False
+    assert list(lines) == []
+    assert "response.completed" in others[0]
+    assert "message_stop" in others[1]
