@@ -1,0 +1,101 @@
+"""The hot path of the stream decoder tells exactly what the long way tells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperinfer.formats import Event
+from hyperinfer.formats import events as ev
+from hyperinfer.formats.openai_chat import repeats, stream_decode
+from tests.support.chat_stream import DONE, chunk
+from tests.support.pair import decode_stream
+from tests.support.recordings import Recording, recordings
+
+STREAMS = [r for r in recordings() if r.dialect == "openai_chat" and r.streamed]
+
+
+def both_ways(raw: bytes) -> tuple[list[Event | str], list[Event | str], int]:
+    """(events by the hot path, by the long way, how many frames went the hot path)."""
+    taken = 0
+
+    def counted(data: bytes, repeat: repeats.Repeat) -> str | None:
+        nonlocal taken
+        text = repeats.repeated_text(data, repeat)
+        taken += text is not None
+        return text
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream_decode, "repeated_text", counted)
+        hot = decode_stream("openai_chat", [raw])
+        patch.setattr(stream_decode, "repeat_of", lambda data, event: None)  # pyright: ignore
+        return hot, decode_stream("openai_chat", [raw]), taken
+
+
+@pytest.mark.parametrize("recording", STREAMS, ids=str)
+def test_recordings(recording: Recording) -> None:
+    hot, long, _ = both_ways(recording.response)
+    assert hot == long
+
+
+WORDS = st.sampled_from(["a", "", '"', "\\", "\u2028", "😀", ',"obfuscation":"x"}', '"content":', "[DONE]", "\n"])
+DELTAS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    WORDS.map(lambda text: {"content": text}),
+    WORDS.map(lambda text: {"reasoning_content": text}),
+    WORDS.map(lambda text: {"reasoning": text}),
+    st.tuples(WORDS, WORDS).map(lambda pair: {"reasoning": pair[0], "reasoning_content": pair[1]}),
+    st.tuples(WORDS, WORDS).map(lambda pair: {"content": pair[0], "x": {"content": pair[1]}}),
+    st.tuples(st.integers(0, 1), WORDS).map(
+        lambda pair: {
+            "tool_calls": [{"index": pair[0], "id": f"c{pair[0]}", "function": {"name": "f", "arguments": pair[1]}}]
+        }
+    ),
+    st.tuples(st.integers(0, 1), WORDS).map(
+        lambda pair: {"tool_calls": [{"index": pair[0], "function": {"arguments": pair[1]}}]}
+    ),
+)
+FIELDS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{}, {}, {}, {"obfuscation": "a1"}, {"obfuscation": "zz9"}, {"usage": None}, {"x": 1}, {"index": 1}, {"finish": "stop"}]
+)
+
+
+@given(st.lists(st.tuples(DELTAS, FIELDS), max_size=12))
+def test_any_frames(frames: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    raw = b"".join(chunk(delta, **fields) for delta, fields in frames)
+    hot, long, _ = both_ways(raw + DONE)
+    assert hot == long
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"delta": {"content": "%s"}},
+        {"delta": {"content": None, "reasoning_content": "%s"}},
+        {"delta": {"tool_calls": [{"index": 0, "function": {"arguments": "%s"}}]}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("padded", [True, False])
+def test_the_usual_streams_take_the_hot_path(frame: dict[str, Any], padded: bool) -> None:
+    begin = chunk({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": ""}}]})
+    raw = begin if "tool_calls" in frame["delta"] else b""
+    for word in ("one", "two", "thrée", '"4"', "five"):
+        choice = {"index": 0, "logprobs": None, "finish_reason": None, **frame}
+        body: dict[str, Any] = {"id": "x", "object": "chat.completion.chunk", "choices": [choice], "usage": None}
+        if padded:
+            body["obfuscation"] = "p" * len(word)
+        raw += b"data: " + json.dumps(body).replace("%s", json.dumps(word)[1:-1]).encode() + b"\n\n"
+    hot, long, taken = both_ways(raw + DONE)
+    assert hot == long
+    assert taken >= 3
+
+
+def test_a_frame_with_an_effect_of_its_own_is_no_pattern() -> None:
+    event = ev.TextDelta("a", extra={"delta": {"x": 1}})
+    assert repeats.repeat_of(b'{"choices":[{"delta":{"content":"a","x":1}}]}', event) is None
+    assert repeats.repeat_of(b'{"choices":[{"delta":{"content":"a"}}]}', ev.TextDelta("b")) is None
+    assert repeats.repeat_of(b"{}", ev.TextEnd()) is None
