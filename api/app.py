@@ -10,22 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hyperinfer.api.cli.output import Output, many
 from hyperinfer.api.data_plane import ROUTES
 from hyperinfer.api.edge.asgi import Reply
 from hyperinfer.api.edge.dispatch import Dispatch, Handler
 from hyperinfer.api.edge.lifespan import StartupFailed
+from hyperinfer.api.first_start import first_start
 from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
+from hyperinfer.api.hosted import Hosted, ReloadRefused
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.logs import configure_logging
-from hyperinfer.api.store.bootstrap import Bootstrapped, bootstrap
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
-from hyperinfer.api.worker import Hosted
+from hyperinfer.api.store.folder import FolderLock
 from hyperinfer.engine import Drain
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.errors import ErrorReport
-from hyperinfer.nodes.money import usd_to_pico
 from hyperinfer.providers.catalogue import CatalogueErrors
-from hyperinfer.providers.secret import Secret
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.asgi import AsgiApp, Receive, Scope, Send
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 class Application:
     """An ASGI application. The gateway exists between the two ends of the lifespan."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, output: Output | None = None) -> None:
         self.drain = Drain()
+        self.greeting: str | None = None
+        self._output = output or Output(sys.stdout, sys.stderr, json=False)
         self._settings = settings
         self._gateway: Gateway | None = None
         self._control_plane: AsgiApp | None = None
@@ -51,9 +53,21 @@ class Application:
             raise RuntimeError("the application has not started")
         return self._gateway
 
-    async def reload(self) -> None:
-        """SIGHUP."""
-        await self.gateway.reload()
+    async def reload(self) -> str:
+        """SIGHUP. Returns what the operator is told of it; raises ReloadRefused."""
+        try:
+            await self.gateway.reload()
+        except CatalogueErrors as error:
+            raise ReloadRefused(f"the catalogue has problems:\n{error}") from None
+        except UnicodeDecodeError:
+            raise ReloadRefused(f"{self.gateway.catalogue.name} is not UTF-8 text") from None
+        except OSError as error:
+            raise ReloadRefused(f"cannot read {self.gateway.catalogue.name}: {error.strerror or error}") from None
+        catalogue = self.gateway.catalogue.current()
+        models = many(len(catalogue.models), "model")
+        return "\n".join(
+            [f"reloaded {self.gateway.catalogue.name}: {models}", *(f"warning: {each}" for each in catalogue.warnings)]
+        )
 
     def _handler(self, path: str) -> Handler | None:
         return self.gateway.data_plane.route(path)
@@ -70,7 +84,7 @@ class Application:
         await receive()
         try:
             async with open_gateway(self._settings, self.drain) as gateway:
-                await _first_start(gateway, self._settings.environ)
+                self.greeting = await first_start(gateway.store, self._settings.environ, self._output)
                 self._gateway = gateway
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
@@ -79,23 +93,6 @@ class Application:
         finally:
             self._gateway = None
         await send({"type": "lifespan.shutdown.complete"})
-
-
-async def _first_start(gateway: Gateway, environ: Mapping[str, str]) -> None:
-    given = environ.get("HYPERINFER_BOOTSTRAP_KEY")
-    credits = environ.get("HYPERINFER_BOOTSTRAP_CREDITS")
-    try:
-        amount = usd_to_pico(credits) if credits else None
-    except ValueError as error:
-        raise Refused("invalid", f"HYPERINFER_BOOTSTRAP_CREDITS: {error}") from None
-    outcome = await bootstrap(gateway.store, Secret(given) if given else None, amount)
-    if isinstance(outcome, Bootstrapped):
-        if outcome.made is not None:
-            print(
-                f"API key of workspace '{outcome.workspace.name}' (shown once): {outcome.made.reveal()}", flush=True
-            )
-    elif outcome.warning is not None:
-        print(f"warning: {outcome.warning}", file=sys.stderr, flush=True)
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> str:
@@ -107,15 +104,25 @@ def _first(group: BaseExceptionGroup[Exception]) -> str:
 
 
 def build(app: Mapping[str, object]) -> Hosted:
-    """What the worker calls. `app`: `config` (a path or None) and `data` (a path)."""
-    config, data = app.get("config"), app.get("data")
+    """What the worker calls. `app`: `config` (a path or None), `data` (a path), `lock` (the descriptor of its lock, or
+    None to take it), `json` (whether events are JSON)."""
+    config, data, lock = app.get("config"), app.get("data"), app.get("lock")
     settings = GatewaySettings(
-        config=Path(str(config)) if config else None, data=Path(str(data or "data")), environ=os.environ
+        config=Path(str(config)) if config else None,
+        data=Path(str(data or "data")),
+        environ=os.environ,
+        lock=FolderLock.adopt(lock) if isinstance(lock, int) else None,
     )
     configure_logging()
-    application = Application(settings)
-    crash_reply = partial(_crash_reply, RequestIds(time.time, os.urandom))
-    return Hosted(app=application, drain=application.drain, reload=application.reload, crash_reply=crash_reply)
+    application = Application(settings, Output(sys.stdout, sys.stderr, json=app.get("json") is True))
+    return Hosted(
+        app=application,
+        drain=application.drain,
+        reload=application.reload,
+        in_flight=lambda: application.drain.in_flight,
+        greeting=lambda: application.greeting,
+        crash_reply=partial(_crash_reply, RequestIds(time.time, os.urandom)),
+    )
 
 
 def _crash_reply(ids: RequestIds, scope: Scope) -> Reply:

@@ -10,10 +10,11 @@ from hyperinfer.providers.catalogue import Catalogue, load
 
 
 class CatalogueFile:
-    """A catalogue and where it came from. `path` None: the one that is shipped with the package."""
+    """A catalogue and where it came from, its `name` in messages. `path` None: the one that is shipped with the package."""
 
     def __init__(self, path: Path | None, environ: Mapping[str, str]) -> None:
         self._path, self._environ = path, environ
+        self.name = "providers.yaml (packaged)" if path is None else str(path)
         self._current = self._load()
 
     def current(self) -> Catalogue:
@@ -27,5 +28,5 @@ class CatalogueFile:
     def _load(self) -> Catalogue:
         if self._path is None:
             text = (files("hyperinfer.providers") / "catalogue.yaml").read_text("utf-8")
-            return load(text, self._environ, "providers.yaml (packaged)")
-        return load(self._path.read_text("utf-8"), self._environ, str(self._path))
+            return load(text, self._environ, self.name)
+        return load(self._path.read_text("utf-8"), self._environ, self.name)

@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
-    """What a worker is told. `config`: path of the catalogue. `data`: the data folder. `environ`: the environment."""
+    """What a worker is told. `config`: path of the catalogue. `data`: the data folder. `environ`: the environment.
+    `lock`: the folder's, where whoever started us holds it; else we take it."""
 
     config: Path | None
     data: Path
     environ: Mapping[str, str]
+    lock: FolderLock | None = None
 
     @property
     def internal_token(self) -> Secret | None:
@@ -85,7 +87,7 @@ async def open_gateway(
     catalogue = CatalogueFile(settings.config, settings.environ)
     limits = catalogue.current().limits
     folder = DataFolder(settings.data)
-    with FolderLock.acquire(folder):
+    with settings.lock or FolderLock.acquire(folder):
         async with (
             trio.open_nursery() as keeping,  # the store's actor outlives everything that may still settle
             open_embedded(keeping, folder, now=now, entropy=entropy) as store,

@@ -9,10 +9,13 @@ whole service when a worker dies. POSIX only.
 * SIGTERM, SIGINT: the parent closes its own copy of the sockets first (connections would wait in its backlog for
   ever), lets the workers drain, and kills what is left after that. A second SIGINT kills at once. SIGHUP: reload.
 * A worker that loses its parent drains and ends (see `worker.py`).
+* Whatever is held for the whole life of the service, such as the lock of a data folder, the parent holds and hands down:
+  so a worker that is being replaced leaves no moment at which somebody else could take it.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -22,7 +25,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import trio
 
@@ -40,7 +43,10 @@ KILL_MARGIN = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run. `bind` is `host:port`, `[v6]:port` or `unix:path`; `factory` and `app` see `worker.Order`."""
+    """What to run. `bind` is `host:port`, `[v6]:port` or `unix:path`; `factory` and `app` see `worker.Order`.
+
+    `handed`: open descriptors that every worker gets under the same numbers; `app` says what they are.
+    """
 
     bind: str
     factory: str
@@ -48,6 +54,7 @@ class Plan:
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     workers: int = 1
     backlog: int = 2048
+    handed: tuple[int, ...] = ()
     argv: tuple[str, ...] = field(default_factory=lambda: worker_argv())
 
     def order(self) -> bytes:
@@ -86,7 +93,8 @@ async def supervise(plan: Plan, *, announce: Callable[[str], None], report: Call
     try:
         sockets = _open_sockets(plan)
     except OSError as error:
-        report(f"cannot listen on {plan.bind}: {error.strerror or error}")
+        hint = "; choose another with --port" if error.errno == errno.EADDRINUSE and ":" in plan.bind else ""
+        report(f"cannot listen on {plan.bind}: {error.strerror or error}{hint}")
         return 1
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         supervisor = _Supervisor(plan, sockets, announce, report)
@@ -126,6 +134,9 @@ class _Supervisor:
         self._workers: set[_Worker] = set()
         self._ready_slots = 0
         self._announced = False
+        self._draining: list[int] = []
+        self._to_drain = 0
+        self._interrupted = False
         self._stopping = trio.Event()
         self._exit_code = 0
 
@@ -140,6 +151,8 @@ class _Supervisor:
             finally:
                 self._close_sockets()
             nursery.cancel_scope.cancel()
+        if self._announced:
+            self._report("stopped")
         return self._exit_code
 
     # One worker after the other, in one of the slots
@@ -187,7 +200,7 @@ class _Supervisor:
             return await trio.lowlevel.open_process(
                 command,
                 stdin=subprocess.PIPE,
-                pass_fds=[*secure, *plain, theirs.fileno()],
+                pass_fds=[*secure, *plain, theirs.fileno(), *self._plan.handed],
                 # Its own group: Ctrl-C in a terminal goes to the parent alone, which then drains.
                 process_group=0,
             )
@@ -230,6 +243,10 @@ class _Supervisor:
     def _hear(self, worker: _Worker, message: Mapping[str, object], first: bool) -> None:
         if "failed" in message:
             worker.failure = str(message["failed"])
+        elif "note" in message:
+            self._report(str(message["note"]))
+        elif "draining" in message:
+            self._hear_draining(cast("int", message["draining"]))
         elif "ready" in message:
             worker.ready = True
             if worker.reload_when_ready:
@@ -240,8 +257,17 @@ class _Supervisor:
                 socks = [(sock, True) for sock in self._sockets.secure_sockets]
                 for sock, tls in (*socks, *((sock, False) for sock in self._sockets.insecure_sockets)):
                     self._announce(f"listening {url_of(sock, tls=tls)}")
+                if message.get("greeting"):
+                    self._report(str(message["greeting"]))
 
     # The end
+
+    def _hear_draining(self, requests: int) -> None:
+        self._draining.append(requests)
+        if len(self._draining) == self._to_drain and (running := sum(self._draining)):
+            what = "1 request" if running == 1 else f"{running} requests"
+            hint = "; Ctrl-C again ends at once" if self._interrupted else ""
+            self._report(f"draining {what}, up to {self._plan.edge.grace:g} s{hint}")
 
     def _give_up(self, worker: _Worker | None) -> None:
         code = worker.process.returncode if worker is not None else None
@@ -257,6 +283,7 @@ class _Supervisor:
 
     def _stop(self) -> None:
         self._stopping.set()
+        self._to_drain = sum(worker.ready for worker in self._workers)
         self._close_sockets()
         for worker in self._workers:
             worker.send_signal(signal.SIGTERM)
@@ -275,6 +302,7 @@ class _Supervisor:
                         # Before it has its handler the signal would end it, and it may have read the old file.
                         worker.reload_when_ready = True
             elif not self._stopping.is_set():
+                self._interrupted = number == signal.SIGINT
                 self._stop()
             elif number == signal.SIGINT:
                 self._kill()

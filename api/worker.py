@@ -4,7 +4,8 @@ Started by `supervisor.py` as `python -m hyperinfer.api.worker --plain-fds 5 --c
 standard input: `{"factory": "module:function", "edge": {…EdgeSettings…}, "app": {…}}`. The function is called with
 the mapping under `app` and returns `Hosted`.
 
-On the control socket the worker says one line of JSON: `{"ready": [urls]}` or `{"failed": "why"}`. Its end (the
+On the control socket the worker says lines of JSON: `{"ready": [urls], "greeting": text | null}` or `{"failed": "why"}`,
+later `{"note": "for the operator"}` and, when it begins to drain, `{"draining": requests}`. The socket's end (the
 supervisor is gone) means drain, as SIGTERM and SIGINT do. SIGHUP reloads. Exit code 0 after a drain, 1 otherwise.
 """
 
@@ -19,42 +20,23 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import trio
 from hypercorn.config import Sockets
 
-from hyperinfer.api.edge.asgi import CrashReply, plain_crash_reply
-from hyperinfer.api.edge.connection import EdgeCounters
 from hyperinfer.api.edge.lifespan import LifespanFailed, StartupFailed
-from hyperinfer.api.edge.serve import Drain, serve
+from hyperinfer.api.edge.serve import serve
 from hyperinfer.api.edge.settings import EdgeSettings
+from hyperinfer.api.hosted import Hosted, ReloadRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from hyperinfer.api.edge.asgi import AsgiApp
+    from hyperinfer.api.hosted import Factory
 
 log = logging.getLogger("hyperinfer.worker")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hosted:
-    """What a factory returns: the application and how the worker talks to it.
-
-    `reload` is awaited at SIGHUP; when it raises, the exception is logged and the old configuration stays.
-    A factory or a lifespan that raises StartupFailed refuses to start, with that text for the operator.
-    """
-
-    app: AsgiApp
-    drain: Drain
-    reload: Callable[[], Awaitable[None]] | None = None
-    crash_reply: CrashReply = plain_crash_reply
-    counters: EdgeCounters = field(default_factory=EdgeCounters)
-
-
-Factory: TypeAlias = "Callable[[Mapping[str, object]], Hosted]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +67,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return trio.run(_work, order, sockets, control)
 
 
+class _Control:
+    """The worker's end of the control socket. What is said when nobody listens any more is lost, as it should be."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._turn = trio.Lock()
+
+    async def say(self, message: Mapping[str, object]) -> None:
+        async with self._turn:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self._stream.send_all(json.dumps(message).encode() + b"\n")
+
+    async def wait_closed(self) -> None:
+        """Until the supervisor is gone."""
+        with suppress(trio.BrokenResourceError):
+            while await self._stream.receive_some():
+                pass
+
+
 async def _work(order: Order, sockets: Sockets, control: socket.socket) -> int:
-    stream = trio.SocketStream(trio.socket.from_stdlib_socket(control))
+    said = _Control(trio.SocketStream(trio.socket.from_stdlib_socket(control)))
     try:
         hosted = _load(order.factory)(order.app)
-        await _serve(hosted, order.edge, sockets, stream)
+        await _serve(hosted, order.edge, sockets, said)
     except* (StartupFailed, LifespanFailed) as group:
         failure: BaseExceptionGroup[Exception] | Exception = group
         with_traceback = False
@@ -104,12 +105,11 @@ async def _work(order: Order, sockets: Sockets, control: socket.socket) -> int:
     message = f"{type(first).__name__}: {first}" if with_traceback else str(first)
     if with_traceback:
         log.error("the worker failed", exc_info=failure)
-    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-        await _say(stream, {"failed": message})
+    await said.say({"failed": message})
     return 1
 
 
-async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: trio.SocketStream) -> None:
+async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: _Control) -> None:
     shutdown = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
@@ -127,41 +127,44 @@ async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: 
                 )
                 nursery.cancel_scope.cancel()
 
+            async def drain() -> None:
+                if not shutdown.is_set():
+                    await control.say({"draining": hosted.in_flight()})
+                    shutdown.set()
+
+            async def leave() -> None:
+                nursery.cancel_scope.cancel()
+
             # A signal that comes before the start was complete has nothing to drain.
-            stop: Callable[[], object] = nursery.cancel_scope.cancel
+            stop = leave
 
             async def obey() -> None:
                 async for number in signals:
                     if number == signal.SIGHUP:
-                        nursery.start_soon(_reload, hosted)
+                        nursery.start_soon(_reload, hosted, control)
                     else:
-                        stop()
+                        await stop()
 
             async def outlive_nobody() -> None:
-                with suppress(trio.BrokenResourceError):
-                    while await control.receive_some():
-                        pass
-                stop()
+                await control.wait_closed()
+                await stop()
 
             nursery.start_soon(obey)
             nursery.start_soon(outlive_nobody)
             urls = await nursery.start(served)
-            stop = shutdown.set
-            with suppress(trio.BrokenResourceError):
-                await _say(control, {"ready": urls})
+            stop = drain
+            await control.say({"ready": urls, "greeting": hosted.greeting()})
 
 
-async def _reload(hosted: Hosted) -> None:
+async def _reload(hosted: Hosted, control: _Control) -> None:
     if hosted.reload is None:
         return
     try:
-        await hosted.reload()
+        await control.say({"note": await hosted.reload()})
+    except ReloadRefused as refusal:
+        await control.say({"note": f"not reloaded, the configuration stays as it was: {refusal}"})
     except Exception:
         log.exception("reloading failed; the configuration stays as it was")
-
-
-async def _say(control: trio.SocketStream, message: Mapping[str, object]) -> None:
-    await control.send_all(json.dumps(message).encode() + b"\n")
 
 
 def _load(name: str) -> Factory:

@@ -88,7 +88,7 @@ def key_object(record: KeyRecord, now: float) -> dict[str, object]:
         "name": terms.name,
         "prefix": record.prefix,
         "last4": record.last4,
-        "status": key_status(record, now),
+        "status": record.status(now),
         "models": terms.models,
         "rate_per_minute": terms.rate_per_minute,
         "burst": terms.burst,
@@ -99,15 +99,6 @@ def key_object(record: KeyRecord, now: float) -> dict[str, object]:
         "revoked_at": None if record.revoked_at is None else instant(record.revoked_at),
         "created_at": instant(record.created_at),
     }
-
-
-def key_status(record: KeyRecord, now: float) -> str:
-    """`active`, `revoked`, `expired` or `disabled`."""
-    if record.revoked_at is not None:
-        return "revoked"
-    if record.terms.expires_at is not None and record.terms.expires_at <= now:
-        return "expired"
-    return "active" if record.enabled else "disabled"
 
 
 def shown_key(record: KeyRecord) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hyperinfer.api.cli.administration import administer, key_object, key_status, shown_key, usd_text
+from hyperinfer.api.cli.administration import administer, key_object, shown_key, usd_text
 from hyperinfer.api.cli.invocation import DONE, UsageError
 from hyperinfer.api.cli.output import table
 from hyperinfer.api.values import instant
@@ -85,7 +85,7 @@ def _rows(keys: Sequence[KeyRecord], names: dict[str, str], now: float) -> Table
             each.id,
             names.get(each.workspace, each.workspace),
             each.terms.name,
-            key_status(each, now),
+            each.status(now),
             _limits(each.terms),
             "" if expires is None else instant(expires, "minutes"),
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +15,9 @@ from hyperinfer.api.settings import DATA, SERVE_FLAGS, Settings, check_settings,
 
 if TYPE_CHECKING:
     from hyperinfer.api.cli.invocation import Invocation
+    from hyperinfer.api.cli.output import Output
     from hyperinfer.api.edge.settings import EdgeSettings
+    from hyperinfer.api.store.folder import FolderLock
     from hyperinfer.api.supervisor import Plan
     from hyperinfer.providers.catalogue import Limits
 
@@ -44,16 +48,19 @@ def serve(invocation: Invocation) -> int:
     for warning in catalogue.warnings:
         invocation.output.note(f"warning: {warning}")
     data = invocation.folder / settings.data
-    wait_for_folder(data)
+    output = invocation.output
+    with take_folder(data) as lock:
+        plan = plan_of(settings, catalogue.limits, config=config, data=data, lock=lock, json=output.json)
+        return _supervise(plan, output)
 
+
+def _supervise(plan: Plan, output: Output) -> int:
     import trio
 
     from hyperinfer.api.supervisor import supervise
 
     # The supervisor's own lines go through `report`; what libraries log is for the operator as well.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    plan = plan_of(settings, catalogue.limits, config=config, data=data)
-    output = invocation.output
     listening = False
 
     def announce(line: str) -> None:
@@ -74,21 +81,37 @@ def serve(invocation: Invocation) -> int:
     return trio.run(supervising)
 
 
-def plan_of(settings: Settings, limits: Limits, *, config: Path | None, data: Path) -> Plan:
-    """What the supervisor is to run. Paths become absolute: a worker need not know where we were started."""
+def plan_of(
+    settings: Settings, limits: Limits, *, config: Path | None, data: Path, lock: FolderLock, json: bool = False
+) -> Plan:
+    """What the supervisor is to run. Paths become absolute: a worker need not know where we were started.
+
+    `lock`: the data folder's, which the worker gets. `json`: how it says what happens.
+    """
     from hyperinfer.api.supervisor import Plan
 
+    app = {
+        "config": None if config is None else str(config.absolute()),
+        "data": str(data.absolute()),
+        "lock": lock.descriptor,
+        "json": json,
+    }
     return Plan(
         bind=settings.bind,
         factory=FACTORY,
-        app={"config": None if config is None else str(config.absolute()), "data": str(data.absolute())},
+        app=app,
         edge=_edge_settings(settings, limits),
         workers=settings.workers,
+        handed=(lock.descriptor,),
     )
 
 
-def wait_for_folder(data: Path) -> None:
-    """Raises FolderInUse when another server has the folder; waits while one is ending. Makes the folder."""
+def take_folder(data: Path) -> FolderLock:
+    """The lock of the data folder, for as long as we serve. Makes the folder.
+
+    Raises FolderInUse at once when another server answers there; waits a while for a command that is at it, and for a
+    server that starts or ends.
+    """
     from hyperinfer.api.store.errors import FolderInUse
     from hyperinfer.api.store.folder import DataFolder, FolderLock
 
@@ -96,14 +119,22 @@ def wait_for_folder(data: Path) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            # Only a look: the worker takes the lock for itself.
-            FolderLock.acquire(folder).release()
+            return FolderLock.acquire(folder)
         except FolderInUse:
-            if folder.control_socket.exists() or time.monotonic() >= deadline:
+            if _answers(folder.control_socket) or time.monotonic() >= deadline:
                 raise
             time.sleep(_AGAIN_SECONDS)
-        else:
-            return
+
+
+def _answers(control_socket: Path) -> bool:
+    """Whether a server listens there; the socket of a dead one may be left."""
+    from hyperinfer.api.control import short_address
+
+    with socket.socket(socket.AF_UNIX) as peer, suppress(OSError), short_address(control_socket) as address:
+        peer.settimeout(_AGAIN_SECONDS)
+        peer.connect(address)
+        return True
+    return False
 
 
 def _edge_settings(settings: Settings, limits: Limits) -> EdgeSettings:

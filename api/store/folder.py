@@ -31,11 +31,25 @@ class DataFolder:
             raise StoreUnavailable(f"cannot make the data folder {self.path}: {error.strerror}") from error
 
 
+def _who(holder: str) -> str:
+    if not holder.isdigit() or int(holder) == 0:
+        return "process (unknown); stop that one or choose another folder with --data"
+    try:
+        os.kill(int(holder), 0)
+    except ProcessLookupError:
+        # It handed the lock to its workers, which drain now; or it is invisible, in another container.
+        return f"process {holder}, which is gone from here, and whose last requests may still be running; try again soon"
+    except (PermissionError, OverflowError):
+        pass
+    return f"process {holder}; stop that one or choose another folder with --data"
+
+
 @final
 class FolderLock:
     """Held by the one process that serves a data folder; a context manager. The kernel frees it with the process.
 
-    The descriptor may be handed to a child (`pass_fds`), which then holds the same lock through `adopt`.
+    The descriptor may be handed to a child (`pass_fds`), which then holds the same lock through `adopt`: it is free when
+    all of them have let go.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -56,10 +70,7 @@ class FolderLock:
             os.close(descriptor)
             if not isinstance(error, BlockingIOError):
                 raise StoreUnavailable(f"cannot lock {folder.lock}: {error.strerror}") from error
-            raise FolderInUse(
-                f"the data folder {folder.path} is in use by process {holder or '(unknown)'};"
-                " stop that one or choose another folder with --data"
-            ) from None
+            raise FolderInUse(f"the data folder {folder.path} is in use by {_who(holder)}") from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return cls(descriptor)

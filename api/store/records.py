@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 UsageBy = Literal["day", "key", "model", "workspace"]
+KeyStatus = Literal["active", "revoked", "expired", "disabled"]
 
 
 class WorkspaceRecord(msgspec.Struct, frozen=True):
@@ -47,6 +48,14 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     revoked_at: float | None = None
     created_at: float
+
+    def status(self, now: float) -> KeyStatus:
+        """At this time, in unix seconds."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.terms.expires_at is not None and self.terms.expires_at <= now:
+            return "expired"
+        return "active" if self.enabled else "disabled"
 
 
 class StoredKey(msgspec.Struct, frozen=True):

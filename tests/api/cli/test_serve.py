@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +20,9 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from hyperinfer.api.cli.serve import FACTORY, plan_of, wait_for_folder
+from hyperinfer.api.cli.serve import FACTORY, plan_of, take_folder
 from hyperinfer.api.settings import Settings
+from hyperinfer.api.store.errors import FolderInUse
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.api.worker import Order
 from hyperinfer.providers.catalogue import Limits
@@ -74,9 +77,12 @@ def test_a_certificate_that_is_none(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_data_folder_that_is_served_already(cli: Cli, tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
-    with FolderLock.acquire(folder):
-        folder.control_socket.touch()
+    with FolderLock.acquire(folder), socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder.control_socket))
+        server.listen()
+        began = time.monotonic()
         refused = cli("serve --port 0")
+        assert time.monotonic() - began < 2
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith(f"error: the data folder data is in use by process {os.getpid()}; stop that one")
 
@@ -88,22 +94,32 @@ def test_a_data_folder_that_cannot_be(cli: Cli, tmp_path: Path) -> None:
     assert refused.err.startswith("error: cannot make the data folder file/data")
 
 
-def test_a_server_that_is_just_ending_is_waited_for(tmp_path: Path) -> None:
-    lock = FolderLock.acquire(DataFolder(tmp_path))
+@pytest.mark.parametrize("left", [False, True], ids=["no socket", "the socket of a dead server"])
+def test_a_server_that_is_just_ending_is_waited_for(tmp_path: Path, left: bool) -> None:
+    folder = DataFolder(tmp_path)
+    if left:
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(folder.control_socket))
+    lock = FolderLock.acquire(folder)
     threading.Timer(0.2, lock.release).start()
-    wait_for_folder(tmp_path)
-    FolderLock.acquire(DataFolder(tmp_path)).release()
+    with take_folder(tmp_path), pytest.raises(FolderInUse):
+        FolderLock.acquire(folder)
 
 
 def test_the_plan_says_all_that_was_asked(tmp_path: Path) -> None:
     settings = Settings(host="::1", port=0, certfile=Path("c.pem"), keyfile=Path("k.pem"))
-    plan = plan_of(settings, Limits(grace=7, write=9), config=Path("p.yaml"), data=tmp_path / "data")
+    with FolderLock.acquire(DataFolder(tmp_path)) as lock:
+        plan = plan_of(settings, Limits(grace=7, write=9), config=Path("p.yaml"), data=tmp_path / "data", lock=lock)
+        bare = plan_of(Settings(), Limits(), config=None, data=tmp_path, lock=lock, json=True)
     order = Order.from_json(plan.order())
     assert (plan.bind, plan.workers, order.factory) == ("[::1]:0", 1, FACTORY)
-    assert order.app == {"config": str(Path.cwd() / "p.yaml"), "data": str(tmp_path / "data")}
+    paths = {"config": str(Path.cwd() / "p.yaml"), "data": str(tmp_path / "data")}
+    assert order.app == {**paths, "lock": lock.descriptor, "json": False}
+    assert plan.handed == (lock.descriptor,)
     assert (order.edge.grace, order.edge.write_deadline) == (7, 9)
     assert (order.edge.certfile, order.edge.keyfile) == ("c.pem", "k.pem")
-    assert Order.from_json(plan_of(Settings(), Limits(), config=None, data=tmp_path).order()).app["config"] is None
+    assert Order.from_json(bare.order()).app["config"] is None
+    assert bare.app["json"] is True
 
 
 # The real program
@@ -180,7 +196,8 @@ def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
         port = str(busy.getsockname()[1])
         refused = hyperinfer(tmp_path, "serve", "--port", port)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == f"error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    busy_words = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another with --port\n"
+    assert refused.stderr == busy_words
 
 
 def test_served_from_the_first_start_to_the_last_signal(tmp_path: Path, cli: Cli) -> None:
@@ -203,9 +220,12 @@ def test_served_from_the_first_start_to_the_last_signal(tmp_path: Path, cli: Cli
 
         again = cli("serve --port 0")
         assert again.code == 1
-        assert again.err.startswith("error: the data folder data is in use by process ")
+        assert again.err == (
+            f"error: the data folder data is in use by process {server.process.pid};"
+            " stop that one or choose another folder with --data\n"
+        )
 
-        assert server.end(signal.SIGTERM) == (0, "")
+        assert server.end(signal.SIGTERM) == (0, "stopped\n")
     assert cli("ledger verify").out.startswith("all agrees: ")
 
 
@@ -223,8 +243,81 @@ def test_served_by_environment_with_json_and_ctrl_c(tmp_path: Path, cli: Cli) ->
         assert server.lines == [f'{{"event":"listening","url":"{server.url}"}}\n']
         assert ask(server, "hi-chosen").status_code == 200
         assert cli("workspaces show default --data elsewhere --json").document["balance"] == 3
-        assert server.end(signal.SIGINT) == (0, "")
+        assert server.end(signal.SIGINT) == (0, '{"note":"stopped"}\n')
     assert not (tmp_path / "data").exists()
+
+
+def test_the_first_start_in_json(tmp_path: Path) -> None:
+    with served(tmp_path, "--json") as server:
+        first, listening = (json.loads(line) for line in server.lines)
+        assert {"event": "first_start", "workspace": "default"}.items() <= first.items()
+        assert listening == {"event": "listening", "url": server.url}
+        assert ask(server, first["key"]).status_code == 200
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes through /proc")
+def test_the_lock_outlives_the_worker(tmp_path: Path, cli: Cli) -> None:
+    """While a killed worker is being replaced, nobody else gets in between."""
+    with served(tmp_path) as server:
+        (worker,) = children(server.process.pid)
+        os.kill(worker, signal.SIGKILL)
+        with pytest.raises(FolderInUse, match=rf"in use by process {server.process.pid};"):
+            FolderLock.acquire(DataFolder(tmp_path / "data"))
+        # Waits in the backlog for the next worker.
+        assert httpx2.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
+        assert cli("workspaces list").code == 0
+        code, said = server.end(signal.SIGTERM)
+        assert code == 0
+        assert said.splitlines()[-1] == "stopped"
+    FolderLock.acquire(DataFolder(tmp_path / "data")).release()
+
+
+def test_a_later_start_counts_the_keys(tmp_path: Path, cli: Cli) -> None:
+    hint = "(`hyperinfer keys create --workspace NAME` makes {})"
+    cli("workspaces create acme")
+    keys = [cli("keys create --workspace acme").out.strip() for _ in range(2)]
+    cli(f"keys revoke {keys[0]}")
+    with served(tmp_path, HYPERINFER_BOOTSTRAP_CREDITS="3") as server:
+        assert not [line for line in server.lines if "hi-" in line]
+        warning, counted, stopped = server.end(signal.SIGTERM)[1].splitlines()
+    assert warning == "warning: HYPERINFER_BOOTSTRAP_CREDITS is ignored: the store has keys already"
+    assert (counted, stopped) == ("active API keys: 1 " + hint.format("another"), "stopped")
+    cli(f"keys revoke {keys[1]}")
+    with served(tmp_path) as server:
+        assert server.end(signal.SIGTERM)[1].splitlines()[0] == "active API keys: none " + hint.format("one")
+
+
+def test_a_reload_says_what_came_of_it(tmp_path: Path) -> None:
+    catalogue = tmp_path / "providers.yaml"
+    catalogue.write_text("limits: {grace: 1}\n")
+    with served(tmp_path) as server:
+        assert server.process.stderr
+
+        def reloaded(text: bytes) -> list[str]:
+            catalogue.write_bytes(text)
+            server.process.send_signal(signal.SIGHUP)
+            assert server.process.stderr
+            return [server.process.stderr.readline().rstrip() for _ in range(2 if b"-" in text else 1)]
+
+        assert reloaded(b"demo: true\n") == [f"reloaded {catalogue}: 3 models"]
+        refused = "not reloaded, the configuration stays as it was:"
+        assert reloaded(b"dem-o: true\n") == [
+            f"{refused} the catalogue has problems:",
+            f"{catalogue}:1: dem-o: unknown key; one of providers, creators, models, tools, limits, pipeline, demo; did"
+            " you mean 'demo'?",
+        ]
+        assert reloaded(b"\xff") == [f"{refused} {catalogue} is not UTF-8 text"]
+        catalogue.unlink()
+        server.process.send_signal(signal.SIGHUP)
+        code, said = server.end(signal.SIGTERM)
+        assert code == 0
+        assert "Traceback" not in said
+
+
+def children(parent: int) -> list[int]:
+    """The processes that it started."""
+    found = [task.read_text() for task in Path(f"/proc/{parent}/task").glob("*/children")]
+    return [int(word) for word in " ".join(found).split()]
 
 
 def test_ctrl_c_while_waiting_for_the_folder(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from hyperinfer.api.edge import Dispatch, EdgeSettings, Exchange, StartupFailed
+from hyperinfer.api.hosted import Hosted, ReloadRefused
 from hyperinfer.api.supervisor import Plan, supervise
-from hyperinfer.api.worker import Hosted
 from tests.api.edge.kit import bare
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Application:
         self.settings = settings
         self.drain = Draining()
         self.generation = 0
+        self.streams = 0
         self.settled: trio.SocketStream | None = None
 
     def routes(self, path: str) -> Handler | None:
@@ -64,6 +65,7 @@ class Application:
 
     async def stream(self, exchange: Exchange) -> None:
         """Goes on until the drain's grace is over, then says so and settles before the end."""
+        self.streams += 1
         await exchange.read_body(1000)
         await exchange.send_head(200, [])
         await exchange.send_body(b"begin\n")
@@ -74,6 +76,7 @@ class Application:
             await trio.sleep(SETTLING)
             self.note(f"settled {exchange.query.decode()}")
         await exchange.send_last(b"end\n")
+        self.streams -= 1
 
     async def forever(self, exchange: Exchange) -> None:
         """Sends to a client that does not read; settles when it is cut off."""
@@ -89,10 +92,13 @@ class Application:
         with open(str(self.settings["notes"]), "a", encoding="utf-8") as notes:
             notes.write(line + "\n")
 
-    async def reload(self) -> None:
+    async def reload(self) -> str:
         if self.settings.get("reload") == "fails":
             raise ValueError("the new file is wrong")
+        if self.settings.get("reload") == "refused":
+            raise ReloadRefused("two errors")
         self.generation += 1
+        return f"generation {self.generation}"
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.settings.get("fail") == "lifespan":
@@ -125,7 +131,14 @@ def build(settings: Mapping[str, object]) -> Hosted:
             raise StartupFailed("only once") from None
     application = Application(settings)
     app = Dispatch(application.routes, bare, lifespan=application.lifespan)
-    return Hosted(app=app, drain=application.drain, reload=application.reload)
+    greeting = settings.get("greeting")
+    return Hosted(
+        app=app,
+        drain=application.drain,
+        reload=application.reload,
+        in_flight=lambda: application.streams,
+        greeting=lambda: str(greeting) if greeting else None,
+    )
 
 
 def main() -> int:

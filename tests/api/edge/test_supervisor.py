@@ -184,6 +184,20 @@ async def test_a_stop_under_load(tmp_path: Path, number: signal.Signals) -> None
         assert len(answers) == 20
         assert {line for line in running.settled() if line.startswith("settled")} == {f"settled {i}" for i in range(20)}
         assert any(line.startswith("closed") for line in running.settled())
+        hint = "; Ctrl-C again ends at once" if number == signal.SIGINT else ""
+        assert running.err[-2:] == [f"draining 20 requests, up to 1 s{hint}", "stopped"]
+
+
+async def test_what_an_idle_stop_says(tmp_path: Path) -> None:
+    async with service(tmp_path, app={"greeting": "good morning"}) as running:
+        os.kill(await running.pid(), signal.SIGKILL)
+        assert (await running.ask("/pid")).complete
+        running.process.send_signal(signal.SIGINT)
+        assert await running.process.wait() == 0
+        await running.until_said("stopped")
+        greeting, killed, stopped = running.err
+    assert (greeting, stopped) == ("good morning", "stopped"), "a worker that takes over greets nobody"
+    assert "SIGKILL" in killed
 
 
 async def test_clients_that_never_read_do_not_hold_a_stop(tmp_path: Path) -> None:
@@ -228,13 +242,23 @@ async def test_a_reload_reaches_the_worker_without_a_restart(tmp_path: Path) -> 
         running.process.send_signal(signal.SIGHUP)
         await running.until_answered("/generation", b"1")
         assert await running.pid() == pid
+        await running.until_said("generation 1")
 
 
-async def test_a_reload_that_fails_changes_nothing(tmp_path: Path) -> None:
-    async with service(tmp_path, app={"reload": "fails"}) as running:
+@pytest.mark.parametrize(
+    ("how", "said", "traceback"),
+    [
+        ("refused", "not reloaded, the configuration stays as it was: two errors", False),
+        ("fails", "reloading failed; the configuration stays as it was", True),
+    ],
+)
+async def test_a_reload_that_fails_changes_nothing(tmp_path: Path, how: str, said: str, traceback: bool) -> None:
+    async with service(tmp_path, app={"reload": how}) as running:
         pid = await running.pid()
         running.process.send_signal(signal.SIGHUP)
-        await running.until_said("reloading failed")
+        await running.until_said(said)
+        await running.ask("/pid")
+        assert any("Traceback" in line for line in running.err) == traceback
         assert (await running.ask("/generation")).body == b"0"
         assert await running.pid() == pid
 
@@ -269,7 +293,9 @@ async def test_a_crash_loop_is_slowed_down_and_can_be_stopped(tmp_path: Path) ->
 async def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     async with service(tmp_path) as running, service(tmp_path, bind=f"127.0.0.1:{running.port}") as second:
         assert await second.process.wait() == 1
-        assert second.err == [f"cannot listen on 127.0.0.1:{running.port}: Address already in use"]
+        assert second.err == [
+            f"cannot listen on 127.0.0.1:{running.port}: Address already in use; choose another with --port"
+        ]
 
 
 @LINUX

@@ -1,0 +1,50 @@
+"""What a worker hosts, and what that says of itself. Apart from `worker.py`, which runs as `__main__`: its own classes
+would exist twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from hyperinfer.api.edge.asgi import CrashReply, plain_crash_reply
+from hyperinfer.api.edge.connection import EdgeCounters
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from hyperinfer.api.edge.asgi import AsgiApp
+    from hyperinfer.api.edge.serve import Drain
+
+
+class ReloadRefused(Exception):
+    """What should be loaded cannot be used. The text is for the operator."""
+
+
+def _no_requests() -> int:
+    return 0
+
+
+def _no_greeting() -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
+    """What a factory returns: the application and how the worker talks to it.
+
+    `reload` is awaited at SIGHUP and returns what the operator is told; when it raises ReloadRefused, that text is, and
+    the old configuration stays. `in_flight` counts the requests that a drain waits for. `greeting`, asked for once it is
+    ready, is what the operator is told beside the address at the first start of the service, None for nothing.
+    A factory or a lifespan that raises StartupFailed refuses to start, with that text for the operator.
+    """
+
+    app: AsgiApp
+    drain: Drain
+    reload: Callable[[], Awaitable[str]] | None = None
+    in_flight: Callable[[], int] = _no_requests
+    greeting: Callable[[], str | None] = _no_greeting
+    crash_reply: CrashReply = plain_crash_reply
+    counters: EdgeCounters = field(default_factory=EdgeCounters)
+
+
+Factory: TypeAlias = "Callable[[Mapping[str, object]], Hosted]"
