@@ -24,6 +24,8 @@ _SHARED = ("safety_identifier", "prompt_cache_retention", "prompt_cache_options"
 """Unmodelled fields that Responses has too, under the same name."""
 _TIERS = {"auto": None, "standard_only": "default"}
 """Anthropic's service tiers."""
+_LONGEST_USER = 64
+"""OpenAI refuses a longer `user`, and Claude Code's `metadata.user_id` is longer."""
 
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
@@ -102,8 +104,9 @@ def _account(body: dict[str, Any], scope: Scope) -> None:
         tier = _TIERS.get(tier, tier)
     if conversation.store and not scope.same:
         scope.lose("store", "nothing is stored here")
+    user = conversation.user
     fields: dict[str, Any] = {
-        "user": conversation.user,
+        "user": user if user is None or scope.same or len(user) <= _LONGEST_USER else None,
         "service_tier": tier,
         "verbosity": conversation.verbosity,
         "prompt_cache_key": conversation.prompt_cache_key,
@@ -112,7 +115,7 @@ def _account(body: dict[str, Any], scope: Scope) -> None:
     }
     if dialect == "anthropic_messages":
         scope.losses.extend(losses_of_extra(conversation.metadata, "metadata", "Chat takes the user alone"))
-    neutral = {"user": conversation.user, "prompt_cache_key": conversation.prompt_cache_key, "store": False}
+    neutral = {"user": user, "prompt_cache_key": conversation.prompt_cache_key, "store": False}
     neutral |= {"service_tier": "auto", "verbosity": "medium"}
     for name, value in fields.items():
         if value is None:

@@ -37,6 +37,12 @@ class TestMessages:
         }
         assert lost(result) == []
 
+    @pytest.mark.parametrize("length", [64, 65])
+    def test_a_user_that_openai_would_refuse_as_too_long_stays_here(self, length: int) -> None:
+        result = self.to_chat({"role": "user", "content": "u"}, metadata={"user_id": "u" * length})
+        assert sent(result).get("user") == ("u" * length if length == 64 else None)
+        assert lost(result) == []
+
     def test_calls_and_results_with_images_after_all_results(self) -> None:
         """Faults F059, F066, F071, F072."""
         result = self.to_chat(
