@@ -24,9 +24,9 @@ def data_folder(invocation: Invocation) -> Path:
 
 
 def administer(invocation: Invocation, act: Callable[[Admin], Awaitable[T]]) -> T:
-    """What `act` returns, on the data folder: through the server that runs on it, else on the store itself.
+    """What `act` returns, on a data folder with a store: through the server that runs on it, else on the store itself.
 
-    Raises Refused, StoreUnavailable, SettingError.
+    Raises Refused, NoStore, StoreUnavailable, SettingError.
     """
     import trio
 
@@ -36,6 +36,26 @@ def administer(invocation: Invocation, act: Callable[[Admin], Awaitable[T]]) -> 
 
     async def acting() -> T:
         async with open_admin(folder) as admin:
+            return await act(admin)
+
+    return trio.run(acting)
+
+
+def administer_or_make(invocation: Invocation, act: Callable[[Admin], Awaitable[T]]) -> T:
+    """The same for what may be the first thing that is done: makes the folder and its store when there is none, and
+    says so."""
+    import trio
+
+    from hyperinfer.api.store.folder import DataFolder
+    from hyperinfer.api.store.open import open_or_make_admin
+
+    folder = data_folder(invocation)
+    was_there = DataFolder(folder).database.exists()
+
+    async def acting() -> T:
+        async with open_or_make_admin(folder) as admin:
+            if not was_there:
+                invocation.output.note(f"made a store in the data folder {folder}")
             return await act(admin)
 
     return trio.run(acting)

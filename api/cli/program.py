@@ -14,7 +14,7 @@ from hyperinfer.api.cli.output import Output, silence
 from hyperinfer.api.cli.parser import VERSION, Found, find_verb, parse
 from hyperinfer.api.cli.verbs import VERBS
 from hyperinfer.api.settings import JSON, SettingError, SettingsConflict, read_flag
-from hyperinfer.api.store.errors import Refused, StoreUnavailable
+from hyperinfer.api.store.errors import NoStore, Refused, StoreUnavailable
 
 _PIPE_CLOSED = 141  # As a shell says it: 128 + SIGPIPE.
 
@@ -59,7 +59,7 @@ def _guarded(words: Sequence[str], environ: Mapping[str, str], output: Output) -
         output.error(error.code, error.message, error.details)
         return REFUSED
     except StoreUnavailable as error:
-        output.error("unavailable", str(error))
+        output.error("no_store" if isinstance(error, NoStore) else "unavailable", str(error))
         return REFUSED
     except BrokenPipeError:
         raise

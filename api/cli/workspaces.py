@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from hyperinfer.api.cli.administration import administer, usd_text, workspace_object
+from hyperinfer.api.cli.administration import administer, administer_or_make, usd_text, workspace_object
 from hyperinfer.api.cli.invocation import DONE
 from hyperinfer.api.cli.output import table
 from hyperinfer.api.values import instant
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 def create(invocation: Invocation) -> int:
     """Make one."""
     name, credits = invocation.arguments.name, invocation.arguments.credits or 0
-    return _one(
-        invocation,
-        lambda admin: admin.create_workspace(name, credits),
-        lambda made: f"made workspace '{made.name}' ({made.id}) with {usd_text(made.balance)} USD",
-    )
+    made = administer_or_make(invocation, lambda admin: admin.create_workspace(name, credits))
+    done = f"made workspace '{made.name}' ({made.id}) with {usd_text(made.balance)} USD"
+    invocation.output.result(workspace_object(made), lambda console: console.print(done))
+    return DONE
 
 
 def topup(invocation: Invocation) -> int:

@@ -40,7 +40,8 @@ class Admin(Protocol):
         ...
 
     async def topup(self, workspace: str, amount: int) -> WorkspaceRecord:
-        """Add credits; a negative amount is booked as an adjustment. Refused: 0, or a balance beyond the limit."""
+        """Add credits; a negative amount is booked as an adjustment. Refused: 0, a balance beyond the limit, taking
+        away more than there is."""
         ...
 
     async def lock(self, workspace: str) -> WorkspaceRecord:

@@ -35,7 +35,7 @@ from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, Stor
 from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion
 from hyperinfer.api.store.writer_client import WriterClient, child_environment, open_writer_client
 from hyperinfer.engine.failure import Failure
-from hyperinfer.nodes.money import PICO_LIMIT
+from hyperinfer.nodes.money import PICO_LIMIT, pico_to_usd_text
 from hyperinfer.nodes.ports import SettlementRejected
 
 if TYPE_CHECKING:
@@ -148,8 +148,13 @@ class EmbeddedStore:
     async def topup(self, workspace: str, amount: int) -> WorkspaceRecord:
         """See Admin."""
         record = self._find(workspace)
-        if amount == 0 or abs(amount) > PICO_LIMIT or abs(record.balance + amount) > PICO_LIMIT:
-            raise Refused("invalid", "the amount is 0, or too large for a balance of at most 9000000 USD")
+        if amount == 0:
+            raise Refused("invalid", "the amount is 0")
+        balance = f"the balance of '{record.name}' is {pico_to_usd_text(record.balance)} USD"
+        if amount < 0 and record.balance + amount < 0:
+            raise Refused("invalid", f"{balance}: no more than that can be taken away")
+        if amount > PICO_LIMIT or record.balance + amount > PICO_LIMIT:
+            raise Refused("invalid", f"{balance}, and cannot be more than 9000000 USD")
         now = self._now()
         operation = new_id("op", now, self._entropy)
         return await self._workspace_after(lambda sequence: TopUp(sequence, record.id, amount, operation, now))

@@ -23,5 +23,9 @@ class StoreUnavailable(Exception):
     """The store cannot be opened or has been closed. The message says why and, where it is known, what to do."""
 
 
+class NoStore(StoreUnavailable):
+    """There is no store in this folder, and what was asked would not make one."""
+
+
 class FolderInUse(StoreUnavailable):
     """Another process serves this data folder."""

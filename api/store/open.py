@@ -11,11 +11,11 @@ import trio
 
 from hyperinfer.api.control import connect_admin
 from hyperinfer.api.store.embedded import open_embedded
-from hyperinfer.api.store.errors import FolderInUse
+from hyperinfer.api.store.errors import FolderInUse, NoStore
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from hyperinfer.api.store.admin import Admin
@@ -28,16 +28,41 @@ _AGAIN_SECONDS = 0.05
 
 @asynccontextmanager
 async def open_admin(data: Path) -> AsyncGenerator[Admin]:
-    """The Admin of a data folder, whoever serves it; makes the folder and its store when there is none.
+    """The Admin of a data folder that has a store, whoever serves it. Makes nothing.
 
-    Raises FolderInUse when a process that does not answer holds the folder, else StoreUnavailable. What is raised
-    inside leaves as it is, not in a group.
+    Raises NoStore, FolderInUse when a process that does not answer holds the folder, else StoreUnavailable. What is
+    raised inside leaves as it is, not in a group.
     """
     async with AsyncExitStack() as stack:
-        yield await _reach(DataFolder(data), stack)
+        yield await _reach(DataFolder(data), _lock_store, stack)
 
 
-async def _reach(folder: DataFolder, stack: AsyncExitStack) -> Admin:
+@asynccontextmanager
+async def open_or_make_admin(data: Path) -> AsyncGenerator[Admin]:
+    """The same, making the folder and its store when there is none; so without NoStore."""
+    async with AsyncExitStack() as stack:
+        yield await _reach(DataFolder(data), FolderLock.acquire, stack)
+
+
+def _lock_store(folder: DataFolder) -> FolderLock:
+    # A server that is being started has made the lock and not yet the database: that one is waited for.
+    if not folder.lock.exists() and not folder.database.exists():
+        raise _no_store(folder)
+    lock = FolderLock.acquire(folder)
+    if not folder.database.exists():
+        lock.release()
+        raise _no_store(folder)
+    return lock
+
+
+def _no_store(folder: DataFolder) -> NoStore:
+    return NoStore(
+        f"there is no store in {folder.path}: `hyperinfer serve` and `hyperinfer workspaces create` make one,"
+        " --data names another folder"
+    )
+
+
+async def _reach(folder: DataFolder, take: Callable[[DataFolder], FolderLock], stack: AsyncExitStack) -> Admin:
     deadline = trio.current_time() + PATIENCE_SECONDS
     while True:
         try:
@@ -45,7 +70,7 @@ async def _reach(folder: DataFolder, stack: AsyncExitStack) -> Admin:
         except (OSError, trio.TooSlowError):
             pass  # No server, or the socket of one that is dead.
         try:
-            lock = FolderLock.acquire(folder)
+            lock = take(folder)
         except FolderInUse:
             if trio.current_time() >= deadline:
                 raise

@@ -18,7 +18,7 @@ from hyperinfer.api.store.admin import CreatedKey
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.api.store.frames import FrameReader, frame
-from hyperinfer.api.store.open import PATIENCE_SECONDS, open_admin
+from hyperinfer.api.store.open import PATIENCE_SECONDS, open_admin, open_or_make_admin
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import Principal
@@ -77,7 +77,7 @@ async def test_a_change_holds_from_the_next_request_on(tmp_path: Path) -> None:
 
 async def test_without_a_server_the_store_itself_is_opened(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    async with open_admin(data) as admin:
+    async with open_or_make_admin(data) as admin:
         workspace = await admin.create_workspace("lab", USD)
         with pytest.raises(FolderInUse):
             FolderLock.acquire(DataFolder(data))
@@ -95,7 +95,7 @@ async def test_without_a_server_the_store_itself_is_opened(tmp_path: Path) -> No
 async def test_a_refusal_arrives_alone(tmp_path: Path, served: bool) -> None:
     async with a_server(tmp_path / ("data" if served else "elsewhere")):
         with pytest.raises(Refused, match="no workspace") as refused:
-            async with open_admin(tmp_path / "data") as admin:
+            async with open_or_make_admin(tmp_path / "data") as admin:
                 await admin.workspace("nobody")
         assert refused.value.code == "not_found"
 

@@ -43,7 +43,6 @@ def test_a_workspace_from_beginning_to_end(cli: Cli) -> None:
 
 
 def test_workspaces_for_people(cli: Cli) -> None:
-    assert cli("workspaces list").out == "no workspaces\n"
     assert re.fullmatch(r"made workspace 'a \[b\]' \(ws_\w+\) with 0\.00 USD\n", cli("workspaces", "create", "a [b]").out)
     cli("workspaces", "create", "x" * 100, "--credits", "9000000")
     first, second, third = cli("workspaces list").out.splitlines()
@@ -98,9 +97,10 @@ def test_a_listed_key_shows_no_secret(cli: Cli) -> None:
 
 
 def test_keys_of_one_workspace(cli: Cli) -> None:
-    assert cli("keys list").out == "no keys\n"
     for name in ("one", "two"):
         cli(f"workspaces create {name}")
+    assert cli("keys list").out == "no keys\n"
+    for name in ("one", "two"):
         cli(f"keys create --workspace {name} --name of-{name}")
     assert [key["name"] for key in cli("keys list --workspace two --json").document["data"]] == ["of-two"]
     assert len(cli("keys list --json").document["data"]) == 2
@@ -138,11 +138,13 @@ def test_a_key_that_expired_is_listed_as_such(cli: Cli, monkeypatch: pytest.Monk
         ("usage --workspace nobody", "not_found", "no workspace with the id or name 'nobody'"),
         ("keys revoke key_0", "not_found", "no key with the id or prefix 'key_0'"),
         ("workspaces create acme", "exists", "there is a workspace 'acme' already"),
-        ("workspaces topup acme 0", "invalid", "the amount is 0, or too large"),
+        ("workspaces topup acme 0", "invalid", "the amount is 0\n"),
+        ("workspaces topup acme -5.01", "invalid", "the balance of 'acme' is 5.0 USD: no more than that can be taken away\n"),
+        ("workspaces topup acme 9000000", "invalid", "the balance of 'acme' is 5.0 USD, and cannot be more than "),
     ],
 )
 def test_what_is_refused_is_said_in_one_line(cli: Cli, words: str, code: str, message: str) -> None:
-    cli("workspaces create acme")
+    cli("workspaces create acme --credits 5")
     refused = cli(words)
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith(f"error: {message}")
@@ -150,7 +152,7 @@ def test_what_is_refused_is_said_in_one_line(cli: Cli, words: str, code: str, me
     as_json = cli(f"{words} --json")
     assert as_json.code == 1
     assert as_json.error["code"] == code
-    assert as_json.error["message"].startswith(message)
+    assert as_json.error["message"].startswith(message.rstrip())
 
 
 def test_the_data_folder_may_be_anywhere(cli: Cli, tmp_path: Path) -> None:
@@ -164,15 +166,63 @@ def test_the_data_folder_may_be_anywhere(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_data_folder_that_cannot_be(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    refused = cli("keys list --data file")
+    refused = cli("workspaces create a --data file")
     assert refused.code == 1
     assert refused.err.startswith("error: cannot ")
     assert "file" in refused.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "usage",
+        "keys list",
+        "keys create --workspace a",
+        "keys revoke hi-x",
+        "ledger verify",
+        "workspaces list",
+        "workspaces show a",
+        "workspaces topup a 1",
+        "workspaces lock a",
+    ],
+)
+@pytest.mark.parametrize("there", ["nothing", "folder", "lock", "file"])
+def test_only_what_makes_a_workspace_makes_a_store(cli: Cli, tmp_path: Path, words: str, there: str) -> None:
+    data = tmp_path / "data"
+    if there == "file":
+        data.touch()
+    elif there != "nothing":
+        data.mkdir()
+    if there == "lock":
+        (data / "lock").touch()  # what a start leaves behind that came no further
+    before = sorted(tmp_path.rglob("*"))
+    refused = cli(words)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith("error: there is no store in data: `hyperinfer serve` and ")
+    assert cli(f"{words} --json").error["code"] == "no_store"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_making_a_store_is_said(cli: Cli) -> None:
+    first = cli("workspaces create acme")
+    assert first.err == "made a store in the data folder data\n"
+    assert cli("workspaces create other").err == ""
+    assert cli("workspaces create other --data new --json").err == '{"note":"made a store in the data folder new"}\n'
+
+
+def test_all_credits_may_be_taken_away(cli: Cli) -> None:
+    cli("workspaces create acme --credits 5")
+    assert cli("workspaces topup acme -5 --json").document["balance"] == 0
+
+
+async def _make(folder: Path) -> None:
+    async with a_store(folder) as store:
+        await store.create_workspace("acme", 10 * USD)
+
+
 async def _use(folder: Path) -> None:
     async with a_store(folder) as store:
-        workspace = (await store.create_workspace("acme", 10 * USD)).id
+        workspace = (await store.workspace("acme")).id
         for number, (model, cost) in enumerate([("a/b", 7 * USD), ("a/c", 70), ("a/b", 14)]):
             principal = Principal(workspace=workspace, workspace_name="acme", key_id="key_1")
             assert await store.admit(f"r{number}", principal, 0) is None
@@ -180,6 +230,7 @@ async def _use(folder: Path) -> None:
 
 
 def test_usage_and_the_audit(cli: Cli, tmp_path: Path) -> None:
+    trio.run(_make, tmp_path / "data")
     assert cli("usage").out == "no requests yet\n"
     trio.run(_use, tmp_path / "data")
     used = cli("usage --json").document
