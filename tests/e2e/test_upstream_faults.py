@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -80,16 +81,31 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
         yield Setting(server.url, upstream)
 
 
-def in_all_cells(check: Callable[[Route, str, bool], None], *, streamed: tuple[bool, ...] = (False, True)) -> None:
-    """Runs a check for each client format, protocol and way of answering, side by side; fails with all that failed."""
-    cells = list(itertools.product(ROUTES, PROTOCOLS, streamed))
-    failures: list[str] = []
-    with ThreadPoolExecutor(len(cells)) as pool:
-        for cell, future in [(cell, pool.submit(check, *cell)) for cell in cells]:
-            error = future.exception()
-            if error is not None:
-                failures.append(f"{cell[0].name} client, {cell[1]} upstream, streamed={cell[2]}: {error!r}"[:1500])
-    assert not failures, "\n" + "\n".join(failures)
+Check: TypeAlias = Callable[[Route, str, bool], None]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A check under way for each client format, protocol and way of answering, side by side."""
+
+    running: list[tuple[tuple[Route, str, bool], Future[None]]]
+
+    @classmethod
+    def start(cls, pool: ThreadPoolExecutor, check: Check, streamed: tuple[bool, ...] = (False, True)) -> Cells:
+        cells = itertools.product(ROUTES, PROTOCOLS, streamed)
+        return cls([(cell, pool.submit(check, *cell)) for cell in cells])
+
+    def finish(self) -> None:
+        """Waits for all, and fails with all that failed."""
+        errors = [(cell, error) for cell, future in self.running if (error := future.exception())]
+        failures = [f"{route.name} to {to}, streamed={stream}: {error!r}"[:1500] for (route, to, stream), error in errors]
+        assert not failures, "\n" + "\n".join(failures)
+
+
+def in_all_cells(check: Check, *, streamed: tuple[bool, ...] = (False, True)) -> None:
+    """Runs a check in all cells."""
+    with ThreadPoolExecutor(18) as pool:
+        Cells.start(pool, check, streamed).finish()
 
 
 def asked(setting: Setting, route: Route, model: str, stream: bool) -> tuple[str, Answer]:
@@ -118,23 +134,30 @@ def check_text(answer: Answer, fault: Fault, message: str) -> None:
     assert fault.says in message
 
 
-@pytest.mark.parametrize("name", BEFORE_OUTPUT)
-def test_before_any_output(setting: Setting, name: str) -> None:
+def check_before_output(setting: Setting, name: str, route: Route, protocol: str, stream: bool) -> None:
     fault = BEFORE_OUTPUT[name]
+    mark, answer = asked(setting, route, f"{name}/{protocol}", stream)
+    told = route.told(answer)
+    assert told.code == fault.code, answer
+    if fault.attempts is not None:
+        assert setting.upstream.attempts(name, mark) == fault.attempts
+    check_row(setting, answer, fault.code, setting.upstream.attempts(name, mark))
+    check_text(answer, fault, told.message)
+    if fault.retry_after is not None:
+        assert answer.headers["retry-after"] == fault.retry_after
+    assert "location" not in answer.headers
 
-    def check(route: Route, protocol: str, stream: bool) -> None:
-        mark, answer = asked(setting, route, f"{name}/{protocol}", stream)
-        told = route.told(answer)
-        assert told.code == fault.code, answer
-        if fault.attempts is not None:
-            assert setting.upstream.attempts(name, mark) == fault.attempts
-        check_row(setting, answer, fault.code, setting.upstream.attempts(name, mark))
-        check_text(answer, fault, told.message)
-        if fault.retry_after is not None:
-            assert answer.headers["retry-after"] == fault.retry_after
-        assert "location" not in answer.headers
 
-    in_all_cells(check)
+@pytest.fixture(scope="module")
+def before_output(setting: Setting) -> Iterator[dict[str, Cells]]:
+    """All of them at once: most of the time goes into waiting between attempts."""
+    with ThreadPoolExecutor(54) as pool:
+        yield {name: Cells.start(pool, partial(check_before_output, setting, name)) for name in BEFORE_OUTPUT}
+
+
+@pytest.mark.parametrize("name", BEFORE_OUTPUT)
+def test_before_any_output(before_output: dict[str, Cells], name: str) -> None:
+    before_output[name].finish()
 
 
 @pytest.mark.parametrize("place", ["refused", "no-tls"])
