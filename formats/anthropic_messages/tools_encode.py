@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hyperinfer.formats import restore
+from hyperinfer.formats.namespaces import described
 from hyperinfer.formats.native_tools import messages_type, unversioned
 from hyperinfer.formats.wire import is_array, is_object
 
@@ -22,17 +23,13 @@ def encode_tools(scope: Scope, names: ToolNames) -> list[dict[str, Any]]:
     """The tools in the caller's order, without those that an `allowed` choice leaves out."""
     choice = scope.conversation.tool_choice
     allowed = set(choice.allowed) if choice is not None and choice.mode == "allowed" else None
-    described: set[str] = set()
     tools: list[dict[str, Any]] = []
-    for tool in scope.conversation.tools:
+    for tool in described(scope.conversation.tools):
         if allowed is not None and not {tool.name, tool.type, f"{tool.namespace}__{tool.name}"} & allowed:
             continue
         encoded = _tool(scope, names, tool)
         if encoded is None:
             continue
-        if tool.namespace and tool.namespace_description and tool.namespace not in described:
-            described.add(tool.namespace)  # once is enough: a model reads all tools
-            encoded["description"] = f"{tool.namespace_description}\n\n{encoded.get('description', '')}".strip()
         tools.append(encoded)
     return tools + _plugins(scope, tools)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.namespaces import described
 from hyperinfer.formats.native_tools import options_of_typed
 from hyperinfer.formats.restore import CUSTOM_PARAMETERS
 
@@ -20,7 +21,7 @@ def encode_tools(scope: Scope) -> list[dict[str, Any]]:
     choice = scope.conversation.tool_choice
     narrowed = choice.allowed if choice is not None and choice.mode == "allowed" and not _takes_allowed(scope) else None
     out: list[dict[str, Any]] = []
-    for tool in scope.conversation.tools:
+    for tool in described(scope.conversation.tools):
         if tool.kind == "native":
             if scope.same or tool.type in scope.target.native_tools:
                 out.append(dict(tool.raw or {}))

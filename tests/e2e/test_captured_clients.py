@@ -45,12 +45,6 @@ OTHER_FORM = {
 NO_LOSS = ("store", "include", "stream_options", "prompt_cache_key", "client_metadata", "user")
 """What may stay behind without a word (RULES: How the contract is read)."""
 
-REPORTED: dict[tuple[str, str], set[str]] = {
-    # The description of a namespace of tools: on Messages it goes to the first tool, on Chat it is gone without a Loss.
-    ("codex", "chat"): {"tools[1].description"},
-}
-"""Known to be lost without a word. Whoever mends one takes it out here."""
-
 OWN = {"store", "include[0]"}
 """What the gateway adds to a Responses request: nothing is stored, and reasoning comes back in a form that travels."""
 
@@ -122,7 +116,7 @@ def test_captured(server: Running, upstream: Running, client: str, target: str) 
             check_same(body, sent, where)
         else:
             lost |= set(unaccounted(body, sent, losses))
-    assert lost == REPORTED.get((client, target), set())
+    assert lost == set()
 
 
 def losses_of(server: Running, answer: Answer) -> list[str]:
