@@ -20,6 +20,7 @@ from hyperinfer.formats.anthropic_messages.scope import Scope
 from hyperinfer.formats.anthropic_messages.thinking_encode import Plan, plan
 from hyperinfer.formats.anthropic_messages.tools_encode import encode_choice, encode_tools
 from hyperinfer.formats.codec import Encoded, Target
+from hyperinfer.formats.late_tools import with_late_tools
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation
@@ -30,6 +31,8 @@ _FORCING = ("any", "tool")
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for an upstream that speaks Messages. Raises `RequestError` for what is always refused."""
+    if conversation.dialect != "anthropic_messages":
+        conversation = with_late_tools(conversation)
     scope = Scope(conversation, target)
     if not scope.same:
         check_openai_fields(scope)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hyperinfer.formats.codec import Encoded, Target
+from hyperinfer.formats.late_tools import with_late_tools
 from hyperinfer.formats.losses import caller_path, losses_of_extra
 from hyperinfer.formats.openai_chat.message_encode import MessageEncoder
 from hyperinfer.formats.openai_chat.sampling_encode import encode_sampling
@@ -30,6 +31,8 @@ _LONGEST_USER = 64
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for a Chat upstream. Raises `RequestError` for what RULES says is always a 400."""
+    if conversation.dialect != "openai_chat":
+        conversation = with_late_tools(conversation)
     scope = Scope(conversation, target)
     if not scope.same:
         refuse_untranslatable(conversation)

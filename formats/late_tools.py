@@ -1,0 +1,58 @@
+"""Tools that a Responses conversation declares in an item of its input, for upstreams that know only a list of tools.
+
+Codex gives newer models all their tools in an `additional_tools` item, and what a search for tools has found in a
+`tool_search_output`. In any other format they are tools like all others; the place in the conversation is lost, which no
+model minds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from hyperinfer.formats.conversation import Conversation, NativePart, Tool
+from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.openai_responses.tools import decode_tools
+from hyperinfer.formats.wire import is_array
+
+_DECLARATION = "additional_tools"
+_DECLARING = (_DECLARATION, "tool_search_output")
+
+
+def with_late_tools(conversation: Conversation) -> Conversation:
+    """The conversation with all tools in its list. Of those with one name the first is kept.
+
+    Raises `RequestError` for a tool that is none.
+    """
+    tools = {(tool.namespace, tool.name, tool.type): tool for tool in conversation.tools}
+    late = list(_declared_in_turns(conversation))
+    if not late:
+        return conversation
+    for tool in late:
+        tools.setdefault((tool.namespace, tool.name, tool.type), tool)
+    turns = tuple(
+        turn
+        for turn in conversation.turns
+        if not (turn.parts and all(isinstance(part, NativePart) and part.type == _DECLARATION for part in turn.parts))
+    )
+    return msgspec.structs.replace(conversation, tools=tuple(tools.values()), turns=turns)
+
+
+def _declared_in_turns(conversation: Conversation) -> Iterable[Tool]:
+    for turn in conversation.turns:
+        for part in turn.parts:
+            if isinstance(part, NativePart) and part.type in _DECLARING:
+                yield from _declared(part.raw.get("tools"), turn.path)
+
+
+def _declared(found: object, item: str) -> Iterable[Tool]:
+    """The tools of the item at the path `item`."""
+    try:
+        tools, hosted = decode_tools(found if is_array(found) else [])
+    except RequestError as error:
+        raise RequestError(f"{item}.{error.message}", param=f"{item}.{error.param}") from None
+    for tool in tools:
+        yield msgspec.structs.replace(tool, path=f"{item}.{tool.path}")
+    for plugin in hosted:  # declared here, it is the model's provider that should run it
+        yield Tool(kind="native", name=plugin.id, path=f"{item}.{plugin.path}", type=plugin.id)
