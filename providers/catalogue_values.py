@@ -14,6 +14,10 @@ from hyperinfer.providers.secret import Secret
 PRICING_KEYS = ("prompt", "completion", "cached_prompt", "cache_write", "cache_write_1h")
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# `$NAME` alone, or in capitals where a word may begin; `${NAME` and `$(NAME)`.
+_ALMOST_VARIABLE = re.compile(
+    r"\A\$([A-Za-z_][A-Za-z0-9_]*)\Z|(?:\A|(?<=[\s/:@=]))\$([A-Z_][A-Z0-9_]+)(?![A-Za-z0-9_$])|\$[{(]([A-Za-z_][A-Za-z0-9_]*)"
+)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}\Z")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
@@ -31,12 +35,17 @@ class Filled:
 
 
 def filled(value: Value, environ: Mapping[str, str]) -> Filled | None:
-    """Read text and fill in its variables. Reports a `${` that begins no `${NAME}`; never quotes a value."""
+    """Read text and fill in its variables. Reports what only looks like `${NAME}`; never quotes a value."""
     raw = value.text()
     if raw is None:
         return None
-    if "${" in _VARIABLE.sub("", raw):
-        value.error("expected ${NAME} with a name of letters, digits and _")
+    rest = _VARIABLE.sub("", raw)
+    almost = _ALMOST_VARIABLE.search(rest.strip())
+    if almost or "${" in rest:
+        name = next(filter(None, almost.groups()), "") if almost else ""
+        # In capitals it is a variable's name. Anything else may be a part of a key, which is not for a screen.
+        guess = f"; did you mean ${{{name}}}?" if name and name == name.upper() else ""
+        value.error(f"expected ${{NAME}} with a name of letters, digits and _{guess}")
         return None
     unset = tuple(dict.fromkeys(name for name in _VARIABLE.findall(raw) if not environ.get(name, "").strip()))
     # Surrounding blanks are what an environment file leaves behind, never a part of a key or an address.

@@ -136,6 +136,33 @@ def test_no_message_shows_what_a_variable_holds(line: str, message: str) -> None
     assert "s3cret" not in str(found[0])
 
 
+@pytest.mark.parametrize(
+    ("value", "guess"),
+    [
+        ("$MINE_KEY", "; did you mean ${MINE_KEY}?"),
+        ("' $MINE_KEY '", "; did you mean ${MINE_KEY}?"),
+        ("'${MINE_KEY'", "; did you mean ${MINE_KEY}?"),
+        ("$(MINE_KEY)", "; did you mean ${MINE_KEY}?"),
+        ("Bearer $MINE_KEY", "; did you mean ${MINE_KEY}?"),
+        ("$mine_key", ""),
+        ("'${mine-key}'", ""),
+        ("'${}'", ""),
+    ],
+)
+def test_a_variable_without_its_braces(value: str, guess: str) -> None:
+    line = f"providers: {{p: {{protocol: openai_chat, base_url: 'https://x/v1', api_key: {value}}}}}"
+    expected = f"providers.yaml:1: providers.p.api_key: expected ${{NAME}} with a name of letters, digits and _{guess}"
+    assert [str(problem) for problem in problems(line, {"MINE_KEY": "k", "mine_key": "k"})] == [expected]
+    address = "providers: {p: {protocol: openai_chat, base_url: 'https://$HOST/v1'}}"
+    assert str(problems(address)[0]).endswith("did you mean ${HOST}?")
+
+
+@pytest.mark.parametrize("key", ["sk-a$B$C", "pa$$WORD", "$ecret-$1", "a$", "$2b$10$x", "x$ABC"])
+def test_a_key_may_have_a_dollar_sign(key: str) -> None:
+    catalogue = load(f"providers: {{p: {{protocol: openai_chat, base_url: 'https://x/v1', api_key: '{key}'}}}}", {})
+    assert [secret.reveal() for secret in catalogue.providers["p"].keys] == [key]
+
+
 def test_a_wrong_type_at_a_key_does_not_show_the_value() -> None:
     found = problems("providers:\n  p: {protocol: openai_chat, base_url: 'https://x/v1', api_key: [sk-123]}")
     assert [str(problem) for problem in found] == [
