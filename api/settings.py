@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from hyperinfer.api import values
+from hyperinfer.api.values import did_you_mean
 
 if TYPE_CHECKING:
     from hyperinfer.providers.secret import Secret
@@ -103,6 +104,16 @@ OTHER_VARIABLES: Final = {
 def known_variables() -> frozenset[str]:
     """Every variable that means something."""
     return frozenset({DATA.variable, JSON.variable, *(flag.variable for flag in SERVE_FLAGS), *OTHER_VARIABLES})
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like one of ours and is none: somebody may have misspelt it."""
+    known = known_variables()
+    return [
+        f"{name} is set and means nothing to serve{did_you_mean(name, known, cutoff=0.8)}"
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known
+    ]
 
 
 def read_flag(flag: Flag[T], given: Mapping[str, str | None], environ: Mapping[str, str]) -> T | None:

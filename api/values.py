@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -83,6 +84,12 @@ def _future(text: str, then: float, now: float) -> float:
     if then <= now:
         raise ValueError(f"lies in the past: {text}")
     return then
+
+
+def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """`; did you mean NAME?`, or nothing when no known word is near."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def instant(seconds: float, precision: Literal["milliseconds", "minutes"] = "milliseconds") -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperinfer.api.cli.catalogue_choice import PACKAGED, CatalogueRefused, choose_catalogue, load_catalogue, problem_object
 from hyperinfer.api.cli.invocation import DONE, REFUSED, CommandRefused
 from hyperinfer.api.cli.output import many, table
 from hyperinfer.api.cli.serve import check_together, given_settings
-from hyperinfer.api.settings import PREFIX, SettingsConflict, known_variables
+from hyperinfer.api.settings import SettingsConflict, unknown_variables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +51,8 @@ def _look(invocation: Invocation) -> _Findings:
         check_together(settings)
     except (SettingsConflict, CommandRefused) as error:
         found.problems.append((str(error), {"message": str(error)}))
+    if unusable := _unusable(invocation.folder / settings.data):
+        found.problems.append((unusable, {"message": unusable}))
     try:
         found.catalogue = load_catalogue(path, invocation.environ)
         found.warnings += [(str(warning), problem_object(warning)) for warning in found.catalogue.warnings]
@@ -61,16 +63,16 @@ def _look(invocation: Invocation) -> _Findings:
     return found
 
 
-def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """A sentence for each variable that looks like one of ours and is none: somebody may have misspelt it."""
-    known = known_variables()
-    sentences: list[str] = []
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-            guess = f"; did you mean {close[0]}?" if close else ""
-            sentences.append(f"{name} is set and means nothing to serve{guess}")
-    return sentences
+def _unusable(data: Path) -> str | None:
+    """Why serve could not use this data folder, which need not be there yet. Touches nothing."""
+    if data.exists() and not data.is_dir():
+        return f"the data folder {data} is no folder"
+    there = next(each for each in (data, *data.absolute().parents) if each.exists())
+    if not there.is_dir():
+        return f"cannot make the data folder {data}: {there} is no folder"
+    if not os.access(there, os.W_OK | os.X_OK):
+        return f"{'' if there is data else f'cannot make the data folder {data}: '}cannot write to {there}"
+    return None
 
 
 def _document(found: _Findings) -> dict[str, object]:
@@ -80,6 +82,8 @@ def _document(found: _Findings) -> dict[str, object]:
         "problems": [document for _, document in found.problems],
         "warnings": [document for _, document in found.warnings],
         "notes": found.notes,
+        "providers": None,
+        "models": None,
     }
     if found.catalogue is not None:
         models = found.catalogue.models.values()

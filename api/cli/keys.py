@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from hyperinfer.api.cli.administration import administer, key_object, shown_key, usd_text
 from hyperinfer.api.cli.invocation import DONE, UsageError
 from hyperinfer.api.cli.output import table
-from hyperinfer.api.values import instant
+from hyperinfer.api.settings import CONFIG, read_flag
+from hyperinfer.api.values import did_you_mean, instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 def create(invocation: Invocation) -> int:
     """Make one, and print its secret alone."""
     terms = _terms(invocation)
+    for unknown in _unknown_models(invocation, terms.models or ()):
+        invocation.output.note(f"warning: {unknown}")
     created = administer(invocation, lambda admin: admin.create_key(invocation.arguments.workspace, terms))
     secret = created.secret.reveal()
     invocation.output.result(
@@ -54,6 +57,21 @@ def revoke(invocation: Invocation) -> int:
         lambda console: console.print(f"revoked {shown_key(record)} ({record.id})"),
     )
     return DONE
+
+
+def _unknown_models(invocation: Invocation, slugs: Sequence[str]) -> list[str]:
+    """A sentence for each model that is not in the catalogue here. The server may well have another."""
+    if not slugs:
+        return []
+    from hyperinfer.api.cli.catalogue_choice import PACKAGED, CatalogueRefused, choose_catalogue, load_catalogue
+
+    path = choose_catalogue(read_flag(CONFIG, {}, invocation.environ), invocation.folder)
+    try:
+        models = load_catalogue(path, invocation.environ).models
+    except CatalogueRefused:
+        return []  # What is wrong with it is not what was asked.
+    where = path or PACKAGED
+    return [f"{where} has no model {slug!r}{did_you_mean(slug, models)}" for slug in slugs if slug not in models]
 
 
 def _terms(invocation: Invocation) -> KeyTerms:

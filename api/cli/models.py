@@ -37,7 +37,10 @@ def models(invocation: Invocation) -> int:
     found = tuple(catalogue.models.values())
 
     def show(console: Console) -> None:
-        console.print(_rows(found, wide=console.width >= _WIDE) if found else "no models")
+        wide = console.width >= _WIDE
+        console.print(_rows(found, wide=wide) if found else "no models")
+        if found and not wide:
+            console.print(f"FEATURES is left out: it needs {_WIDE} columns. --json has everything.", style="dim")
 
     invocation.output.result(public_models(catalogue), show)
     return DONE
@@ -59,10 +62,14 @@ def _rows(found: Sequence[Model], *, wide: bool) -> Table:
 
 
 def _tokens(number: int) -> str:
-    """`128k`, `1M`, `8192`: rounded only where nothing is lost."""
-    for unit, letter in ((1_000_000, "M"), (1_000, "k")):
-        if number % unit == 0 and number:
-            return f"{number // unit}{letter}"
+    """`128k`, `131k`, `8.19k`, `1.05M`: in thousands, from a million on in millions, to three digits."""
+    # A number that rounds up to a million is one.
+    for unit, letter, least in ((1_000_000, "M", 999_500), (1_000, "k", 1_000)):
+        if number >= least:
+            amount = number / unit
+            digits = 0 if amount >= 100 else 1 if amount >= 10 else 2
+            text = f"{amount:.{digits}f}"
+            return (text.rstrip("0").rstrip(".") if digits else text) + letter
     return str(number)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 _UNBROKEN = 10_000
 """Columns where the output is no terminal: a row stays a line, for grep and friends."""
+_PAGE = 100
+"""The same for a help page, which is text."""
 
 
 class Output:
@@ -31,7 +35,7 @@ class Output:
         if self.json:
             self.document(document)
         else:
-            show(console(self._stdout))
+            _print(show, self._stdout, _UNBROKEN)
         self._stdout.flush()
 
     def document(self, document: object) -> None:
@@ -62,12 +66,22 @@ class Output:
     def page(self, show: Callable[[Console], object], *, failed: bool) -> None:
         """A help page; on standard error when it was not asked for."""
         stream = self._stderr if failed else self._stdout
-        show(console(stream, width=None if stream.isatty() else 100))
+        _print(show, stream, _PAGE)
         stream.flush()
 
     def _to_stderr(self, line: str) -> None:
         self._stderr.write(line + "\n")
         self._stderr.flush()
+
+
+def _print(show: Callable[[Console], object], stream: TextIO, width: int) -> None:
+    """Let it show on a terminal; elsewhere too, `width` columns wide and without the blanks that fill rows up."""
+    if stream.isatty():
+        show(console(stream))
+        return
+    shown = StringIO()
+    show(console(shown, width))
+    stream.write(re.sub(r" +$", "", shown.getvalue(), flags=re.MULTILINE))
 
 
 def console(stream: TextIO, width: int | None = None) -> Console:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from hyperinfer.api.cli.invocation import UsageError
+from hyperinfer.api.values import did_you_mean
 
 if TYPE_CHECKING:
     from hyperinfer.api.cli.verb import Argument, Verb
 
 HELP = frozenset({"-h", "--help"})
 VERSION = frozenset({"-V", "--version"})
-_WITH_VALUE = frozenset({"--data", "--config"})
-"""Options that may stand before the verb and are followed by a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +37,15 @@ def find_verb(words: Sequence[str], verbs: Mapping[tuple[str, ...], Verb]) -> Fo
     path: tuple[str, ...] = ()
     before: list[str] = []
     rest = list(words)
+    options = [each for verb in verbs.values() for each in verb.arguments if each.is_option]
+    with_value = {each.name for each in options if each.value and each.bare is None}
     if rest[:1] == ["help"]:
         rest = [*rest[1:], "--help"]
     while rest:
         word = rest.pop(0)
         if word.startswith("-"):
             before.append(word)
-            if word in _WITH_VALUE and rest:
+            if word in with_value and rest:
                 before.append(rest.pop(0))
             continue
         path = (*path, word)
@@ -52,7 +53,9 @@ def find_verb(words: Sequence[str], verbs: Mapping[tuple[str, ...], Verb]) -> Fo
             return Found(verbs[path], path, (*before, *rest))
         known = {each[: len(path)] for each in verbs}
         if path not in known:
+            _check_options(before, {each.name for each in options}, see=_program(path[:-1]))
             raise _unknown(path, known)
+    _check_options(before, {each.name for each in options}, see=_program(path))
     return Found(None, path, tuple(before))
 
 
@@ -61,7 +64,19 @@ def parse(verb: Verb, words: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog=f"hyperinfer {verb.name}", add_help=False, allow_abbrev=False)
     for argument in verb.arguments:
         _add(parser, argument)
+    _check_options(words, {each.name for each in verb.arguments if each.is_option}, see=parser.prog)
     return parser.parse_args(words)
+
+
+def _check_options(words: Sequence[str], known: set[str], *, see: str) -> None:
+    """Raises UsageError for an option that is none, before anything that may follow from it is complained of."""
+    known = known | HELP | VERSION
+    for word in words:
+        name = word.partition("=")[0]
+        if word == "--":
+            return
+        if name.startswith("--") and name not in known:
+            raise UsageError(f"unrecognized arguments: {name}{did_you_mean(name, known)}", see=see)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -106,10 +121,14 @@ def _saying_why(read: Callable[[str], object]) -> Callable[[str], object]:
     return reading
 
 
+def _program(path: tuple[str, ...]) -> str:
+    return " ".join(["hyperinfer", *path])
+
+
 def _unknown(path: tuple[str, ...], known: set[tuple[str, ...]]) -> UsageError:
     before, word = path[:-1], path[-1]
     names = sorted({each[-1] for each in known if len(each) == len(path) and each[:-1] == before})
     close = difflib.get_close_matches(word, names, n=1)
-    what = " ".join(["hyperinfer", *before])
+    what = _program(before)
     guess = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(names)}"
     return UsageError(f"{what} has no verb {word!r}{guess}", see=what)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hyperinfer.api.cli.catalogue_choice import choose_catalogue, load_catalogue
 from hyperinfer.api.cli.invocation import CommandRefused
-from hyperinfer.api.settings import DATA, SERVE_FLAGS, Settings, check_settings, read_settings
+from hyperinfer.api.settings import DATA, SERVE_FLAGS, Settings, check_settings, read_settings, unknown_variables
 
 if TYPE_CHECKING:
     from hyperinfer.api.cli.invocation import Invocation
@@ -45,7 +45,7 @@ def serve(invocation: Invocation) -> int:
     check_together(settings)
     config = choose_catalogue(settings.config, invocation.folder)
     catalogue = load_catalogue(config, invocation.environ)
-    for warning in catalogue.warnings:
+    for warning in (*catalogue.warnings, *unknown_variables(invocation.environ)):
         invocation.output.note(f"warning: {warning}")
     data = invocation.folder / settings.data
     output = invocation.output

@@ -27,9 +27,9 @@ _VERBS = (
         path=("serve",),
         summary="Run the gateway.",
         run="hyperinfer.api.cli.serve:serve",
-        details="Prints `listening http://HOST:PORT` once it is ready; the first start on an empty data folder also makes"
-        " the workspace `default` and prints its API key. SIGTERM and Ctrl-C drain: running requests may end. SIGHUP"
-        " reads the catalogue again. Every option is also an environment variable: --port is HYPERINFER_PORT.",
+        details="Prints `listening http://HOST:PORT` once it is ready; on a store without keys it also makes the workspace"
+        " `default` and prints its API key. SIGTERM and Ctrl-C drain: running requests may end; Ctrl-C again ends them."
+        " SIGHUP reads the catalogue again. Every option is also an environment variable: --port is HYPERINFER_PORT.",
         arguments=(*_SERVE, *_COMMON),
         examples=(
             ("hyperinfer serve", "on http://127.0.0.1:8080, for this machine alone"),
@@ -41,8 +41,8 @@ _VERBS = (
         path=("check",),
         summary="Say everything that is wrong with the catalogue and the settings, without serving.",
         run="hyperinfer.api.cli.check:check",
-        details="Takes what serve takes. Exits with 1 when there is a problem. A provider whose variable is not set is none:"
-        " it is off, and listed.",
+        details="Takes what serve takes. Exits with 1 when there is a problem or a warning; a warning does not keep serve"
+        " from starting. A provider whose variable is not set is neither: it is off, and listed.",
         arguments=(*_SERVE, *_COMMON),
         examples=(
             ("hyperinfer check", "the catalogue that serve would use here"),
@@ -53,8 +53,8 @@ _VERBS = (
         path=("models",),
         summary="List the models of the catalogue: limits, prices, and which can be called.",
         run="hyperinfer.api.cli.models:models",
-        details="Prices are USD for a million tokens: prompt, cached prompt, output. `check` says which variables the"
-        " others need. --json prints what GET /api/v1/models answers.",
+        details="Prices are USD for a million tokens: prompt, cached prompt, output. CONTEXT is in tokens, to three digits."
+        " `check` says which variables the others need. --json prints what GET /api/v1/models answers.",
         arguments=(Argument(name="--available", help="only those that can be called"), _CONFIG, *_COMMON),
         examples=(
             ("hyperinfer models", "all of them"),
@@ -63,7 +63,7 @@ _VERBS = (
     ),
     Verb(
         path=("workspaces", "create"),
-        summary="Make a workspace.",
+        summary="Make a workspace, and the store if there is none yet.",
         run="hyperinfer.api.cli.workspaces:create",
         arguments=(
             Argument(name="NAME", help="how it is called; no two have the same name", required=True),
@@ -83,7 +83,7 @@ _VERBS = (
         path=("workspaces", "topup"),
         summary="Add credits to a workspace.",
         run="hyperinfer.api.cli.workspaces:topup",
-        details="A negative amount takes credits away; the ledger calls that an adjustment.",
+        details="A negative amount takes credits away, at most what there is; the ledger calls that an adjustment.",
         arguments=(
             _WORKSPACE,
             Argument(name="USD", help="how much, to the last digit that you type", read=values.usd, required=True),
@@ -117,7 +117,8 @@ _VERBS = (
         path=("keys", "create"),
         summary="Make an API key and print it: this once, and nobody can show it again.",
         run="hyperinfer.api.cli.keys:create",
-        details="Prints the key alone. Limits count in UTC days and months; what is not said is not limited.",
+        details="Prints the key alone. Limits count in UTC days and months; what is not said is not limited. A model that"
+        " the catalogue here does not have is warned of.",
         arguments=(
             Argument(name="--workspace", value="WORKSPACE", help="who pays, by id or name", required=True),
             Argument(name="--name", value="NAME", help="what you call it", default=""),
@@ -152,7 +153,10 @@ _VERBS = (
         path=("keys", "revoke"),
         summary="Refuse a key from now on, for good.",
         run="hyperinfer.api.cli.keys:revoke",
-        arguments=(Argument(name="KEY", help="its id, or how it begins as `keys list` shows it", required=True), *_COMMON),
+        arguments=(
+            Argument(name="KEY", help="its id, how it begins as `keys list` shows it, or all of it", required=True),
+            *_COMMON,
+        ),
         examples=(("hyperinfer keys revoke hi-3fQx9a_k", ""),),
     ),
     Verb(

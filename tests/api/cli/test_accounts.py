@@ -85,6 +85,21 @@ def test_a_key_has_the_terms_that_were_asked(cli: Cli) -> None:
     assert cli("keys list --json").document == {"data": [made]}
 
 
+def test_models_that_the_catalogue_does_not_have_are_warned_of(cli: Cli, tmp_path: Path) -> None:
+    cli("workspaces create acme")
+    made = cli("keys create --workspace acme --models demo/caht,demo/chat,nope/x")
+    assert SECRET.fullmatch(made.out)
+    assert made.err == (
+        "warning: the catalogue in the package has no model 'demo/caht'; did you mean demo/chat?\n"
+        "warning: the catalogue in the package has no model 'nope/x'\n"
+    )
+    (tmp_path / "providers.yaml").write_text("demo: false")
+    as_json = cli("keys create --workspace acme --models demo/chat --json")
+    assert as_json.err == '{"note":"warning: providers.yaml has no model \'demo/chat\'"}\n'
+    (tmp_path / "providers.yaml").write_text("dem-o: false")
+    assert cli("keys create --workspace acme --models demo/chat").err == ""
+
+
 def test_a_listed_key_shows_no_secret(cli: Cli) -> None:
     cli("workspaces create acme")
     key = cli("keys create --workspace acme --daily 5 --models demo/chat").out.strip()
@@ -139,7 +154,7 @@ def test_a_key_that_expired_is_listed_as_such(cli: Cli, monkeypatch: pytest.Monk
         ("keys revoke key_0", "not_found", "no key with the id or prefix 'key_0'"),
         ("workspaces create acme", "exists", "there is a workspace 'acme' already"),
         ("workspaces topup acme 0", "invalid", "the amount is 0\n"),
-        ("workspaces topup acme -5.01", "invalid", "the balance of 'acme' is 5.0 USD: no more than that can be taken away\n"),
+        ("workspaces topup acme -5.01", "invalid", "the balance of 'acme' is 5.0 USD: no more than that can be taken"),
         ("workspaces topup acme 9000000", "invalid", "the balance of 'acme' is 5.0 USD, and cannot be more than "),
     ],
 )

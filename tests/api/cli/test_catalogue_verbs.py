@@ -51,12 +51,47 @@ def test_the_models_of_this_folder(cli: Cli, here: Path) -> None:
     here.write_text(GOOD)
     header, small, big = cli("models", environ={"ONE_KEY": "k"}).out.splitlines()
     assert header.split() == ["MODEL", "CONTEXT", "PROMPT", "CACHED", "OUTPUT", "AVAILABLE", "FEATURES"]
-    assert small.split() == ["maker/small", "131072", "0.10", "0.10", "0.000015", "yes", "tools"]
+    assert small.split() == ["maker/small", "131k", "0.10", "0.10", "0.000015", "yes", "tools"]
     assert big.split() == ["maker/big", "2M", "3.00", "0.30", "15.00", "no"]
     assert [line.split()[0] for line in cli("models --available", environ={"TWO_A": "k"}).out.splitlines()[1:]] == [
         "maker/big"
     ]
     assert cli("models --available").out == "no models\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (1, "1"),
+        (999, "999"),
+        (1000, "1k"),
+        (1024, "1.02k"),
+        (8192, "8.19k"),
+        (32_768, "32.8k"),
+        (128_000, "128k"),
+        (131_072, "131k"),
+        (262_144, "262k"),
+        (999_499, "999k"),
+        (999_500, "1M"),
+        (1_000_000, "1M"),
+        (1_048_576, "1.05M"),
+        (10_000_000, "10M"),
+        (100_000_000, "100M"),
+    ],
+)
+def test_context_lengths_are_in_one_unit(cli: Cli, here: Path, number: int, shown: str) -> None:
+    here.write_text(GOOD.replace("131072", str(number)).replace("max_output_tokens: 8000", "max_output_tokens: 1"))
+    assert cli("models").out.splitlines()[1].split()[1] == shown
+
+
+@pytest.mark.parametrize(("columns", "told"), [(129, True), (130, False)])
+def test_a_column_that_is_left_out_is_told(
+    cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch, columns: int, told: bool
+) -> None:
+    here.write_text(GOOD)
+    monkeypatch.setattr("hyperinfer.api.cli.output._UNBROKEN", columns)
+    out = cli("models").out
+    assert ("FEATURES is left out: it needs 130 columns." in out) == told == ("tools" not in out)
 
 
 def test_the_models_in_json_are_those_of_the_api(cli: Cli, here: Path) -> None:
@@ -117,6 +152,9 @@ def test_every_problem_is_told_with_its_line(cli: Cli, here: Path) -> None:
     assert document.document["ok"] is False
     assert [each["line"] for each in document.document["problems"]] == [1, 3, 4, 10]
     assert {"file", "line", "path", "message"} == document.document["problems"][0].keys()
+    assert (document.document["providers"], document.document["models"]) == (None, None)
+    here.write_text(GOOD)
+    assert cli("check --json").document.keys() == document.document.keys(), "whatever is wrong, the same fields"
 
 
 @pytest.mark.parametrize("verb", ["models", "serve"])
@@ -179,6 +217,25 @@ def test_a_file_that_cannot_be_read(cli: Cli, tmp_path: Path, verb: str, content
     refused = cli(f"{verb} --config other.yaml")
     assert refused.code == 1
     assert message in (refused.out if verb == "check" else refused.err)
+
+
+def test_a_data_folder_that_cannot_be(cli: Cli, here: Path) -> None:
+    here.write_text("demo: true")
+    for data, message in (
+        ("providers.yaml", "the data folder providers.yaml is no folder"),
+        ("providers.yaml/data", f"cannot make the data folder providers.yaml/data: {here} is no folder"),
+    ):
+        checked = cli(f"check --data {data}")
+        assert checked.code == 1
+        assert checked.out.startswith(f"problem: {message}\n")
+        assert cli(f"check --json --data {data}").document["problems"] == [{"message": message}]
+
+
+def test_a_data_folder_that_may_not_be_written(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert f"cannot make the data folder data: cannot write to {here.parent}" in cli("check").out
+    (here.parent / "data").mkdir()
+    assert "problem: cannot write to data\n" in cli("check").out
 
 
 def test_check_touches_nothing(cli: Cli, tmp_path: Path) -> None:

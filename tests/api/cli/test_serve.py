@@ -238,12 +238,18 @@ def test_served_by_environment_with_json_and_ctrl_c(tmp_path: Path, cli: Cli) ->
         "HYPERINFER_HOST": "localhost",
         "HYPERINFER_BOOTSTRAP_KEY": "hi-chosen",
         "HYPERINFER_BOOTSTRAP_CREDITS": "3",
+        "HYPERINFER_PROT": "8081",
     }
     with served(tmp_path, "--json", **environ) as server:
         assert server.lines == [f'{{"event":"listening","url":"{server.url}"}}\n']
         assert ask(server, "hi-chosen").status_code == 200
         assert cli("workspaces show default --data elsewhere --json").document["balance"] == 3
-        assert server.end(signal.SIGINT) == (0, '{"note":"stopped"}\n')
+        code, said = server.end(signal.SIGINT)
+    assert code == 0
+    assert [json.loads(line)["note"] for line in said.splitlines()] == [
+        "warning: HYPERINFER_PROT is set and means nothing to serve; did you mean HYPERINFER_PORT?",
+        "stopped",
+    ]
     assert not (tmp_path / "data").exists()
 
 
