@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import trio
 
@@ -118,11 +119,13 @@ def _answering(item: Planned, route: Route, encoded: Encoded) -> Answering:
 
 
 def _told(item: Planned, route: Route, fault: UpstreamFault, attempt: Attempting) -> Failed:
-    """A fault as the client is told it. The operator's log has the upstream's own words."""
+    """A fault as the client is told it. The operator's log has the upstream's own words, and where that is: addresses
+    within the words are taken out, as clients may see some of them."""
     log.warning(
-        "%s %s %s: %s, status %d: %s",
+        "%s %s at %s, %s: %s, status %d: %s",
         item.ticket.request_id,
         route.provider.name,
+        urlsplit(route.provider.base_url).netloc,
         route.model,
         fault.code,
         fault.status,

@@ -6,6 +6,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 
 from hyperinfer.api.store.records import KeyTerms
@@ -177,6 +178,20 @@ async def test_a_provider_without_its_key(client: Dialect, caplog: pytest.LogCap
         exchange = await gateway.ask(client, "unset", stream=True)
         assert "NO_SUCH_KEY" not in check_error(client, exchange, "provider_unavailable")
         assert "NO_SUCH_KEY" in caplog.text
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_provider_that_cannot_be_reached(
+    client: Dialect, caplog: pytest.LogCaptureFixture, autojump_clock: object
+) -> None:
+    refused = Script(breaks=httpx2.ConnectError("no connection to openai_chat.test:443"))
+    async with bench(refused, refused, refused) as gateway:
+        exchange = await gateway.ask(client, "openai_chat", stream=True)
+        assert "openai_chat.test" not in check_error(client, exchange, "provider_unavailable")
+        line = caplog.messages[-1]
+        assert line.startswith(f"{gateway.row.id} openai_chat at openai_chat.test, ")
+        assert "ConnectError" in line
+        assert "sk-secret" not in caplog.text
 
 
 @pytest.mark.parametrize("client", DIALECTS)
