@@ -185,7 +185,8 @@ class ReasoningItem(Item):
 
     def _end_extra(self, item: Wire, event: Extra) -> Extra:
         fields = without(item, self._KNOWN | {"content"}) or {}
-        for field, wanted in (("summary", "summary_text"), ("content", "reasoning_text")):
+        told = (("summary", "summary_text"), ("content", "reasoning_text")) if not self.closed_early else ()
+        for field, wanted in told:  # what an early end has told already is not told again
             value = item.get(field)
             if (field == "content" and field in item and not value) or any(
                 part != {"type": wanted, "text": part.get("text")} for part in objects(value)
