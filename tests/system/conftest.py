@@ -35,3 +35,34 @@ def llama() -> Path:
 def aimock() -> Path:
     """A folder whose `node_modules/.bin/aimock` is a scripted upstream of all three formats."""
     return installed("aimock")
+
+
+def program(folder: Path, pattern: str) -> Path:
+    found = next(iter(folder.glob(pattern)), None)
+    if found is None:
+        pytest.skip(f"{folder.name} has no program for this platform: {pattern}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def claude_code() -> Path:
+    """The program of Claude Code."""
+    return program(installed("claude_code"), "node_modules/@anthropic-ai/claude-code-*/claude")
+
+
+@pytest.fixture(scope="session")
+def codex_cli() -> Path:
+    """The program of Codex."""
+    return program(installed("codex"), "node_modules/@openai/codex-*/vendor/*/bin/codex")
+
+
+@pytest.fixture(scope="session")
+def frameworks() -> Path:
+    """The Python of a virtual environment with LangChain and Pydantic AI."""
+    return installed("frameworks") / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def aisdk() -> Path:
+    """A folder whose `node_modules` hold the Vercel AI SDK."""
+    return installed("aisdk")

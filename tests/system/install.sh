@@ -9,7 +9,7 @@
 # missing, so running this twice costs nothing. Versions are pinned beside this script.
 set -euo pipefail
 
-THINGS=(llama aimock)
+THINGS=(llama aimock claude_code codex aisdk frameworks)
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -25,6 +25,31 @@ aimock() {
     command_from_debian node nodejs
     command_from_debian npm npm
     node_packages aimock "$HERE/aimock.json"
+}
+
+# Claude Code's command line client. Its program is a package of its own for each platform, so no script need run.
+claude_code() {
+    command_from_debian npm npm
+    node_packages claude_code "$HERE/claude_code.json"
+}
+
+# Codex's command line client: a program inside a package of its own for each platform too.
+codex() {
+    command_from_debian node nodejs
+    command_from_debian npm npm
+    node_packages codex "$HERE/codex.json"
+}
+
+# The Vercel AI SDK with its providers of all three formats.
+aisdk() {
+    command_from_debian node nodejs
+    command_from_debian npm npm
+    node_packages aisdk "$HERE/aisdk.json"
+}
+
+# LangChain and Pydantic AI.
+frameworks() {
+    python_packages frameworks "$HERE/frameworks.txt"
 }
 
 # python_packages NAME REQUIREMENTS: a virtual environment $CACHE/NAME with these packages.

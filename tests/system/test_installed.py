@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 INSTALL = Path(__file__).with_name("install.sh")
 
 
@@ -27,8 +29,8 @@ def test_aimock_runs(aimock: Path) -> None:
     assert "--port" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_second_run_installs_nothing(llama: Path, aimock: Path) -> None:
-    assert llama.parent == aimock.parent
+@pytest.mark.usefixtures("llama", "aimock", "claude_code", "codex_cli", "aisdk", "frameworks")
+def test_a_second_run_installs_nothing() -> None:
     done = subprocess.run([INSTALL], capture_output=True, text=True, check=True, timeout=10)
     assert done.stdout == ""
 
