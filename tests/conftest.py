@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -27,6 +28,20 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, which --no-skips does not allow: {call.excinfo and call.excinfo.value}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why tests were skipped, a line for each reason. pytest's own `-rs` has one for each place as well."""
+    skipped: list[pytest.TestReport] = terminalreporter.getreports("skipped")
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ") for report in skipped if isinstance(report.longrepr, tuple)
+    )
+    # A skip within an asynchronous test arrives without its words.
+    reasons["within an asynchronous test, most likely for one of the reasons here"] = reasons.pop("Skipped", 0)
+    for reason, count in (+reasons).most_common():
+        terminalreporter.write_line(f"{count} skipped: {reason}")
+    if reasons and not (ROOT.parent / "shared").is_dir():
+        terminalreporter.write_line("Most of these need the folder ../shared, which is optional: see CONTRIBUTING.md.")
 
 
 @pytest.fixture(scope="session")
