@@ -37,8 +37,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         report.longrepr[2].removeprefix("Skipped: ") for report in skipped if isinstance(report.longrepr, tuple)
     )
     # A skip within an asynchronous test arrives without its words.
-    reasons["within an asynchronous test, most likely for one of the reasons here"] = reasons.pop("Skipped", 0)
-    for reason, count in (+reasons).most_common():
+    if silent := reasons.pop("Skipped", 0):
+        reasons["within an asynchronous test, most likely for one of the reasons here"] = silent
+    for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count} skipped: {reason}")
     if reasons and not (ROOT.parent / "shared").is_dir():
         terminalreporter.write_line("Most of these need the folder ../shared, which is optional: see CONTRIBUTING.md.")
