@@ -184,7 +184,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     losses.
 
     Tool results are turns of role `tool`; a Messages user turn that mixes results and text decodes to two turns of one
-    path. `item_id`, `phase`: Responses. `name`: OpenAI's participant name. `plain`: the content was one string on the
+    path. A role that nobody knows stands in `extra["role"]` of a user turn.
+
+    `item_id`, `phase`: Responses. `name`: OpenAI's participant name. `plain`: the content was one string on the
     wire, not a list of one text. `quiet`: like `extra`, but of no meaning to a model (`status`, a redundant `type`):
     never a `Loss`.
     """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hyperinfer.formats.anthropic_messages.pairing import ResultQueue
 from hyperinfer.formats.anthropic_messages.scope import Scope, part_path
 from hyperinfer.formats.conversation import ToolCallPart, ToolResultPart, Turn
+from hyperinfer.formats.vocabulary import unknown_role
 
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.blocks_encode import Block, BlockEncoder
@@ -75,7 +76,7 @@ def encode_as_sent(scope: Scope, encoder: BlockEncoder, turns: Sequence[Turn]) -
     folds = scope.target.quirks.system_role != "keep"
     messages: list[Message] = []
     for turn in turns:
-        role = {"tool": "user", "developer": "system"}.get(turn.role, turn.role)
+        role = unknown_role(turn) or {"tool": "user", "developer": "system"}.get(turn.role, turn.role)
         folded = role == "system" and folds
         role = "user" if folded else role
         last = messages[-1] if messages else None

@@ -101,10 +101,10 @@ def _turns(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]
     pairing = CallPairing()
     for index, (message, source) in enumerate(zip(request.messages, raw["messages"], strict=True)):
         path = f"messages[{index}]"
-        role = _ROLES.get(message.role)
-        if role is None:
-            raise RequestError(f"{path}.role: must be user, assistant or system", param=f"{path}.role")
+        role = _ROLES.get(message.role, "user")
         extra = unknown_fields(source, wire.InputMessage)
+        if message.role not in _ROLES:  # on to an upstream that speaks Messages, a Loss elsewhere
+            extra = {"role": message.role, **(extra or {})}
         if message.content is None and role != "system":
             raise RequestError(f"{path}.content: this field is required", param=f"{path}.content")
         if isinstance(message.content, str):

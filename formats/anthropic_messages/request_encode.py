@@ -16,11 +16,12 @@ from hyperinfer.formats.anthropic_messages.limits import keep_four_marks
 from hyperinfer.formats.anthropic_messages.names import ToolNames
 from hyperinfer.formats.anthropic_messages.openai_fields import check_openai_fields, harmless
 from hyperinfer.formats.anthropic_messages.output_format import encode_format
-from hyperinfer.formats.anthropic_messages.scope import Scope
+from hyperinfer.formats.anthropic_messages.scope import DIALECT, Scope
 from hyperinfer.formats.anthropic_messages.thinking_encode import Plan, plan
 from hyperinfer.formats.anthropic_messages.tools_encode import encode_choice, encode_tools
-from hyperinfer.formats.codec import Encoded, Target
+from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.late_tools import with_late_tools
+from hyperinfer.formats.vocabulary import in_known_words
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation
@@ -31,9 +32,11 @@ _FORCING = ("any", "tool")
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for an upstream that speaks Messages. Raises `RequestError` for what is always refused."""
-    if conversation.dialect != "anthropic_messages":
-        conversation = with_late_tools(conversation)
+    losses: list[Loss] = []
+    if conversation.dialect != DIALECT:
+        conversation, losses = in_known_words(with_late_tools(conversation))
     scope = Scope(conversation, target)
+    scope.losses.extend(losses)
     if not scope.same:
         check_openai_fields(scope)
     names = ToolNames(conversation.tools)

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 DIALECT = "anthropic_messages"
 
-_TRANSPORT = frozenset({"id", "status", "object", "index", "type", "logprobs", "legacy", "role"})
-"""Fields of the OpenAI dialects that say nothing to a model. `legacy` and `role` are how Chat notes its former
-`function` role and `function_call`."""
+_TRANSPORT = frozenset({"id", "status", "object", "index", "type", "logprobs"})
+"""Fields of the OpenAI dialects that say nothing to a model."""
 _EMPTY = frozenset({"annotations", "refusal", "audio", "tool_calls", "function_call", "caller"})
 """Fields that clients send back empty."""
 
@@ -58,6 +57,14 @@ class Scope:
             self.lose(join(path, mark.style), "the provider takes no cache marks")
             return None
         raw = mark.raw if mark.style == "cache_control" else _ephemeral(mark)
+        if not self.same and mark.style == "cache_control":
+            kind, ttl = raw.get("type"), raw.get("ttl")
+            if kind != "ephemeral":
+                self.lose(f"{join(path, mark.style)}.type", f"Messages has no cache mark of type {kind}")
+                return None
+            if ttl is not None and ttl not in _MARK_TTLS:
+                self.lose(f"{join(path, mark.style)}.ttl", f"Messages has no lifetime {ttl}")
+                raw = {name: value for name, value in raw.items() if name != "ttl"}
         if allowed == "no_ttl" and raw.keys() != {"type"}:
             self.lose(join(path, mark.style), "the provider takes no lifetime of cache marks")
             return {"type": "ephemeral"}

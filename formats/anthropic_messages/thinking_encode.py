@@ -78,9 +78,6 @@ def _translated(scope: Scope, config: ReasoningConfig, base: Plan) -> Plan:
     if config.effort == "none" or config.mode == "disabled":
         return base if scope.target.quirks.thinking == "budget" else Plan(base.max_tokens, {"type": "disabled"})
     effort = config.effort
-    if effort is not None and effort not in _EFFORTS:
-        scope.lose("reasoning.effort", f"Messages has no effort {effort}")
-        return base
     if effort is None and config.budget_tokens is None and config.mode is None:
         return base  # only a wish for summaries: the model's own default stands
     if scope.target.quirks.thinking == "budget":

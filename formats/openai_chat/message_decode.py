@@ -28,6 +28,9 @@ from hyperinfer.formats.openai_chat.reasoning import AFTER_CALLS, FIELDS, reason
 from hyperinfer.formats.wire import extras
 
 _ROLES = get_args(Role)
+_CALLS = ("function", "custom")
+_OF_KNOWN_ROLES = tuple({*wire.Message.__struct_fields__} - {"content", "name", "cache_control"})
+"""Fields that are read by what the role is."""
 _QUIET = ("id", "object", "status", "created", "created_at", "finish_reason")
 """Fields that clients leave on messages that they send back, of no meaning to a model."""
 
@@ -46,7 +49,8 @@ class MessageDecoder:
         quiet = {name: extra.pop(name) for name in _QUIET if name in extra}
         role = "tool" if record.role == "function" else record.role
         if role not in _ROLES:
-            extra["role"] = record.role  # on to an upstream that speaks Chat, a Loss elsewhere
+            # On to an upstream that speaks Chat, as it came; the role is a Loss elsewhere.
+            extra |= {name: message[name] for name in _OF_KNOWN_ROLES if message.get(name) is not None}
             role = "user"
         if record.content is None and role not in ("assistant", "tool"):
             raise RequestError(f"{path}.content: this field is required", param=f"{path}.content")
@@ -108,6 +112,8 @@ class MessageDecoder:
 
     def _call(self, raw: dict[str, Any], call: wire.ToolCall, path: str) -> ToolCallPart:
         rest, state = take_state(extras(raw, wire.ToolCall) or {}, _open_blob)
+        if call.type and call.type not in _CALLS:
+            rest["type"] = call.type
         if call.custom is not None:
             return ToolCallPart(
                 call_id=self._pairing.call(call.id, "custom"),

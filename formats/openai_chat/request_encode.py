@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.codec import Encoded, Target
+from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.late_tools import with_late_tools
 from hyperinfer.formats.losses import caller_path, losses_of_extra
 from hyperinfer.formats.openai_chat.message_encode import MessageEncoder
@@ -15,6 +15,7 @@ from hyperinfer.formats.openai_chat.scope import Scope
 from hyperinfer.formats.openai_chat.thinking_encode import encode_thinking
 from hyperinfer.formats.openai_chat.tools_encode import encode_choice, encode_tools
 from hyperinfer.formats.refusals import refuse_untranslatable
+from hyperinfer.formats.vocabulary import in_known_words
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation
@@ -31,11 +32,12 @@ _LONGEST_USER = 64
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for a Chat upstream. Raises `RequestError` for what RULES says is always a 400."""
+    losses: list[Loss] = []
     if conversation.dialect != "openai_chat":
-        conversation = with_late_tools(conversation)
-    scope = Scope(conversation, target)
-    if not scope.same:
         refuse_untranslatable(conversation)
+        conversation, losses = in_known_words(with_late_tools(conversation))
+    scope = Scope(conversation, target)
+    scope.losses.extend(losses)
     body: dict[str, Any] = {"model": target.model, "messages": MessageEncoder(scope).messages()}
     _tools(body, scope)
     encode_sampling(body, scope)

@@ -36,7 +36,10 @@ class Scope:
         if rule not in ("full", "no_ttl"):
             self.lose(f"{path}.{mark.style}", "this model's API has no cache marks")
             return {}
-        if mark.style == "cache_control" and rule == "full":
+        if mark.style == "cache_control" and (kind := mark.raw.get("type")) != "ephemeral" and not self.same:
+            self.lose(f"{path}.{mark.style}.type", f"this model's API has no cache mark of type {kind}")
+            return {}
+        if mark.style == "cache_control" and rule == "full" and (self.same or mark.ttl in (None, "5m", "1h")):
             return {"cache_control": mark.raw}
         kept: dict[str, Any] = {"type": "ephemeral"}
         if mark.ttl in ("5m", "1h"):
@@ -44,4 +47,6 @@ class Scope:
                 kept["ttl"] = mark.ttl
             elif mark.ttl == "1h":
                 self.lose(f"{path}.{mark.style}.ttl", "this model's API has no lifetime of cache marks")
+        elif mark.style == "cache_control" and mark.ttl is not None:
+            self.lose(f"{path}.{mark.style}.ttl", f"this model's API has no lifetime {mark.ttl}")
         return {"cache_control": kept}

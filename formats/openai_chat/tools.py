@@ -70,7 +70,9 @@ def decode_choice(value: str | dict[str, Any] | None) -> ToolChoice | None:
             return ToolChoice(mode="required", raw=raw)  # Mistral's word
         case {"type": ("function" | "custom") as kind, **rest} if (name := _name(rest.get(kind, rest))) is not None:
             return ToolChoice(mode="named", name=name, kind=kind, raw=raw)
-        case {"type": "allowed_tools", "allowed_tools": {"tools": tools, **rest}} if is_array(tools):
+        case {"type": "allowed_tools", "allowed_tools": {"tools": tools, **rest}} if (
+            is_array(tools) and rest.get("mode") in ("auto", "required", None)
+        ):
             names = [_name(tool.get(str(tool.get("type")), tool)) for tool in tools if is_object(tool)]
             return ToolChoice(
                 mode="allowed",

@@ -184,11 +184,9 @@ _ROLES: dict[str, Role] = {
 def _message(value: dict[str, Any], path: str) -> Turn:
     message = read(value, w.InputMessage, path)
     role = _ROLES.get(message.role)
-    if role is None:
-        raise RequestError(
-            f"{path}.role: expected user, assistant, system or developer, not {message.role!r}", param=f"{path}.role"
-        )
     extra, quiet = _split(value, w.InputMessage)
+    if role is None:  # on to an upstream that speaks Responses, a Loss elsewhere
+        role, extra = "user", {"role": message.role, **(extra or {})}
     if message.type is not None:
         quiet = {"type": message.type, **(quiet or {})}
     return Turn(

@@ -14,6 +14,7 @@ from hyperinfer.formats.openai_responses.names import ToolNames
 from hyperinfer.formats.openai_responses.tools import HOSTED
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
 from hyperinfer.formats.refusals import refuse_untranslatable
+from hyperinfer.formats.vocabulary import in_known_words
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class _Encoder:
         """The body, in a stable order."""
         if not self._same:
             refuse_untranslatable(self._c)
+            self._c, lost = in_known_words(self._c)
+            self.losses.extend(lost)
         inputs = InputEncoder(self._c, self._target, self.names, self.losses)
         instructions, items = inputs.encode(self._c.turns)
         body: Wire = {"model": self._target.model}
@@ -260,12 +263,7 @@ class _Encoder:
             body["user"] = c.user
         tier = c.service_tier
         if tier is not None:
-            if c.dialect == "anthropic_messages":
-                tier = _TIERS.get(tier)
-                if tier is None:
-                    self._lose("service_tier", "Responses has other tiers")
-            if tier is not None:
-                self._own(body, "service_tier", tier)
+            self._own(body, "service_tier", _TIERS[tier] if c.dialect == "anthropic_messages" else tier)
         if c.prompt_cache_key is not None and self._own_fields:
             body["prompt_cache_key"] = c.prompt_cache_key
         if self._own_fields:

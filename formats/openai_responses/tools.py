@@ -157,4 +157,6 @@ def _allowed(value: dict[str, Any]) -> ToolChoice:
         if is_object(tool) and (tool.get("name") or tool.get("type"))
     )
     mode = value.get("mode")
+    if mode not in ("auto", "required", None):
+        return ToolChoice(mode="native", raw=value)
     return ToolChoice(mode="allowed", allowed=names, allowed_mode="required" if mode == "required" else "auto", raw=value)

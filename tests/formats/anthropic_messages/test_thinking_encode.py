@@ -56,7 +56,7 @@ def test_a_wish_for_summaries_is_one_for_visible_thinking() -> None:
 
 def test_an_unknown_effort_is_a_loss() -> None:
     found, losses = asked(ReasoningConfig(effort="galactic"), sampling=most(9))
-    assert (found, losses) == ({"max_tokens": 9}, ["reasoning.effort"])
+    assert (found, losses) == ({"max_tokens": 9}, ["reasoning_effort"])
 
 
 @pytest.mark.parametrize(
