@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.anthropic_messages.errors import decode_error
 from hyperinfer.formats.anthropic_messages.stream_decode import ReplyDecoder
 from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def decode_response(body: bytes, upstream: Upstream) -> Burst:
     if not is_object(message):
         raise PeerError("the reply is no JSON object")
     if message.get("type") == "error" or message.get("error") is not None:
-        return (decode_error(message),)
+        return (upstream_error(message),)
     if not is_array(message.get("content")):
         raise PeerError("the reply has no content")
     decoder = ReplyDecoder(upstream)

@@ -24,7 +24,6 @@ from hyperinfer.formats.anthropic_messages.block_decode import (
     places,
     rest,
 )
-from hyperinfer.formats.anthropic_messages.errors import decode_error
 from hyperinfer.formats.anthropic_messages.stop import decode_stop
 from hyperinfer.formats.anthropic_messages.usage import DIALECT, decode_usage
 from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
@@ -32,6 +31,7 @@ from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.split_characters import SplitCharacters
 from hyperinfer.formats.sse import Frame, SSEDecoder
+from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
@@ -318,7 +318,7 @@ class ReplyDecoder:
         self.ended = True
 
     def _failed(self, event: Wire) -> None:
-        self._emit(decode_error(event))
+        self._emit(upstream_error(event))
         self.ended = True
 
     def _ping(self, event: Wire) -> None:
