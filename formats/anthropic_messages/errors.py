@@ -8,6 +8,7 @@ import msgspec
 
 from hyperinfer.formats.errors import ErrorReport, anthropic_error_type
 
+
 def encode_error(error: ErrorReport) -> bytes:
     """`{"type": "error", "error": {type, code, message}, "request_id"}`, the field at fault and details where known."""
     body: dict[str, Any] = {"type": anthropic_error_type(error.http_status), "code": error.code, "message": error.message}
