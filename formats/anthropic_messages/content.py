@@ -40,12 +40,16 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-def decode_blocks(blocks: Sequence[dict[str, Any]], path: str) -> tuple[Part, ...]:
-    """The parts of a list of blocks. `path`: of the list, such as `messages[0].content`."""
+def decode_blocks(
+    blocks: Sequence[dict[str, Any]], path: str, decode: Callable[[dict[str, Any], str], Part] | None = None
+) -> tuple[Part, ...]:
+    """The parts of a list of blocks. `path`: of the list, such as `messages[0].content`. `decode`: reads one block at its
+    path, as `decode_block` does."""
+    decode = decode or decode_block
     parts: list[Part] = []
     blobs: list[Opaque] = []  # state that the reply encoder had put in thinking blocks before its call
     for index, block in enumerate(blocks):
-        part = decode_block(block, f"{path}[{index}]")
+        part = decode(block, f"{path}[{index}]")
         if isinstance(part, ReasoningPart) and (blob := _blob_of_call(block)) is not None:
             blobs.append(blob)
             continue

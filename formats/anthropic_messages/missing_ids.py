@@ -1,4 +1,4 @@
-"""Tool results without the id of their call (faults F064, F065)."""
+"""Calls without an id, and tool results without the id of their call (faults F064, F065)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from hyperinfer.formats.errors import RequestError
 
 
 class CallPairing:
-    """Walks the messages of a request. A missing id is recovered when one call alone can be meant, and refused otherwise."""
+    """Walks the messages of a request. A call without an id is given one. A result's is recovered when one call alone can
+    be meant, and refused otherwise."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_made", "_open")
 
     def __init__(self) -> None:
+        self._made = 0
         self._open: list[str] = []  # calls that have no result yet
 
     def paired(self, parts: Iterable[Part], path: str) -> Iterator[Part]:
-        """The parts of one message, each result with an id. `path`: of its content. Raises `RequestError`."""
-        listed = list(parts)
+        """The parts of one message, each call and result with an id. `path`: of its content. Raises `RequestError`."""
+        listed = [self._named(part) for part in parts]
         for part in listed:
             if isinstance(part, ToolCallPart):
                 self._open.append(part.call_id)
@@ -35,6 +37,12 @@ class CallPairing:
                 yield msgspec.structs.replace(part, call_id=self._open.pop())
             else:
                 yield part
+
+    def _named(self, part: Part) -> Part:
+        if not isinstance(part, ToolCallPart) or part.call_id:
+            return part
+        self._made += 1
+        return msgspec.structs.replace(part, call_id=f"call_unnamed_{self._made}")
 
     def _answer(self, call_id: str) -> None:
         if call_id in self._open:

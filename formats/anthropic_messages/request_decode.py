@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Literal
 
 from hyperinfer.formats import wire as shared
 from hyperinfer.formats.anthropic_messages import tools, wire
 from hyperinfer.formats.anthropic_messages.content import cache_mark, decode_blocks, unknown_fields
 from hyperinfer.formats.anthropic_messages.missing_ids import CallPairing
+from hyperinfer.formats.anthropic_messages.places import decode_placed
 from hyperinfer.formats.conversation import (
     Conversation,
-    Part,
     Plugin,
     ReasoningConfig,
     ResponseFormat,
     Sampling,
     TextPart,
-    ToolCallPart,
     ToolResultPart,
     Turn,
 )
@@ -110,9 +110,8 @@ def _turns(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]
         if isinstance(message.content, str):
             yield Turn(role=role, parts=(TextPart(text=message.content),), path=path, plain=True, extra=extra)
             continue
-        content = decode_blocks(message.content or (), f"{path}.content")
+        content = decode_blocks(message.content or (), f"{path}.content", partial(decode_placed, role))
         parts = tuple(pairing.paired(content, f"{path}.content"))
-        _check_places(role, parts, path)
         results = tuple(part for part in parts if isinstance(part, ToolResultPart))
         if not results:
             yield Turn(role=role, parts=parts, path=path, extra=extra)
@@ -120,18 +119,6 @@ def _turns(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]
         yield Turn(role="tool", parts=results, path=path, extra=extra)
         if others := tuple(part for part in parts if not isinstance(part, ToolResultPart)):
             yield Turn(role="user", parts=others, path=path)
-
-
-def _check_places(role: str, parts: tuple[Part, ...], path: str) -> None:
-    for index, part in enumerate(parts):
-        if isinstance(part, ToolResultPart) and role != "user":
-            kind, place = "tool_result", "user"
-        elif isinstance(part, ToolCallPart) and role != "assistant":
-            kind, place = "tool_use", "assistant"
-        else:
-            continue
-        where = f"{path}.content[{index}]"
-        raise RequestError(f"{where}: {kind} blocks belong in {place} messages", param=where)
 
 
 def _output(

@@ -19,7 +19,7 @@ def decode_tools(tools: list[wire.ToolDefinition] | None, raw: Any) -> tuple[Too
 def _tool(tool: wire.ToolDefinition, raw: dict[str, Any], path: str) -> Tool:
     if tool.type not in (None, "custom"):
         return _native(tool, raw, path)
-    if not tool.name:
+    if tool.name is None:
         raise RequestError(f"{path}.name: this field is required", param=f"{path}.name")
     if tool.input_schema is None:
         raise RequestError(f"{path}.input_schema: this field is required", param=f"{path}.input_schema")
@@ -67,8 +67,8 @@ def decode_choice(choice: wire.ToolChoiceField | None, raw: Any) -> tuple[ToolCh
         case "none":
             return ToolChoice(mode="none", extra=extra), parallel
         case "tool":
-            if not choice.name:
-                raise RequestError("tool_choice.name: this field is required", param="tool_choice.name")
+            if choice.name is None:  # valid by the contract
+                return ToolChoice(mode="native", raw=raw), parallel
             return ToolChoice(mode="named", name=choice.name, extra=extra), parallel
         case _:
             return ToolChoice(mode="native", raw=raw), parallel

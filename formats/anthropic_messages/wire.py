@@ -73,8 +73,8 @@ class ToolUseBlock(msgspec.Struct, kw_only=True):
     """A tool call of an earlier answer."""
 
     type: str
-    id: Annotated[str, Meta(min_length=1)]
-    name: Annotated[str, Meta(min_length=1)]
+    id: str
+    name: str
     input: JsonObject
     cache_control: JsonObject | None = None
 

@@ -97,7 +97,7 @@ def _file(part: dict[str, Any], path: str) -> Part:
     record = read(part, wire.FilePart, path).file
     given = [name for name in _FILE_SOURCES if getattr(record, name) is not None]
     if not given:
-        raise RequestError(f"{path}.file: one of file_data, file_url and file_id is required", param=f"{path}.file")
+        return NativePart(type="file", raw=part)  # valid by the contract, of use to nobody but perhaps a Chat upstream
     text: str = getattr(record, given[0])
     source: Source = FileIdSource(text) if given[0] == "file_id" else source_of_url(text)
     if given[0] == "file_data" and isinstance(source, UrlSource) and not text.startswith(("http://", "https://")):

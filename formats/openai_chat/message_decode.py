@@ -53,7 +53,7 @@ class MessageDecoder:
             extra |= {name: message[name] for name in _OF_KNOWN_ROLES if message.get(name) is not None}
             role = "user"
         if record.content is None and role not in ("assistant", "tool"):
-            raise RequestError(f"{path}.content: this field is required", param=f"{path}.content")
+            record.content = ""  # the contract lets it be absent or null; upstreams demand it
         parts = _content(record, path)
         mark = cache_mark(message)
         if role == "assistant":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import AudioPart, FilePart, ImagePart, NativePart, Part, RefusalPart, TextPart
-from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.opaque import DEFAULT_VENDOR
 from hyperinfer.formats.openai_chat.content import file_to_wire, image_to_wire
@@ -37,7 +36,8 @@ def encode_part(part: Part, path: str, scope: Scope) -> list[dict[str, Any]]:
         case NativePart():
             return _native(part, path, scope)
         case _:
-            raise RequestError(f"{path}: this content is not possible here", param=path)
+            scope.lose(path, "not possible in this message")
+            return []
     _decorate(item, part, path, scope)
     return [item]
 

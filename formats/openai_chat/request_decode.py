@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, ResponseFormat, Sampling
-from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.openai_chat import wire
 from hyperinfer.formats.openai_chat.message_decode import MessageDecoder
 from hyperinfer.formats.openai_chat.tools import decode_choice, decode_tool
@@ -99,9 +98,8 @@ def _response_format(value: dict[str, Any], request: wire.ChatRequest, extra: di
         extra["response_format"] = raw
         return None
     if wish.type == "json_schema":
-        if wish.json_schema is None:
-            path = "response_format.json_schema"
-            raise RequestError(f"{path}: this field is required", param=path)
+        if wish.json_schema is None:  # the contract does not demand it: any JSON
+            return ResponseFormat(type="json_schema")
         schema = wish.json_schema
         rest = extras(raw["json_schema"], wire.JsonSchema)
         return ResponseFormat(

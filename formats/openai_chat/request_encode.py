@@ -85,7 +85,9 @@ def _response_format(body: dict[str, Any], scope: Scope) -> None:
             body["response_format"] = {"type": "text"}
     elif rule == "omit":
         scope.lose(path, "this model's API cannot shape the answer")
-    elif wish.type == "json_object":
+    elif wish.type == "json_schema" and wish.schema is None and wish.name is None and scope.same:
+        body["response_format"] = {"type": "json_schema"}
+    elif wish.type == "json_object" or (wish.schema is None and not scope.same):
         body["response_format"] = {"type": "json_object"}
     elif rule == "json_object":
         scope.lose(path, "this model's API takes no schema, so the answer is only bound to be JSON")

@@ -65,18 +65,18 @@ def decode_part(value: Any, path: str) -> Part:
     return NativePart(type=kind, raw=value)
 
 
-def _image(value: dict[str, Any], path: str) -> ImagePart:
+def _image(value: dict[str, Any], path: str) -> ImagePart | NativePart:
     image = read(value, w.InputImage, path)
     if image.image_url is not None:
         source = _url_source(image.image_url)
     elif image.file_id is not None:
         source = FileIdSource(image.file_id)
-    else:
-        raise RequestError(f"{path}.image_url: this field is required", param=f"{path}.image_url")
+    else:  # valid by the contract, of use to nobody but perhaps a Responses upstream
+        return NativePart(type="input_image", raw=value)
     return ImagePart(source=source, detail=image.detail, cache=_cache(value, path), extra=_extra(value, w.InputImage))
 
 
-def _file(value: dict[str, Any], path: str) -> FilePart:
+def _file(value: dict[str, Any], path: str) -> FilePart | NativePart:
     file = read(value, w.InputFile, path)
     source: Source
     if file.file_data is not None:
@@ -86,7 +86,7 @@ def _file(value: dict[str, Any], path: str) -> FilePart:
     elif file.file_id is not None:
         source = FileIdSource(file.file_id)
     else:
-        raise RequestError(f"{path}: a file needs `file_data`, `file_url` or `file_id`", param=f"{path}.file_data")
+        return NativePart(type="input_file", raw=value)
     return FilePart(source=source, name=file.filename, cache=_cache(value, path), extra=_extra(value, w.InputFile))
 
 

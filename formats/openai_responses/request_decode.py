@@ -97,8 +97,6 @@ def _text(config: w.TextConfig | None, value: dict[str, Any], extra: dict[str, A
         shape = read(config.format, w.TextFormat, "text.format")
         if shape.type in ("text", "json_object", "json_schema"):
             kind: Any = shape.type
-            if kind == "json_schema" and shape.schema is None:
-                raise RequestError("text.format.schema: this field is required", param="text.format.schema")
             found = ResponseFormat(
                 type=kind,
                 name=shape.name,

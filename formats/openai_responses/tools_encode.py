@@ -86,10 +86,14 @@ def choice_to_wire(choice: ToolChoice, rename: Callable[[str], str], *, native_d
 
 def format_to_wire(shape: ResponseFormat, *, native_dialect: bool) -> dict[str, Any]:
     """`text.format`."""
+    if shape.type == "json_schema" and shape.schema is None and not native_dialect:
+        return {"type": "json_object"}
     wire: dict[str, Any] = {"type": shape.type}
     if shape.type == "json_schema":
-        wire["name"] = shape.name or "response"
-        wire["schema"] = shape.schema or {}
+        if shape.name is not None or shape.schema is not None:
+            wire["name"] = shape.name or "response"
+        if shape.schema is not None:
+            wire["schema"] = shape.schema
         if shape.strict is not None:
             wire["strict"] = shape.strict
         if shape.description is not None:

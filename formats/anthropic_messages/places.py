@@ -1,0 +1,23 @@
+"""Calls and results in messages of the wrong side: a call of the user's, a result of the assistant's.
+
+The contract does not rule them out, and Messages has no meaning for them. They go on as they came to an upstream that speaks
+Messages, which may refuse them; to others as what they say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hyperinfer.formats.anthropic_messages.content import decode_block
+from hyperinfer.formats.conversation import NativePart, Part, TextPart, ToolCallPart, ToolResultPart
+
+
+def decode_placed(role: str, block: dict[str, Any], path: str) -> Part:
+    """A block in a message of this role. Raises `RequestError` as `decode_block` does."""
+    part = decode_block(block, path)
+    if isinstance(part, ToolResultPart) and role != "user":
+        words = [inner.text for inner in part.content if isinstance(inner, TextPart)]
+        return NativePart(type="tool_result", raw=block, text="\n".join(words) or None)
+    if isinstance(part, ToolCallPart) and role != "assistant":
+        return NativePart(type="tool_use", raw=block, text=f"{part.name} {part.arguments}")
+    return part
