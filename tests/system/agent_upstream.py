@@ -4,7 +4,7 @@
 
 The script stands in the caller's own text: `script([{"tool": "Bash", "arguments": {...}}, ...])`. Each turn calls the
 next tool of it, found by name whatever the protocol calls a tool; when all have answered, a text quotes the last answer.
-A request without a script, or without any tools, is answered with text (JSON where a schema is asked for).
+A request without a script is answered as the demo models do.
 
 `GET /__requests` gives all requests so far, `[{path, query, headers, body, status, reply}]`, and forgets them.
 """
@@ -144,11 +144,11 @@ def called(tool: Tool, arguments: Any) -> Call:
 
 def answer(asked: Asked, body: dict[str, Any]) -> Answer:
     """What the script says next."""
-    plain = compose(replace(asked, tool=None))
     tools = [*tools_of(body.get("tools")), *(tool for group in declared_later(body) for tool in tools_of(group))]
     step = next_step(heard(body))
     if step is None or not tools:
-        return plain
+        return compose(asked)
+    plain = compose(replace(asked, tool=None))
     if isinstance(step, str):
         if asked.schema is not None:
             return plain

