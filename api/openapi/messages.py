@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hyperinfer.api.openapi.errors import ERROR_CODE
-from hyperinfer.api.openapi.schemas import Family, about, always, component, items, never_null, only, without, words
+from hyperinfer.api.openapi.schemas import Family, about, always, component, items, never_null, only, words
 from hyperinfer.formats.anthropic_messages import wire as w
 from hyperinfer.formats.anthropic_messages import wire_response as r
 from hyperinfer.formats.openai_responses.tools import PLUGINS
@@ -35,7 +35,7 @@ REQUEST = Family(
         w.SearchResultBlock: {"type": always("search_result"), "content": items(w.TextBlock)},
         w.ThinkingBlock: {"type": always("thinking")},
         w.RedactedThinkingBlock: {"type": always("redacted_thinking")},
-        w.ToolUseBlock: {"type": always("tool_use"), "id": without("minLength"), "name": without("minLength")},
+        w.ToolUseBlock: {"type": always("tool_use")},
         w.ToolResultBlock: {
             "type": always("tool_result"),
             "content": items(*_RESULT),

@@ -77,17 +77,6 @@ def default(value: object) -> Refinement:
     return Refinement(lambda schema: {**schema, "default": value})
 
 
-def without(keyword: str) -> Refinement:
-    """A limit of the record that is not published: the contract has none, so it is told as an error of its own."""
-
-    def change(schema: Schema) -> Schema:
-        rest = dict(schema)
-        del rest[keyword]
-        return rest
-
-    return Refinement(change)
-
-
 def never_null() -> Refinement:
     """A field that is left out of a reply where there is nothing to say."""
     return Refinement(_replacing({"type": "null"}, []))
