@@ -26,6 +26,7 @@ MODEL_KEYS = (
     "routes",
 )
 ROUTE_KEYS = ("provider", "model", "weight", "pricing", "quirks", "native_tools", "source")
+CREATOR_KEYS = ("name", "brand_color")
 BENCHMARK_KEYS = ("label", "score", "unit", "mode", "source_url", "tier")
 ASSUMED_CONTEXT = 128_000
 """Context length of a model that does not state one; loading it warns."""
@@ -52,7 +53,7 @@ def read_creators(section: Value) -> dict[str, Creator]:
     """The creators by slug."""
     creators: dict[str, Creator] = {}
     for slug, entry in section.entries().items():
-        given = entry.fields(("name", "brand_color"))
+        given = entry.fields(CREATOR_KEYS)
         name = given["name"].text() if "name" in given else None
         colour = values.colour(given["brand_color"]) if "brand_color" in given else ""
         creators[slug] = Creator(slug, name or slug, colour)

@@ -21,6 +21,7 @@ _COUNTS: Mapping[str, tuple[int, int]] = {
     "retries": (0, 20),
 }
 _SECONDS = ("grace", "write", "keepalive")
+LIMIT_KEYS = (*_COUNTS, *_SECONDS)
 
 
 def read_catalogue(root: Value, environ: Mapping[str, str], report: Report) -> Catalogue:
@@ -68,7 +69,7 @@ def _read_tools(section: Value, environ: Mapping[str, str]) -> dict[str, Tool]:
 
 
 def _read_limits(section: Value) -> Limits:
-    given = section.fields((*_COUNTS, *_SECONDS))
+    given = section.fields(LIMIT_KEYS)
     defaults = Limits()
 
     def count(name: str, default: int) -> int:
