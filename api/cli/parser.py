@@ -38,7 +38,7 @@ def find_verb(words: Sequence[str], verbs: Mapping[tuple[str, ...], Verb]) -> Fo
     before: list[str] = []
     rest = list(words)
     options = [each for verb in verbs.values() for each in verb.arguments if each.is_option]
-    with_value = {each.name for each in options if each.value and each.bare is None}
+    with_value: frozenset[str] = frozenset(each.name for each in options if each.value and each.bare is None)
     if rest[:1] == ["help"]:
         rest = [*rest[1:], "--help"]
     while rest:

@@ -232,7 +232,10 @@ def test_a_data_folder_that_cannot_be(cli: Cli, here: Path) -> None:
 
 
 def test_a_data_folder_that_may_not_be_written(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.access", lambda *_: False)
+    def denied(path: Path, mode: int) -> bool:
+        return False
+
+    monkeypatch.setattr("os.access", denied)
     assert f"cannot make the data folder data: cannot write to {here.parent}" in cli("check").out
     (here.parent / "data").mkdir()
     assert "problem: cannot write to data\n" in cli("check").out
