@@ -66,6 +66,22 @@ def test_a_child_may_hold_the_same_lock(tmp_path: Path) -> None:
         pass
 
 
+def test_a_holder_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
+    """Its workers have the lock still, while they drain."""
+    folder = DataFolder(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    with FolderLock.acquire(folder):
+        for holder, message in (
+            (str(ended.pid), f"in use by process {ended.pid}, which is gone from here"),
+            ("", r"in use by process \(unknown\); stop that one"),
+            ("9" * 30, "in use by process 9+; stop that one"),
+        ):
+            folder.lock.write_text(holder)
+            with pytest.raises(FolderInUse, match=message):
+                FolderLock.acquire(folder)
+
+
 def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
     with FolderLock.acquire(folder):
