@@ -14,6 +14,7 @@ import msgspec
 from hyperinfer.formats.conversation import Conversation, NativePart, Tool
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.openai_responses.tools import decode_tools
+from hyperinfer.formats.search_calls import with_search_as_function
 from hyperinfer.formats.wire import is_array
 
 _DECLARATION = "additional_tools"
@@ -21,14 +22,16 @@ _DECLARING = (_DECLARATION, "tool_search_output")
 
 
 def with_late_tools(conversation: Conversation) -> Conversation:
-    """The conversation with all tools in its list. Of those with one name the first is kept.
+    """The conversation with all tools in its list, and a search for tools as one of them. Of those with one name the first
+    is kept.
 
     Raises `RequestError` for a tool that is none.
     """
-    tools = {(tool.namespace, tool.name, tool.type): tool for tool in conversation.tools}
     late = list(_declared_in_turns(conversation))
+    conversation = with_search_as_function(conversation)
     if not late:
         return conversation
+    tools = {(tool.namespace, tool.name, tool.type): tool for tool in conversation.tools}
     for tool in late:
         tools.setdefault((tool.namespace, tool.name, tool.type), tool)
     turns = tuple(

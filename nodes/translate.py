@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from hyperinfer.engine import Node, step
 from hyperinfer.formats.acting_items import ActingItems
 from hyperinfer.formats.restore import ToolRestorer
+from hyperinfer.formats.search_calls import SearchCalls, declares_search
 from hyperinfer.nodes.items import Answering, Reply
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def _steps(item: Answering) -> tuple[Step, ...]:
         steps.append(ActingItems())
     if item.aliases:
         steps.append(ToolRestorer(item.aliases))
+    if client == "openai_responses" != item.route.provider.protocol and declares_search(item.conversation):
+        steps.append(SearchCalls())
     return tuple(steps)
 
 

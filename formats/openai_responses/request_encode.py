@@ -32,6 +32,11 @@ _TEXT_ONLY = ("text", ["text"])
 _TIERS = {"auto": "auto", "standard_only": "default"}
 
 
+def _is_for_caller(tool: Tool) -> bool:
+    """Whether the caller runs it itself, though the type is one that a provider may run: Codex's search for tools."""
+    return (tool.raw or {}).get("execution") == "client"
+
+
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for an upstream. Raises `RequestError` for what RULES says is always a 400."""
     encoder = _Encoder(conversation, target)
@@ -119,7 +124,7 @@ class _Encoder:
 
     def _runs(self, tool: Tool) -> bool:
         """Whether a tool of a kind of its own goes out as it is."""
-        known = unversioned(tool.type) in HOSTED
+        known = unversioned(tool.type) in HOSTED and not _is_for_caller(tool)
         if self._same and (not known or self._listed(tool.type)):
             return True
         if not self._same and self._listed(tool.type):

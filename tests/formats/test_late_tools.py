@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from hyperinfer.formats import FORMATS, Dialect, RequestError, Target
+from hyperinfer.formats import events as ev
+from hyperinfer.formats.search_calls import SearchCalls
 
 FUNCTION = {"type": "function", "name": "wait", "parameters": {"type": "object", "properties": {"ms": {"type": "number"}}}}
 CUSTOM = {"type": "custom", "name": "exec", "description": "Runs a script."}
@@ -59,6 +61,76 @@ def test_the_same_format_keeps_the_item() -> None:
     assert body["input"][0] == DECLARED
     assert "tools" not in body
     assert losses == []
+
+
+SEARCH = {"type": "tool_search", "execution": "client", "description": "Finds tools.", "parameters": {"type": "object"}}
+
+
+def test_a_search_for_tools_that_the_caller_runs_stays_in_the_same_format() -> None:
+    user = {"type": "message", "role": "user", "content": "Go."}
+    body, losses, _ = encoded("openai_responses", [user], tools=[SEARCH])
+    assert body["tools"] == [SEARCH]
+    assert losses == []
+    hosted = {"type": "tool_search"}
+    assert encoded("openai_responses", [user], tools=[hosted])[1] == ["tools[0]"]
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])
+def test_a_search_for_tools_that_the_caller_runs_is_a_function(dialect: Dialect) -> None:
+    history: list[Any] = [
+        {"type": "message", "role": "user", "content": "Go."},
+        {
+            "type": "tool_search_call",
+            "call_id": "s1",
+            "execution": "client",
+            "arguments": {"query": "x"},
+            "status": "completed",
+        },
+        {
+            "type": "tool_search_output",
+            "call_id": "s1",
+            "execution": "client",
+            "status": "completed",
+            "tools": DECLARED["tools"],
+        },
+    ]
+    body, losses, _ = encoded(dialect, history, tools=[SEARCH])
+    assert losses == []
+    assert [tool.get("name") or tool["function"]["name"] for tool in body["tools"]] == [
+        "tool_search",
+        "functions__exec",
+        "functions__wait",
+    ]
+    if dialect == "openai_chat":
+        assert body["tools"][0]["function"]["parameters"] == SEARCH["parameters"]
+        call, result = body["messages"][1]["tool_calls"][0], body["messages"][2]
+        assert call["function"] == {"name": "tool_search", "arguments": '{"query":"x"}'}
+        assert (call["id"], result["tool_call_id"]) == ("s1", "s1")
+        assert result["content"] == "Tools found: functions__exec, functions__wait"
+    else:
+        call, result = body["messages"][1]["content"][0], body["messages"][2]["content"][0]
+        assert (call["name"], call["input"]) == ("tool_search", {"query": "x"})
+        assert call["id"] == result["tool_use_id"]
+
+
+def test_a_call_of_the_search_comes_back_as_its_item() -> None:
+    step = SearchCalls()
+    events: list[ev.Event] = [
+        ev.ToolCallStart("s1", "tool_search"),
+        ev.ArgumentsDelta('{"query":'),
+        ev.ArgumentsDelta('"x"}'),
+        ev.ToolCallEnd(),
+        ev.ToolCallStart("c2", "wait"),
+        ev.ArgumentsDelta("{}"),
+        ev.ToolCallEnd(),
+    ]
+    out = [changed for event in events for changed in step.push(event)]
+    item = {"type": "tool_search_call", "call_id": "s1", "execution": "client"}
+    assert out == [
+        ev.ServerToolStart("openai_responses", "tool_search_call", {**item, "status": "in_progress", "arguments": {}}),
+        ev.ServerToolEnd({**item, "status": "completed", "arguments": {"query": "x"}}),
+        *events[4:],
+    ]
 
 
 @pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])

@@ -174,6 +174,20 @@ def test_codex_applies_a_patch(codex_cli: Path, served: Agents, home: Path, prot
     check_upstream(served, protocol, model, ["new.txt", "by a patch"])
 
 
+@pytest.mark.parametrize("protocol", ["chat", "messages"])
+def test_codex_finds_a_tool_and_calls_it(codex_cli: Path, served: Agents, home: Path, protocol: str) -> None:
+    """Its search for tools is no function to it, but an item that it answers with more tools."""
+    model = f"{protocol}/gpt-5.5"
+    steps = script(
+        ("tool_search", {"query": "spawn agent"}),
+        ("close_agent", {"target": "01a21471-0000-7000-8000-000000000000"}),
+    )
+    report = codex(codex_cli, served, home, model, f"Do it. {steps}")
+    check_end(report, "not found")
+    bodies = check_upstream(served, protocol, model, ["multi_agent_v1__close_agent", "not found"])
+    assert ["multi_agent_v1__close_agent" in json.dumps(body["tools"]) for body in bodies] == [False, True, True]
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_codex_runs_code(codex_cli: Path, served: Agents, home: Path, protocol: str) -> None:
     """The newest models get their tools in an item of the input; the first of them takes code."""
