@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.conversation import Part, TextPart, ToolResultPart, Turn
+from hyperinfer.formats.conversation import NativePart, Part, TextPart, ToolResultPart, Turn
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.openai_chat.assistant_encode import AssistantDraft
 from hyperinfer.formats.openai_chat.call_ids import CALL_IDS, is_legacy
@@ -94,6 +94,8 @@ class MessageEncoder:
     def _user(self, turn: Turn) -> None:
         extra = turn_fields(turn, self._scope)
         content = self._content(turn, one_string=False)
+        if not content and turn.parts and all(isinstance(part, NativePart) for part in turn.parts):
+            return  # an item that has no form here is a loss, not a message that says nothing
         if self._folded:
             content = _joined("\n\n".join(self._folded), content)
             self._folded = []

@@ -64,6 +64,11 @@ class TestResponses:
         )
         assert lost(result) == ["input[2].phase", "input[3]", "input[1]"]
 
+    def test_an_item_that_has_no_form_leaves_no_empty_message(self) -> None:
+        result = self.to_chat({"type": "configuration_update", "x": 1}, {"role": "user", "content": "u"})
+        assert sent(result)["messages"] == [{"role": "user", "content": "u"}]
+        assert lost(result) == ["input[0]"]
+
     def test_custom_tools_go_out_as_functions_and_come_back(self) -> None:
         """Faults F051, F052."""
         result = self.to_chat(
