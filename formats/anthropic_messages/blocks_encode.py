@@ -27,9 +27,9 @@ from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.anthropic_messages.names import ToolNames
     from hyperinfer.formats.anthropic_messages.scope import Scope
     from hyperinfer.formats.opaque import Opaque
+    from hyperinfer.formats.tool_names import Names
 
 Block = dict[str, Any]
 _Markable = TextPart | ToolCallPart | ToolResultPart | ImagePart | FilePart
@@ -41,7 +41,7 @@ class BlockEncoder:
 
     __slots__ = ("_names", "_scope")
 
-    def __init__(self, scope: Scope, names: ToolNames) -> None:
+    def __init__(self, scope: Scope, names: Names) -> None:
         self._scope = scope
         self._names = names
 

@@ -13,7 +13,6 @@ import msgspec
 from hyperinfer.formats.anthropic_messages import messages_encode
 from hyperinfer.formats.anthropic_messages.blocks_encode import Block, BlockEncoder
 from hyperinfer.formats.anthropic_messages.limits import keep_four_marks
-from hyperinfer.formats.anthropic_messages.names import ToolNames
 from hyperinfer.formats.anthropic_messages.openai_fields import check_openai_fields, harmless
 from hyperinfer.formats.anthropic_messages.output_format import encode_format
 from hyperinfer.formats.anthropic_messages.scope import DIALECT, Scope
@@ -21,6 +20,7 @@ from hyperinfer.formats.anthropic_messages.thinking_encode import Plan, plan
 from hyperinfer.formats.anthropic_messages.tools_encode import encode_choice, encode_tools
 from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.late_tools import with_late_tools
+from hyperinfer.formats.tool_names import ToolNames
 from hyperinfer.formats.vocabulary import in_known_words
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _STOPS = {"max4": 4, "max5": 5, "max16": 16, "none": 0}
 _FORCING = ("any", "tool")
+_LONGEST_NAME = 128
 
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
@@ -39,7 +40,7 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     scope.losses.extend(losses)
     if not scope.same:
         check_openai_fields(scope)
-    names = ToolNames(conversation.tools)
+    names = ToolNames(conversation.tools, longest=_LONGEST_NAME)
     encoder = BlockEncoder(scope, names)
     top, rest = messages_encode.split_system(scope)
     system = messages_encode.encode_system(scope, encoder, top)

@@ -12,14 +12,14 @@ from hyperinfer.formats.native_tools import messages_type, unversioned
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.anthropic_messages.names import ToolNames
     from hyperinfer.formats.anthropic_messages.scope import Scope
     from hyperinfer.formats.conversation import Tool, ToolChoice
+    from hyperinfer.formats.tool_names import Names
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
-def encode_tools(scope: Scope, names: ToolNames) -> list[dict[str, Any]]:
+def encode_tools(scope: Scope, names: Names) -> list[dict[str, Any]]:
     """The tools in the caller's order, without those that an `allowed` choice leaves out."""
     choice = scope.conversation.tool_choice
     allowed = set(choice.allowed) if choice is not None and choice.mode == "allowed" else None
@@ -47,7 +47,7 @@ def _plugins(scope: Scope, declared: list[dict[str, Any]]) -> list[dict[str, Any
     return found
 
 
-def _tool(scope: Scope, names: ToolNames, tool: Tool) -> dict[str, Any] | None:
+def _tool(scope: Scope, names: Names, tool: Tool) -> dict[str, Any] | None:
     if tool.kind == "native":
         return _native(scope, names, tool)
     encoded: dict[str, Any] = {"type": "custom"} if scope.same and tool.type == "custom" else {}
@@ -93,7 +93,7 @@ def _with_grammar(scope: Scope, tool: Tool) -> str | None:
     return f"{tool.description or ''}\n\nThe input must follow this grammar{kind}:\n{text}".strip()
 
 
-def _native(scope: Scope, names: ToolNames, tool: Tool) -> dict[str, Any] | None:
+def _native(scope: Scope, names: Names, tool: Tool) -> dict[str, Any] | None:
     if scope.same:
         raw = dict(tool.raw or {"type": tool.type, "name": tool.name})
         raw.pop("cache_control", None)
@@ -136,7 +136,7 @@ def _search_options(scope: Scope, path: str, asked: dict[str, Any]) -> dict[str,
     return found
 
 
-def encode_choice(scope: Scope, names: ToolNames, *, has_tools: bool) -> dict[str, Any] | None:
+def encode_choice(scope: Scope, names: Names, *, has_tools: bool) -> dict[str, Any] | None:
     """`tool_choice`, with `disable_parallel_tool_use` where calls must not be parallel."""
     choice = scope.conversation.tool_choice
     parallel = scope.conversation.parallel_tool_calls
@@ -157,7 +157,7 @@ def encode_choice(scope: Scope, names: ToolNames, *, has_tools: bool) -> dict[st
     return encoded
 
 
-def _choice(scope: Scope, names: ToolNames, choice: ToolChoice) -> dict[str, Any]:
+def _choice(scope: Scope, names: Names, choice: ToolChoice) -> dict[str, Any]:
     extra = scope.extra(choice.extra, "tool_choice")
     mode = choice.allowed_mode if choice.mode == "allowed" else choice.mode
     if mode == "native":
@@ -174,7 +174,7 @@ def _choice(scope: Scope, names: ToolNames, choice: ToolChoice) -> dict[str, Any
     return {"type": {"auto": "auto", "none": "none"}.get(mode, "any"), **extra}
 
 
-def _chosen(scope: Scope, names: ToolNames, name: str) -> str:
+def _chosen(scope: Scope, names: Names, name: str) -> str:
     """The upstream name of a tool that was chosen by the name its caller knows."""
     for tool in scope.conversation.tools:
         if name in (tool.name, f"{tool.namespace}__{tool.name}"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss, Target
-from hyperinfer.formats.openai_chat.names import ToolNames
+from hyperinfer.formats.tool_names import Names, SameNames, ToolNames
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import CacheMark, Conversation
@@ -22,7 +22,7 @@ class Scope:
         self.quirks = target.quirks
         self.same = conversation.dialect == "openai_chat"
         self.losses: list[Loss] = []
-        self.names = ToolNames(conversation.tools, keep=self.same)
+        self.names: Names = SameNames() if self.same else ToolNames(conversation.tools)
 
     def lose(self, path: str, reason: str) -> None:
         """Notes something of the request that does not reach the upstream."""

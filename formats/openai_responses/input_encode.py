@@ -24,7 +24,7 @@ from hyperinfer.formats.openai_responses.request_decode import INSTRUCTIONS
 from hyperinfer.formats.wire import is_array
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.openai_responses.names import ToolNames
+    from hyperinfer.formats.tool_names import Names
 
 Wire = dict[str, Any]
 
@@ -35,7 +35,7 @@ _MAX_ID = 64
 class InputEncoder:
     """Writes `instructions` and `input`. `sent_state`: an item with encrypted reasoning went out."""
 
-    def __init__(self, conversation: Conversation, target: Target, names: ToolNames, losses: list[Loss]) -> None:
+    def __init__(self, conversation: Conversation, target: Target, names: Names, losses: list[Loss]) -> None:
         self.sent_state = False
         self._same = conversation.dialect == "openai_responses"
         self._stored = conversation.store is True

@@ -10,10 +10,10 @@ from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.native_tools import options_of_typed, unversioned
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
-from hyperinfer.formats.openai_responses.names import ToolNames
 from hyperinfer.formats.openai_responses.tools import HOSTED
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
 from hyperinfer.formats.refusals import refuse_untranslatable
+from hyperinfer.formats.tool_names import Names, SameNames, ToolNames
 from hyperinfer.formats.vocabulary import in_known_words
 from hyperinfer.formats.wire import is_object
 
@@ -49,10 +49,10 @@ class _Encoder:
 
     def __init__(self, conversation: Conversation, target: Target) -> None:
         self.losses: list[Loss] = []
-        self.names = ToolNames(conversation.tools, keep=conversation.dialect == "openai_responses")
         self._c = conversation
         self._target = target
         self._same = conversation.dialect == "openai_responses"
+        self.names: Names = SameNames() if self._same else ToolNames(conversation.tools)
         self._own_fields = target.quirks.openai_only_fields == "send"
 
     def _lose(self, path: str, reason: str) -> None:
