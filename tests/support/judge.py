@@ -33,3 +33,8 @@ def breaches(dialect: Dialect, stream: bytes, *, failed: bool = False) -> list[s
     judged = _module().judge(_PROTOCOLS[dialect], stream, dialect == "openai_chat", failed)
     found: list[str] = judged.bad
     return found
+
+
+def breaches_if_judged(dialect: Dialect, stream: bytes, *, failed: bool = False) -> list[str]:
+    """`breaches` for tests that prove something without the judge too, of many answers at a time: empty where it is not."""
+    return breaches(dialect, stream, failed=failed) if FILE.exists() else []
