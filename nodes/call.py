@@ -51,11 +51,17 @@ class Call(Stage[Planned, Reply | Failure]):
         ending: Failed | Burst | None = None
         with self._drain.until_hard_end() if self._drain is not None else nullcontext() as hard_end:
             ending = await self._serve(item, sink)
-        if hard_end is not None and hard_end.came and not (self._attempt is not None and self._attempt.complete):
-            message = "The gateway is shutting down; send the request again."
-            ending = Failed("provider_unavailable", message, ticket=item.ticket)
+        if hard_end is not None and hard_end.came:
+            ending = self._cut_short(item)
         if ending is not None:
             await sink.send(ending)
+
+    def _cut_short(self, item: Planned) -> Failed | Burst | None:
+        """The end at the hard end. A reply that is complete by then, its connection perhaps not yet ended, is no failure."""
+        if self._attempt is not None and self._attempt.complete:
+            return self._attempt.reply
+        message = "The gateway is shutting down; send the request again."
+        return Failed("provider_unavailable", message, ticket=item.ticket)
 
     async def _serve(self, item: Planned, sink: Sink[Reply | Failure]) -> Failed | Burst | None:
         """What is still to be sent: a failure, or a whole reply; nothing when the reply went out as a stream."""

@@ -69,6 +69,17 @@ async def test_what_ends_within_the_grace_ends_as_ever(stream: bool, autojump_cl
 
 
 @pytest.mark.parametrize("stream", [True, False])
+async def test_a_reply_that_is_complete_is_no_failure_though_its_connection_still_is_open(
+    stream: bool, autojump_clock: object
+) -> None:
+    """The hard end, at 5 s, comes within the moment that the upstream is given to end its HTTP response."""
+    async with bench(Script([(4.98, b"".join(FRAMES)), NEVER])) as gateway:
+        exchange = await drained(gateway, "openai_chat", asked("openai_chat", "openai_chat", stream=stream))
+        assert (exchange.status, gateway.row.status, gateway.row.error_code) == (200, "completed", None)
+        assert gateway.transport.played[0].closed_at == 5.0
+
+
+@pytest.mark.parametrize("stream", [True, False])
 async def test_what_is_being_settled_or_written_is_completed(stream: bool, autojump_clock: object) -> None:
     data = b"".join(FRAMES) if stream else WHOLES["openai_chat"]
     async with bench(Script([(4.5, data)])) as gateway:
