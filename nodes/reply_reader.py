@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 DOCUMENT_LIMIT = 256 * 1024 * 1024
 """Bytes of a reply that is one JSON document. Generated images come as base64."""
 
+BLANK_LIMIT = 16 * 1024
+"""Blank bytes before a reply: some servers send them to keep a connection alive while they work."""
+
 _BLANK = b" \t\r\n"
 _MARK = b"\xef\xbb\xbf"
 
@@ -67,7 +70,10 @@ class ReplyReader:
         if _MARK.startswith(data[:3]) and len(data) < 3:
             self._beginning = data
             return []
-        start = data.removeprefix(_MARK).lstrip(_BLANK)[:1]
+        visible = data.removeprefix(_MARK).lstrip(_BLANK)
+        if len(data) - len(visible) > BLANK_LIMIT:
+            return self._stop(PeerError(f"the response begins with more than {BLANK_LIMIT} blank bytes"), cut_short=False)
+        start = visible[:1]
         if not start:
             self._beginning = data
             return []

@@ -9,7 +9,7 @@ import pytest
 
 from hyperinfer.formats import FORMATS, Event, Upstream
 from hyperinfer.formats import events as ev
-from hyperinfer.nodes.reply_reader import ReplyReader
+from hyperinfer.nodes.reply_reader import BLANK_LIMIT, ReplyReader
 from tests.support.bench import DIALECTS
 from tests.support.chunks import byte_by_byte
 from tests.support.replies import STREAMS, WHOLES
@@ -79,3 +79,13 @@ def test_a_document_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     _, reader = read("openai_chat", [b"{" + b" " * 60, b" " * 60])
     assert reader.error is not None
     assert not reader.cut_short
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_blanks_before_a_reply_are_bounded(mark: bytes) -> None:
+    room = BLANK_LIMIT - len(mark)
+    for count, ends in ((room, True), (room + 1, False)):
+        data = mark + b" " * count + WHOLES["openai_chat"]
+        for pieces in ([data], [data[n : n + 1000] for n in range(0, len(data), 1000)]):
+            found, reader = read("openai_chat", pieces)
+            assert (bool(found), reader.ended, reader.error is None) == (ends, ends, ends)
