@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.embedded import EmbeddedStore
 
 
-async def first_start(store: EmbeddedStore, environ: Mapping[str, str], output: Output) -> str | None:
-    """Makes the workspace and the key of a store without keys, and says a key that was made here.
+async def first_start(store: EmbeddedStore, environ: Mapping[str, str], output: Output, *, now: float) -> str | None:
+    """Makes the workspace and the key of a store without keys, and says a key that was made here. `now`: unix seconds.
 
     Returns what else there is to say: about variables that are ignored and the keys that there are. Raises Refused.
     """
@@ -29,7 +28,7 @@ async def first_start(store: EmbeddedStore, environ: Mapping[str, str], output: 
         raise Refused("invalid", f"HYPERINFER_BOOTSTRAP_CREDITS: {error}") from None
     outcome = await bootstrap(store, Secret(given) if given else None, amount)
     if not isinstance(outcome, Bootstrapped):
-        keys = await _keys(store)
+        keys = await _keys(store, now)
         return f"warning: {outcome.warning}\n{keys}" if outcome.warning else keys
     if outcome.made is not None:
         name, key = outcome.workspace.name, outcome.made.reveal()
@@ -39,8 +38,7 @@ async def first_start(store: EmbeddedStore, environ: Mapping[str, str], output: 
     return None
 
 
-async def _keys(store: EmbeddedStore) -> str:
-    now = time.time()
+async def _keys(store: EmbeddedStore, now: float) -> str:
     active = sum(record.status(now) == "active" for record in await store.keys())
     another = "another" if active else "one"
     return f"active API keys: {active or 'none'} (`hyperinfer keys create --workspace NAME` makes {another})"

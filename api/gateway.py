@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class GatewaySettings:
 
     config: Path | None
     data: Path
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)  # it holds the providers' keys
     lock: FolderLock | None = None
 
     @property

@@ -29,3 +29,8 @@ async def test_limits_reach_the_nodes_and_the_buckets(tmp_path: Path) -> None:
             await gateway.reload()
         assert gateway.pipelines.stream is after
         assert gateway.catalogue.current().limits.json_depth == 2
+
+
+def test_settings_that_are_printed_show_no_key(tmp_path: Path) -> None:
+    settings = GatewaySettings(config=None, data=tmp_path, environ={"OPENAI_API_KEY": "sk-secret"})
+    assert "sk-secret" not in repr(settings)
