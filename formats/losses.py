@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss
@@ -45,6 +45,13 @@ def losses_of_extra(extra: Mapping[str, Any] | None, path: str, reason: str) -> 
         and value != {}
         and (path or (name not in NEUTRAL and _AS_ANYWAY.get(name, ...) != value))
     ]
+
+
+def lose_once(losses: list[Loss], loss: Loss) -> None:
+    """Notes a loss of a reply that may meet the same many times."""
+    known: Container[Loss] = losses
+    if loss not in known:
+        losses.append(loss)
 
 
 _CALLER_PATHS: Mapping[tuple[Dialect, str], str] = {

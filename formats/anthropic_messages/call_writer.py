@@ -17,12 +17,13 @@ from hyperinfer.formats.anthropic_messages.tool_input import tool_input
 class CallWriter:
     """`trusted`: the upstream speaks Messages, so its pieces go on untouched. `broken`: what went out is no JSON."""
 
-    __slots__ = ("_custom", "_held", "_sent", "_trusted", "broken", "empty")
+    __slots__ = ("_custom", "_held", "_holds", "_sent", "_trusted", "broken", "empty")
 
     def __init__(self, kind: Literal["function", "custom"], *, trusted: bool) -> None:
         self._custom = kind == "custom"
         self._trusted = trusted and not self._custom
         self._held: list[str] = []
+        self._holds = self._custom  # until the end: no object begins like this
         self._sent: list[str] = []
         self.broken = False
         self.empty = True
@@ -34,7 +35,10 @@ class CallWriter:
             return text
         if not self._sent:
             self._held.append(text)
-            if self._custom or not text or not "".join(self._held).lstrip().startswith("{"):
+            if self._holds or not (visible := text.lstrip()):
+                return ""
+            if not visible.startswith("{"):
+                self._holds = True
                 return ""
             text = "".join(self._held)
             self._held = []

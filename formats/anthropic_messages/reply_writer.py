@@ -18,6 +18,7 @@ from hyperinfer.formats.anthropic_messages.reasoning_blob import blob_text
 from hyperinfer.formats.anthropic_messages.stop import encode_stop, own_word
 from hyperinfer.formats.anthropic_messages.usage import DIALECT, encode_usage
 from hyperinfer.formats.codec import Loss, Reply
+from hyperinfer.formats.losses import lose_once
 from hyperinfer.formats.usage import Usage
 from hyperinfer.formats.wire import is_object
 
@@ -74,7 +75,7 @@ class ReplyWriter:
             handler(self, event)
 
     def _lose(self, path: str, reason: str) -> None:
-        self.losses.append(Loss(f"response.{path}", reason))
+        lose_once(self.losses, Loss(f"response.{path}", reason))
 
     def _extra(self, extra: Extra, place: str) -> Wire:
         found = extra.get(place) if extra and self._same else None

@@ -37,7 +37,7 @@ class MessagesStreamEncoder:
     @property
     def losses(self) -> Sequence[Loss]:
         """What the events so far held that Messages cannot say."""
-        return tuple(self._writer.losses)
+        return self._writer.losses
 
     def send(self, event: Event) -> bytes:
         """The frames for one event; may be none. Raises `EncodeError` when it is not legal here."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hyperinfer.formats.codec import Loss
 from hyperinfer.formats.events import Citation
+from hyperinfer.formats.losses import lose_once
 from hyperinfer.formats.wire import is_object
-
-if TYPE_CHECKING:
-    from collections.abc import Container
 
 
 def annotation_from_wire(raw: dict[str, Any], choice: int) -> Citation:
@@ -43,10 +41,3 @@ def annotation_to_wire(event: Citation, losses: list[Loss]) -> dict[str, Any] | 
     if event.cited_text:
         citation["content"] = event.cited_text
     return {"type": "url_citation", "url_citation": citation}
-
-
-def lose_once(losses: list[Loss], loss: Loss) -> None:
-    """Notes a loss of a reply that may meet the same many times."""
-    known: Container[Loss] = losses
-    if loss not in known:
-        losses.append(loss)

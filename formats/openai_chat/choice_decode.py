@@ -59,7 +59,7 @@ class ChoiceDecoder:
         text, refusal, calls = delta.get("content"), delta.get("refusal"), delta.get("tool_calls")
         logprobs = self._logprobs(choice, has_text=isinstance(text, str) and text != "")
         self._collect(delta, choice, levels)
-        for piece in reasoning_pieces(delta, self._open_blob, "".join(self._thought) if delta.keys() & FIELDS else ""):
+        for piece in reasoning_pieces(delta, self._open_blob, self._thought):
             self._piece(partial(self._reasoning, piece))
         if isinstance(text, str) and text:
             self._piece(partial(self._text, text, logprobs))

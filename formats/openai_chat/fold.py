@@ -8,7 +8,8 @@ import msgspec
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Loss, Reply
-from hyperinfer.formats.openai_chat.annotations import annotation_to_wire, lose_once
+from hyperinfer.formats.losses import lose_once
+from hyperinfer.formats.openai_chat.annotations import annotation_to_wire
 from hyperinfer.formats.openai_chat.call_form import is_legacy_call, is_wrapped
 from hyperinfer.formats.openai_chat.call_state import state_to_client
 from hyperinfer.formats.openai_chat.extras import merged, split_extra

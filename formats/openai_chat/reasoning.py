@@ -46,9 +46,11 @@ class _Detail(NamedTuple):
     blob: Opaque | None
 
 
-def reasoning_pieces(fields: Mapping[str, Any], open_blob: OpenBlob, so_far: str = "") -> list[ReasoningPiece]:
-    """The reasoning of a delta or of a whole message, in order. `so_far`: text of the block that is open: a detail that
-    brings its signature may repeat it."""
+def reasoning_pieces(
+    fields: Mapping[str, Any], open_blob: OpenBlob, so_far: Iterable[str] = ()
+) -> list[ReasoningPiece]:
+    """The reasoning of a delta or of a whole message, in order. `so_far`: text of the block that is open, in pieces: a
+    detail that brings its signature may repeat it. It is joined only for such a one, as it may be long."""
     found = [fields[name] for name in FIELDS if fields.get(name)]
     if not found:
         return []
@@ -60,7 +62,7 @@ def reasoning_pieces(fields: Mapping[str, Any], open_blob: OpenBlob, so_far: str
     pieces: list[ReasoningPiece] = []
     if rest := _remainder(plain, details):
         pieces.append(ReasoningPiece(rest, last=True))
-    elif not plain and len(signed) == 1 and _letters(signed[0].words) == _letters(so_far):
+    elif not plain and len(signed) == 1 and _letters(signed[0].words) == _letters("".join(so_far)):
         return _text_first("", [detail._replace(words="") for detail in details])
     for detail in details:
         pieces.extend(_in_order(detail))

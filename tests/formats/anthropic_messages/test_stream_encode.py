@@ -188,6 +188,12 @@ def test_what_only_other_dialects_have_is_a_loss() -> None:
     assert losses == ["response.web_search_call", "response.response.novel", "response.choices[1]"]
 
 
+def test_what_comes_many_times_is_one_loss() -> None:
+    progress = ev.Unknown("openai_responses", "response.novel", {})
+    _, losses = written(*[progress] * 3)
+    assert losses == ["response.response.novel"]
+
+
 def test_blobs_of_other_vendors_are_tagged_and_signatures_come_last_and_once() -> None:
     blobs = (Opaque("openai", "encrypted", "E"), Opaque("acme", "signature", "S"), Opaque("acme", "redacted", "R"))
     found = content(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.openai_chat.reasoning import reasoning_pieces
 from tests.support.chat_stream import blocks, chunk, decoded
 
 
@@ -74,3 +77,19 @@ class TestReasoning:
         assert [event for event in events if isinstance(event, ev.Unknown)] == [
             ev.Unknown("openai_chat", "content.reference", {"content": [parts[2]]})
         ]
+
+
+def test_what_was_thought_so_far_is_looked_at_for_a_signature_alone() -> None:
+    """It may be long, and to join it for every delta takes time that grows with its square."""
+    joined = 0
+
+    def so_far() -> Iterator[str]:
+        nonlocal joined
+        joined += 1
+        yield "a thought"
+
+    def pieces(**detail: str) -> int:
+        return len(reasoning_pieces({"reasoning_details": [detail]}, lambda text: ("v", text), so_far()))
+
+    assert (pieces(type="reasoning.text", text="more"), joined) == (1, 0)
+    assert (pieces(type="reasoning.text", text="a thought", signature="s"), joined) == (1, 1)
