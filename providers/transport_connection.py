@@ -26,14 +26,12 @@ class Connection:
     connection ends without a goodbye; the framing of HTTP says whether a response was whole.
     """
 
-    __slots__ = ("_socket_stream", "_stream", "idle_since", "origin", "used")
+    __slots__ = ("_socket_stream", "_stream", "idle_since", "origin")
 
     def __init__(self, origin: Origin, socket_stream: trio.SocketStream, stream: trio.abc.Stream) -> None:
         self.origin = origin
         self._socket_stream = socket_stream
         self._stream = stream
-        self.used = False
-        """Whether it has carried a request already: only then may it die of old age."""
         self.idle_since = 0.0
 
     async def send(self, data: bytes) -> None:

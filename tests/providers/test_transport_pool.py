@@ -52,6 +52,20 @@ async def test_the_aged_are_closed() -> None:
         await assert_closed(server, 0, 1)
 
 
+async def test_those_of_an_origin_that_is_asked_no_more_are_closed_too() -> None:
+    async with raw_server([Hold()], [Hold()]) as left, raw_server([Hold()], [Hold()]) as asked:
+        pool = Pool(max_idle=8, idle_seconds=60)
+        for connection in await connections(left, 2):
+            pool.put(connection, 0)
+        first, second = await connections(asked, 2)
+        pool.put(first, 61)
+        await assert_closed(left, 0, 1)
+        assert len(pool) == 1
+        pool.put(second, 62)
+        assert len(pool) == 2
+        pool.close()
+
+
 async def test_the_oldest_makes_room() -> None:
     async with raw_server([Hold()], [Hold()], [Hold()]) as server:
         pool = Pool(max_idle=2, idle_seconds=60)
