@@ -44,6 +44,8 @@ def test_reveal_and_equality() -> None:
     assert Secret(TEXT) != Secret("other")
     assert Secret(TEXT) != TEXT
     assert len({Secret(TEXT), Secret(TEXT), Secret("ünïcode")}) == 2
+    undecodable = b"\xff".decode("utf-8", "surrogateescape")  # as an environment variable may be
+    assert Secret(undecodable) == Secret(undecodable) != Secret(TEXT)
 
 
 def test_it_does_not_change() -> None:
