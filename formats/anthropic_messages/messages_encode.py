@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hyperinfer.formats.anthropic_messages.pairing import ResultQueue
 from hyperinfer.formats.anthropic_messages.scope import Scope, part_path
 from hyperinfer.formats.conversation import ToolCallPart, ToolResultPart, Turn
+from hyperinfer.formats.ids import DistinctIds
 from hyperinfer.formats.vocabulary import unknown_role
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class _History:
         self._results = ResultQueue(turns)
         self._messages: list[Message] = []
         self._calls: list[tuple[int, ToolCallPart, str]] = []  # (turn, call, id given) of the open assistant message
-        self._ids: set[str] = set()
+        self._ids = DistinctIds(encoder.call_id)
 
     def add(self, index: int, turn: Turn) -> None:
         self._scope.extra(turn.extra, turn.path)
@@ -148,21 +149,11 @@ class _History:
         for position, part in enumerate(turn.parts):
             path = part_path(turn, position)
             if isinstance(part, ToolCallPart):
-                call_id = self._unused(part.call_id)
+                call_id = self._ids.give(part.call_id)
                 self._extend("assistant", turn.path, [self._encoder.call(part, path, call_id)])
                 self._calls.append((index, part, call_id))
             else:
                 self._extend("assistant", turn.path, self._encoder.blocks(part, path))
-
-    def _unused(self, call_id: str) -> str:
-        """Servers that number calls anew in each answer repeat ids; Messages refuses repeated ones."""
-        given = self._encoder.call_id(call_id)
-        count = 1
-        while given in self._ids:
-            count += 1
-            given = self._encoder.call_id(f"{call_id}#{count}")
-        self._ids.add(given)
-        return given
 
     def _answer_calls(self) -> None:
         calls, self._calls = self._calls, []

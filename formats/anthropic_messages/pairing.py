@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,22 +22,23 @@ class ResultQueue:
     """The results of a history. Each answers one call: the first one before it that has its id and is still open."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
-        self._waiting: dict[str, list[Found]] = {}
+        self._waiting: dict[str, deque[Found]] = {}
         self._taken: set[int] = set()  # identities of parts; `turns` keeps them alive
         for index, turn in enumerate(turns):
             for position, part in enumerate(turn.parts):
                 if isinstance(part, ToolResultPart):
-                    self._waiting.setdefault(part.call_id, []).append(Found(index, part, part_path(turn, position)))
+                    self._waiting.setdefault(part.call_id, deque()).append(Found(index, part, part_path(turn, position)))
 
     def take(self, call_id: str, *, after: int) -> Found | None:
-        """The result for a call in turn `after`, once."""
-        waiting = self._waiting.get(call_id, [])
-        for position, found in enumerate(waiting):
-            if found.turn > after:
-                del waiting[position]
-                self._taken.add(id(found.part))
-                return found
-        return None
+        """The result for a call in turn `after`, once. Calls are asked for in the order of the history."""
+        waiting = self._waiting.get(call_id)
+        while waiting and waiting[0].turn <= after:
+            waiting.popleft()  # it stands before all calls that are still to come, too
+        if not waiting:
+            return None
+        found = waiting.popleft()
+        self._taken.add(id(found.part))
+        return found
 
     def was_taken(self, part: ToolResultPart) -> bool:
         """Whether the result has gone to its call."""

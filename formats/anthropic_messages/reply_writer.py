@@ -57,7 +57,7 @@ class ReplyWriter:
         self._refusal: list[str] | None = None
         self._call: CallWriter | None = None
         self._has_call = False
-        self._ids: set[str] = set()
+        self._ids = ids.DistinctIds(ids.anthropic_call_id)
         self._skipping = False  # a server tool that only another dialect knows
         self._usage: Usage | None = None
         self._choices: set[int] = set()
@@ -218,7 +218,7 @@ class ReplyWriter:
             self._signed_block(blob_text(blob, self._reply.upstream, "signature", of_call=True))
         block: Wire = {
             "type": "tool_use",
-            "id": self._unused(event.call_id),
+            "id": self._ids.give(event.call_id),
             "name": event.name,
             "input": {},
             **self._extra(event.extra, "block"),
@@ -228,14 +228,6 @@ class ReplyWriter:
         self._call = CallWriter(event.kind, trusted=self._same)
         if self._same:
             self.streaming = ev.ArgumentsDelta
-
-    def _unused(self, call_id: str) -> str:
-        given, count = ids.anthropic_call_id(call_id), 1
-        while given in self._ids:
-            count += 1
-            given = ids.anthropic_call_id(f"{call_id}#{count}")
-        self._ids.add(given)
-        return given
 
     def _arguments(self, event: ev.ArgumentsDelta) -> None:
         assert self._call is not None

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperinfer.formats.ids import alnum9_call_id, anthropic_call_id, chat_call_id, max40_call_id, responses_call_id
+from hyperinfer.formats.ids import (
+    DistinctIds,
+    alnum9_call_id,
+    anthropic_call_id,
+    chat_call_id,
+    max40_call_id,
+    responses_call_id,
+)
 
 RULES: dict[Callable[[str], str], str] = {
     chat_call_id: r"(?s).+",
@@ -64,3 +71,25 @@ def test_different_ids_stay_different(mapping: Callable[[str], str], ids: list[s
 @pytest.mark.parametrize("mapping", RULES)
 def test_ids_seen_in_the_wild_stay_different_together(mapping: Callable[[str], str]) -> None:
     assert len({mapping(call_id) for call_id in SEEN}) == len(SEEN)
+
+
+def test_distinct_ids_are_legal_and_none_comes_twice() -> None:
+    ids = DistinctIds(anthropic_call_id)
+    asked = ["a", "b", "a", anthropic_call_id("c#2"), "c", "c", "a", "x.y", "x.y"]
+    given = [ids.give(each) for each in asked]
+    assert given[:2] == ["a", "b"]
+    assert len(set(given)) == len(asked)
+    assert all(re.fullmatch(RULES[anthropic_call_id], each) for each in given)
+
+
+def test_a_repeated_id_is_counted_on_and_not_anew() -> None:
+    made: list[str] = []
+
+    def legal(call_id: str) -> str:
+        made.append(call_id)
+        return call_id
+
+    ids = DistinctIds(legal)
+    for _ in range(4):
+        ids.give("a")
+    assert made == ["a", "a#2", "a#3", "a#4"]
