@@ -54,17 +54,6 @@ def usd_to_pico(amount: str | int | Decimal) -> int:
     return -pico if sign else pico
 
 
-def price_to_pico(usd_per_million: str | int | Decimal) -> int:
-    """The pico-USD per token of a price in USD per 1M tokens. Raises ValueError unless exact and not negative."""
-    pico = usd_to_pico(usd_per_million)
-    if pico < 0:
-        raise ValueError(f"a price cannot be negative: {usd_per_million}")
-    per_token, rest = divmod(pico, 10**6)
-    if rest:
-        raise ValueError(f"finer than 1e-6 USD per million tokens: {usd_per_million}")
-    return per_token
-
-
 def pico_to_usd_text(pico: int) -> str:
     """USD as plain decimal text: no exponent, at least one decimal and none that is a trailing zero (`"100.0"`)."""
     return _decimal_text(pico, PICO_PER_USD, 12)

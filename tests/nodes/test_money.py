@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperinfer.nodes.money import PICO_LIMIT, pico_to_micro_text, pico_to_usd_text, price_to_pico, usd_to_pico
+from hyperinfer.nodes.money import PICO_LIMIT, pico_to_micro_text, pico_to_usd_text, usd_to_pico
 
 amounts = st.integers(-PICO_LIMIT, PICO_LIMIT)
 
@@ -76,14 +76,3 @@ def test_printed_text_is_plain_and_minimal(pico: int) -> None:
 def test_printed_forms(pico: int, usd: str, micro: str) -> None:
     assert pico_to_usd_text(pico) == usd
     assert pico_to_micro_text(pico) == micro
-
-
-@pytest.mark.parametrize(("price", "per_token"), [("0.15", 150_000), ("15", 15_000_000), ("0", 0), ("0.000001", 1)])
-def test_a_price_per_million_is_an_integer_per_token(price: str, per_token: int) -> None:
-    assert price_to_pico(price) == per_token
-
-
-@pytest.mark.parametrize("price", ["0.0000001", "-1", "free"])
-def test_a_price_that_is_not_exact_is_refused(price: str) -> None:
-    with pytest.raises(ValueError, match=r"USD|negative"):
-        price_to_pico(price)
