@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from hyperinfer.formats.json_text import read_json
+
 _decode = msgspec.json.Decoder().decode
 _BEGUN = re.compile(
     rb"[\xc2-\xdf](?=\")|[\xe0-\xef][\x80-\xbf]?(?=\")|[\xf0-\xf4][\x80-\xbf]{0,2}(?=\")"
@@ -35,9 +37,7 @@ class SplitCharacters:
         try:
             return _decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            if (mended := self.mend(data)) is None:
-                raise
-            return _decode(mended)
+            return read_json(self.mend(data) or data)
 
     def mend(self, data: bytes) -> bytes | None:
         """A frame that is no JSON, with whole characters; None when it is not this that is wrong with it."""

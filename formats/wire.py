@@ -12,10 +12,10 @@ from typing import Any, TypeGuard, TypeVar
 import msgspec
 
 from hyperinfer.formats.errors import PeerError, RequestError
+from hyperinfer.formats.json_text import read_json
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_decode = msgspec.json.Decoder().decode
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _TYPES = re.compile(r"`([a-z |]+)`")
 _WORDS = {
@@ -32,7 +32,7 @@ _known: dict[type[msgspec.Struct], frozenset[str]] = {}
 def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object of a request body. Raises `RequestError` for anything else, nesting beyond the parser included."""
     try:
-        value = msgspec.json.decode(body)
+        value = read_json(body)
     except RecursionError:
         raise RequestError("the body is nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -42,12 +42,17 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def parse_reply(data: bytes) -> dict[str, Any]:
-    """The JSON object of an upstream's frame or whole response. Raises `PeerError` for anything else."""
+def parse_reply(body: bytes) -> dict[str, Any]:
+    """The JSON object of an upstream's whole response. Raises `PeerError` for anything else."""
     try:
-        value = _decode(data)
+        value = read_json(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PeerError(f"not valid JSON: {error}") from None
+    return reply_object(value)
+
+
+def reply_object(value: object) -> dict[str, Any]:
+    """A decoded value of an upstream, which must be an object. Raises `PeerError`."""
     if not is_object(value):
         raise PeerError(f"not a JSON object but {json_type(value)}")
     return value

@@ -11,7 +11,7 @@ import msgspec
 from hyperinfer.formats.anthropic_messages.stream_decode import ReplyDecoder
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.upstream_errors import upstream_error
-from hyperinfer.formats.wire import is_array, is_object
+from hyperinfer.formats.wire import is_array, is_object, parse_reply
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Upstream
@@ -25,12 +25,7 @@ _NOT_AT_START = frozenset((*_IN_DELTA, *_BESIDE_DELTA, "content"))
 
 def decode_response(body: bytes, upstream: Upstream) -> Burst:
     """The events of a whole reply, or the one event of an error body. Raises `PeerError` for anything else."""
-    try:
-        message: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise PeerError("the reply is no JSON") from None
-    if not is_object(message):
-        raise PeerError("the reply is no JSON object")
+    message = parse_reply(body)
     if message.get("type") == "error" or message.get("error") is not None:
         return (upstream_error(message),)
     if not is_array(message.get("content")):

@@ -54,7 +54,10 @@ def _words(part: ReasoningPart) -> str:
 
 def _as_sent(fields: dict[str, Any], vendor: str, *, whole: bool) -> dict[str, Any]:
     out: dict[str, Any] = {}
+    copy = fields.get("reasoning") == fields.get("reasoning_content")  # we show the text in both: it goes up once
     for name, value in fields.items():
+        if name == "reasoning" and copy:
+            continue
         if is_array(value):
             if entries := [entry for item in value if (entry := _untagged(item, vendor)) is not None]:
                 out[name] = entries

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
@@ -11,7 +13,7 @@ from hyperinfer.formats.openai_chat.assembler import ChatAssembler
 from hyperinfer.formats.openai_chat.repeats import Repeat, repeat_of, repeated_text
 from hyperinfer.formats.split_characters import SplitCharacters
 from hyperinfer.formats.sse import SSEDecoder
-from hyperinfer.formats.wire import parse_reply
+from hyperinfer.formats.wire import reply_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
@@ -85,11 +87,9 @@ class ChatStreamDecoder:
             assembler.end()
             return
         try:
-            chunk = parse_reply(data)
-        except PeerError:
-            if (mended := self._split.mend(data)) is None:
-                raise
-            chunk = parse_reply(mended)
+            chunk = reply_object(self._split.decode(data))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise PeerError(f"not valid JSON: {error}") from None
         assembler.chunk(chunk, "delta")
         if len(assembler.events) == 1 and not assembler.ended:
             self._repeat = repeat_of(data, assembler.events[0]) if assembler.at_rest else None

@@ -62,7 +62,7 @@ def _lose_details(config: ReasoningConfig, path: str, scope: Scope) -> None:
     """What no Chat upstream can be told."""
     if scope.same:
         return
-    if config.summary is not None:
+    if config.summary not in (None, "auto"):  # `auto` leaves it to the model, as Chat always does
         scope.lose(f"{path}.summary", "Chat has no choice of summaries")
     if config.display == "omitted":
         scope.lose(f"{path}.display", "Chat cannot leave the reasoning out")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.openai_responses.assemble import Assembler
 from hyperinfer.formats.upstream_errors import upstream_error
-from hyperinfer.formats.wire import is_array, is_object
+from hyperinfer.formats.wire import is_array, parse_reply
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Upstream
@@ -18,12 +16,7 @@ if TYPE_CHECKING:
 
 def decode_response(body: bytes, upstream: Upstream) -> Burst:
     """The events of a whole reply. Raises `PeerError` for what is no reply and no error either."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise PeerError("the response is not JSON") from None
-    if not is_object(value):
-        raise PeerError("the response is not an object")
+    value = parse_reply(body)
     if not is_array(value.get("output")):
         if value.get("error") or value.get("detail") or value.get("status") == "failed":
             return (upstream_error(value),)

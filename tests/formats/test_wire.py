@@ -105,7 +105,6 @@ def test_unknown_fields_are_accepted_at_every_level_and_given_verbatim() -> None
         (b"{", "not valid JSON"),
         (b"\xff", "not valid JSON"),
         (b'{"a": "\xff"}', "not valid JSON"),
-        (b'{"a": "\\ud800"}', "not valid JSON"),
         (b'{"a": NaN}', "not valid JSON"),
         (b'{"a": 1e999}', "not valid JSON"),
         (b"[]", "must be a JSON object, not an array"),

@@ -138,7 +138,8 @@ class TestResponses:
         ("fields", "paths"),
         [
             ({"store": True}, ["store"]),
-            ({"reasoning": {"effort": "low", "summary": "auto", "mode": "pro"}}, ["reasoning.summary", "reasoning.mode"]),
+            ({"reasoning": {"effort": "low", "summary": "auto", "mode": "pro"}}, ["reasoning.mode"]),
+            ({"reasoning": {"effort": "low", "summary": "detailed"}}, ["reasoning.summary"]),
             ({"truncation": "auto", "max_tool_calls": 3}, ["truncation", "max_tool_calls"]),
             ({"tools": [{"type": "file_search", "vector_store_ids": ["v"]}]}, ["tools[0]"]),
             ({"tool_choice": "required"}, ["tool_choice"]),

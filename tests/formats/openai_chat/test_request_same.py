@@ -91,8 +91,7 @@ MESSAGES: dict[str, list[dict[str, Any]]] = {
         {
             "role": "assistant",
             "content": "x",
-            "reasoning": "r",
-            "reasoning_content": "r",
+            "reasoning_content": "r",  # `reasoning` with the same text would be our own copy, which goes up once
             "reasoning_details": [
                 {"type": "reasoning.text", "text": "r", "format": None},
                 {"type": "reasoning.encrypted", "data": "z"},
