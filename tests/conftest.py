@@ -60,6 +60,3 @@ def one_name_for_each_module() -> Iterator[None]:
     yield
     both = {name for name in BARE_NAMES & set(sys.modules) if f"hyperinfer.{name}" in sys.modules}
     assert not both, f"imported under two names: {sorted(both)}"
-
-
-# The guard against threads under a virtual clock belongs here, from hyperinfer.engine.testing.
