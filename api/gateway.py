@@ -71,8 +71,7 @@ class Gateway:
         self.catalogue.reload()
         limits = self.catalogue.current().limits
         self.limits.set_defaults(limits.rate_per_minute, limits.burst)
-        fresh = build_pipelines(self.parts, limits)
-        self.pipelines.stream, self.pipelines.whole = fresh.stream, fresh.whole
+        self.pipelines.rebuild(self.parts, limits)
 
 
 @asynccontextmanager

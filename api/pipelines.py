@@ -66,17 +66,24 @@ def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...
     )
 
 
-@dataclass(slots=True)
 class Pipelines:
-    """The graphs in use. Assign another graph to change what the hosted routes do."""
+    """The graphs in use. Assign another graph to change what the hosted routes do: it stays, also over a reload."""
 
-    stream: Graph
-    whole: Graph
+    def __init__(self, parts: Parts, limits: Limits) -> None:
+        self.stream = self._built_stream = stream_graph(parts, limits)
+        self.whole = self._built_whole = whole_graph(parts, limits)
+
+    def rebuild(self, parts: Parts, limits: Limits) -> None:
+        """Builds the graphs anew, for other limits. One that was assigned is left alone."""
+        if self.stream is self._built_stream:
+            self.stream = self._built_stream = stream_graph(parts, limits)
+        if self.whole is self._built_whole:
+            self.whole = self._built_whole = whole_graph(parts, limits)
 
 
 def build_pipelines(parts: Parts, limits: Limits) -> Pipelines:
     """Both graphs."""
-    return Pipelines(stream_graph(parts, limits), whole_graph(parts, limits))
+    return Pipelines(parts, limits)
 
 
 def named_graphs(pipelines: Pipelines) -> Mapping[str, Graph]:

@@ -118,7 +118,7 @@ _VERBS = (
         summary="Make an API key and print it: this once, and nobody can show it again.",
         run="hyperinfer.api.cli.keys:create",
         details="Prints the key alone. Limits count in UTC days and months; what is not said is not limited. A model that"
-        " the catalogue here does not have is warned of.",
+        " the catalogue here does not have is warned of. The limits in USD are kept and shown, but not enforced yet.",
         arguments=(
             Argument(name="--workspace", value="WORKSPACE", help="who pays, by id or name", required=True),
             Argument(name="--name", value="NAME", help="what you call it", default=""),

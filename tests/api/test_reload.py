@@ -8,6 +8,7 @@ import pytest
 
 from hyperinfer.api.gateway import GatewaySettings, open_gateway
 from hyperinfer.engine import Drain
+from hyperinfer.nodes import translate
 from hyperinfer.providers.catalogue import CatalogueErrors
 
 
@@ -34,3 +35,16 @@ async def test_limits_reach_the_nodes_and_the_buckets(tmp_path: Path) -> None:
 def test_settings_that_are_printed_show_no_key(tmp_path: Path) -> None:
     settings = GatewaySettings(config=None, data=tmp_path, environ={"OPENAI_API_KEY": "sk-secret"})
     assert "sk-secret" not in repr(settings)
+
+
+async def test_a_graph_that_was_assigned_stays(tmp_path: Path) -> None:
+    config = tmp_path / "providers.yaml"
+    config.write_text("limits: {json_depth: 20}\n")
+    settings = GatewaySettings(config=config, data=tmp_path / "data", environ={})
+    async with open_gateway(settings, Drain()) as gateway:
+        own = gateway.pipelines.stream.replace("translate", translate().named("ours"))
+        built = gateway.pipelines.whole
+        gateway.pipelines.stream = own
+        await gateway.reload()
+        assert gateway.pipelines.stream is own
+        assert gateway.pipelines.whole is not built
