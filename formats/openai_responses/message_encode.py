@@ -86,6 +86,8 @@ class MessageWriter:
         text = event.text
         if not text:
             return b""
+        if not self._kind:  # its part gave way to one of an unknown kind
+            return self._open_part("output_text", None) + self.text(event)
         self._said.append(text)
         self._length += len(text)
         if event.logprobs is None and event.extra is None:
@@ -99,6 +101,8 @@ class MessageWriter:
         """A piece of a refusal."""
         if not event.text:
             return b""
+        if not self._kind:
+            return self._open_part("refusal", None) + self.refusal(event)
         self._said.append(event.text)
         if event.extra and self._output.native:
             return self._output.frame("response.refusal.delta", {**self._place(), "delta": event.text}, event.extra)
@@ -158,7 +162,8 @@ class MessageWriter:
         part, source = raw.get("part"), raw.get("item_id")
         if not is_object(part):
             return b""
-        before = self._open(source if isinstance(source, str) else None, None, None)
+        # A part that is open gives way: its place in the item is before this one.
+        before = self.end(None) if self._kind else self._open(source if isinstance(source, str) else None, None, None)
         place = self._place()
         self._parts.append(part)
         return (
