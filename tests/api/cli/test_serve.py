@@ -246,7 +246,9 @@ def test_served_by_environment_with_json_and_ctrl_c(tmp_path: Path, cli: Cli) ->
         assert cli("workspaces show default --data elsewhere --json").document["balance"] == 3
         code, said = server.end(signal.SIGINT)
     assert code == 0
-    assert [json.loads(line)["note"] for line in said.splitlines()] == [
+    # The client has its answer a moment before the server has let go of the request: it may still be counted.
+    notes = [json.loads(line)["note"] for line in said.splitlines()]
+    assert [note for note in notes if not note.startswith("draining 1 request, up to 1 s")] == [
         "warning: HYPERINFER_PROT is set and means nothing to serve; did you mean HYPERINFER_PORT?",
         "stopped",
     ]
