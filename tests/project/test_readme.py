@@ -55,10 +55,10 @@ def curls() -> list[str]:
     return [part.strip() for part in block.split("\n\n") if part.startswith("curl ")]
 
 
-def shown() -> list[str]:
-    """What the README shows of the first curl, line by line."""
-    (block,) = re.findall(r"```text\n(data: .*?)```", README, re.DOTALL)
-    return [line for line in block.splitlines() if line]
+def shown() -> list[list[str]]:
+    """What the README shows of each curl, line by line."""
+    blocks = re.findall(r"```text\n((?:data|event): .*?)```", README, re.DOTALL)
+    return [[line for line in block.splitlines() if line] for block in blocks]
 
 
 def pattern(line: str) -> str:
@@ -78,11 +78,16 @@ def test_the_curls_print_what_is_shown(tmp_path: Path) -> None:
             program = f"export KEY=hi-mine\n{command.replace('localhost:8080', address)} --silent --fail"
             done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=True, timeout=60)
             printed.append(done.stdout)
-    first, *others = printed
-    assert len(others) == 2
-    lines = iter([line for line in first.splitlines() if line])
+    assert len(printed) == len(shown()) == 3
+    for lines, expected in zip(printed, shown(), strict=True):
+        check_shown([line for line in lines.splitlines() if line], expected)
+
+
+def check_shown(printed: list[str], expected: list[str]) -> None:
+    """Every shown line is there, in order; a line `…` stands for any number of lines, and nothing follows the last."""
+    lines = iter(printed)
     skipping = False
-    for line in shown():
+    for line in expected:
         if line == "…":
             skipping = True
             continue
@@ -92,5 +97,3 @@ def test_the_curls_print_what_is_shown(tmp_path: Path) -> None:
         assert re.fullmatch(pattern(line), found), f"the README shows {line}\nthe curl printed {found}"
         skipping = False
     assert list(lines) == []
-    assert "response.completed" in others[0]
-    assert "message_stop" in others[1]
