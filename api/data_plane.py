@@ -83,7 +83,7 @@ class DataPlane:
 
     async def handle(self, format: Format, exchange: Exchange) -> None:
         """One exchange. Nothing that a client or an upstream does leaves it as an exception."""
-        ticket = Ticket(request_id=self.ids.next(), format=format, created=int(self.now()), started=trio.current_time())
+        ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
         sink = ExchangeSink(exchange, ticket)
         try:
             try:

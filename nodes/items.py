@@ -63,7 +63,7 @@ class Ticket:
 
     request_id: str
     format: Format
-    created: int
+    created: float
     started: float
     principal: Principal | None = None
     strict: bool = False
@@ -83,7 +83,7 @@ class Ticket:
         `request_id`: `[a-z0-9_-]`, one for each request; the ids in the reply are made of it. `format`: what the client
         speaks. `now`: unix seconds, for when the reply says that it was created.
         """
-        return cls(request_id=request_id, format=format, created=int(now()), started=trio.current_time())
+        return cls(request_id=request_id, format=format, created=now(), started=trio.current_time())
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def _reply(answering: Answering) -> codec.Reply:
     return codec.Reply(
         request_id=ticket.request_id,
         model=answering.slug,
-        created=ticket.created,
+        created=int(ticket.created),
         conversation=answering.conversation,
         upstream=answering.route.provider.protocol,
     )

@@ -134,4 +134,4 @@ def test_no_route() -> None:
 async def test_a_plain_ticket_has_the_time_of_its_clock() -> None:
     before = time.time()
     assert before - 1 <= Ticket.plain("r1", FORMATS["openai_chat"]).created <= time.time()
-    assert Ticket.plain("r1", FORMATS["openai_chat"], now=lambda: 5.7).created == 5
+    assert Ticket.plain("r1", FORMATS["openai_chat"], now=lambda: 5.7).created == 5.7
