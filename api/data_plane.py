@@ -6,7 +6,6 @@ pipeline crashes. Everything else is a node.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from hyperinfer.api.client_key import key_of
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
 from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.media_type import is_json
+from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Drain, DrainingError, Failure, run
 from hyperinfer.formats import FORMATS
 from hyperinfer.nodes.items import Incoming, Ticket
@@ -143,7 +143,7 @@ class DataPlane:
         if secret is None:
             message = "No API key: send Authorization: Bearer hi-… or x-api-key: hi-…."
             return Failure("invalid_api_key", message)
-        return await self.accounts.authenticate(hashlib.sha256(secret.encode()).digest())
+        return await self.accounts.authenticate(digest(secret))
 
     async def _run(self, exchange: Exchange, incoming: Incoming, sink: ExchangeSink) -> None:
         """The pipeline, for as long as the client is there; then the settlement, if the pipeline did not come to it."""

@@ -7,11 +7,11 @@ it may read the generation of that request. In memory: a key dies with the proce
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Failure
 from hyperinfer.nodes.ports import Accounts, Generation, Ledger, Principal
 from hyperinfer.providers.secret import Secret
@@ -45,7 +45,7 @@ class PlaygroundKeys:
         key_id = f"playground:{user}:{self._entropy(6).hex()}"
         principal = Principal(workspace=workspace, workspace_name=workspace_name, key_id=key_id, source=source)
         key = _Key(principal, self._now() + LIFETIME)
-        self._keys[hashlib.sha256(secret.encode()).digest()] = key
+        self._keys[digest(secret)] = key
         self._by_id[key_id] = key
         return Secret(secret), key.expires_at
 
@@ -85,10 +85,10 @@ class PlaygroundKeys:
         """Drops the keys that can neither be used nor read with. They stand in the order in which they expire."""
         now = self._now()
         while self._keys:
-            digest, key = next(iter(self._keys.items()))
+            sha256, key = next(iter(self._keys.items()))
             if now < max(key.expires_at + LIFETIME, key.readable_until):
                 return
-            del self._keys[digest], self._by_id[key.principal.key_id]
+            del self._keys[sha256], self._by_id[key.principal.key_id]
 
 
 class PlaygroundAccounts:

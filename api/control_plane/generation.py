@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +14,7 @@ from hyperinfer.api.control_plane.envelope import Refusal
 from hyperinfer.api.ids import bare_id
 from hyperinfer.api.openapi.records import GenerationData, GenerationLine, GenerationReply
 from hyperinfer.api.playground import PlaygroundAccounts
+from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Failure
 from hyperinfer.formats.usage import usd_json
 from hyperinfer.nodes.money import pico_to_micro_text
@@ -40,8 +40,8 @@ def generation_routes(app: QuartTrio, gateway: Gateway) -> None:
         secret = key_of({name.lower(): value for name, value in request.headers.items()})
         if secret is None:
             raise Refusal("invalid_api_key", "No API key: send Authorization: Bearer hi-… or x-api-key: hi-….")
-        digest = hashlib.sha256(secret.encode()).digest()
-        found = gateway.playground.reader(digest, request_id) or await accounts.authenticate(digest)
+        sha256 = digest(secret)
+        found = gateway.playground.reader(sha256, request_id) or await accounts.authenticate(sha256)
         if isinstance(found, Failure):
             raise Refusal(found.code, found.message)
         return found
