@@ -9,7 +9,7 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system faults lint lock venv venv-test clean
+.PHONY: help serve test test-system faults lint bench-codecs lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
@@ -17,6 +17,7 @@ help:
 	@echo 'make test-system  run the tests that need more than PyPI; installs what is missing'
 	@echo 'make faults       the reported faults of other gateways: a table of what became of each here'
 	@echo 'make lint         ruff, mypy and pyright'
+	@echo 'make bench-codecs what the codecs cost: µs an event of a stream, ms a large request'
 	@echo 'make venv         .venv with the hyperinfer command in it    (PYTHON=python3.13)'
 	@echo 'make lock         make the lock files again from pyproject.toml (UPGRADE=name)'
 	@echo 'make clean        remove .venv and everything else that was made'
@@ -40,6 +41,10 @@ lint: venv-test
 	    $(BIN)/$$linter || failed=1; \
 	done; \
 	exit $$failed
+
+bench-codecs: venv
+	@$(BIN)/python -m benchmarks.codec_streams
+	@$(BIN)/python -m benchmarks.codec_requests
 
 venv:
 	$(call need,run)
