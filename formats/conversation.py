@@ -156,12 +156,14 @@ class NativePart(msgspec.Struct, frozen=True, kw_only=True):
     """A content block or item that only its own dialect knows (server tool history, compaction, …), verbatim.
 
     `text`: its meaning in words, for the other dialects (a search result, the summary of a compaction); None where there
-    is none to give, and then it is a `Loss` there.
+    is none to give, and then it is a `Loss` there. `tools`: those that it declares (Responses `additional_tools`,
+    `tool_search_output`).
     """
 
     type: str
     raw: dict[str, Any]
     text: str | None = None
+    tools: tuple[Tool, ...] = ()
 
 
 Part: TypeAlias = (

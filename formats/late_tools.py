@@ -12,21 +12,14 @@ from collections.abc import Iterable
 import msgspec
 
 from hyperinfer.formats.conversation import Conversation, NativePart, Tool
-from hyperinfer.formats.errors import RequestError
-from hyperinfer.formats.openai_responses.tools import decode_tools
 from hyperinfer.formats.search_calls import with_search_as_function
-from hyperinfer.formats.wire import is_array
 
 _DECLARATION = "additional_tools"
-_DECLARING = (_DECLARATION, "tool_search_output")
 
 
 def with_late_tools(conversation: Conversation) -> Conversation:
     """The conversation with all tools in its list, and a search for tools as one of them. Of those with one name the first
-    is kept.
-
-    Raises `RequestError` for a tool that is none.
-    """
+    is kept."""
     late = list(_declared_in_turns(conversation))
     conversation = with_search_as_function(conversation)
     if not late:
@@ -45,17 +38,5 @@ def with_late_tools(conversation: Conversation) -> Conversation:
 def _declared_in_turns(conversation: Conversation) -> Iterable[Tool]:
     for turn in conversation.turns:
         for part in turn.parts:
-            if isinstance(part, NativePart) and part.type in _DECLARING:
-                yield from _declared(part.raw.get("tools"), turn.path)
-
-
-def _declared(found: object, item: str) -> Iterable[Tool]:
-    """The tools of the item at the path `item`."""
-    try:
-        tools, hosted = decode_tools(found if is_array(found) else [])
-    except RequestError as error:
-        raise RequestError(f"{item}.{error.message}", param=f"{item}.{error.param}") from None
-    for tool in tools:
-        yield msgspec.structs.replace(tool, path=f"{item}.{tool.path}")
-    for plugin in hosted:  # declared here, it is the model's provider that should run it
-        yield Tool(kind="native", name=plugin.id, path=f"{item}.{plugin.path}", type=plugin.id)
+            if isinstance(part, NativePart):
+                yield from part.tools

@@ -22,8 +22,7 @@ from hyperinfer.formats.conversation import (
     Turn,
 )
 from hyperinfer.formats.events import ArgumentsDelta, Event, ServerToolEnd, ServerToolStart, ToolCallEnd, ToolCallStart
-from hyperinfer.formats.openai_responses.tools import decode_tools
-from hyperinfer.formats.wire import is_array, is_object
+from hyperinfer.formats.wire import is_object
 
 NAME = "tool_search"
 _CALL, _OUTPUT = "tool_search_call", "tool_search_output"
@@ -99,9 +98,7 @@ def _spoken(turn: Turn) -> Turn:
         arguments = msgspec.json.encode(part.raw.get("arguments") or {}).decode()
         return Turn(role="assistant", parts=(ToolCallPart(call_id=call_id, name=NAME, arguments=arguments),), path=turn.path)
     if part.type == _OUTPUT:
-        found = part.raw.get("tools")
-        tools, _ = decode_tools(found if is_array(found) else [])
-        names = [f"{tool.namespace}__{tool.name}" if tool.namespace else tool.name for tool in tools]
+        names = [f"{tool.namespace}__{tool.name}" if tool.namespace else tool.name for tool in part.tools]
         text = TextPart(text=f"Tools found: {', '.join(names) or 'none'}")
         return Turn(role="tool", parts=(ToolResultPart(call_id=call_id, content=(text,)),), path=turn.path)
     return turn

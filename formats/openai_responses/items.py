@@ -20,6 +20,7 @@ from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.openai_responses import wire as w
 from hyperinfer.formats.openai_responses.content import decode_content
 from hyperinfer.formats.openai_responses.item_words import words_of
+from hyperinfer.formats.openai_responses.late_tools import declared_tools
 from hyperinfer.formats.openai_responses.reasoning import read_blob
 from hyperinfer.formats.wire import extras, is_object, json_type, read
 
@@ -106,7 +107,7 @@ class _Reader:
                 )
             case _:
                 role: Role = "user" if kind in _CALLER_ITEMS else "assistant"
-                part = NativePart(type=kind, raw=value, text=words_of(value))
+                part = NativePart(type=kind, raw=value, text=words_of(value), tools=declared_tools(value, path))
                 return Turn(role=role, parts=(part,), path=path, quiet=VERBATIM)
 
     def _call(self, call: w.FunctionCall | w.CustomToolCall, arguments: str, kind: Any) -> ToolCallPart:

@@ -154,7 +154,7 @@ def test_what_only_a_provider_runs_is_a_loss_at_its_place(dialect: Dialect) -> N
     assert losses == ["input[0].tools[0]"]
 
 
-@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])
+@pytest.mark.parametrize("dialect", list(FORMATS))
 def test_a_tool_that_is_none_is_refused_at_its_place(dialect: Dialect) -> None:
     with pytest.raises(RequestError) as caught:
         encoded(dialect, [{**DECLARED, "tools": [3]}, {"role": "user", "content": "Go."}])
