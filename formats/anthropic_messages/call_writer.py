@@ -15,13 +15,14 @@ from hyperinfer.formats.anthropic_messages.tool_input import tool_input
 
 
 class CallWriter:
-    """`trusted`: the upstream speaks Messages, so its pieces go on untouched. `broken`: what went out is no JSON."""
+    """`trusted`: a function's call from an upstream that speaks Messages: its pieces go on untouched. `broken`: what went
+    out is no JSON."""
 
-    __slots__ = ("_custom", "_held", "_holds", "_sent", "_trusted", "broken", "empty")
+    __slots__ = ("_custom", "_held", "_holds", "_sent", "broken", "empty", "trusted")
 
     def __init__(self, kind: Literal["function", "custom"], *, trusted: bool) -> None:
         self._custom = kind == "custom"
-        self._trusted = trusted and not self._custom
+        self.trusted = trusted and not self._custom
         self._held: list[str] = []
         self._holds = self._custom  # until the end: no object begins like this
         self._sent: list[str] = []
@@ -30,7 +31,7 @@ class CallWriter:
 
     def push(self, text: str) -> str:
         """What to write now for one more piece; may be nothing."""
-        if self._trusted:
+        if self.trusted:
             self.empty = self.empty and not text
             return text
         if not self._sent:
@@ -47,7 +48,7 @@ class CallWriter:
 
     def finish(self) -> str | None:
         """What is still to be written at the end of the call; None when all has been."""
-        if self._trusted:
+        if self.trusted:
             return "" if self.empty else None
         if self._sent:
             try:

@@ -226,7 +226,7 @@ class ReplyWriter:
         self._sink.open(block, self._extra(event.extra, "event"))
         self._has_call = True
         self._call = CallWriter(event.kind, trusted=self._same)
-        if self._same:
+        if self._call.trusted:
             self.streaming = ev.ArgumentsDelta
 
     def _arguments(self, event: ev.ArgumentsDelta) -> None:
@@ -235,7 +235,7 @@ class ReplyWriter:
         if text or event.extra:
             delta = {"type": "input_json_delta", "partial_json": text, **self._extra(event.extra, "delta")}
             self._sink.delta(delta, self._extra(event.extra, "event"))
-        if self._same:
+        if self._call.trusted:
             self.streaming = ev.ArgumentsDelta
 
     def wrote_arguments(self) -> None:

@@ -11,7 +11,8 @@ from hyperinfer.formats.wire import is_object
 
 
 def annotation_from_wire(raw: dict[str, Any], choice: int) -> Citation:
-    """The event for one annotation."""
+    """The event for one annotation. Its `index` in a stream only says which of the message's it is."""
+    raw = {name: value for name, value in raw.items() if name != "index"}
     inner = raw.get("url_citation")
     source = inner if is_object(inner) else raw
     url, title, content = source.get("url"), source.get("title"), source.get("content")

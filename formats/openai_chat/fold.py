@@ -8,6 +8,7 @@ import msgspec
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Loss, Reply
+from hyperinfer.formats.ids import DistinctIds, chat_call_id
 from hyperinfer.formats.losses import lose_once
 from hyperinfer.formats.openai_chat.annotations import annotation_to_wire
 from hyperinfer.formats.openai_chat.call_form import is_legacy_call, is_wrapped
@@ -37,6 +38,7 @@ class _ChoiceFold:
         self.details: list[dict[str, Any]] = []
         self.blobs = 0
         self.calls: list[dict[str, Any]] = []
+        self.ids = DistinctIds(chat_call_id)
         self.arguments: list[str] = []  # of the open call
         self.wrapped = False
         self.legacy: dict[str, Any] | None = None
@@ -173,7 +175,7 @@ class ChatFold:
             return
         own, _ = split_extra(event.extra if self._same else None)
         fold.wrapped = is_wrapped(event, self._reply, same=self._same)
-        call: dict[str, Any] = {"id": event.call_id}
+        call: dict[str, Any] = {"id": fold.ids.give(event.call_id)}
         if event.kind == "custom" and not fold.wrapped:
             call |= {"type": "custom", "custom": {"name": event.name, "input": ""}}
         else:

@@ -13,6 +13,7 @@ import msgspec
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Loss, Reply
 from hyperinfer.formats.errors import EncodeError, ErrorReport
+from hyperinfer.formats.ids import DistinctIds, chat_call_id
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.losses import lose_once
 from hyperinfer.formats.openai_chat.annotations import annotation_to_wire
@@ -41,13 +42,19 @@ _ROLE = {"role": "assistant", "content": ""}
 class _Choice:
     """What has been written of one choice."""
 
-    __slots__ = ("arguments_seen", "blobs", "calls", "form", "item_id", "part", "refused", "thought", "thought_before")
+    __slots__ = (
+        *("annotations", "arguments_seen", "blobs", "calls", "details", "form", "ids", "item_id", "part", "refused"),
+        *("thought", "thought_before"),
+    )
 
     def __init__(self) -> None:
         self.calls = 0
         self.form = "function"  # of the open call: function | custom | wrapped | legacy
         self.arguments_seen = False
+        self.ids = DistinctIds(chat_call_id)
+        self.annotations = 0
         self.blobs = 0
+        self.details = 0
         self.thought: list[str] = []  # of the open reasoning block
         self.thought_before = False
         self.part: tuple[str, int] | None = None
@@ -85,11 +92,16 @@ class ChatStreamEncoder:
         if type(event) is ev.TextDelta and not self._pending and self._is_plain(event):  # the hot path
             return self._text + _enc(event.text) + _REST
         choice = event.choice
-        first = b""
-        if choice not in self._choices:
-            self._choices[choice] = _Choice()
-            first = self._chunk(_ROLE, choice=choice)
+        first = b"" if choice in self._choices else self._open_choices(choice)
         return first + self._write(event, self._choices[choice])
+
+    def _open_choices(self, choice: int) -> bytes:
+        """The role frames of a choice and of those before it: openai-python appends choices in the order they come."""
+        asked = self._reply.conversation.sampling.n or 1
+        numbers = [*(range(1, choice) if choice < asked else ()), choice]
+        fresh = [number for number in numbers if number not in self._choices]
+        self._choices.update((number, _Choice()) for number in fresh)
+        return b"".join(self._chunk(_ROLE, choice=number) for number in fresh)
 
     def _is_plain(self, event: ev.TextDelta) -> bool:
         return event.choice == 0 and event.logprobs is None and (event.extra is None or not self._same)
@@ -120,8 +132,7 @@ class ChatStreamEncoder:
                 state.refused = True
                 return self._chunk({"refusal": event.text}, event.extra, choice=event.choice)
             case ev.Citation():
-                annotation = annotation_to_wire(event, self.losses)
-                return self._chunk({"annotations": [annotation]}, choice=event.choice) if annotation else b""
+                return self._citation(event, state)
             case ev.UsageUpdate():
                 self._usage = event.usage
                 return b""
@@ -164,6 +175,15 @@ class ChatStreamEncoder:
         lose_once(self.losses, Loss(f"response.{event.name}", "Chat has no form for it"))
         return b""
 
+    def _citation(self, event: ev.Citation, state: _Choice) -> bytes:
+        annotation = annotation_to_wire(event, self.losses)
+        if annotation is None:
+            return b""
+        # openai-python puts lists of objects together by their `index`, and fails on a second piece without one.
+        numbered = {**annotation, "index": state.annotations}
+        state.annotations += 1
+        return self._chunk({"annotations": [numbered]}, choice=event.choice)
+
     # -- reasoning
 
     def _reasoning(self, event: ev.ReasoningDelta, state: _Choice) -> bytes:
@@ -180,7 +200,7 @@ class ChatStreamEncoder:
             return self._head + _REASONING + said + b',"reasoning_content":' + said + _REST
         own, shared = split_extra(event.extra if self._same else None)
         if details := own.get("details"):
-            delta["reasoning_details"] = details
+            delta["reasoning_details"] = [_numbered(detail, state) for detail in details]
         return self._chunk(delta, shared, choice=event.choice) if delta else self._hold(shared)
 
     def _detail(self, blob: Opaque, state: _Choice) -> dict[str, Any]:
@@ -193,7 +213,7 @@ class ChatStreamEncoder:
             after_calls=state.calls,
         )
         state.blobs += 1
-        return detail
+        return _numbered(detail, state)
 
     # -- calls
 
@@ -204,7 +224,7 @@ class ChatStreamEncoder:
             state.form = "legacy"
             return self._chunk({"function_call": {"name": event.name, "arguments": ""}}, shared, choice=event.choice)
         state.form = "wrapped" if is_wrapped(event, self._reply, same=self._same) else event.kind
-        call: dict[str, Any] = {"index": state.calls, "id": event.call_id}
+        call: dict[str, Any] = {"index": state.calls, "id": state.ids.give(event.call_id)}
         if state.form == "custom":
             call |= {"type": "custom", "custom": {"name": event.name, "input": ""}}
         else:
@@ -296,3 +316,12 @@ class ChatStreamEncoder:
             "finish_reason": finish,
         }
         return head + b',"choices":[' + _enc(fields) + b"]}\n\n"
+
+
+def _numbered(detail: dict[str, Any], state: _Choice) -> dict[str, Any]:
+    """The reasoning detail with an `index`, by which accumulators put pieces together: its own, else the next."""
+    index = detail.get("index")
+    if not isinstance(index, int):
+        index = state.details
+    state.details = max(state.details, index + 1)
+    return {**detail, "index": index}

@@ -244,7 +244,7 @@ def test_citations_with_an_address_and_without() -> None:
     page = ev.Citation("anthropic_messages", {"type": "page_location", "document_index": 0})
     events: list[Event] = [ev.TextStart(), ev.TextDelta("Hi"), cited, page, page, ev.TextEnd()]
     inner = {"url": "https://x", "title": "t", "start_index": 1, "end_index": 2, "content": "q"}
-    assert deltas(*events)[1] == {"annotations": [{"type": "url_citation", "url_citation": inner}]}
+    assert deltas(*events)[1] == {"annotations": [{"type": "url_citation", "url_citation": inner, "index": 0}]}
     assert message(*events)["annotations"] == [{"type": "url_citation", "url_citation": inner}]
     encoder = CHAT.stream_encoder(pair().reply)
     for event in (START, *events, END):
