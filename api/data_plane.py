@@ -123,6 +123,10 @@ class DataPlane:
             return Failure("invalid_request", message)
         if headers.get("content-encoding", "identity").lower() != "identity":
             return Failure("invalid_request", "The body must not be compressed.")
+        strict = headers.get("x-hyperinfer-strict", "").lower()
+        if strict not in ("", "true", "false"):
+            # Taken for a "no", it would lose what its sender asked not to lose.
+            return Failure("invalid_request", "X-HyperInfer-Strict is true or false.", param="X-HyperInfer-Strict")
         limit = self.body_limit()
         try:
             body = await exchange.read_body(limit)
@@ -132,7 +136,7 @@ class DataPlane:
             return Failure("invalid_request", "The body did not come in time.")
         ticket.principal = principal
         ticket.body_size = len(body)
-        ticket.strict = headers.get("x-hyperinfer-strict", "").lower() == "true"
+        ticket.strict = strict == "true"
         ticket.upstream_headers = tuple(
             (name, headers[name]) for name in ("anthropic-version", "anthropic-beta") if name in headers
         )

@@ -26,6 +26,14 @@ _ID = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
 _LOSS = {"X-HyperInfer-Loss": {"$ref": "#/components/headers/Loss"}}
 _CACHED = {"ETag": {"$ref": "#/components/headers/ETag"}, "Cache-Control": {"$ref": "#/components/headers/CacheControl"}}
 
+_GENERATION = {
+    "generation": {
+        "operationId": "getGeneration",
+        "description": "What became of the request, for its own key.",
+        "parameters": {"id": "$response.header.X-Request-Id"},
+    }
+}
+
 _STRICT: Schema = {
     "name": "X-HyperInfer-Strict",
     "in": "header",
@@ -128,7 +136,7 @@ def _model_call(request: Schema, description: str, reply: Schema, stream: str, e
         "parameters": [_STRICT],
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
-            "200": {"description": description, "headers": _ID | _LOSS, "content": content},
+            "200": {"description": description, "headers": _ID | _LOSS, "content": content, "links": _GENERATION},
             "default": _error(error),
         },
     }

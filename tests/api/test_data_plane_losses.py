@@ -36,6 +36,19 @@ async def test_losses_are_counted_and_refused_when_strict(autojump_clock: object
         assert (await gateway.send("openai_chat", plain, {"x-hyperinfer-strict": "true"})).status == 200
 
 
+async def test_strict_is_yes_or_no_and_nothing_else(autojump_clock: object) -> None:
+    body = asked("openai_chat", "anthropic_messages", stream=False, seed=1)
+    async with bench(*[Script([(1.0, WHOLES["anthropic_messages"])])] * 2) as gateway:
+        for value in ("false", "False"):
+            assert (await gateway.send("openai_chat", body, {"x-hyperinfer-strict": value})).status == 200
+        for value in ("yes", "1", "true, true"):
+            exchange = await gateway.send("openai_chat", body, {"x-hyperinfer-strict": value})
+            check_error("openai_chat", exchange, "invalid_request")
+            assert json.loads(exchange.sent)["error"]["param"] == "X-HyperInfer-Strict"
+        refused = await gateway.send("openai_chat", body, {"x-hyperinfer-strict": "TRUE"})
+        assert "seed" in check_error("openai_chat", refused, "invalid_request")
+
+
 async def test_losses_of_the_response_are_in_the_row(autojump_clock: object) -> None:
     citation = {"type": "char_location", "cited_text": "x", "document_index": 0, "start_char_index": 0, "end_char_index": 1}
     frame = {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": citation}}
