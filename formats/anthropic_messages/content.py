@@ -186,7 +186,7 @@ def _tool_use(block: dict[str, Any], path: str) -> Part:
 
 
 def _tool_result(block: dict[str, Any], path: str) -> Part:
-    """The result; its id is empty where the caller gave none (`missing_ids`)."""
+    """The result; its id is empty where the caller gave none (`pairing`)."""
     read, extra = _read(block, wire.ToolResultBlock, path)
     content: tuple[Part, ...] = ()
     if isinstance(read.content, str):

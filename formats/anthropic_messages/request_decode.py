@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Literal
 
 from hyperinfer.formats import wire as shared
 from hyperinfer.formats.anthropic_messages import tools, wire
 from hyperinfer.formats.anthropic_messages.content import cache_mark, decode_blocks, unknown_fields
-from hyperinfer.formats.anthropic_messages.missing_ids import CallPairing
 from hyperinfer.formats.anthropic_messages.places import decode_placed
 from hyperinfer.formats.conversation import (
     Conversation,
@@ -22,6 +21,7 @@ from hyperinfer.formats.conversation import (
     Turn,
 )
 from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.pairing import with_call_ids
 
 _ROLES: dict[str, Literal["user", "assistant", "system"]] = {"user": "user", "assistant": "assistant", "system": "system"}
 _HANDLED = ("thread", "response_format")
@@ -52,7 +52,7 @@ def _decode(raw: dict[str, Any]) -> Conversation:
     return Conversation(
         dialect="anthropic_messages",
         model=request.model,
-        turns=(*_system(request.system), *_turns(request, raw)),
+        turns=(*_system(request.system), *_split(with_call_ids(list(_messages(request, raw)), _result_id))),
         streamed=bool(request.stream),
         tools=tools.decode_tools(request.tools, raw.get("tools")),
         tool_choice=choice,
@@ -97,8 +97,8 @@ def _system(system: str | list[dict[str, Any]] | None) -> Iterator[Turn]:
         yield Turn(role="system", parts=decode_blocks(system, "system"), path="system")
 
 
-def _turns(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]:
-    pairing = CallPairing()
+def _messages(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]:
+    """Each message as one turn."""
     for index, (message, source) in enumerate(zip(request.messages, raw["messages"], strict=True)):
         path = f"messages[{index}]"
         role = _ROLES.get(message.role, "user")
@@ -109,16 +109,25 @@ def _turns(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]
             raise RequestError(f"{path}.content: this field is required", param=f"{path}.content")
         if isinstance(message.content, str):
             yield Turn(role=role, parts=(TextPart(text=message.content),), path=path, plain=True, extra=extra)
-            continue
-        content = decode_blocks(message.content or (), f"{path}.content", partial(decode_placed, role))
-        parts = tuple(pairing.paired(content, f"{path}.content"))
-        results = tuple(part for part in parts if isinstance(part, ToolResultPart))
+        else:
+            content = decode_blocks(message.content or (), f"{path}.content", partial(decode_placed, role))
+            yield Turn(role=role, parts=content, path=path, extra=extra)
+
+
+def _split(turns: Iterable[Turn]) -> Iterator[Turn]:
+    """Results as a turn of their own before what else their message holds."""
+    for turn in turns:
+        results = tuple(part for part in turn.parts if isinstance(part, ToolResultPart))
         if not results:
-            yield Turn(role=role, parts=parts, path=path, extra=extra)
+            yield turn
             continue
-        yield Turn(role="tool", parts=results, path=path, extra=extra)
-        if others := tuple(part for part in parts if not isinstance(part, ToolResultPart)):
-            yield Turn(role="user", parts=others, path=path)
+        yield Turn(role="tool", parts=results, path=turn.path, extra=turn.extra)
+        if others := tuple(part for part in turn.parts if not isinstance(part, ToolResultPart)):
+            yield Turn(role="user", parts=others, path=turn.path)
+
+
+def _result_id(message: Turn, index: int) -> str:
+    return f"{message.path}.content[{index}].tool_use_id"
 
 
 def _output(

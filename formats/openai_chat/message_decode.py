@@ -21,9 +21,9 @@ from hyperinfer.formats.conversation import (
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.opaque import blob_from_client
 from hyperinfer.formats.openai_chat import wire
+from hyperinfer.formats.openai_chat.call_ids import legacy_id
 from hyperinfer.formats.openai_chat.call_state import take_state
 from hyperinfer.formats.openai_chat.content import cache_mark, decode_parts
-from hyperinfer.formats.openai_chat.pairing import CallPairing
 from hyperinfer.formats.openai_chat.reasoning import AFTER_CALLS, FIELDS, reasoning_pieces
 from hyperinfer.formats.wire import extras
 
@@ -39,7 +39,8 @@ class MessageDecoder:
     """Walks the messages of one request."""
 
     def __init__(self) -> None:
-        self._pairing = CallPairing()
+        self._legacy: dict[str, str] = {}  # name of a function to the id of its last `function_call`
+        self._made = 0
 
     def turn(self, message: dict[str, Any], record: wire.Message, path: str) -> Turn:
         """One message. `record` is `message`, validated. Raises `RequestError`."""
@@ -61,7 +62,7 @@ class MessageDecoder:
             if record.refusal:
                 quiet["refusal"] = record.refusal
         elif role == "tool":
-            parts = (self._result(record, parts, mark, path),)
+            parts = (self._result(record, parts, mark),)
         if mark is not None and role != "tool":
             parts = _marked(parts, mark)
             quiet["cache_control"] = mark.raw
@@ -75,15 +76,11 @@ class MessageDecoder:
             extra=extra or None,
         )
 
-    def _result(self, record: wire.Message, content: tuple[Part, ...], mark: CacheMark | None, path: str) -> ToolResultPart:
-        if record.role == "function":
-            call_id, kind = self._pairing.legacy_result(record.name, path)
-        else:
-            call_id, kind = self._pairing.result(record.tool_call_id, path)
+    def _result(self, record: wire.Message, content: tuple[Part, ...], mark: CacheMark | None) -> ToolResultPart:
+        call_id = self._legacy.get(record.name or "") if record.role == "function" else record.tool_call_id
         return ToolResultPart(
-            call_id=call_id,
+            call_id=call_id or "",
             content=content,
-            kind=kind,
             name=record.name,
             plain=isinstance(record.content, str),
             cache=mark,
@@ -98,7 +95,8 @@ class MessageDecoder:
             for index, call in enumerate(record.tool_calls or ())
         ]
         if (legacy := record.function_call) is not None:
-            call_id = self._pairing.legacy_call(legacy.name)
+            self._made += 1
+            call_id = self._legacy[legacy.name] = legacy_id(legacy.name, self._made)
             calls.append(ToolCallPart(call_id=call_id, name=legacy.name, arguments=_arguments(legacy)))
         reasoning = _reasoning(message)
         parts: list[Part] = [part for after, part in reasoning if after == 0 or after > len(calls)]
@@ -116,7 +114,7 @@ class MessageDecoder:
             rest["type"] = call.type
         if call.custom is not None:
             return ToolCallPart(
-                call_id=self._pairing.call(call.id, "custom"),
+                call_id=call.id or "",
                 name=call.custom.name,
                 arguments=call.custom.input or "",
                 kind="custom",
@@ -126,7 +124,7 @@ class MessageDecoder:
         if call.function is None:
             raise RequestError(f"{path}.function: this field is required", param=f"{path}.function")
         return ToolCallPart(
-            call_id=self._pairing.call(call.id, "function"),
+            call_id=call.id or "",
             name=call.function.name,
             arguments=_arguments(call.function),
             opaque=state,

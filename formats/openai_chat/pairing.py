@@ -1,50 +1,29 @@
-"""Which call a tool result answers, where a client left ids out (faults F064, F065)."""
+"""Which call a result answers, and of what kind: Chat says neither on the result."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from hyperinfer.formats.errors import RequestError
-from hyperinfer.formats.openai_chat.call_ids import legacy_id
+import msgspec
 
-Kind = Literal["function", "custom"]
+from hyperinfer.formats.conversation import Part, ToolCallPart, ToolResultPart, Turn
+from hyperinfer.formats.pairing import with_call_ids
 
 
-class CallPairing:
-    """Walks a history. A missing id is recovered when exactly one call is unanswered, and refused otherwise."""
+def paired(turns: Sequence[Turn]) -> Iterator[Turn]:
+    """The turns, each call and result with an id and each result of its call's kind. Raises `RequestError` for a result
+    that cannot be told to belong to a call."""
+    kinds: dict[str, Literal["function", "custom"]] = {}
+    for turn in with_call_ids(turns, lambda message, _: f"{message.path}.tool_call_id"):
+        if turn.role == "assistant":
+            kinds.update((part.call_id, part.kind) for part in turn.parts if isinstance(part, ToolCallPart))
+        yield msgspec.structs.replace(turn, parts=tuple(_of_kind(turn.parts, kinds))) if turn.role == "tool" else turn
 
-    def __init__(self) -> None:
-        self._kinds: dict[str, Kind] = {}
-        self._unanswered: list[str] = []
-        self._legacy: dict[str, str] = {}  # name of a function to the id of its last `function_call`
-        self._made = 0
 
-    def call(self, call_id: str | None, kind: Kind) -> str:
-        """The id of a call; one is made for a call without."""
-        if not call_id:
-            self._made += 1
-            call_id = f"call_unnamed_{self._made}"
-        self._kinds[call_id] = kind
-        self._unanswered.append(call_id)
-        return call_id
-
-    def legacy_call(self, name: str) -> str:
-        """The id of a call in the deprecated `function_call`, which has none."""
-        self._made += 1
-        self._legacy[name] = legacy_id(name, self._made)
-        return self.call(self._legacy[name], "function")
-
-    def legacy_result(self, name: str | None, path: str) -> tuple[str, Kind]:
-        """The same for a message of role `function`, which names only its function."""
-        return self.result(self._legacy.get(name or ""), path)
-
-    def result(self, call_id: str | None, path: str) -> tuple[str, Kind]:
-        """(id, kind) of the call that a result answers. Raises `RequestError` when it cannot be known."""
-        if not call_id:
-            if len(self._unanswered) != 1:
-                where = f"{path}.tool_call_id"
-                raise RequestError(f"{where}: this field is required to tell which call this result answers", param=where)
-            call_id = self._unanswered[0]
-        if call_id in self._unanswered:
-            self._unanswered.remove(call_id)
-        return call_id, self._kinds.get(call_id, "function")
+def _of_kind(parts: Iterable[Part], kinds: dict[str, Literal["function", "custom"]]) -> Iterator[Part]:
+    for part in parts:
+        if isinstance(part, ToolResultPart) and (kind := kinds.get(part.call_id, part.kind)) != part.kind:
+            yield msgspec.structs.replace(part, kind=kind)
+        else:
+            yield part

@@ -7,6 +7,7 @@ from typing import Any
 from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, ResponseFormat, Sampling
 from hyperinfer.formats.openai_chat import wire
 from hyperinfer.formats.openai_chat.message_decode import MessageDecoder
+from hyperinfer.formats.openai_chat.pairing import paired
 from hyperinfer.formats.openai_chat.tools import decode_choice, decode_tool
 from hyperinfer.formats.wire import extras, parse_object, read
 
@@ -21,13 +22,14 @@ def decode_request(body: bytes) -> Conversation:
     if extra.get("extra_body") == {}:
         del extra["extra_body"]  # leaks out of a client that has nothing to put there
     messages = MessageDecoder()
+    turns = [
+        messages.turn(message, record, f"messages[{index}]")
+        for index, (message, record) in enumerate(zip(value["messages"], request.messages, strict=True))
+    ]
     return Conversation(
         dialect="openai_chat",
         model=request.model,
-        turns=tuple(
-            messages.turn(message, record, f"messages[{index}]")
-            for index, (message, record) in enumerate(zip(value["messages"], request.messages, strict=True))
-        ),
+        turns=tuple(paired(turns)),
         streamed=bool(request.stream),
         tools=tuple(
             decode_tool(tool, record, f"tools[{index}]")
@@ -63,6 +65,7 @@ def _sampling(request: wire.ChatRequest) -> Sampling:
         top_p=request.top_p,
         top_k=request.top_k,
         stop=stop or None,
+        stop_alone=isinstance(request.stop, str),
         n=request.n,
         seed=request.seed,
         frequency_penalty=request.frequency_penalty,

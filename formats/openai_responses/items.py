@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import (
@@ -22,6 +22,7 @@ from hyperinfer.formats.openai_responses.content import decode_content
 from hyperinfer.formats.openai_responses.item_words import words_of
 from hyperinfer.formats.openai_responses.late_tools import declared_tools
 from hyperinfer.formats.openai_responses.reasoning import read_blob
+from hyperinfer.formats.pairing import with_call_ids
 from hyperinfer.formats.wire import extras, is_object, json_type, read
 
 if TYPE_CHECKING:
@@ -47,8 +48,12 @@ _CALLER_ITEMS = frozenset(
 """Items that the caller's side makes; all others are the model's."""
 
 
-def decode_items(items: list[Any]) -> Iterable[Turn]:
+def decode_items(items: list[Any]) -> Sequence[Turn]:
     """The turns of a list of items. Raises `RequestError` for a result that cannot be told to belong to a call."""
+    return with_call_ids(list(_read_items(items)), lambda item, _: f"{item.path}.call_id")
+
+
+def _read_items(items: list[Any]) -> Iterable[Turn]:
     reader = _Reader()
     for index, value in enumerate(items):
         path = f"input[{index}]"
@@ -63,11 +68,9 @@ def decode_items(items: list[Any]) -> Iterable[Turn]:
 
 
 class _Reader:
-    """Walks the items; remembers the calls that wait for a result and state that waits for its call."""
+    """Walks the items; remembers state that waits for its call."""
 
     def __init__(self) -> None:
-        self._waiting: list[str] = []
-        self._calls = 0
         self._call_state: list[Opaque] = []
 
     def turn(self, value: dict[str, Any], path: str) -> Turn | None:
@@ -94,11 +97,11 @@ class _Reader:
                 return _item_turn("assistant", part, value, w.CustomToolCall, path, custom.id)
             case "function_call_output":
                 output = read(value, w.FunctionCallOutput, path)
-                result = self._result(output, path, "function")
+                result = _result(output, path, "function")
                 return _item_turn("tool", result, value, w.FunctionCallOutput, path, output.id)
             case "custom_tool_call_output":
                 custom_output = read(value, w.CustomToolCallOutput, path)
-                result = self._result(custom_output, path, "custom")
+                result = _result(custom_output, path, "custom")
                 return _item_turn("tool", result, value, w.CustomToolCallOutput, path, custom_output.id)
             case "item_reference":
                 raise RequestError(
@@ -111,38 +114,15 @@ class _Reader:
                 return Turn(role=role, parts=(part,), path=path, quiet=VERBATIM)
 
     def _call(self, call: w.FunctionCall | w.CustomToolCall, arguments: str, kind: Any) -> ToolCallPart:
-        self._calls += 1
-        call_id = call.call_id or call.id or f"call_{self._calls}"
-        self._waiting.append(call_id)
         state, self._call_state = tuple(self._call_state), []
         return ToolCallPart(
-            call_id=call_id,
+            call_id=call.call_id or call.id or "",
             name=call.name,
             arguments=arguments,
             kind=kind,
             namespace=call.namespace,
             item_id=call.id,
             opaque=state,
-        )
-
-    def _result(self, output: w.FunctionCallOutput | w.CustomToolCallOutput, path: str, kind: Any) -> ToolResultPart:
-        call_id = output.call_id
-        if not call_id:
-            if len(self._waiting) != 1:
-                raise RequestError(
-                    f"{path}.call_id: this field is required to tell which call the output belongs to",
-                    param=f"{path}.call_id",
-                )
-            call_id = self._waiting[0]
-        if call_id in self._waiting:
-            self._waiting.remove(call_id)
-        return ToolResultPart(
-            call_id=call_id,
-            content=decode_content(output.output, f"{path}.output"),
-            kind=kind,
-            name=output.name,
-            item_id=output.id,
-            plain=isinstance(output.output, str),
         )
 
     def _reasoning(self, value: dict[str, Any], path: str) -> Turn | None:
@@ -199,6 +179,17 @@ def _message(value: dict[str, Any], path: str) -> Turn:
         plain=isinstance(message.content, str),
         quiet=quiet,
         extra=extra,
+    )
+
+
+def _result(output: w.FunctionCallOutput | w.CustomToolCallOutput, path: str, kind: Any) -> ToolResultPart:
+    return ToolResultPart(
+        call_id=output.call_id or "",
+        content=decode_content(output.output, f"{path}.output"),
+        kind=kind,
+        name=output.name,
+        item_id=output.id,
+        plain=isinstance(output.output, str),
     )
 
 

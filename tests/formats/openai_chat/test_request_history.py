@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hyperinfer.formats import FORMATS, Conversation, RequestError
+from hyperinfer.formats import FORMATS, Conversation
 from hyperinfer.formats.conversation import (
     Part,
     ReasoningPart,
@@ -52,22 +52,6 @@ class TestResults:
         assert self.results(*messages) == [("c1", "function")]
         nameless = {**CALL, "id": None}
         assert self.results({"role": "assistant", "tool_calls": [nameless]}, messages[1]) == [("call_unnamed_1", "function")]
-
-    @pytest.mark.parametrize("ids", [[None, None], [None, "c1"]])
-    def test_without_an_id_where_two_are_open(self, ids: list[str | None]) -> None:
-        calls = [{**CALL, "id": "c1"}, {**CALL, "id": "c2"}]
-        results = [{"role": "tool", "tool_call_id": call_id, "content": "x"} for call_id in ids]
-        with pytest.raises(RequestError) as caught:
-            decode({"role": "assistant", "tool_calls": calls}, *results)
-        assert caught.value.param == "messages[1].tool_call_id"
-
-    def test_the_last_open_one_may_go_without(self) -> None:
-        calls = [{**CALL, "id": "c1"}, {**CALL, "id": "c2"}]
-        results: list[dict[str, Any]] = [
-            {"role": "tool", "tool_call_id": "c2", "content": "x"},
-            {"role": "tool", "content": "y"},
-        ]
-        assert self.results({"role": "assistant", "tool_calls": calls}, *results) == [("c2", "function"), ("c1", "function")]
 
     def test_function_messages_answer_by_name_each_its_own_call(self) -> None:
         call: dict[str, Any] = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}}
