@@ -67,12 +67,27 @@ class ToolAlias(msgspec.Struct, frozen=True):
     namespace: str | None = None
 
 
+class AnswerShape(msgspec.Struct, frozen=True):
+    """How an upstream that cannot be bound to a shape was asked for an answer of that shape.
+
+    `tool`: the hidden tool whose arguments are the answer; None where the model was only told. `wrapped`: the answer is one
+    member of the arguments (`answer_schema.MEMBER`), else all of them.
+    """
+
+    tool: str | None = None
+    wrapped: bool = False
+
+
 class Encoded(msgspec.Struct, frozen=True, kw_only=True):
-    """A request for an upstream. `aliases`: upstream tool name to the caller's tool, for `restore.ToolRestorer`."""
+    """A request for an upstream. `aliases`: upstream tool name to the caller's tool, for `restore.ToolRestorer`.
+    `answer`: how an answer of a demanded shape comes back, for `answer_reply.AnswerRestorer`; None where the upstream shapes
+    it. `stops`: stop strings that the upstream was not sent, for `stop_sequences.StopSequences`."""
 
     body: bytes
     losses: tuple[Loss, ...] = ()
     aliases: Mapping[str, ToolAlias] = {}
+    answer: AnswerShape | None = None
+    stops: tuple[str, ...] = ()
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):

@@ -274,7 +274,8 @@ class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True):
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     """Sampling parameters that more than one dialect knows. None: not given. `stop`: at least one string, or None.
 
-    `max_tokens_field`: the spelling that a Chat client used, `max_tokens` or `max_completion_tokens`.
+    `max_tokens_field`: the spelling that a Chat client used, `max_tokens` or `max_completion_tokens`. `stop_alone`: that
+    client wrote the one stop string as a string, not in a list.
     """
 
     max_tokens: int | None = None
@@ -283,6 +284,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     top_p: float | None = None
     top_k: int | None = None
     stop: tuple[str, ...] | None = None
+    stop_alone: bool = False
     n: int | None = None
     seed: int | None = None
     frequency_penalty: float | None = None

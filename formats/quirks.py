@@ -80,7 +80,8 @@ class Quirks:
     ] = "as_sent"
     stop: Annotated[
         Literal["max4", "max5", "max16", "unlimited", "none"],
-        "How many stop sequences the upstream takes. `none`: the field is refused. What does not fit is a loss.",
+        "How many stop sequences the upstream takes. `none`: the field is refused. Where the caller has more, none is sent: "
+        "the gateway looks for them itself and ends the reply at the first.",
     ] = "max4"
     stream_usage: Annotated[
         Literal["send", "omit"],

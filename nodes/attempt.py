@@ -15,6 +15,7 @@ from hyperinfer.engine import Cause, Deadline, Expired, Failure, Sink, first_exp
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Upstream
+from hyperinfer.formats.stop_sequences import StopSequences
 from hyperinfer.formats.upstream_errors import UpstreamFault
 from hyperinfer.nodes.ports import Attempt
 from hyperinfer.nodes.reply_reader import ReplyReader
@@ -67,6 +68,9 @@ class Attempting:
         self._client = clients.of(answering.route.provider)
         self._streamed = answering.conversation.streamed
         self._held: list[Event] = []  # events that are not handed on yet
+        self._stops: StopSequences | None = None
+        if answering.stops:
+            self._stops = StopSequences(answering.stops, answering.conversation.sampling.n or 1)
         self._status: int | None = None
         self._began = trio.current_time()
         self._record: int | None = None  # its place among the ticket's attempts
@@ -80,6 +84,8 @@ class Attempting:
         fault: UpstreamFault | None = None
         try:
             expired, fault = await (self._stream(sink) if self._streamed else self._whole(sink))
+            if self._stops is not None and self.output and not self.complete:
+                await self._give(list(self._stops.end()), sink)
             if self.complete:
                 fault = None
             elif expired is not None:
@@ -138,7 +144,8 @@ class Attempting:
                 if fault is not None:
                     return fault
             if self.complete:
-                await self._linger(response)
+                if reader.ended:  # else it is not worth waiting for: the reply was over at a stop string
+                    await self._linger(response)
                 return None
             if reader.error is not None:
                 return _unreadable(reader)
@@ -168,16 +175,20 @@ class Attempting:
                 first.at = math.inf
             if self.headers:
                 await sink.send(replace(self._answering, headers=self.headers))
+        await self._give(events if self._stops is None else _until_stop(events, self._stops), sink)
+        return response.fault_within(last) if isinstance(last, ev.UpstreamError) and not self.complete else None
+
+    async def _give(self, events: list[Event], sink: Sink[Reply | Failure]) -> None:
+        """Hands events on, or keeps them for the caller: of a whole reply, or while there is no output."""
         if not self._streamed or not self.output:
             self._held += events
-            if isinstance(last, ev.MessageEnd):
+            if events and isinstance(events[-1], ev.MessageEnd):
                 self.reply, self.complete = tuple(self._held), True
         elif events or self._held:
             burst = (*self._held, *events)
             self._held.clear()
             await sink.send(burst)
             self.complete = type(burst[-1]) is ev.MessageEnd
-        return response.fault_within(last) if isinstance(last, ev.UpstreamError) else None
 
     async def _linger(self, response: UpstreamResponse) -> None:
         with trio.move_on_after(LINGER), suppress(httpx2.TransportError):
@@ -215,6 +226,12 @@ class Attempting:
             attempts.append(attempt)
         else:
             attempts[self._record] = attempt
+
+
+def _until_stop(events: list[Event], stops: StopSequences) -> list[Event]:
+    """What the caller gets of these events: up to the stop string that ends the reply, and then the end."""
+    found = [given for event in events for given in stops.push(event)]
+    return [*found, *stops.end()] if stops.matched else found
 
 
 def _timeout(expired: Expired) -> UpstreamFault:

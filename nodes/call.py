@@ -121,6 +121,7 @@ def _answering(item: Planned, route: Route, encoded: Encoded) -> Answering:
         context_length=item.model.context_length,
         losses=encoded.losses,
         aliases=encoded.aliases,
+        stops=encoded.stops,
     )
 
 

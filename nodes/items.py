@@ -122,7 +122,7 @@ class Answering:
 
     `slug`: the catalogue's name of the model. `context_length`: of the model, in tokens; 0 when unknown. `route_index`:
     place of the route in the model. `losses`: of this route's request. `aliases`: tools under other names. `headers`: what
-    of the upstream's headers the client gets.
+    of the upstream's headers the client gets. `stops`: stop strings that the upstream was not sent.
     """
 
     ticket: Ticket
@@ -133,6 +133,7 @@ class Answering:
     context_length: int = 0
     losses: Sequence[Loss] = ()
     aliases: Mapping[str, ToolAlias] = field(default_factory=lambda: dict[str, ToolAlias]())
+    stops: tuple[str, ...] = ()
     headers: HeaderList = ()
 
 

@@ -20,13 +20,14 @@ from hyperinfer.formats.anthropic_messages.thinking_encode import Plan, plan
 from hyperinfer.formats.anthropic_messages.tools_encode import encode_choice, encode_tools
 from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.late_tools import with_late_tools
+from hyperinfer.formats.losses import caller_path
+from hyperinfer.formats.stop_strings import place_stops
 from hyperinfer.formats.tool_names import ToolNames
 from hyperinfer.formats.vocabulary import in_known_words
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation
 
-_STOPS = {"max4": 4, "max5": 5, "max16": 16, "none": 0}
 _FORCING = ("any", "tool")
 _LONGEST_NAME = 128
 
@@ -67,6 +68,12 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     if choice is not None:
         body["tool_choice"] = choice
     body.update(_sampling(scope, thinking))
+    # Messages refuses a stop sequence of white space; a caller who speaks Messages is told so by its upstream.
+    stops = place_stops(conversation.sampling.stop, target.quirks.stop, takes_blank=scope.same)
+    if stops.upstream:
+        body["stop_sequences"] = list(stops.upstream)
+    if stops.lost:
+        scope.lose(caller_path(conversation.dialect, "stop"), stops.lost)
     if thinking.thinking is not None:
         body["thinking"] = thinking.thinking
     output = extra.pop("output_config", {})
@@ -79,7 +86,7 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
         body["stream"] = True
     if not scope.same:
         keep_four_marks(scope, body)
-    return Encoded(body=msgspec.json.encode(body), losses=tuple(scope.losses), aliases=names.aliases)
+    return Encoded(body=msgspec.json.encode(body), losses=tuple(scope.losses), aliases=names.aliases, stops=stops.gateway)
 
 
 def _compatible(scope: Scope, thinking: Plan, choice: dict[str, Any] | None, messages: list[dict[str, Any]]) -> Plan:
@@ -127,23 +134,7 @@ def _sampling(scope: Scope, thinking: Plan) -> dict[str, Any]:
             fields[name] = 1
         else:
             fields[name] = value
-    if stops := _stops(scope):
-        fields["stop_sequences"] = stops
     return fields
-
-
-def _stops(scope: Scope) -> list[str]:
-    stops = list(scope.conversation.sampling.stop or ())
-    name = "stop_sequences" if scope.same else "stop"
-    if not scope.same:
-        visible = [stop for stop in stops if stop.strip()]
-        if len(visible) < len(stops):
-            scope.lose(name, "Messages takes no stop sequence of white space")
-        stops = visible
-    most = _STOPS.get(scope.target.quirks.stop, len(stops))
-    if len(stops) > most:
-        scope.lose(name, f"the provider takes at most {most} stop sequences")
-    return stops[:most]
 
 
 def _envelope(scope: Scope) -> dict[str, Any]:

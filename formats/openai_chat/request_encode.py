@@ -40,7 +40,7 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     scope.losses.extend(losses)
     body: dict[str, Any] = {"model": target.model, "messages": MessageEncoder(scope).messages()}
     _tools(body, scope)
-    encode_sampling(body, scope)
+    stops = encode_sampling(body, scope)
     encode_thinking(body, scope)
     _response_format(body, scope)
     _account(body, scope)
@@ -50,7 +50,7 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
             options = conversation.stream_options if scope.same else None
             body["stream_options"] = {**(options or {}), "include_usage": True}
     _rest(body, scope)
-    return Encoded(body=msgspec.json.encode(body), losses=tuple(scope.losses), aliases=scope.names.aliases)
+    return Encoded(body=msgspec.json.encode(body), losses=tuple(scope.losses), aliases=scope.names.aliases, stops=stops)
 
 
 def _tools(body: dict[str, Any], scope: Scope) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.losses import caller_path
+from hyperinfer.formats.stop_strings import place_stops
 
 if TYPE_CHECKING:
     from hyperinfer.formats.openai_chat.scope import Scope
 
-_STOPS = {"max4": 4, "max5": 5, "max16": 16, "unlimited": None, "none": 0}
 _NEUTRAL = {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
 """What a model does without the parameter: leaving it out then loses nothing."""
 _REFUSED = "this model's API refuses the field"
 
 
-def encode_sampling(body: dict[str, Any], scope: Scope) -> None:
-    """Writes the parameters into the body."""
+def encode_sampling(body: dict[str, Any], scope: Scope) -> tuple[str, ...]:
+    """Writes the parameters into the body. The stop strings that are returned are the gateway's to find."""
     sampling, quirks, dialect = scope.conversation.sampling, scope.quirks, scope.conversation.dialect
     if sampling.max_tokens is not None:
         field = quirks.max_tokens_field
@@ -34,13 +34,11 @@ def encode_sampling(body: dict[str, Any], scope: Scope) -> None:
             body["top_k"] = sampling.top_k
         else:
             scope.lose("top_k", _REFUSED)
-    if sampling.stop is not None:
-        limit = _STOPS[quirks.stop]
-        kept = sampling.stop if limit is None else sampling.stop[:limit]
-        if kept:
-            body["stop"] = list(kept)
-        if len(kept) < len(sampling.stop):
-            scope.lose(caller_path(dialect, "stop"), f"this model's API takes {len(kept) or 'no'} stop strings")
+    stops = place_stops(sampling.stop, quirks.stop)
+    if stops.upstream:
+        body["stop"] = stops.upstream[0] if sampling.stop_alone and scope.same else list(stops.upstream)
+    if stops.lost:
+        scope.lose(caller_path(dialect, "stop"), stops.lost)
     if sampling.seed is not None:
         if quirks.seed_field == "none":
             scope.lose("seed", _REFUSED)
@@ -56,3 +54,4 @@ def encode_sampling(body: dict[str, Any], scope: Scope) -> None:
             body[name] = value
     if sampling.top_logprobs is not None and not scope.same:
         body["logprobs"] = True  # Responses has no switch beside the number
+    return stops.gateway

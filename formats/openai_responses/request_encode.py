@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hyperinfer.formats.codec import Encoded, Loss, Target
-from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.losses import caller_path, losses_of_extra
 from hyperinfer.formats.native_tools import options_of_typed, unversioned
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
 from hyperinfer.formats.openai_responses.tools import HOSTED
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
 from hyperinfer.formats.refusals import refuse_untranslatable
+from hyperinfer.formats.stop_strings import place_stops
 from hyperinfer.formats.tool_names import Names, SameNames, ToolNames
 from hyperinfer.formats.vocabulary import in_known_words
 from hyperinfer.formats.wire import is_object
@@ -41,7 +42,12 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for an upstream. Raises `RequestError` for what RULES says is always a 400."""
     encoder = _Encoder(conversation, target)
     body = encoder.encode()
-    return Encoded(body=msgspec.json.encode(body), losses=tuple(encoder.losses), aliases=encoder.names.aliases)
+    return Encoded(
+        body=msgspec.json.encode(body),
+        losses=tuple(encoder.losses),
+        aliases=encoder.names.aliases,
+        stops=encoder.stops.gateway,
+    )
 
 
 class _Encoder:
@@ -53,6 +59,7 @@ class _Encoder:
         self._target = target
         self._same = conversation.dialect == "openai_responses"
         self.names: Names = SameNames() if self._same else ToolNames(conversation.tools)
+        self.stops = place_stops(conversation.sampling.stop, "none")  # Responses has no such field
         self._own_fields = target.quirks.openai_only_fields == "send"
 
     def _lose(self, path: str, reason: str) -> None:
@@ -189,9 +196,8 @@ class _Encoder:
                 self._lose(name, "this model's API refuses the field")
         if sampling.top_logprobs is not None:
             body["top_logprobs"] = sampling.top_logprobs
-        stop = "stop_sequences" if self._c.dialect == "anthropic_messages" else "stop"
-        if sampling.stop is not None:
-            self._lose(stop, "Responses has no stop strings")
+        if self.stops.lost:
+            self._lose(caller_path(self._c.dialect, "stop"), self.stops.lost)
         for name in ("top_k", "seed", "frequency_penalty", "presence_penalty", "logit_bias"):
             value = getattr(sampling, name)
             if value or (name == "seed" and value is not None):

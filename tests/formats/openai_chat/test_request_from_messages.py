@@ -152,7 +152,7 @@ class TestMessages:
         ("fields", "paths"),
         [
             ({"top_k": 3}, ["top_k"]),
-            ({"stop_sequences": list("abcde")}, ["stop_sequences"]),
+            ({"stop_sequences": list("abcde")}, []),
             ({"thinking": {"type": "disabled"}}, ["thinking"]),
             ({"thinking": {"type": "enabled", "budget_tokens": 1024, "display": "omitted"}}, ["thinking.display"]),
             ({"thinking": {"type": "between_tools"}}, ["thinking.type"]),

@@ -193,6 +193,8 @@ FIELDS: list[dict[str, Any]] = [
     {"max_completion_tokens": 5},
     {"temperature": 2, "top_p": 0, "top_k": 3, "seed": -1, "n": 2, "frequency_penalty": -2, "presence_penalty": 1.5},
     {"stop": ["a", "b"]},
+    {"stop": ["a"]},
+    {"stop": "a"},
     {"logprobs": True, "top_logprobs": 3, "logit_bias": {"50256": -100}},
     {"response_format": {"type": "text"}},
     {"response_format": {"type": "json_object"}},

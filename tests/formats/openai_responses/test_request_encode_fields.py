@@ -65,7 +65,7 @@ def test_what_responses_cannot_say_is_lost_with_the_callers_path() -> None:
         turn("user", TextPart(text="x", cache=CacheMark("cache_control", {"type": "ephemeral"})), name="bob"),
         turn("assistant", NativePart(type="weird", raw={}), path="messages[1]"),
         sampling=Sampling(
-            top_k=3, stop=("a",), seed=0, frequency_penalty=0.5, presence_penalty=0.0, logit_bias={"1": 2}, n=1
+            top_k=3, stop=("",), seed=0, frequency_penalty=0.5, presence_penalty=0.0, logit_bias={"1": 2}, n=1
         ),
         extra={"prediction": {"type": "content"}, "client_metadata": {"a": 1}, "modalities": ["text"]},
         user="u" * 100,
