@@ -1,0 +1,150 @@
+"""Journals on the disk: one file for each process, locked while it lives, adopted by whoever starts next.
+
+A file is named after when it was begun; `.done` behind the name says that nothing in it is owed any more. Those are kept
+for a day: after a failover of the database to a replica that had not everything yet, they still know it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self, final
+
+from hyperinfer.api.settlement.journal_format import journal_bytes, read_journal
+from hyperinfer.api.store.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hyperinfer.api.settlement.effects import Entry
+
+KEEP_SECONDS: Final = 24 * 3600.0
+"""So long a journal outlives what it held."""
+
+_OPEN = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+
+
+@final
+class JournalFile:
+    """One journal, locked by us. Appending is a `write` and no more: it survives this process, not the machine."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.size = os.fstat(descriptor).st_size
+
+    @classmethod
+    def begin(cls, folder: Path, name: str) -> Self:
+        """A new one. Raises StoreUnavailable."""
+        path = folder / f"{name}.journal"
+        try:
+            descriptor = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _sync_folder(folder)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot begin a journal in {folder}: {error.strerror}") from error
+        return cls(path, descriptor)
+
+    @classmethod
+    def take(cls, path: Path) -> Self | None:
+        """One that somebody left; None when its owner lives, or somebody else was faster."""
+        try:
+            descriptor = os.open(path, _OPEN)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        if not path.exists():  # done with, between our open and our lock
+            os.close(descriptor)
+            return None
+        return cls(path, descriptor)
+
+    def append(self, *entries: Entry) -> None:
+        """Write entries, in one call. Raises OSError; then the file ends in a part of them at most, and is of no more use
+        for writing."""
+        data = journal_bytes(entries)
+        written = os.write(self.descriptor, data)
+        self.size += written
+        if written < len(data):
+            raise OSError(f"{self.path}: {written} of {len(data)} bytes were written")
+
+    def entries(self) -> list[Entry]:
+        """What it holds, up to the first entry that is not whole."""
+        return read_journal(os.pread(self.descriptor, self.size, 0))[0]
+
+    def sync(self) -> None:
+        """Bring it to the disk, on this thread: for the start, and for when nothing else waits. Raises OSError."""
+        os.fdatasync(self.descriptor)
+
+    def done(self) -> None:
+        """Nothing in it is owed any more; lets go of it."""
+        self.path.rename(self.path.with_suffix(".done"))
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of it, for somebody to adopt."""
+        os.close(self.descriptor)
+
+
+@final
+class JournalFolder:
+    """The folder of all journals of one machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self) -> None:
+        """Make the folder unless it is there. Raises StoreUnavailable."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot make the journal's folder {self.path}: {error.strerror}") from error
+
+    def orphans(self) -> list[JournalFile]:
+        """The journals whose owner is gone, oldest first, now ours. Each wants its `done` or `close`."""
+        taken = (JournalFile.take(path) for path in sorted(self.path.glob("*.journal")))
+        return [journal for journal in taken if journal is not None]
+
+    def all_entries(self) -> list[Entry]:
+        """What all journals hold, also those of processes that live."""
+        entries: list[Entry] = []
+        for path in sorted(self.path.glob("*.journal")):
+            with suppress(FileNotFoundError):
+                entries += read_journal(path.read_bytes())[0]
+        return entries
+
+    def forget(self, now: float) -> None:
+        """Remove the journals that have been done with for a day. now: unix seconds."""
+        for path in self.path.glob("*.done"):
+            with suppress(FileNotFoundError):
+                if now - path.stat().st_mtime > KEEP_SECONDS:
+                    path.unlink()
+
+
+def adopt(orphans: Iterable[JournalFile], into: JournalFile) -> list[Entry]:
+    """What is owed by journals that others left, taken over into ours, and on the disk there before theirs are done with.
+
+    Raises OSError; then they are as they were, for the next start.
+    """
+    orphans = list(orphans)
+    entries = [entry for journal in orphans for entry in journal.entries()]
+    if entries:
+        into.append(*entries)
+        into.sync()
+    for journal in orphans:
+        journal.done()
+    return entries
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name in a folder is on the disk when the folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
