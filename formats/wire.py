@@ -64,7 +64,22 @@ def read(value: object, kind: type[S], path: str = "") -> S:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
+        if "got `float`" in str(error):
+            # JSON has one kind of number, and 64.0 is an integer in JSON Schema.
+            try:
+                return msgspec.convert(_with_integers(value), kind)
+            except msgspec.ValidationError as second:
+                error = second
         raise request_error(error, path) from None
+
+
+def _with_integers(value: object) -> object:
+    """A copy in which numbers without a fraction are integers, up to where a float is exact."""
+    if is_object(value):
+        return {name: _with_integers(inner) for name, inner in value.items()}
+    if is_array(value):
+        return [_with_integers(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53 else value
 
 
 def request_error(error: msgspec.ValidationError, path: str) -> RequestError:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
+from hyperinfer.formats import FORMATS, Dialect
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.wire import extras, join, json_type, parse_object, read
 
@@ -147,3 +148,20 @@ def test_the_names_of_json_types() -> None:
         "a number",
         "null",
     ]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("openai_chat", {"messages": [{"role": "user", "content": "x"}], "max_tokens": 64.0, "seed": 7.0}),
+        ("openai_responses", {"input": "x", "max_output_tokens": 64.0}),
+        ("anthropic_messages", {"messages": [{"role": "user", "content": "x"}], "max_tokens": 64.0}),
+    ],
+)
+def test_a_number_without_a_fraction_is_an_integer(dialect: Dialect, body: dict[str, Any]) -> None:
+    """As in JSON Schema, which the contract is written in."""
+    asked = msgspec.json.encode({"model": "m", **body})
+    assert b"64.0" in asked
+    assert FORMATS[dialect].decode_request(asked).sampling.max_tokens == 64
+    with pytest.raises(RequestError, match="expected an integer"):
+        FORMATS[dialect].decode_request(asked.replace(b"64.0", b"64.5"))
