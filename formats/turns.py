@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
-from hyperinfer.formats.conversation import ToolCallPart, ToolResultPart, Turn
+from hyperinfer.formats.conversation import NativePart, ToolCallPart, ToolResultPart, Turn
 
 
 def merge_assistant(turns: Iterable[Turn]) -> Iterator[Turn]:
@@ -58,3 +59,24 @@ def results_first(turns: Iterable[Turn]) -> list[Turn]:
         open_calls -= answered
         (out if answered else others).append(turn)
     return out + others
+
+
+def is_silent(turn: Turn) -> bool:
+    """Whether the turn says nothing to a model of another format: an item such as `configuration_update`, which stands
+    between messages without being one. System turns behind it are still those at the head of the conversation."""
+    return bool(turn.parts) and all(
+        isinstance(part, NativePart) and not (part.text and part.text.strip()) for part in turn.parts
+    )
+
+
+def joined_content(contents: Sequence[Any], text_part: Callable[[str], dict[str, Any]]) -> Any:
+    """The contents of neighbouring messages as that of one, in linear time: a string while all are strings, else a list.
+
+    `text_part`: a string as a part of such a list. Empty ones say nothing; of empty ones alone the last is the content.
+    """
+    said = [content for content in contents if content]
+    if len(said) < 2:
+        return said[0] if said else contents[-1]
+    if all(isinstance(content, str) for content in said):
+        return "\n\n".join(said)
+    return [part for content in said for part in ([text_part(content)] if isinstance(content, str) else content)]

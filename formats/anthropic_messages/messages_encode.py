@@ -15,6 +15,7 @@ from hyperinfer.formats.anthropic_messages.pairing import ResultQueue
 from hyperinfer.formats.anthropic_messages.scope import Scope, part_path
 from hyperinfer.formats.conversation import ToolCallPart, ToolResultPart, Turn
 from hyperinfer.formats.ids import DistinctIds
+from hyperinfer.formats.turns import is_silent
 from hyperinfer.formats.vocabulary import unknown_role
 
 if TYPE_CHECKING:
@@ -48,12 +49,18 @@ class Message:
 def split_system(scope: Scope) -> tuple[list[Turn], list[Turn]]:
     """(turns for the top-level `system`, all others)."""
     turns = scope.conversation.turns
-    count = 0
-    while count < len(turns) and turns[count].role in ("system", "developer") and _is_top(turns[count], scope):
-        count += 1
     if scope.target.quirks.system_role == "fold":
         return [], list(turns)
-    return list(turns[:count]), list(turns[count:])
+    top: list[Turn] = []
+    silent: list[Turn] = []
+    for index, turn in enumerate(turns):
+        if turn.role in ("system", "developer") and _is_top(turn, scope):
+            top.append(turn)
+        elif is_silent(turn) and not scope.same:
+            silent.append(turn)
+        else:
+            return top, [*silent, *turns[index:]]
+    return top, silent
 
 
 def _is_top(turn: Turn, scope: Scope) -> bool:

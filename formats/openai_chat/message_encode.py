@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import NativePart, Part, TextPart, ToolResultPart, Turn
@@ -11,7 +13,7 @@ from hyperinfer.formats.openai_chat.assistant_encode import AssistantDraft
 from hyperinfer.formats.openai_chat.call_ids import CALL_IDS, is_legacy
 from hyperinfer.formats.openai_chat.part_encode import encode_part
 from hyperinfer.formats.openai_chat.turn_fields import content_parts, part_path, turn_fields
-from hyperinfer.formats.turns import results_first
+from hyperinfer.formats.turns import is_silent, joined_content, results_first
 
 if TYPE_CHECKING:
     from hyperinfer.formats.openai_chat.scope import Scope
@@ -20,6 +22,10 @@ SYSTEM_MARK = "[System message]\n"
 """Set before a system turn that has to go into a user turn."""
 
 Message = dict[str, Any]
+
+_TEXTS = frozenset({"refusal", "reasoning", "reasoning_content"})
+_LISTS = frozenset({"tool_calls", "reasoning_details"})
+"""Fields of assistant messages that are joined, like their content, where the messages are."""
 
 
 class MessageEncoder:
@@ -53,32 +59,22 @@ class MessageEncoder:
                     self._results(turn)
                 case "user":
                     self._user(turn)
-            seen_other = True
+            seen_other = seen_other or not is_silent(turn)
         self._flush_draft()
         self._flush_media()
         if self._folded:
-            self._add({"role": "user", "content": "\n\n".join(self._folded)})
-        return self._out
+            self._out.append({"role": "user", "content": "\n\n".join(self._folded)})
+        return list(_alternating(self._out)) if self._scope.quirks.turns == "alternate" else self._out
 
     def _flush_draft(self) -> None:
         if self._draft is not None:
             draft, self._draft = self._draft, None
-            self._add(draft.message())
+            self._out.append(draft.message())
 
     def _flush_media(self) -> None:
         if self._media:
             media, self._media = self._media, []
-            self._add({"role": "user", "content": media})
-
-    def _add(self, message: Message) -> None:
-        last = self._out[-1] if self._out else None
-        if self._scope.quirks.turns == "alternate" and last and last["role"] == message["role"] in ("user", "assistant"):
-            joined = {**last, **message, "content": _joined(last.get("content"), message.get("content"))}
-            if calls := [*last.get("tool_calls", ()), *message.get("tool_calls", ())]:
-                joined["tool_calls"] = calls
-            self._out[-1] = joined
-            return
-        self._out.append(message)
+            self._out.append({"role": "user", "content": media})
 
     def _system(self, turn: Turn, *, later: bool) -> None:
         extra = turn_fields(turn, self._scope)
@@ -89,7 +85,7 @@ class MessageEncoder:
             self._folded.append(SYSTEM_MARK + text)
             return
         role = "system" if self._scope.quirks.developer_role == "system" else turn.role
-        self._add({"role": role, "content": content, **extra})
+        self._out.append({"role": role, "content": content, **extra})
 
     def _user(self, turn: Turn) -> None:
         extra = turn_fields(turn, self._scope)
@@ -97,9 +93,9 @@ class MessageEncoder:
         if not content and turn.parts and all(isinstance(part, NativePart) for part in turn.parts):
             return  # an item that has no form here is a loss, not a message that says nothing
         if self._folded:
-            content = _joined("\n\n".join(self._folded), content)
+            content = joined_content(["\n\n".join(self._folded), content], _text_part)
             self._folded = []
-        self._add({"role": "user", "content": content, **extra})
+        self._out.append({"role": "user", "content": content, **extra})
 
     def _content(self, turn: Turn, *, one_string: bool) -> str | list[Message]:
         return _content_of(content_parts(turn), turn, self._scope, one_string=one_string, string=turn.plain)
@@ -108,7 +104,7 @@ class MessageEncoder:
         extra = turn_fields(turn, self._scope)
         for index, part in enumerate(turn.parts):
             if isinstance(part, ToolResultPart):
-                self._add(self._result(part, turn, index, extra))
+                self._out.append(self._result(part, turn, index, extra))
 
     def _result(self, part: ToolResultPart, turn: Turn, index: int, extra: Message) -> Message:
         scope = self._scope
@@ -156,14 +152,27 @@ def _content_of(parts: Sequence[Part], turn: Turn, scope: Scope, *, one_string: 
     return wire
 
 
-def _joined(first: Any, second: Any) -> Any:
-    if not first or not second:
-        return first or second
-    if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n\n{second}"
-    return [*_as_parts(first), *_as_parts(second)]
+def _alternating(messages: Iterable[Message]) -> Iterator[Message]:
+    """Neighbours of one role as one message."""
+    for role, run in groupby(messages, key=itemgetter("role")):
+        if role in ("user", "assistant"):
+            yield _one_message(list(run))
+        else:
+            yield from run
 
 
-def _as_parts(content: Any) -> list[Message]:
-    parts: list[Message] = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return parts
+def _one_message(run: list[Message]) -> Message:
+    """Texts and lists of all; of any other field the last."""
+    if len(run) == 1:
+        return run[0]
+    whole = {name: value for message in run for name, value in message.items()}
+    whole["content"] = joined_content([message.get("content") for message in run], _text_part)
+    for name in _TEXTS & whole.keys():
+        whole[name] = "\n\n".join(message[name] for message in run if message.get(name))
+    for name in _LISTS & whole.keys():
+        whole[name] = [item for message in run for item in message.get(name) or ()]
+    return whole
+
+
+def _text_part(text: str) -> Message:
+    return {"type": "text", "text": text}

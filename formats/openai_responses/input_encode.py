@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss, Target
@@ -21,6 +23,7 @@ from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.openai_responses.items import VERBATIM
 from hyperinfer.formats.openai_responses.part_encode import PartEncoder
 from hyperinfer.formats.openai_responses.request_decode import INSTRUCTIONS
+from hyperinfer.formats.turns import is_silent, joined_content
 from hyperinfer.formats.wire import is_array
 
 if TYPE_CHECKING:
@@ -59,7 +62,7 @@ class InputEncoder:
                 return instructions, part.text
         leading = True
         for turn in rest:
-            leading = leading and turn.role in ("system", "developer")
+            leading = leading and (turn.role in ("system", "developer") or is_silent(turn))
             self._turn(turn, leading)
         if self._folded:
             self._message("user", [self._parts.text(text, "user") for text in self._take_folded()])
@@ -261,25 +264,22 @@ def _one_string(content: list[Wire]) -> Any:
     return content
 
 
-def _alternate(items: Iterable[Wire]) -> Iterable[Wire]:
+def _alternate(items: Iterable[Wire]) -> Iterator[Wire]:
     """Messages of one role in a row become one."""
-    last: Wire | None = None
-    for item in items:
-        mergeable = item.get("type", "message") == "message" and "content" in item
-        if last is not None and mergeable and last.get("role") == item.get("role"):
-            last["content"] = _joined(last["content"], item["content"])
+    for role, run in groupby(items, key=_role_of_message):
+        if role is None:
+            yield from run
             continue
-        if last is not None:
-            yield last
-        last = dict(item) if mergeable else None
-        if not mergeable:
-            yield item
-    if last is not None:
-        yield last
+        messages = list(run)
+        text_part = partial(_text_part, "output_text" if role == "assistant" else "input_text")
+        content = joined_content([message["content"] for message in messages], text_part)
+        yield {**messages[0], "content": content}
 
 
-def _joined(first: Any, second: Any) -> Any:
-    if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n\n{second}"
-    parts = [[{"type": "input_text", "text": item}] if isinstance(item, str) else item for item in (first, second)]
-    return [*parts[0], *parts[1]]
+def _text_part(kind: str, text: str) -> Wire:
+    return {"type": kind, "text": text}
+
+
+def _role_of_message(item: Wire) -> str | None:
+    """None for an item that is no message."""
+    return item.get("role") if item.get("type", "message") == "message" and "content" in item else None

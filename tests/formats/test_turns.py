@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperinfer.formats import FORMATS, Dialect, Target
 from hyperinfer.formats.conversation import Part, Role, TextPart, ToolCallPart, ToolResultPart, Turn
-from hyperinfer.formats.turns import merge_assistant, results_first
+from hyperinfer.formats.quirks import Quirks
+from hyperinfer.formats.turns import joined_content, merge_assistant, results_first
+from tests.support.recordings import DIALECTS
 
 
 def turn(role: Role, *parts: Part, path: str = "") -> Turn:
@@ -113,3 +119,74 @@ def test_a_long_history_costs_linear_time() -> None:
     start = time.perf_counter()
     assert len(results_first(turns)) == len(turns)
     assert time.perf_counter() - start < 5
+
+
+def text_part(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+@pytest.mark.parametrize(
+    ("contents", "joined"),
+    [
+        (["a"], "a"),
+        (["a", "b"], "a\n\nb"),
+        (["a", None, "", "b"], "a\n\nb"),
+        (["a", [text_part("b")], "c"], [text_part("a"), text_part("b"), text_part("c")]),
+        ([[text_part("a")], []], [text_part("a")]),
+        (["", None], None),
+    ],
+)
+def test_contents_of_neighbours_are_joined(contents: list[Any], joined: Any) -> None:
+    assert joined_content(contents, text_part) == joined
+
+
+CONFIGURED: dict[str, Any] = {"type": "configuration_update", "reasoning": {"effort": "low"}}
+BRIEF: dict[str, Any] = {"role": "developer", "content": "Be brief."}
+
+
+def encoded(dialect: Dialect, items: list[Any], rule: Any) -> dict[str, Any]:
+    conversation = FORMATS["openai_responses"].decode_request(json.dumps({"model": "m", "input": items}).encode())
+    target = Target(
+        dialect=dialect,
+        model="up",
+        vendor="x",
+        streamed=False,
+        max_output_tokens=9,
+        quirks=Quirks(system_role=rule),
+    )
+    body: dict[str, Any] = json.loads(FORMATS[dialect].encode_request(conversation, target).body)
+    return body
+
+
+@pytest.mark.parametrize("silent", [[CONFIGURED], [CONFIGURED, {"type": "compaction_trigger"}], [BRIEF, CONFIGURED]])
+@pytest.mark.parametrize("rule", ["keep", "fold_later"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_item_that_is_no_message_does_not_end_the_head(dialect: Dialect, rule: str, silent: list[Any]) -> None:
+    body = encoded(dialect, [*silent, BRIEF, {"role": "user", "content": "Go."}], rule)
+    if dialect == "anthropic_messages":
+        assert json.dumps(body["system"]).count("Be brief.") == 1 + silent.count(BRIEF)
+        assert body["messages"] == [{"role": "user", "content": "Go."}]
+    else:
+        messages = [each for each in body.get("messages") or body["input"] if "role" in each]
+        assert [each["role"] for each in messages] == ["developer"] * (1 + silent.count(BRIEF)) + ["user"]
+
+
+def test_neighbours_of_one_role_lose_nothing_when_they_are_joined() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = [
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "content": None, "reasoning_content": "r1", "tool_calls": [call]},
+        {"role": "assistant", "content": "a", "reasoning_content": "r2", "refusal": "no"},
+    ]
+    conversation = FORMATS["openai_chat"].decode_request(json.dumps({"model": "m", "messages": said}).encode())
+    target = Target(
+        dialect="openai_chat",
+        model="up",
+        vendor="x",
+        streamed=False,
+        max_output_tokens=9,
+        quirks=Quirks(turns="alternate"),
+    )
+    sent = json.loads(FORMATS["openai_chat"].encode_request(conversation, target).body)["messages"][1]
+    assert (sent["content"], sent["refusal"], sent["tool_calls"]) == ("a", "no", [call])
+    assert sent["reasoning_content"] == "r1\n\nr2"
