@@ -53,7 +53,7 @@ class ActingItems:
             case ServerToolEnd(item=item) if self._holding:
                 self._holding, self._called = False, True
                 return _call(item)
-            case MessageEnd(stop="stop") if self._called:
+            case MessageEnd(stop="stop" | "stop_sequence") if self._called:
                 return (msgspec.structs.replace(event, stop="tool_calls", raw_stop=None),)
             case _:
                 return (event,)

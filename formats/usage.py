@@ -15,7 +15,8 @@ class Usage(msgspec.Struct, frozen=True):
     """Tokens of one reply, inclusive totals. `cache_write` includes `cache_write_1h`.
 
     `cost`: what the caller pays, in pico-USD (1e-12 USD), set by the meter; None before. `estimated`: the upstream
-    gave no counts. `dialect` and `raw`: the upstream's own usage object, for fields that are not modelled.
+    gave no counts, or was not heard to their end. `dialect` and `raw`: the upstream's own usage object, for fields that are
+    not modelled.
     """
 
     input_tokens: int = 0

@@ -82,11 +82,11 @@ class Meter:
 
 
 def counted(tally: Tally) -> Usage:
-    """The upstream's counts, with estimates for what it did not count."""
+    """The upstream's counts, with estimates for what it did not count, or not to the end."""
     usage = tally.usage or Usage()
     produced = _tokens(tally.characters)
     estimates: dict[str, int] = {}
-    if not usage.output_tokens and produced:
+    if produced > usage.output_tokens and (usage.estimated or not usage.output_tokens):
         estimates["output_tokens"] = produced
     if not usage.input_tokens and tally.answering is not None and (tally.began or produced):
         answering = tally.answering

@@ -188,7 +188,7 @@ class ChatFold:
         if isinstance(event, ev.MessageEnd):
             if event.stop == "refusal" and event.explanation and not fold.refusal:
                 fold.refusal.append(event.explanation)
-            if event.stop_sequence is not None and not self._same:
+            if event.stop_sequence is not None and (not self._same or event.raw_stop is None):
                 fold.extra = merged(fold.extra, {"choice": {"stop_reason": event.stop_sequence}})
         called = fold.legacy is not None
         fold.finish = stop_to_wire(event.stop, called_tools=bool(fold.calls), called_function=called)

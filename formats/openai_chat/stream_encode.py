@@ -273,7 +273,7 @@ class ChatStreamEncoder:
 
     def _end(self, event: ev.MessageEnd) -> bytes:
         own, shared = split_extra(event.extra if self._same else None)
-        if event.stop_sequence is not None and not self._same:
+        if event.stop_sequence is not None and (not self._same or event.raw_stop is None):
             self._pending = merged(self._pending, {"choice": {"stop_reason": event.stop_sequence}})
         out = self._finish(event.stop, event.explanation, shared, 0)
         more = b"," + _enc(own["usage"])[1:-1] if own.get("usage") else b""
