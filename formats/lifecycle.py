@@ -67,6 +67,11 @@ TRANSITIONS: Mapping[tuple[State, type[Event]], State] = {
     **{(state, ev.Unknown): state for state in _OPEN},
 }
 
+_FOLLOWING: Mapping[State, Mapping[type[Event], State]] = {
+    state: {kind: following for (before, kind), following in TRANSITIONS.items() if before is state} for state in State
+}
+"""The same table by state: an enum is slow to hash, and nearly every event leaves its reply in the state that it found."""
+
 
 class OrderError(ValueError):
     """An event came where the table has no place for it. Whoever steps the table turns this into their own error."""
@@ -75,19 +80,21 @@ class OrderError(ValueError):
 class Lifecycle:
     """Steps one reply through `TRANSITIONS`. An illegal event raises `OrderError` and leaves the state as it was."""
 
-    __slots__ = ("_further", "state")
+    __slots__ = ("_following", "_further", "state")
 
-    def __init__(self) -> None:
-        self.state = State.START
+    def __init__(self, state: State = State.START) -> None:
+        self.state: State = state
+        self._following: Mapping[type[Event], State] = _FOLLOWING[state]
         self._further: dict[int, State] = {}
 
     def step(self, event: Event) -> None:
         """Moves on by one event."""
-        choice = event.choice
-        if choice:
-            self._step_further(choice, event)
+        if event.choice:
+            self._step_further(event.choice, event)
             return
-        following = TRANSITIONS.get((self.state, type(event)))
+        following = self._following.get(type(event))
+        if following is self.state:
+            return
         if following is None:
             raise OrderError(f"{type(event).__name__} is not legal in state '{self.state.value}'")
         if following is State.ENDED:
@@ -96,12 +103,13 @@ class Lifecycle:
             if open_choice := next((n for n, state in self._further.items() if state is not State.ENDED), None):
                 raise OrderError(f"MessageEnd while choice {open_choice} is open")
         self.state = following
+        self._following = _FOLLOWING[following]
 
     def _step_further(self, choice: int, event: Event) -> None:
         if self.state not in _OPEN:
             raise OrderError(f"choice {choice} outside a message (state '{self.state.value}')")
         state = self._further.get(choice, State.BETWEEN)
-        following = TRANSITIONS.get((state, type(event)))
+        following = _FOLLOWING[state].get(type(event))
         if following is None:
             raise OrderError(f"{type(event).__name__} of choice {choice} is not legal in state '{state.value}'")
         self._further[choice] = following

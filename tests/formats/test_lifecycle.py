@@ -44,12 +44,6 @@ SAMPLES: dict[type[Event], Event] = {
 START, END = ev.MessageStart("openai_chat"), ev.MessageEnd("stop")
 
 
-def at(state: State) -> Lifecycle:
-    lifecycle = Lifecycle()
-    lifecycle.state = state
-    return lifecycle
-
-
 def after(*events: Event) -> Lifecycle:
     lifecycle = Lifecycle()
     for event in events:
@@ -63,7 +57,7 @@ def test_every_event_has_a_sample() -> None:
 
 @pytest.mark.parametrize(("state", "kind"), list(itertools.product(State, SAMPLES)), ids=lambda v: getattr(v, "name", None))
 def test_each_pair_is_in_the_table_or_an_error(state: State, kind: type[Event]) -> None:
-    lifecycle = at(state)
+    lifecycle = Lifecycle(state)
     expected = TRANSITIONS.get((state, kind))
     if expected is None or kind is ev.ChoiceEnd:  # choice 0 ends with MessageEnd alone
         with pytest.raises(OrderError):
@@ -80,7 +74,7 @@ def test_each_state_is_reached_and_left_and_the_ends_are_final() -> None:
 
 
 def test_finished_means_ended_or_failed() -> None:
-    assert {state for state in State if at(state).finished} == {State.ENDED, State.FAILED}
+    assert {state for state in State if Lifecycle(state).finished} == {State.ENDED, State.FAILED}
 
 
 def test_choices_walk_the_table_on_their_own() -> None:
