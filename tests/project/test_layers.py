@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 PURE = frozenset({
     "__future__", "abc", "base64", "binascii", "bisect", "codecs", "collections", "copy", "dataclasses", "decimal",
     "enum", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "msgspec", "operator", "re", "string",
-    "struct", "textwrap", "types", "typing", "unicodedata", "urllib.parse",
+    "struct", "textwrap", "types", "typing", "unicodedata", "urllib.parse", "zlib",
 })
 # fmt: on
 
