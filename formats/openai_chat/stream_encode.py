@@ -188,7 +188,7 @@ class ChatStreamEncoder:
 
     def _reasoning(self, event: ev.ReasoningDelta, state: _Choice) -> bytes:
         text, part = event.text, (event.form, event.part)
-        if text and not self._same and (state.part != part if state.part else state.thought_before):
+        if text and not self._same and state.thought_before and state.part != part:
             text = "\n\n" + text
         state.part = part
         if text:

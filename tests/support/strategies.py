@@ -41,7 +41,9 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
 class Walk:
     """What a walk may meet. `blocks`: the events that open blocks. `further`: how many further choices at most.
     `failures`: whether it may end in `UpstreamError`. `unknown`: whether `Unknown` events may come in between.
-    `item_ids`: whether blocks name an item of the upstream."""
+    `item_ids`: whether blocks name an item of the upstream. `rich`: with everything that events have room for: parts and
+    forms of reasoning, several blobs, state of calls, odd ids, namespaces, phases, logprobs, empty pieces, early usage.
+    """
 
     dialect: Dialect = "openai_chat"
     blocks: tuple[type[Event], ...] = BLOCKS
@@ -51,6 +53,7 @@ class Walk:
     citations: bool = True
     custom_tools: bool = True
     item_ids: bool = False
+    rich: bool = False
     most_blocks: int = 5
     most_loose: int = 12
 
@@ -71,6 +74,8 @@ class _Track:
     pieces: list[str] = field(default_factory=list[str])  # arguments still to come
     server_item: dict[str, Any] = field(default_factory=dict[str, Any])
     loose: int = 0
+    item: str | None = None  # of the upstream, in which the last block stood
+    part: int = 0  # of the open reasoning
     goal: int = 0  # blocks at least
     last: bool = True  # all other choices have ended
 
@@ -82,7 +87,8 @@ class _Walker:
         self._calls = 0
 
     def start(self) -> Event:
-        return ev.MessageStart(self.walk.dialect, id="up-1", model="up-model", created=1_700_000_000)
+        early = self._draw(st.none() | USAGES) if self.walk.rich else None
+        return ev.MessageStart(self.walk.dialect, id="up-1", model="up-model", created=1_700_000_000, usage=early)
 
     def legal(self, track: _Track) -> list[type[Event]]:
         """What may come next in the choice. Ends stand first: they are the simplest way on."""
@@ -131,23 +137,22 @@ class _Walker:
         draw, choice = self._draw, track.choice
         if kind in BLOCKS:
             track.blocks += 1
-            item_id = f"item_{choice}_{track.blocks}" if self.walk.item_ids else None
-            return self._open(kind, track, item_id)
+            return self._open(kind, track, self._item(kind, track))
         match kind:
             case ev.TextDelta:
-                return ev.TextDelta(draw(TEXT), choice=choice)
+                return ev.TextDelta(draw(self._pieces()), self._logprobs(), choice=choice)
             case ev.Citation:
                 return self._citation(choice)
             case ev.ReasoningDelta:
-                return ev.ReasoningDelta(draw(TEXT), choice=choice)
+                return self._thought(track)
             case ev.ReasoningEnd:
                 return ev.ReasoningEnd(draw(self._blobs()), choice=choice)
             case ev.RefusalDelta:
-                return ev.RefusalDelta(draw(TEXT), choice=choice)
+                return ev.RefusalDelta(draw(self._pieces()), choice=choice)
             case ev.ArgumentsDelta:
                 return ev.ArgumentsDelta(track.pieces.pop(0), choice=choice)
             case ev.ServerToolDelta:
-                return ev.ServerToolDelta({"type": "input_json_delta", "partial_json": "{}"})
+                return ev.ServerToolDelta(dict(_SERVER_DELTAS[self.walk.dialect]))
             case ev.ServerToolEnd:
                 return ev.ServerToolEnd(track.server_item)
             case ev.UsageUpdate:
@@ -159,19 +164,23 @@ class _Walker:
             case ev.ChoiceEnd:
                 return ev.ChoiceEnd(self._stop(track), choice=choice)
             case ev.MessageEnd:
-                return ev.MessageEnd(self._stop(track))
+                return self._end(track)
             case _:
                 return kind(choice=choice)  # type: ignore[call-arg]  # TextEnd, RefusalEnd, ToolCallEnd
 
     def _open(self, kind: type[Event], track: _Track, item_id: str | None) -> Event:
         choice = track.choice
         if kind is ev.ServerToolStart:
-            track.server_item = {"type": "web_search_call", "id": f"ws_{track.blocks}", "status": "completed"}
-            return ev.ServerToolStart(self.walk.dialect, "web_search_call", dict(track.server_item))
+            track.server_item = self._server_item(track)
+            return ev.ServerToolStart(self.walk.dialect, track.server_item["type"], dict(track.server_item))
         if kind is ev.ToolCallStart:
             return self._call(track, item_id)
         if kind is ev.RefusalStart:
             track.refused = True
+        track.part = 0
+        if kind is ev.TextStart and self.walk.rich and self.walk.dialect == "openai_responses":
+            phase = self._draw(st.sampled_from([None, "commentary", "final_answer"]))
+            return ev.TextStart(item_id, phase, choice=choice)
         return kind(item_id=item_id, choice=choice)  # type: ignore[call-arg]  # text, reasoning, refusal
 
     def _call(self, track: _Track, item_id: str | None) -> Event:
@@ -184,11 +193,19 @@ class _Walker:
             track.pieces = self._draw(st.sampled_from([[text], [text[:1], text[1:]], list(text), []]))
         self._calls += 1
         track.calls += 1
+        call_id, namespace, state = f"call_{self._calls}", None, ()
+        if self.walk.rich:
+            call_id = self._draw(st.sampled_from([call_id, call_id, "call_1", "functions.f:0", "é" * 70]))
+            state = self._draw(self._blobs())
+            if self.walk.dialect == "openai_responses":
+                namespace = self._draw(st.sampled_from([None, None, "mcp"]))
         return ev.ToolCallStart(
-            f"call_{self._calls}",
+            call_id,
             self._draw(st.sampled_from(["get_weather", "f", "a-b_c9"])),
             "custom" if custom else "function",
-            item_id=item_id,
+            namespace,
+            item_id,
+            state,
             choice=track.choice,
         )
 
@@ -208,7 +225,57 @@ class _Walker:
         kind = "signature" if self.walk.dialect == "anthropic_messages" else "encrypted"
         vendors, data = st.sampled_from([vendor, vendor, "google"]), st.sampled_from(["c2ln+/=", "x" * 40])
         blob = st.builds(Opaque, vendors, st.just(kind), data)
-        return st.one_of(st.just(()), blob.map(lambda one: (one,)))
+        one = st.one_of(st.just(()), blob.map(lambda one: (one,)))
+        if not self.walk.rich:
+            return one
+        any_kind = st.sampled_from(["signature", "redacted", "encrypted"])
+        several = st.lists(st.builds(Opaque, vendors, any_kind, data), max_size=3).map(tuple)
+        return one | several
+
+    def _item(self, kind: type[Event], track: _Track) -> str | None:
+        """A new item of the upstream for the block, or that of the text before it."""
+        if not self.walk.item_ids:
+            return None
+        goes_on = self.walk.rich and track.item is not None and kind in (ev.TextStart, ev.RefusalStart)
+        if not (goes_on and self._draw(st.booleans())):
+            track.item = f"item_{track.choice}_{track.blocks}"
+        found, texts = track.item, kind in (ev.TextStart, ev.RefusalStart)
+        track.item = found if texts else None
+        return found
+
+    def _pieces(self) -> st.SearchStrategy[str]:
+        return TEXT | st.just("") if self.walk.rich else TEXT
+
+    def _logprobs(self) -> list[Any] | None:
+        if not (self.walk.rich and self.walk.dialect != "anthropic_messages" and self._draw(st.booleans())):
+            return None
+        return [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}]
+
+    def _thought(self, track: _Track) -> Event:
+        text = self._draw(self._pieces())
+        if not self.walk.rich or self.walk.dialect == "anthropic_messages":
+            return ev.ReasoningDelta(text, choice=track.choice)
+        track.part += self._draw(st.sampled_from([0, 0, 1]))
+        summarized = self.walk.dialect == "openai_responses"
+        return ev.ReasoningDelta(text, "summary" if summarized else "text", track.part, choice=track.choice)
+
+    def _server_item(self, track: _Track) -> dict[str, Any]:
+        match self.walk.dialect:
+            case "anthropic_messages":
+                return {"type": "server_tool_use", "id": f"srvtoolu_{track.blocks}", "name": "web_search", "input": {}}
+            case _:
+                action = {"type": "search", "query": "q"}
+                return {"type": "web_search_call", "id": f"ws_{track.blocks}", "status": "completed", "action": action}
+
+    def _end(self, track: _Track) -> Event:
+        stop = self._stop(track)
+        if not self.walk.rich:
+            return ev.MessageEnd(stop)
+        if stop == "stop":
+            stop = self._draw(st.sampled_from(["stop", "stop_sequence", "pause", "refusal"]))
+        matched = "END" if stop == "stop_sequence" and self._draw(st.booleans()) else None
+        why = "because" if stop == "refusal" and self._draw(st.booleans()) else None
+        return ev.MessageEnd(stop, matched, explanation=why)
 
     def _stop(self, track: _Track) -> ev.StopReason:
         if track.refused:
@@ -216,6 +283,13 @@ class _Walker:
         words: list[ev.StopReason] = ["tool_calls", "length"] if track.calls else ["stop", "length", "context_window"]
         word: ev.StopReason = self._draw(st.sampled_from(words))
         return word
+
+
+_SERVER_DELTAS: dict[Dialect, dict[str, Any]] = {
+    "openai_chat": {"type": "input_json_delta", "partial_json": "{}"},
+    "openai_responses": {"type": "response.web_search_call.searching", "output_index": 0, "item_id": "ws"},
+    "anthropic_messages": {"type": "input_json_delta", "partial_json": "{}"},
+}
 
 
 def _usage(uncached: int, read: int, written: int, output: int, reasoning: int) -> Usage:
