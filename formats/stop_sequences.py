@@ -79,7 +79,8 @@ class StopSequences:
         if self.matched:
             self._ended = True
             if self._usage is not None:
-                found.append(ev.UsageUpdate(msgspec.structs.replace(self._usage, estimated=True)))
+                so_far = msgspec.structs.replace(self._usage, estimated=True, dialect=None, raw=None)
+                found.append(ev.UsageUpdate(so_far))
             further = [event for choice in self._choices.values() if choice.number for event in choice.end()]
             found = [*found, *further, *self._choices[0].end()]
         return found
