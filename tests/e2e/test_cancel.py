@@ -136,6 +136,31 @@ def test_in_mid_stream(setting: Setting, name: str, way: str) -> None:
     in_all_cells(check, streamed=(True,))
 
 
+STOPS = {"chat": "stop", "messages": "stop_sequences"}
+ENDS = {"chat": b"data: [DONE]", "messages": b"event: message_stop"}
+
+
+def test_at_a_stop_sequence_the_upstream_is_let_go_too(setting: Setting) -> None:
+    """Five are too many for Chat, Responses takes none, and Messages none of white space. It says Hello without end."""
+
+    def check(route: Route, protocol: str, stream: bool) -> None:
+        if route.name not in STOPS or route.name == protocol == "messages":
+            return
+        mark = f"stop-{route.name}-{protocol}"
+        rows = Rows(setting, route, "endless", protocol, stream)
+        stops = {STOPS[route.name]: ["oHelloH", "\n", "</answer>", "STOP", "Human:"]}
+        body = json.dumps(route.body(f"slow/endless-{protocol}", f"request {mark} please", stream=stream, **stops)).encode()
+        with connected(setting.url) as connection:
+            connection.send(head("POST", route.path, {**AUTHORIZED, "content-length": str(len(body))}) + body)
+            connection.until(ENDS[route.name])
+            assert setting.upstream.gone("endless", mark).wait(AT_ONCE)
+        seen = rows.next()
+        assert (seen["status"], seen["finish_reason"]) == ("completed", "stop_sequence")
+        assert seen["cost"] > 0
+
+    in_all_cells(check, streamed=(True,))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_while_a_whole_reply_comes(setting: Setting, way: str) -> None:
     def check(route: Route, protocol: str, stream: bool) -> None:
