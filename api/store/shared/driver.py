@@ -1,0 +1,57 @@
+"""asyncpg and trio-asyncio as far as we use them, with types: neither ships complete ones."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Connection(Protocol):
+    """A connection to PostgreSQL. Its coroutines are asyncio's."""
+
+    async def execute(self, query: str, *arguments: object) -> str: ...
+
+    async def fetch(self, query: str, *arguments: object) -> Sequence[Sequence[Any]]: ...
+
+    async def fetchrow(self, query: str, *arguments: object) -> Sequence[Any] | None: ...
+
+    async def fetchval(self, query: str, *arguments: object) -> Any: ...
+
+    def transaction(self) -> AbstractAsyncContextManager[object]: ...
+
+    def is_closed(self) -> bool: ...
+
+    def terminate(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def add_listener(self, channel: str, callback: Callable[[object, int, str, str], None]) -> None: ...
+
+
+async def connect(url: str, *, seconds: float) -> Connection:
+    """A new connection. Raises OSError, TimeoutError or what `error_class` tells."""
+    asyncpg = importlib.import_module("asyncpg")
+    return cast(
+        "Connection", await asyncpg.connect(url, timeout=seconds, server_settings={"application_name": "hyperinfer"})
+    )
+
+
+def error_class(error: Exception) -> str | None:
+    """The class of an error that the server sent: the first two characters of its SQLSTATE. None for all else."""
+    state = getattr(error, "sqlstate", None)
+    return state[:2] if isinstance(state, str) else None
+
+
+def aio_as_trio(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """An asyncio coroutine function as one for trio, inside an `open_loop`."""
+    return cast("Callable[P, Awaitable[T]]", importlib.import_module("trio_asyncio").aio_as_trio(function))
+
+
+def open_loop() -> AbstractAsyncContextManager[object]:
+    """A loop of asyncio within trio's, for the tasks that are begun inside."""
+    return cast("AbstractAsyncContextManager[object]", importlib.import_module("trio_asyncio").open_loop())

