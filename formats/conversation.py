@@ -156,26 +156,19 @@ class NativePart(msgspec.Struct, frozen=True, kw_only=True):
     """A content block or item that only its own dialect knows (server tool history, compaction, …), verbatim.
 
     `text`: its meaning in words, for the other dialects (a search result, the summary of a compaction); None where there
-    is none to give, and then it is a `Loss` there. `tools`: those that it declares (Responses `additional_tools`,
-    `tool_search_output`).
+    is none to give, and then it is a `Loss` there. `unsaid`: the fields that the words leave out, each a `Loss` there.
+    `tools`: those that it declares (Responses `additional_tools`, `tool_search_output`).
     """
 
     type: str
     raw: dict[str, Any]
     text: str | None = None
+    unsaid: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
 
 
 Part: TypeAlias = (
-    TextPart
-    | ImagePart
-    | FilePart
-    | AudioPart
-    | RefusalPart
-    | ReasoningPart
-    | ToolCallPart
-    | ToolResultPart
-    | NativePart
+    TextPart | ImagePart | FilePart | AudioPart | RefusalPart | ReasoningPart | ToolCallPart | ToolResultPart | NativePart
 )
 
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]

@@ -9,6 +9,7 @@ from hyperinfer.formats.codec import Loss
 from hyperinfer.formats.wire import join
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import NativePart
     from hyperinfer.formats.events import Dialect
 
 NEUTRAL = frozenset(
@@ -47,6 +48,11 @@ def losses_of_extra(extra: Mapping[str, Any] | None, path: str, reason: str) -> 
     ]
 
 
+def losses_of_words(part: NativePart, path: str) -> list[Loss]:
+    """What the words that stand for a part leave out."""
+    return [Loss(join(path, name), f"the words for the {part.type} leave it out") for name in part.unsaid]
+
+
 def lose_once(losses: list[Loss], loss: Loss) -> None:
     """Notes a loss of a reply that may meet the same many times."""
     known: Container[Loss] = losses
@@ -64,6 +70,11 @@ _CALLER_PATHS: Mapping[tuple[Dialect, str], str] = {
     ("anthropic_messages", "stop"): "stop_sequences",
     ("anthropic_messages", "parallel_tool_calls"): "tool_choice.disable_parallel_tool_use",
 }
+
+
+def citations_field(dialect: Dialect) -> str:
+    """What the caller's dialect calls the citations of a text."""
+    return "citations" if dialect == "anthropic_messages" else "annotations"
 
 
 def caller_path(dialect: Dialect, field: str) -> str:

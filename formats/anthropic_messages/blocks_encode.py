@@ -24,6 +24,7 @@ from hyperinfer.formats.conversation import (
     ToolResultPart,
 )
 from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.losses import losses_of_words
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class BlockEncoder:
         if part.type in _HAS_ID:
             raise RequestError(f"{path}: {part.type} needs stored responses, which this gateway has none of", param=path)
         if part.text and part.text.strip():
+            self._scope.losses.extend(losses_of_words(part, path))
             return [{"type": "text", "text": part.text}]
         self._scope.lose(path, f"Messages has no {part.type}")
         return []

@@ -206,21 +206,28 @@ def _tool_result(block: dict[str, Any], path: str) -> Part:
 def _search_result(block: dict[str, Any], path: str) -> Part:
     read = shared.read(block, wire.SearchResultBlock, path)
     lines = (read.title, read.source, _words(read.content) or "")
-    return NativePart(type="search_result", raw=block, text="\n".join(line for line in lines if line))
+    text = "\n".join(line for line in lines if line)
+    return NativePart(type="search_result", raw=block, text=text, unsaid=_unsaid(block, "title", "source", "content"))
 
 
 def _native(block: dict[str, Any]) -> NativePart:
     kind = str(block["type"])
     text: str | None = None
+    said = ""
     if kind == "compaction":
-        text = _words(block.get("content"))
+        text, said = _words(block.get("content")), "content"
     elif kind == "tool_reference":
         name = block.get("tool_name")
-        text = name if isinstance(name, str) else None
+        text, said = name if isinstance(name, str) else None, "tool_name"
     elif kind == "document":
         source = block.get("source")
-        text = _words(source.get("content")) if is_object(source) else None
-    return NativePart(type=kind, raw=block, text=text)
+        text, said = _words(source.get("content")) if is_object(source) else None, "source"
+    return NativePart(type=kind, raw=block, text=text, unsaid=_unsaid(block, said) if text is not None else ())
+
+
+def _unsaid(block: dict[str, Any], *said: str) -> tuple[str, ...]:
+    """The fields of a block beside those that its words are made of."""
+    return tuple(name for name, value in block.items() if name not in ("type", *said) and value not in (None, [], {}))
 
 
 _READERS: dict[str, Callable[[dict[str, Any], str], Part]] = {

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss, Target
-from hyperinfer.formats.conversation import CacheMark, Conversation, TextPart, Turn
+from hyperinfer.formats.conversation import (
+    CacheMark,
+    Conversation,
+    NativePart,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    Turn,
+)
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.wire import join
 
@@ -56,25 +64,36 @@ class Scope:
         if allowed == "none":
             self.lose(join(path, mark.style), "the provider takes no cache marks")
             return None
-        raw = mark.raw if mark.style == "cache_control" else _ephemeral(mark)
-        if not self.same and mark.style == "cache_control":
+        raw = mark.raw
+        if not self.same:
             kind, ttl = raw.get("type"), raw.get("ttl")
-            if kind != "ephemeral":
+            if mark.style == "cache_control" and kind != "ephemeral":
                 self.lose(f"{join(path, mark.style)}.type", f"Messages has no cache mark of type {kind}")
                 return None
             if ttl is not None and ttl not in _MARK_TTLS:
                 self.lose(f"{join(path, mark.style)}.ttl", f"Messages has no lifetime {ttl}")
                 raw = {name: value for name, value in raw.items() if name != "ttl"}
+        if mark.style != "cache_control":
+            raw = _ephemeral(mark)
         if allowed == "no_ttl" and raw.keys() != {"type"}:
             self.lose(join(path, mark.style), "the provider takes no lifetime of cache marks")
             return {"type": "ephemeral"}
         return raw
 
 
+_ITEMS = (NativePart, ReasoningPart, ToolCallPart)
+"""Parts that are whole items in Responses."""
+
+
 def part_path(turn: Turn, index: int) -> str:
     """Where a part of a turn stood, as well as it can be told from its position."""
     if turn.path == "system":
         return "system" if turn.plain else f"system[{index}]"
+    part = turn.parts[index]
+    if turn.path.startswith("input") and isinstance(part, _ITEMS) and len(turn.parts) == 1:
+        return turn.path
+    if isinstance(part, ReasoningPart) and "fields" in (part.extra or {}):
+        return f"{turn.path}.reasoning"  # Chat has it beside the content
     if turn.plain:
         return f"{turn.path}.content"
     if turn.role in ("user", "system", "developer") or isinstance(turn.parts[index], TextPart):

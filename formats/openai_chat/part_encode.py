@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import AudioPart, FilePart, ImagePart, NativePart, Part, RefusalPart, TextPart
-from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.losses import citations_field, losses_of_extra, losses_of_words
 from hyperinfer.formats.opaque import DEFAULT_VENDOR
 from hyperinfer.formats.openai_chat.content import file_to_wire, image_to_wire
 from hyperinfer.formats.wire import is_object
@@ -19,7 +19,7 @@ def encode_part(part: Part, path: str, scope: Scope) -> list[dict[str, Any]]:
     match part:
         case TextPart():
             if part.citations and not scope.same:
-                scope.lose(f"{path}.citations", "Chat has no citations on input")
+                scope.lose(f"{path}.{citations_field(scope.conversation.dialect)}", "Chat has no citations on input")
             item: dict[str, Any] = {"type": "text", "text": part.text}
         case ImagePart():
             item = image_to_wire(part, path)
@@ -50,6 +50,7 @@ def _native(part: NativePart, path: str, scope: Scope) -> list[dict[str, Any]]:
     if scope.same:
         return [part.raw]
     if part.text:
+        scope.losses.extend(losses_of_words(part, path))
         return [{"type": "text", "text": part.text}]
     scope.lose(path, f"Chat has no content of type '{part.type}'")
     return []

@@ -47,6 +47,6 @@ class Scope:
                 kept["ttl"] = mark.ttl
             elif mark.ttl == "1h":
                 self.lose(f"{path}.{mark.style}.ttl", "this model's API has no lifetime of cache marks")
-        elif mark.style == "cache_control" and mark.ttl is not None:
+        elif mark.ttl is not None:
             self.lose(f"{path}.{mark.style}.ttl", f"this model's API has no lifetime {mark.ttl}")
         return {"cache_control": kept}

@@ -51,20 +51,25 @@ def _encode_tool(tool: Tool, scope: Scope) -> dict[str, Any]:
     if tool.kind == "custom" and scope.same:
         custom = _given(name=name, description=tool.description, format=tool.grammar)
         return {"type": "custom", "custom": {**inner, **custom}, **extra}
-    strict = tool.strict
-    if strict is not None and scope.quirks.strict_tools == "omit":
-        if strict:
-            scope.lose(f"{tool.path}.strict", "this model's API refuses the field")
-        strict = None
-    function = _given(name=name, description=tool.description, parameters=_parameters(tool, scope), strict=strict)
+    parameters, strict = _parameters(tool, scope), _strict(tool, scope)
+    function = _given(name=name, description=tool.description, parameters=parameters, strict=strict)
     return {"type": "function", "function": {**inner, **function}, **extra}
+
+
+def _strict(tool: Tool, scope: Scope) -> bool | None:
+    if tool.strict is None or scope.quirks.strict_tools == "send":
+        return tool.strict
+    if tool.strict:
+        scope.lose(f"{tool.path}.strict", "this model's API refuses the field")
+    return None
 
 
 def _as_function(tool: Tool, scope: Scope) -> dict[str, Any]:
     """A typed tool of the caller's dialect as what it means (fault F062)."""
     scope.losses.extend(losses_of_extra(options_of_typed(tool), tool.path, "Chat tools have no such field"))
     extra = {} if tool.cache is None else scope.cache(tool.cache, tool.path)
-    function = _given(name=scope.names.of(tool.name), description=tool.description, parameters=tool.parameters)
+    fields = {"description": tool.description, "parameters": tool.parameters, "strict": _strict(tool, scope)}
+    function = _given(name=scope.names.of(tool.name), **fields)
     return {"type": "function", "function": function, **extra}
 
 

@@ -19,7 +19,7 @@ from hyperinfer.formats.conversation import (
     Turn,
 )
 from hyperinfer.formats.ids import alnum9_call_id, max40_call_id, responses_call_id
-from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.losses import citations_field, losses_of_extra
 from hyperinfer.formats.openai_responses.items import VERBATIM
 from hyperinfer.formats.openai_responses.part_encode import PartEncoder
 from hyperinfer.formats.openai_responses.request_decode import INSTRUCTIONS
@@ -40,6 +40,7 @@ class InputEncoder:
 
     def __init__(self, conversation: Conversation, target: Target, names: Names, losses: list[Loss]) -> None:
         self.sent_state = False
+        self._dialect = conversation.dialect
         self._same = conversation.dialect == "openai_responses"
         self._stored = conversation.store is True
         self._target = target
@@ -78,15 +79,25 @@ class InputEncoder:
     def _system_text(self, turn: Turn) -> str:
         texts: list[str] = []
         for index, part in enumerate(turn.parts):
-            if isinstance(part, TextPart):
-                texts.append(part.text)
-                if part.cache is not None:
-                    self._losses.append(Loss(f"{turn.path}[{index}].{part.cache.style}", "instructions have no cache marks"))
-            else:
-                self._losses.append(Loss(f"{turn.path}[{index}]", "instructions are text only"))
+            path = _system_path(turn, index)
+            if not isinstance(part, TextPart):
+                self._losses.append(Loss(path, "instructions are text only"))
+                continue
+            texts.append(part.text)
+            if part.cache is not None:
+                self._losses.append(Loss(f"{path}.{part.cache.style}", "instructions have no cache marks"))
+            if part.citations:
+                self._losses.append(Loss(f"{path}.{citations_field(self._dialect)}", "instructions have no citations"))
+            self._losses.extend(losses_of_extra(part.extra, path, "instructions have no such field"))
         if not self._same:
-            self._losses.extend(losses_of_extra(turn.extra, turn.path, "instructions have no such field"))
+            self._lose_fields(turn, "instructions have no such field")
         return "\n\n".join(texts)
+
+    def _lose_fields(self, turn: Turn, reason: str) -> None:
+        """What a message of another dialect has beside its content."""
+        if turn.name is not None:
+            self._losses.append(Loss(f"{turn.path}.name", "messages have no participant names"))
+        self._losses.extend(losses_of_extra(turn.extra, turn.path, reason))
 
     def _turn(self, turn: Turn, leading: bool) -> None:
         if turn.quiet == VERBATIM and self._same:
@@ -98,9 +109,7 @@ class InputEncoder:
                 self._folded.append(self._system_text(turn))
                 return
         if not self._same:
-            if turn.name is not None:
-                self._losses.append(Loss(f"{turn.path}.name", "messages have no participant names"))
-            self._losses.extend(losses_of_extra(turn.extra, turn.path, "Responses items have no such field"))
+            self._lose_fields(turn, "Responses items have no such field")
         message: list[Part] = []
         for part in turn.parts:
             if isinstance(part, (ReasoningPart, ToolCallPart, ToolResultPart)):
@@ -169,7 +178,9 @@ class InputEncoder:
             for fields in (turn.quiet, turn.extra, part.extra):
                 item.update(fields or {})
         else:
-            self._losses.extend(losses_of_extra(part.extra, turn.path, "Responses items have no such field"))
+            extra = dict(part.extra or {})
+            extra.pop("fields", None)  # Chat's own spelling of reasoning that has just been written
+            self._losses.extend(losses_of_extra(extra, turn.path, "Responses items have no such field"))
         self._items.append(item)
 
     def _reasoning(self, part: ReasoningPart, turn: Turn) -> Wire | None:
@@ -256,6 +267,15 @@ class InputEncoder:
             return
         if self._target.vendor != "openai" or item_id.startswith(prefix):
             item["id"] = item_id
+
+
+def _system_path(turn: Turn, index: int) -> str:
+    """Where a part of a system turn stood in the caller's request."""
+    if turn.path == INSTRUCTIONS or (turn.path == "system" and turn.plain):
+        return turn.path
+    if turn.path == "system":
+        return f"system[{index}]"
+    return f"{turn.path}.content" if turn.plain else f"{turn.path}.content[{index}]"
 
 
 def _one_string(content: list[Wire]) -> Any:

@@ -6,6 +6,16 @@ from typing import Any
 
 from hyperinfer.formats.wire import is_array, is_object
 
+_SPOKEN = ("name", "arguments", "code", "revised_prompt", "action", "operation", "queries", "output", "outputs", "results")
+_SPOKEN_OR_QUIET = frozenset({*_SPOKEN, "summary", "type", "id", "call_id", "status"})
+_NOTHING: tuple[Any, ...] = (None, [], {}, {"type": "direct"})
+"""What a field says nothing with; the last one is the caller of a call that the model made itself."""
+
+
+def unsaid_of(item: dict[str, Any]) -> tuple[str, ...]:
+    """The fields of an item that `words_of` leaves out, without those that mean nothing to a model."""
+    return tuple(name for name, value in item.items() if name not in _SPOKEN_OR_QUIET and value not in _NOTHING)
+
 
 def words_of(item: dict[str, Any]) -> str | None:
     """The meaning of an item of the history; None where words cannot say it (an encrypted compaction)."""

@@ -19,7 +19,7 @@ from hyperinfer.formats.conversation import (
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.openai_responses import wire as w
 from hyperinfer.formats.openai_responses.content import decode_content
-from hyperinfer.formats.openai_responses.item_words import words_of
+from hyperinfer.formats.openai_responses.item_words import unsaid_of, words_of
 from hyperinfer.formats.openai_responses.late_tools import declared_tools
 from hyperinfer.formats.openai_responses.reasoning import read_blob
 from hyperinfer.formats.pairing import with_call_ids
@@ -110,7 +110,8 @@ class _Reader:
                 )
             case _:
                 role: Role = "user" if kind in _CALLER_ITEMS else "assistant"
-                part = NativePart(type=kind, raw=value, text=words_of(value), tools=declared_tools(value, path))
+                words, tools = words_of(value), declared_tools(value, path)
+                part = NativePart(type=kind, raw=value, text=words, unsaid=unsaid_of(value), tools=tools)
                 return Turn(role=role, parts=(part,), path=path, quiet=VERBATIM)
 
     def _call(self, call: w.FunctionCall | w.CustomToolCall, arguments: str, kind: Any) -> ToolCallPart:

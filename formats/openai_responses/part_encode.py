@@ -23,7 +23,7 @@ from hyperinfer.formats.conversation import (
     ToolResultPart,
 )
 from hyperinfer.formats.errors import RequestError
-from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.losses import losses_of_extra, losses_of_words
 from hyperinfer.formats.opaque import DEFAULT_VENDOR
 from hyperinfer.formats.openai_responses.content import file_data, source_url
 
@@ -152,6 +152,7 @@ class PartEncoder:
         if self._same and part.text is None:
             return part.raw
         if part.text is not None:
+            self._losses.extend(losses_of_words(part, path))
             return self.text(part.text, role)
         self._losses.append(Loss(path, f"a `{part.type}` block has no form in Responses"))
         return None

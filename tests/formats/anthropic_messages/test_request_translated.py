@@ -321,7 +321,7 @@ def test_cache_marks_of_both_styles_and_never_more_than_four() -> None:
         {"type": "ephemeral"},
         {"type": "ephemeral"},
     ]
-    assert losses == ["cache_control"]
+    assert losses == ["messages[0].content[1].prompt_cache_breakpoint.ttl", "cache_control"]
     body, _ = encode(chat(Turn(role="user", parts=parts[:1], path="messages[0]")))
     assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
 
