@@ -56,7 +56,8 @@ def a_call(upstream: Dialect, word: str, *, stream: bool) -> bytes:
             return message_start() + use + message_ending(word)
         return message_whole(USE, stop=word)
     item = call_item("fc_0", "call_0", "weather", ULM)
-    more = {"status": word, "incomplete_details": {"reason": "max_output_tokens"} if word == "incomplete" else None}
+    more: dict[str, Any] = {"status": word}
+    more |= {"incomplete_details": {"reason": "max_output_tokens"} if word == "incomplete" else None}
     if stream:
         return response_stream(*call_events(0, "fc_0", "call_0", "weather", ULM), completed(item, **more))
     return response_whole(item, **more)
