@@ -27,6 +27,7 @@ from hyperinfer.formats.turns import is_silent, joined_content
 from hyperinfer.formats.wire import is_array
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.events import Dialect
     from hyperinfer.formats.tool_names import Names
 
 Wire = dict[str, Any]
@@ -40,7 +41,7 @@ class InputEncoder:
 
     def __init__(self, conversation: Conversation, target: Target, names: Names, losses: list[Loss]) -> None:
         self.sent_state = False
-        self._dialect = conversation.dialect
+        self._dialect: Dialect = conversation.dialect
         self._same = conversation.dialect == "openai_responses"
         self._stored = conversation.store is True
         self._target = target
