@@ -23,6 +23,7 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
     first_token_ms: int | None = None
     losses: tuple[LossRecord, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    estimated: bool = False
 
 
 _encode = msgspec.json.Encoder().encode
@@ -43,6 +44,7 @@ def generation_row(generation: Generation) -> GenerationRow:
         g.first_token_ms,
         g.losses,
         g.attempts,
+        g.estimated,
     )
     return GenerationRow(
         g.id,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 
 from hyperinfer.api.store.errors import StoreUnavailable
-from hyperinfer.api.store.shared.driver import Connection, connect, error_class
-from hyperinfer.api.store.shared.migrations import migrate, migrations
+from hyperinfer.api.store.remote.driver import Connection, connect, error_class
+from hyperinfer.api.store.remote.migrations import migrate, migrations
 
 if TYPE_CHECKING:
     from hyperinfer.providers.secret import Secret

@@ -13,7 +13,7 @@ from hyperinfer.api.store.messages import GenerationRow
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hyperinfer.api.store.shared.driver import Connection
+    from hyperinfer.api.store.remote.driver import Connection
 
 _TYPES: Final = {
     "created_at": "float8",

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, final
 
 from hyperinfer.api.store.errors import StoreUnavailable
-from hyperinfer.api.store.shared.bridge import Actor
-from hyperinfer.api.store.shared.session import Session, is_rejection
-from hyperinfer.api.store.shared.settling import settle_rows
+from hyperinfer.api.store.remote.bridge import Actor
+from hyperinfer.api.store.remote.session import Session, is_rejection
+from hyperinfer.api.store.remote.settling import settle_rows
 from hyperinfer.nodes.ports import SettlementRejected
 
 if TYPE_CHECKING:

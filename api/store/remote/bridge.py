@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 import outcome
 import trio
 
-from hyperinfer.api.store.shared.driver import aio_as_trio, open_loop
+from hyperinfer.api.store.remote.driver import aio_as_trio, open_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

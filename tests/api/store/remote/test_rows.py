@@ -13,8 +13,8 @@ import trio
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_row
-from hyperinfer.api.store.shared.bridge import Actor, Busy, open_bridge
-from hyperinfer.api.store.shared.rows import Rows
+from hyperinfer.api.store.remote.bridge import Actor, Busy, open_bridge
+from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.nodes.ports import SettlementRejected
 from hyperinfer.providers.secret import Secret
 from tests.api.store.samples import USD, a_generation

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from hyperinfer.api.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from hyperinfer.api.store.shared.driver import Connection
+    from hyperinfer.api.store.remote.driver import Connection
 
 _FOLDER = Path(__file__).with_name("postgres")
 _LOCK: Final = 0x6869_6D69_6772

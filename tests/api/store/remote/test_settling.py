@@ -12,9 +12,9 @@ import trio
 from hyperinfer.api.settlement.effects import Balance
 from hyperinfer.api.store.generations import generation_row
 from hyperinfer.api.store.messages import GenerationRow
-from hyperinfer.api.store.shared.driver import Connection, aio_as_trio, connect, open_loop
-from hyperinfer.api.store.shared.migrations import migrate, migrations
-from hyperinfer.api.store.shared.settling import settle_rows
+from hyperinfer.api.store.remote.driver import Connection, aio_as_trio, connect, open_loop
+from hyperinfer.api.store.remote.migrations import migrate, migrations
+from hyperinfer.api.store.remote.settling import settle_rows
 from tests.api.store.samples import NOW, USD, a_generation
 
 if TYPE_CHECKING:
