@@ -16,11 +16,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 BUILD: list[str] = PROJECT["dependency-groups"]["build"]
+SCHEMATHESIS: list[str] = PROJECT["dependency-groups"]["schemathesis"]
 
 WANTED = {
     "requirements.lock": RUNTIME,
     "requirements-build.lock": BUILD,
     "requirements-test.lock": [*RUNTIME, *EXTRAS["test"], *EXTRAS["lint"], *BUILD],
+    "tests/system/schemathesis.txt": SCHEMATHESIS,
 }
 
 

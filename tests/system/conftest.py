@@ -64,6 +64,12 @@ def frameworks() -> Path:
 
 
 @pytest.fixture(scope="session")
+def schemathesis() -> Path:
+    """The program of Schemathesis."""
+    return installed("schemathesis") / "bin" / "schemathesis"
+
+
+@pytest.fixture(scope="session")
 def aisdk() -> Path:
     """A folder whose `node_modules` hold the Vercel AI SDK."""
     return installed("aisdk")

@@ -9,7 +9,7 @@
 # missing, so running this twice costs nothing. Versions are pinned beside this script.
 set -euo pipefail
 
-THINGS=(llama aimock claude_code codex aisdk frameworks)
+THINGS=(llama aimock claude_code codex aisdk frameworks schemathesis)
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -52,11 +52,16 @@ frameworks() {
     python_packages frameworks "$HERE/frameworks.txt"
 }
 
+# A generator of requests from a description of an API. Its packages are locked, by `make lock`.
+schemathesis() {
+    python_packages schemathesis "$HERE/schemathesis.txt"
+}
+
 # python_packages NAME REQUIREMENTS: a virtual environment $CACHE/NAME with these packages.
 python_packages() {
     local folder="$CACHE/$1"
     if cmp -s "$2" "$folder/installed.txt"; then return; fi
-    say "$1: $(tr '\n' ' ' <"$2")"
+    say "$1: $(grep -o '^[^ #]*==[^ ]*' "$2" | tr '\n' ' ')"
     rm -rf "$folder"
     "$ROOT/.venv/bin/python" -m venv "$folder"
     "$folder/bin/python" -m pip --disable-pip-version-check --no-input install -qq -r "$2"
