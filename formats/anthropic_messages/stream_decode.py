@@ -26,6 +26,8 @@ from hyperinfer.formats.anthropic_messages.block_decode import (
 )
 from hyperinfer.formats.anthropic_messages.stop import decode_stop
 from hyperinfer.formats.anthropic_messages.usage import DIALECT, decode_usage
+from hyperinfer.formats.anthropic_messages.waiting import WaitingBlocks
+from hyperinfer.formats.backlog import Backlog
 from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
@@ -114,10 +116,12 @@ class ReplyDecoder:
         self._lifecycle = Lifecycle()
         self._started = False
         self._early: list[Event] = []  # unknown events before message_start
+        self._early_size = Backlog()
         self._open: BlockState | None = None
         self._index: int | None = None
         self._closed: set[int] = set()
-        self._waiting: dict[int, list[Wire]] = {}
+        self._waiting = WaitingBlocks()
+        self._size = 0  # of the frame being read, in bytes
         self._made_ids = 0
         self._split = SplitCharacters()
         self._has_call = False
@@ -142,6 +146,7 @@ class ReplyDecoder:
             else:
                 if usual.index == self._index and self._usual(usual.delta):
                     return
+        self._size = len(frame.data)
         try:
             event = self._split.decode(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -186,6 +191,7 @@ class ReplyDecoder:
             if self._started:
                 self._emit(unknown)
             else:
+                self._early_size.hold("", self._size)
                 self._early.append(unknown)
 
     def _emit(self, *events: Event) -> None:
@@ -230,9 +236,7 @@ class ReplyDecoder:
                 return
             raise PeerError(f"{event['type']} for block {index}, which has ended")
         if self._open is not None and index != self._index:
-            if index not in self._waiting and event["type"] == "content_block_stop":
-                raise PeerError(f"the end of block {index}, which never began")
-            self._waiting.setdefault(index, []).append(event)
+            self._waiting.hold(index, event, self._size)
             return
         self._apply(index, event)
 
@@ -270,11 +274,8 @@ class ReplyDecoder:
             self._open = self._index = None
             if not self._waiting:
                 return
-            index = next(iter(self._waiting))
-            waiting = self._waiting.pop(index)
-            event = {}
-            stop = waiting.pop() if waiting[-1]["type"] == "content_block_stop" else None
-            for late in waiting:
+            index, events, stop = self._waiting.take()
+            for late in events:
                 self._apply(index, late)
             if stop is None:
                 return

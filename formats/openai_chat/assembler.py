@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.backlog import MOST_BLOCKS
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.openai_chat.choice_decode import ChoiceDecoder
 from hyperinfer.formats.openai_chat.usage import usage_from_wire
@@ -126,6 +127,8 @@ class ChatAssembler:
         fields = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and name != content_field}
         decoder = self._choices.get(index)
         if decoder is None:
+            if len(self._choices) >= MOST_BLOCKS:
+                raise PeerError(f"more than {MOST_BLOCKS} choices")
             decoder = self._choices[index] = ChoiceDecoder(index, self._upstream, self.events)
         levels = self._chunk_levels() if self._once or self._base_changed else {}
         decoder.content(content, fields, finish if isinstance(finish, str) and finish else None, levels)

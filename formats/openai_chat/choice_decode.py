@@ -14,7 +14,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.backlog import Backlog
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.openai_chat.annotations import annotation_from_wire
 from hyperinfer.formats.openai_chat.calls_decode import CallBook, CallPiece
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 _MODELLED = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "annotations", *FIELDS})
 _MEDIA = frozenset({"audio", "images", "video"})
 """Delta fields that are content of their own, which other dialects must be told of."""
+_BEHIND = "behind the open call"
 _MOST_WAITING = 10_000
 """Pieces that wait behind a call; then the call counts as complete, whatever its arguments."""
 
@@ -48,6 +52,7 @@ class ChoiceDecoder:
         self._thought: list[str] = []  # its text
         self._calls = CallBook(upstream.id_seed)
         self._waiting: deque[Callable[[], None]] = deque()  # pieces of other blocks, behind an open call
+        self._backlog = Backlog()  # their size
         self._stop_sequence: str | None = None
         self._extra: dict[str, Any] = {}  # extra fields that wait for an event to go with
         self._annotations: list[dict[str, Any]] = []  # that wait for a text
@@ -60,17 +65,17 @@ class ChoiceDecoder:
         logprobs = self._logprobs(choice, has_text=isinstance(text, str) and text != "")
         self._collect(delta, choice, levels)
         for piece in reasoning_pieces(delta, self._open_blob, self._thought):
-            self._piece(partial(self._reasoning, piece))
+            self._piece(partial(self._reasoning, piece), len(piece.text))
         if isinstance(text, str) and text:
-            self._piece(partial(self._text, text, logprobs))
+            self._piece(partial(self._text, text, logprobs), len(text))
         elif is_array(text):
             self._parts(text)
         if is_array(annotations := delta.get("annotations")):
             for raw in annotations:
                 if is_object(raw):
-                    self._piece(partial(self._annotation, raw))
+                    self._piece(partial(self._annotation, raw), len(msgspec.json.encode(raw)))
         if isinstance(refusal, str) and refusal:
-            self._piece(partial(self._refusal, refusal))
+            self._piece(partial(self._refusal, refusal), len(refusal))
         if is_array(calls):
             for call in calls:
                 if not is_object(call):
@@ -129,15 +134,16 @@ class ChoiceDecoder:
 
     # -- blocks
 
-    def _piece(self, deliver: Callable[[], None]) -> None:
+    def _piece(self, deliver: Callable[[], None], size: int) -> None:
         """Something that does not go on with an open call: at once, or behind the call where that is not complete."""
-        if not self._must_wait(partial(self._piece, deliver)):
+        if not self._must_wait(partial(self._piece, deliver, size), size):
             deliver()
 
-    def _must_wait(self, later: Callable[[], None]) -> bool:
-        """Whether the open call is not complete; then `later` is called when it is."""
+    def _must_wait(self, later: Callable[[], None], size: int) -> bool:
+        """Whether the open call is not complete; then `later`, a piece of `size` characters, is called when it is."""
         if not self._waiting and (self._open != "tool" or self._calls.complete):
             return False
+        self._backlog.hold(_BEHIND, size)
         self._waiting.append(later)
         if len(self._waiting) > _MOST_WAITING:
             self._release()
@@ -146,6 +152,7 @@ class ChoiceDecoder:
     def _release(self) -> None:
         """The open call is over. What waits is delivered, as far as no other call makes it wait again."""
         self._close_block()
+        self._backlog.free(_BEHIND)
         waiting, self._waiting = self._waiting, deque()
         for again in waiting:
             again()
@@ -210,10 +217,10 @@ class ChoiceDecoder:
                 inner = part.get("thinking")
                 thought = inner if isinstance(inner, str) else _joined_text(inner)
                 if thought:
-                    self._piece(partial(self._reasoning, ReasoningPiece(thought)))
+                    self._piece(partial(self._reasoning, ReasoningPiece(thought)), len(thought))
             elif isinstance(text, str):
                 if text:
-                    self._piece(partial(self._text, text))
+                    self._piece(partial(self._text, text), len(text))
             else:
                 self._out.append(ev.Unknown("openai_chat", f"content.{kind}", {"content": [part]}))
 
@@ -234,7 +241,7 @@ class ChoiceDecoder:
             self._arguments(piece)
             if self._waiting and piece.arguments.rstrip().endswith("}") and self._calls.complete:
                 self._release()
-        elif not self._must_wait(partial(self._route, piece)):
+        elif not self._must_wait(partial(self._route, piece), len(piece.arguments)):
             self._call(piece)
 
     def _call(self, piece: CallPiece) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.backlog import Backlog
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.openai_responses.item_decode import (
     CallItem,
@@ -45,7 +46,8 @@ class Assembler:
         self.ended = False
         self.started = False
         self._upstream = upstream
-        self._stage = Stage(self.events)
+        self._backlog = Backlog()
+        self._stage = Stage(self.events, self._backlog)
         self._items: list[Item] = []
         self._by_index: dict[int, Item] = {}
         self._by_id: dict[str, Item] = {}
@@ -229,7 +231,8 @@ class Assembler:
         kind = string(item.get("type"))
         index = event.get("output_index") if event else None
         wire_id = string(item.get("id")) or None
-        made = _make(kind, index if _is_index(index) else len(self._items), wire_id, index, self._upstream, self._make_id)
+        order = index if _is_index(index) else len(self._items)
+        made = self._made(kind, order, wire_id, index if _is_index(index) else None)
         self._items.append(made)
         if _is_index(index):
             made.index = index
@@ -238,6 +241,17 @@ class Assembler:
             self._by_id[wire_id] = made
         self._stage.enter(made)
         return made
+
+    def _made(self, kind: str, order: int, wire_id: str | None, index: int | None) -> Item:
+        match kind:
+            case "message":
+                return MessageItem(order, wire_id, index, self._backlog)
+            case "reasoning":
+                return ReasoningItem(order, wire_id, index, self._upstream.vendor)
+            case "function_call" | "custom_tool_call":
+                return CallItem(order, wire_id, index, kind, self._make_id)
+            case _:
+                return NativeItem(order, wire_id, index, kind)
 
     def _make_id(self) -> str:
         self._made_ids += 1
@@ -288,19 +302,6 @@ def _match(known: list[Item], item: Wire) -> Item | None:
             if test(found):
                 return found
     return same[0] if same else None
-
-
-def _make(kind: str, order: int, wire_id: str | None, index: Any, upstream: Upstream, make_id: Callable[[], str]) -> Item:
-    number = index if _is_index(index) else None
-    match kind:
-        case "message":
-            return MessageItem(order, wire_id, number)
-        case "reasoning":
-            return ReasoningItem(order, wire_id, number, upstream.vendor)
-        case "function_call" | "custom_tool_call":
-            return CallItem(order, wire_id, number, kind, make_id)
-        case _:
-            return NativeItem(order, wire_id, number, kind)
 
 
 def _is_item(value: object) -> TypeGuard[Wire]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.backlog import Backlog
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.openai_responses.lanes import Lane
 from hyperinfer.formats.wire import is_array, is_object
@@ -205,7 +206,18 @@ class CallItem(Item):
 
     _KNOWN = frozenset(("type", "id", "call_id", "name", "arguments", "input", "namespace"))
 
-    __slots__ = ("_args_event", "_call_id", "_field", "_held", "_make_id", "_name", "_namespace", "_said", "kind")
+    __slots__ = (
+        "_args_event",
+        "_call_id",
+        "_field",
+        "_held",
+        "_held_size",
+        "_make_id",
+        "_name",
+        "_namespace",
+        "_said",
+        "kind",
+    )
 
     def __init__(self, order: int, wire_id: str | None, index: int | None, kind: str, make_id: Any) -> None:
         super().__init__(order, wire_id, index)
@@ -216,7 +228,8 @@ class CallItem(Item):
         self._namespace: str | None = None
         self._args_event: Extra = None
         self._said: list[str] = []
-        self._held: list[tuple[str, Extra]] = []
+        self._held: list[tuple[str, Extra]] = []  # while the name is not known
+        self._held_size = Backlog()
 
     @property
     def call_id(self) -> str:
@@ -266,6 +279,7 @@ class CallItem(Item):
         if self.started:
             self.out.append(ev.ArgumentsDelta(text, extra))
         else:
+            self._held_size.hold(self.kind, len(text))
             self._held.append((text, extra))
 
     def whole(self, text: str, event: Wire) -> None:

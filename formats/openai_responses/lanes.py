@@ -10,8 +10,32 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hyperinfer.formats.backlog import Backlog
     from hyperinfer.formats.events import Event
+
+
+class HeldEvents(deque["Event"]):
+    """Events of a lane that waits, counted. `append` raises `PeerError` past the bounds of the backlog."""
+
+    __slots__ = ("_backlog", "_lane")
+
+    def __init__(self, lane: Lane, backlog: Backlog) -> None:
+        super().__init__()
+        self._lane, self._backlog = lane, backlog
+        backlog.hold(lane, 0)
+
+    def append(self, event: Event) -> None:
+        self._backlog.hold(self._lane, len(msgspec.json.encode(event)))
+        super().append(event)
+
+    def extend(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.append(event)
 
 
 class Lane:
@@ -29,6 +53,10 @@ class Lane:
         out.extend(self.out)
         self.out = out
 
+    def wait(self, out: deque[Event]) -> None:
+        """From now on the lane writes to `out`, which waits."""
+        self.out = out
+
     def detach(self) -> None:
         """The lane comes back after it had left: what it says now waits again."""
         self.left = False
@@ -38,10 +66,11 @@ class Lane:
 class Stage:
     """Lets one lane write to `out` at a time."""
 
-    __slots__ = ("_waiting", "current", "out")
+    __slots__ = ("_backlog", "_waiting", "current", "out")
 
-    def __init__(self, out: deque[Event]) -> None:
+    def __init__(self, out: deque[Event], backlog: Backlog) -> None:
         self.out = out
+        self._backlog = backlog
         self.current: Lane | None = None
         self._waiting: list[Lane] = []
 
@@ -57,6 +86,7 @@ class Stage:
             lane.attach(self.out)
         else:
             self._waiting.append(lane)
+            lane.wait(HeldEvents(lane, self._backlog))
 
     def leave(self, lane: Lane) -> None:
         """The lane has said all. The waiting ones follow, lowest order first, as far as they have left, too."""
@@ -67,6 +97,7 @@ class Stage:
                 follower = min(self._waiting, key=lambda waiting: waiting.order)
                 self._waiting.remove(follower)
                 self.current = follower
+                self._backlog.free(follower)
                 follower.attach(self.out)
 
     def redirect(self, out: deque[Event]) -> None:

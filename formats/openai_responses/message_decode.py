@@ -19,6 +19,7 @@ from hyperinfer.formats.openai_responses.lanes import Lane, Stage
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.backlog import Backlog
     from hyperinfer.formats.events import Extra
 
 _TEXT = frozenset(("type", "text", "annotations", "logprobs"))
@@ -131,11 +132,12 @@ class MessageItem(Item):
     rank = 1
     kind = "message"
 
-    __slots__ = ("_parts", "_stage", "live")
+    __slots__ = ("_backlog", "_parts", "_stage", "live")
 
-    def __init__(self, order: int, wire_id: str | None, index: int | None) -> None:
+    def __init__(self, order: int, wire_id: str | None, index: int | None, backlog: Backlog) -> None:
         super().__init__(order, wire_id, index)
-        self._stage = Stage(self.out)
+        self._backlog = backlog
+        self._stage = Stage(self.out, backlog)
         self._parts: dict[int, Part] = {}
         self.live: Part | None = None
 
@@ -155,9 +157,13 @@ class MessageItem(Item):
         super().attach(out)
         self._stage.redirect(out)
 
+    def wait(self, out: Any) -> None:
+        super().wait(out)
+        self._stage.redirect(out)
+
     def detach(self) -> None:
         super().detach()
-        self._stage = Stage(self.out)
+        self._stage = Stage(self.out, self._backlog)
         self.live = None
 
     def part(self, index: int | None, kind: str) -> Part:
