@@ -37,14 +37,15 @@ class StopSequences:
     def __init__(self, stops: Sequence[str], choices: int = 1) -> None:
         self._automaton = Automaton(stops)
         self._asked = choices
-        self._choices = {0: _Choice(0, self._automaton)}
+        self._first = _Choice(0, self._automaton)
+        self._choices = {0: self._first}
         self._usage: Usage | None = None
         self._started = self._ended = False
 
     @property
     def matched(self) -> bool:
         choices = self._choices
-        if self._ended or not choices[0].stopped or len(choices) < self._asked:
+        if self._ended or not self._first.stopped or len(choices) < self._asked:
             return False
         return all(choice.over for choice in choices.values())
 
@@ -52,6 +53,8 @@ class StopSequences:
         """The events that take the place of `event`. Nothing follows the end of the reply."""
         if self._ended:
             return ()
+        if type(event) is ev.TextDelta and not event.choice:  # the hot path
+            return self._first.text(event)
         match event:
             case ev.UsageUpdate():
                 self._usage = event.usage
@@ -82,7 +85,7 @@ class StopSequences:
                 so_far = msgspec.structs.replace(self._usage, estimated=True, dialect=None, raw=None)
                 found.append(ev.UsageUpdate(so_far))
             further = [event for choice in self._choices.values() if choice.number for event in choice.end()]
-            found = [*found, *further, *self._choices[0].end()]
+            found = [*found, *further, *self._first.end()]
         return found
 
     def _failed(self, error: ev.UpstreamError) -> Iterable[Event]:
@@ -133,7 +136,7 @@ class _Choice:
             return self._after(event)
         match event:
             case ev.TextDelta():
-                return self._text(event)
+                return self.text(event)
             case ev.TextStart(item_id=item):
                 if self._held and item == self._item:
                     self._held.append(event)
@@ -172,12 +175,15 @@ class _Choice:
         """The text is over: it is given, up to a match."""
         return self._give(self._search.read) if self._search.match is None else self._cut()
 
-    def _text(self, event: ev.TextDelta) -> Iterable[Event]:
+    def text(self, event: ev.TextDelta) -> Iterable[Event]:
+        """The same for a piece of text."""
+        if self.stopped:
+            return ()
         search = self._search
-        search.feed(event.text)
-        if not self._held and search.settled == search.read and not self._citations.waiting:
+        if not self._held and not self._citations.waiting and search.passes(event.text):
             self._given = search.read
             return (event,)
+        search.feed(event.text)
         self._held.append(event)
         return self._cut() if search.final else self._give(search.settled)
 

@@ -51,10 +51,11 @@ class Automaton:
     """All strings as one trie, made once for a reply; `Search` walks it. `strings`: none of them empty.
 
     Nodes are numbers, 0 is the root. `ending[n]`: length of the longest string that the text at node `n` ends with, or 0.
-    `living[n]`: length of the longest end of that text which more text can still make a string.
+    `living[n]`: length of the longest end of that text which more text can still make a string. `find_first`: a search for
+    the characters that begin a string.
     """
 
-    __slots__ = ("_first", "ending", "fail", "living", "next")
+    __slots__ = ("ending", "fail", "find_first", "living", "next")
 
     def __init__(self, strings: Sequence[str]) -> None:
         self.next: list[dict[str, int]] = [{}]
@@ -62,7 +63,7 @@ class Automaton:
         for string in strings:
             self._add(string)
         self._link()
-        self._first = re.compile("[" + "".join(map(re.escape, self.next[0])) + "]")
+        self.find_first = re.compile("[" + "".join(map(re.escape, self.next[0])) + "]").search
 
     def _add(self, string: str) -> None:
         node = 0
@@ -97,11 +98,6 @@ class Automaton:
             following = self.next[node].get(character)
         return following or 0
 
-    def skip(self, text: str, start: int) -> int:
-        """Where in `text`, from `start` on, a string can begin; its length when nowhere."""
-        found = self._first.search(text, start)
-        return len(text) if found is None else found.start()
-
 
 class Search:
     """One text, piece by piece. Positions are in characters from its beginning.
@@ -128,6 +124,13 @@ class Search:
         living = self.read - self._automaton.living[self._node]
         return living if self.match is None else min(living, self.match[0])
 
+    def passes(self, text: str) -> bool:
+        """The next piece, if it is one that begins nothing and goes on with nothing; else False, and it is still to feed."""
+        if self._node or self.match is not None or self._automaton.find_first(text) is not None:
+            return False
+        self.read += len(text)
+        return True
+
     def feed(self, text: str) -> None:
         """The next piece. What follows a final match is not looked at."""
         automaton, node, at, length = self._automaton, self._node, 0, len(text)
@@ -135,9 +138,11 @@ class Search:
         before = self.read
         while at < length and not self.final:
             if not node and self.match is None:
-                at = automaton.skip(text, at)
-                if at == length:
+                found = automaton.find_first(text, at)
+                if found is None:
+                    at = length
                     break
+                at = found.start()
             node = step(node, text[at])
             at += 1
             position = before + at
