@@ -80,6 +80,7 @@ def generation_of(
         first_token_ms=None if first_output is None else round(first_output * 1000),
         losses=loss_records([*ticket.losses, *answering.losses]),
         attempts=tuple(ticket.attempts),
+        estimated=usage.estimated,
     )
 
 

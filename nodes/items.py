@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 
 from hyperinfer.engine import Failure
-from hyperinfer.formats.codec import Format, Loss, ToolAlias
+from hyperinfer.formats.codec import AnswerShape, Format, Loss, ToolAlias
 from hyperinfer.formats.events import Burst, StopReason
+from hyperinfer.formats.tokens import Written
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation
@@ -35,7 +36,7 @@ HeaderList: TypeAlias = tuple[tuple[str, str], ...]
 class Tally:
     """What the meter has seen of one reply.
 
-    `usage`: the upstream's latest counts. `characters`: of model output. `first_output`: trio's clock at the first of it.
+    `usage`: the upstream's latest counts. `written`: the model's output. `first_output`: trio's clock at the first of it.
     `stop`: set when the reply was complete. `error_code`: set when the request failed, whatever else is known. `lines`: the
     bill, once it is final.
     """
@@ -43,7 +44,7 @@ class Tally:
     answering: Answering | None = None
     began: bool = False
     usage: Usage | None = None
-    characters: int = 0
+    written: Written = field(default_factory=Written)
     first_output: float | None = None
     stop: StopReason | None = None
     error_code: str | None = None
@@ -121,8 +122,9 @@ class Answering:
     """A route is being asked. Another may follow while no output has come; the last one is that of the bursts.
 
     `slug`: the catalogue's name of the model. `context_length`: of the model, in tokens; 0 when unknown. `route_index`:
-    place of the route in the model. `losses`: of this route's request. `aliases`: tools under other names. `headers`: what
-    of the upstream's headers the client gets. `stops`: stop strings that the upstream was not sent.
+    place of the route in the model. `losses`: of this route's request. `aliases`: tools under other names. `answer`: how an
+    answer of a demanded shape comes back, where the upstream does not shape it. `headers`: what of the upstream's headers
+    the client gets. `stops`: stop strings that the upstream was not sent.
     """
 
     ticket: Ticket
@@ -133,6 +135,7 @@ class Answering:
     context_length: int = 0
     losses: Sequence[Loss] = ()
     aliases: Mapping[str, ToolAlias] = field(default_factory=lambda: dict[str, ToolAlias]())
+    answer: AnswerShape | None = None
     stops: tuple[str, ...] = ()
     headers: HeaderList = ()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -11,15 +10,13 @@ import trio
 
 from hyperinfer.engine import Failure, Node, step
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.tokens import estimate_input
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.bill import cost_lines, total
 from hyperinfer.nodes.items import Answering, Failed, Reply, Tally
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Burst
-
-CHARACTERS_PER_TOKEN = 4
-"""For replies whose upstream gives no counts: the usual average of English prose. Such counts are marked `estimated`."""
 
 _OUTPUT = (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta, ev.RefusalDelta)
 _CALLS = (ev.ToolCallStart, ev.ServerToolStart)
@@ -50,9 +47,10 @@ class Meter:
 
     def _burst(self, burst: Burst) -> Burst:
         tally = self._tally
+        texts: list[str] = []
         for event in burst:
             if isinstance(event, _OUTPUT):
-                tally.characters += len(event.text)
+                texts.append(event.text)
                 if tally.first_output is None:
                     tally.first_output = trio.current_time()
             elif isinstance(event, ev.UsageUpdate):
@@ -60,8 +58,14 @@ class Meter:
             elif isinstance(event, ev.MessageStart):
                 tally.began = True
                 tally.usage = event.usage or tally.usage
-            elif tally.first_output is None and isinstance(event, _CALLS):
-                tally.first_output = trio.current_time()
+            elif isinstance(event, _CALLS):
+                if isinstance(event, ev.ToolCallStart):
+                    texts.append(event.name)
+                    tally.written.calls += 1
+                if tally.first_output is None:
+                    tally.first_output = trio.current_time()
+        if texts:
+            tally.written.text("".join(texts))
         last = burst[-1]
         if isinstance(last, ev.MessageEnd):
             return self._finished(burst, last)
@@ -71,6 +75,7 @@ class Meter:
 
     def _finished(self, burst: Burst, end: ev.MessageEnd) -> Burst:
         tally = self._tally
+        tally.written.end()
         usage = counted(tally)
         if tally.answering is not None:
             tally.lines = cost_lines(usage, tally.answering.route.pricing)
@@ -82,31 +87,38 @@ class Meter:
 
 
 def counted(tally: Tally) -> Usage:
-    """The upstream's counts, with estimates for what it did not count, or not to the end."""
+    """The upstream's counts, with estimates for what it did not count, or not to the end; `estimated` says so."""
     usage = tally.usage or Usage()
-    produced = _tokens(tally.characters)
     estimates: dict[str, int] = {}
-    if produced > usage.output_tokens and (usage.estimated or not usage.output_tokens):
-        estimates["output_tokens"] = produced
-    if not usage.input_tokens and tally.answering is not None and (tally.began or produced):
-        answering = tally.answering
-        asked = _tokens(answering.ticket.body_size)
-        # Images make a body larger than its tokens: never more than the model can read.
-        estimates["input_tokens"] = min(asked, answering.context_length or asked)
-    return msgspec.structs.replace(usage, estimated=True, **estimates) if any(estimates.values()) else usage
+    if usage.estimated or not usage.output_tokens:
+        produced = _produced(tally)
+        if produced > usage.output_tokens:
+            estimates["output_tokens"] = produced
+    if not usage.input_tokens and tally.answering is not None and (tally.began or not tally.written.nothing):
+        estimates["input_tokens"] = _asked(tally.answering)
+    return msgspec.structs.replace(usage, estimated=True, **estimates) if estimates else usage
 
 
 def counted_so_far(tally: Tally) -> Usage:
     """The counts of a reply that was cut short: early counts of output are too low by what came after them."""
     usage = counted(tally)
-    produced = _tokens(tally.characters)
-    if tally.stop is None and usage.output_tokens < produced:
+    if tally.stop is None and usage.output_tokens < (produced := _produced(tally)):
         return msgspec.structs.replace(usage, output_tokens=produced, estimated=True)
     return usage
 
 
-def _tokens(characters: int) -> int:
-    return math.ceil(characters / CHARACTERS_PER_TOKEN)
+def _produced(tally: Tally) -> int:
+    if tally.answering is None:
+        return tally.written.tokens(model="", protocol="openai_chat")
+    route = tally.answering.route
+    return tally.written.tokens(model=route.model, protocol=route.provider.protocol)
+
+
+def _asked(answering: Answering) -> int:
+    """Never more than the model can read."""
+    route = answering.route
+    asked = estimate_input(answering.conversation, model=route.model, protocol=route.provider.protocol)
+    return min(asked, answering.context_length or asked)
 
 
 def meter() -> Node[Reply | Failure, Reply | Failure]:

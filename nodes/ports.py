@@ -77,6 +77,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     model: the catalogue slug. upstream_model: the provider's name for it. route: index of the route in the model.
     tokens_prompt: all input tokens; cached and cache-write tokens are parts of it, not additions to it.
     tokens_completion: all output tokens, reasoning included.
+    estimated: the upstream did not count all of them, so that some are an estimate.
     cost: pico-USD, equal to the sum of `lines` and to the amount of the ledger row.
     error_code: set exactly when the status is failed.
     latency_ms: from admission to the end. first_token_ms: from admission to the first output; None without any.
@@ -108,6 +109,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     first_token_ms: int | None = None
     losses: tuple[LossRecord, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    estimated: bool = False
 
 
 class Accounts(Protocol):

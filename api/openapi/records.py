@@ -66,6 +66,9 @@ class GenerationData(msgspec.Struct, frozen=True, kw_only=True):
     tokens_cached_prompt: int
     tokens_cache_write: int
     tokens_cache_write_1h: Annotated[int, Meta(description="The part of tokens_cache_write that is kept for an hour.")]
+    estimated: Annotated[
+        bool, Meta(description="Whether some of these tokens are an estimate, since the upstream did not count them all.")
+    ]
     total_cost: Annotated[msgspec.Raw, Meta(description="Credits (USD), exact.", extra_json_schema=_USD)]
     cost_micro_usd: Annotated[str, Meta(description="The same in micro-USD, exact, as text.")]
     tool_costs_micro_usd: Annotated[

@@ -2,5 +2,6 @@
 
 from hyperinfer.formats.tokens.estimate import estimate_input, estimate_output
 from hyperinfer.formats.tokens.text import TextWeight
+from hyperinfer.formats.tokens.written import Written
 
-__all__ = ["TextWeight", "estimate_input", "estimate_output"]
+__all__ = ["TextWeight", "Written", "estimate_input", "estimate_output"]

@@ -39,12 +39,13 @@ def estimate_input(conversation: c.Conversation, *, model: str, protocol: Dialec
     return _Sum(figures_of(model, protocol)).of(conversation)
 
 
-def estimate_output(weight: int, calls: int, *, model: str, protocol: Dialect) -> int:
-    """Tokens that a model wrote. `weight`: of its text, reasoning and arguments (`TextWeight`). `calls`: of tools."""
+def estimate_output(weight: int, *, calls: int, ends: int, model: str, protocol: Dialect) -> int:
+    """Tokens that a model wrote; 0 for nothing. `weight`: of its text, reasoning and arguments (`TextWeight`). `calls`: of
+    tools. `ends`: of replies that came to their end."""
     if not weight and not calls:
         return 0
     figures = figures_of(model, protocol)
-    return figures.reply + math.ceil(weight * figures.text / (MILLI * MILLI)) + calls * figures.written_call
+    return figures.reply * ends + math.ceil(weight * figures.text / (MILLI * MILLI)) + calls * figures.written_call
 
 
 class _Sum:

@@ -28,7 +28,7 @@ class Figures:
 
     `request`, `turn`: around a request and each message. `tools`: once where tools are declared; `tool`, `call`, `result`:
     beside the text of each. `declared`: of the schema of a tool's arguments. `schema`: of a schema that the answer must
-    fit; `shaped`: once beside it. `reply`, `written_call`: what a model writes around a reply and around each call.
+    fit; `shaped`: once beside it. `reply`, `written_call`: what a model writes at the end of a reply and around a call.
     `citations`: once where any document or result is to be cited. `page`: of a PDF, beside its text. `elsewhere`: a
     document behind a link or an id. `native`: a tool, or a block of the history, of the vendor's own, by its type without
     a version; the empty name stands for other tools.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hyperinfer.formats import FORMATS
+from hyperinfer.formats.tokens import estimate_input
 from hyperinfer.formats.usage import Usage, usd_json
 from hyperinfer.nodes.bill import cost_lines, total
 from hyperinfer.nodes.items import Answering, Tally, Ticket
@@ -80,33 +80,55 @@ async def test_an_upstream_that_counts_nothing_is_estimated(client: Dialect, str
     async with bench(Script([(1.0, chunk % (b"x" * 41))])) as gateway:
         exchange = await gateway.send(client, body)
         row = gateway.row
-        assert (row.tokens_prompt, row.tokens_completion) == (math.ceil(len(body) / 4), 11)
-        assert row.cost == row.tokens_prompt * 3_000_000 + 11 * 15_000_000
+        conversation = FORMATS[client].decode_request(body)
+        assert row.tokens_prompt == estimate_input(conversation, model="up", protocol="openai_chat")
+        assert 5 <= row.tokens_completion <= 15
+        assert row.estimated
+        assert row.cost == row.tokens_prompt * 3_000_000 + row.tokens_completion * 15_000_000
         assert b'"cost":' + bytes(usd_json(row.cost)) in exchange.sent
         usage = usage_of(client, stream, exchange.sent)
-        assert usage.get("completion_tokens", usage.get("output_tokens")) == 11
+        assert usage.get("completion_tokens", usage.get("output_tokens")) == row.tokens_completion
 
 
-def _tally(body_size: int, context_length: int, **fields: Any) -> Tally:
+def _tally(context_length: int, text: str = "", began: bool = True, usage: Usage | None = None) -> Tally:
     chat = FORMATS["openai_chat"]
     answering = Answering(
-        ticket=Ticket(request_id="r", format=chat, created=0, started=0.0, body_size=body_size),
+        ticket=Ticket(request_id="r", format=chat, created=0, started=0.0),
         conversation=chat.decode_request(asked("openai_chat", "x", stream=True)),
         slug="s",
         route=catalogue().models["test/free"].routes[0],
         route_index=0,
         context_length=context_length,
     )
-    return Tally(answering=answering, **fields)
+    tally = Tally(answering=answering, began=began, usage=usage)
+    if text:
+        tally.written.text(text)
+    return tally
 
 
 def test_estimates_are_marked_and_bounded() -> None:
-    assert counted(_tally(4000, 0, began=True, characters=9)) == Usage(input_tokens=1000, output_tokens=3, estimated=True)
-    # A body with an image says little of its tokens.
-    assert counted(_tally(10**7, 8192, began=True)) == Usage(input_tokens=8192, estimated=True)
+    asked_tokens = counted(_tally(0)).input_tokens
+    assert 4 <= asked_tokens <= 12
+    written = counted(_tally(0, "Hello, how are you?"))
+    assert written == Usage(input_tokens=asked_tokens, output_tokens=written.output_tokens, estimated=True)
+    assert 5 <= written.output_tokens <= 12
+    assert counted(_tally(3)) == Usage(input_tokens=3, estimated=True)  # what the model can read
     given = Usage(input_tokens=5, output_tokens=1)
-    assert counted(_tally(4000, 0, began=True, characters=9, usage=given)) == given
-    assert counted(_tally(4000, 0)) == Usage()
+    assert counted(_tally(0, "Hello, how are you?", usage=given)) == given
+    assert counted(_tally(0, began=False)) == Usage()
+
+
+def test_a_count_that_was_not_heard_to_its_end_is_not_lowered() -> None:
+    part = Usage(input_tokens=5, output_tokens=1000, estimated=True)
+    assert counted(_tally(0, "Hello", usage=part)) == part
+    early = Usage(input_tokens=5, output_tokens=1, estimated=True)
+    assert counted(_tally(0, "Hello, how are you?", usage=early)).output_tokens > 1
+
+
+async def test_what_was_counted_is_no_estimate(autojump_clock: object) -> None:
+    async with bench(Script([(1.0, WHOLES["openai_chat"])])) as gateway:
+        await gateway.ask("openai_chat", "openai_chat", stream=False)
+        assert not gateway.row.estimated
 
 
 @pytest.mark.parametrize(

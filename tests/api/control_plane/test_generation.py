@@ -41,6 +41,7 @@ async def test_every_field_of_the_row(gateway: Served) -> None:
             "tokens_cached_prompt": 200,
             "tokens_cache_write": 100,
             "tokens_cache_write_1h": 0,
+            "estimated": False,
             "total_cost": 0.01026125005,
             "cost_micro_usd": "10261.25005",
             "tool_costs_micro_usd": {"web_search": "10000"},
@@ -63,6 +64,11 @@ async def test_every_field_of_the_row(gateway: Served) -> None:
             "created_at": "2025-10-09T08:53:20.500Z",
         }
     }
+
+
+async def test_an_estimate_is_told(gateway: Served) -> None:
+    await gateway.settled(estimated=True)
+    assert (await ask(gateway, "abc123")).json()["data"]["estimated"] is True
 
 
 async def test_the_printed_lines_add_up_to_the_printed_cost_exactly(gateway: Served) -> None:

@@ -49,6 +49,7 @@ def a_generation(id_: str, workspace: str, cost: int = 35, created_at: float = N
         latency_ms=1234,
         first_token_ms=12,
         losses=(LossRecord("messages[0].name", "not expressible: «ü» 🙂"),),
+        estimated=True,
         attempts=(Attempt("other", "b", 503, "provider_overloaded", 5), Attempt("provider", "b-2026", 200, None, 7)),
     )
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperinfer.formats import FORMATS, Dialect
-from hyperinfer.formats.tokens import TextWeight, estimate_input, estimate_output
+from hyperinfer.formats.tokens import Written, estimate_input
 from hyperinfer.formats.tokens.documents import document_of
 from hyperinfer.formats.tokens.images import UNKNOWN, Area, Crops, Patches, Tiles, size_of
 from tests.support.lines_run import lines_run
@@ -48,19 +48,32 @@ def test_more_text_is_never_fewer_tokens(text: str, more: str, model: str) -> No
     assert chat(text, more, model=model) >= whole
 
 
-@given(st.lists(TEXTS, max_size=8))
-def test_output_does_not_depend_on_its_pieces(pieces: list[str]) -> None:
-    weight, whole = TextWeight(), TextWeight()
-    for piece in pieces:
-        weight.add(piece)
-    whole.add("".join(pieces))
-    assert weight.total == whole.total
-    tokens = estimate_output(weight.total, 0, model="gpt-4o", protocol="openai_chat")
-    assert (tokens > 0) == any(pieces)
+def tokens_of(written: Written) -> int:
+    return written.tokens(model="gpt-4o", protocol="openai_chat")
 
 
-def test_a_call_without_arguments_is_something() -> None:
-    assert estimate_output(0, 1, model="gpt-4o", protocol="openai_chat") > 0
+@given(st.lists(TEXTS, max_size=8) | st.lists(st.text(max_size=2), min_size=30, max_size=70), st.integers(0, 70))
+def test_output_does_not_depend_on_its_pieces(pieces: list[str], asked_after: int) -> None:
+    cut, whole = Written(), Written()
+    for number, piece in enumerate(pieces):
+        cut.text(piece)
+        if number == asked_after:
+            tokens_of(cut)
+    whole.text("".join(pieces))
+    assert tokens_of(cut) == tokens_of(whole)
+    assert (tokens_of(cut) > 0) == any(pieces) == (not cut.nothing)
+
+
+def test_calls_and_the_end_are_written_too() -> None:
+    written = Written()
+    written.end()
+    assert written.nothing
+    assert tokens_of(written) == 0
+    written.calls += 1
+    assert not written.nothing
+    once = tokens_of(written)
+    written.text("{}")
+    assert tokens_of(written) > once > 0
 
 
 def test_tools_count_and_deferred_ones_do_not() -> None:

@@ -15,7 +15,7 @@ from hyperinfer.formats import FORMATS
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Upstream
 from hyperinfer.formats.conversation import FileIdSource, FilePart, ImagePart, UrlSource
-from hyperinfer.formats.tokens import TextWeight, estimate_input, estimate_output
+from hyperinfer.formats.tokens import Written, estimate_input
 from hyperinfer.nodes.reply_reader import ReplyReader
 from tests.support.recordings import Recording, recordings
 
@@ -118,15 +118,16 @@ def test_output(recording: Recording) -> None:
     """Of replies that show all that was written; hidden reasoning cannot be seen."""
     events = reply_of(recording)
     usage = usage_of(events)
-    weight, calls = TextWeight(), 0
+    written = Written()
     for event in events:
         if isinstance(event, (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta, ev.RefusalDelta)):
-            weight.add(event.text)
+            written.text(event.text)
         elif isinstance(event, ev.ToolCallStart):
-            weight.add(event.name)
-            calls += 1
+            written.text(event.name)
+            written.calls += 1
+    written.end()
     hidden = usage is None or usage.reasoning or read_more(recording, events) or str(recording) in NOT_ITS_TEXT
-    if usage is None or hidden or not usage.output_tokens or not (weight.total or calls):
+    if usage is None or hidden or not usage.output_tokens or written.nothing:
         return
-    estimate = estimate_output(weight.total, calls, model=recording.meta["model"] or "", protocol=recording.dialect)
+    estimate = written.tokens(model=recording.meta["model"] or "", protocol=recording.dialect)
     assert 0.5 * usage.output_tokens <= estimate <= 2 * usage.output_tokens + 2
