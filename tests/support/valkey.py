@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import redis
 
@@ -32,9 +32,11 @@ class ValkeyServer:
         """By unix socket."""
         return f"unix://{self._socket}"
 
-    def client(self) -> redis.Redis:
-        """A client for the test itself."""
-        return redis.Redis(unix_socket_path=str(self._socket), socket_timeout=5)
+    def run(self, *command: str | bytes | float) -> Any:
+        """What the server answers to a command."""
+        client: Any = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=5)
+        with client:
+            return client.execute_command(*command)
 
     def start(self) -> None:
         """Start it; returns when it accepts connections."""

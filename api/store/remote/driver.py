@@ -55,3 +55,43 @@ def aio_as_trio(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]
 def open_loop() -> AbstractAsyncContextManager[object]:
     """A loop of asyncio within trio's, for the tasks that are begun inside."""
     return cast("AbstractAsyncContextManager[object]", importlib.import_module("trio_asyncio").open_loop())
+
+
+class Pipeline(Protocol):
+    """Commands that are sent together. Only what we use."""
+
+    def evalsha(self, sha: str, numkeys: int, *keys_and_args: str | bytes | float) -> object: ...
+
+    def execute_command(self, *args: str | bytes | float) -> object: ...
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]: ...
+
+    async def reset(self) -> None: ...
+
+
+class Redis(Protocol):
+    """A client of Redis. Its coroutines are asyncio's."""
+
+    def pipeline(self, transaction: bool = True) -> Pipeline: ...
+
+    async def execute_command(self, *args: str | bytes | float) -> Any: ...
+
+    async def aclose(self) -> None: ...
+
+
+def open_redis(url: str, *, seconds: float) -> Redis:
+    """A client; it connects when it is first asked. `seconds`: for connecting, and for each answer."""
+    redis = importlib.import_module("redis.asyncio")
+    # Not its own retries: an actor asks again, or its caller does, and knows what is safe to repeat.
+    retry = importlib.import_module("redis.asyncio.retry").Retry(importlib.import_module("redis.backoff").NoBackoff(), 0)
+    return cast(
+        "Redis",
+        redis.Redis.from_url(
+            url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=retry, single_connection_client=False
+        ),
+    )
+
+
+def is_unknown_script(answer: object) -> bool:
+    """Whether an answer says that a script has to be loaded first."""
+    return isinstance(answer, importlib.import_module("redis.exceptions").NoScriptError)

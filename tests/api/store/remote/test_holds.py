@@ -1,0 +1,195 @@
+"""Holds, rates and counters in a real Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from hyperinfer.api.settlement.effects import Balance, DropHold, Hold
+from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.remote.bridge import open_bridge
+from hyperinfer.api.store.remote.holds import Holds, Spent, Terms
+from hyperinfer.providers.secret import Secret
+
+if TYPE_CHECKING:
+    from tests.support.valkey import ValkeyServer
+
+BIG = 8_999_999_999_999_999_999
+"""A balance that no floating point number tells from its neighbours."""
+TERMS = Terms("key_1", 0.001, 100_000, "20261125", "202611")
+
+
+@asynccontextmanager
+async def _holds(server: ValkeyServer) -> AsyncGenerator[Holds]:
+    server.run("FLUSHALL")
+    holds = Holds(Secret(server.url), trio.current_time)
+    async with open_bridge() as bridge:
+        bridge.start_soon(holds.actor.run)
+        yield holds
+
+
+def _hold(request: str, amount: int = 10) -> Hold:
+    return Hold(request, "ws", amount, b"\0about \xff it")
+
+
+async def _loaded(holds: Holds, balance: int = 100) -> Holds:
+    await holds.load("e1", Balance("ws", balance, 1), locked=False)
+    return holds
+
+
+async def test_money_is_held_until_there_is_none(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        assert await holds.take("e1", _hold("r1"), TERMS) == [b"epoch"]
+        await _loaded(holds, 15)
+        assert await holds.take("e2", _hold("r1"), TERMS) == [b"epoch"]
+        assert await holds.take("e1", _hold("r1"), TERMS) == [b"ok"]
+        assert await holds.take("e1", _hold("r1"), TERMS) == [b"ok"]
+        assert await holds.take("e1", _hold("r2"), TERMS) == [b"ok"]
+        assert await holds.take("e1", _hold("r3"), TERMS) == [b"credits"]
+        assert await holds.take("e1", _hold("r4", 0), TERMS) == [b"ok"]
+        await holds.drop(DropHold("r1", "ws", Balance("ws", 14, 2)), "key_1", 1, "20261125", "202611")
+        assert await holds.take("e1", _hold("r3"), TERMS) == [b"ok"]
+
+
+async def test_fifty_at_once_on_money_for_one(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds, 10)
+        answers: list[list[bytes]] = []
+
+        async def one(number: int) -> None:
+            answers.append(await holds.take("e1", _hold(f"r{number}"), TERMS))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                nursery.start_soon(one, number)
+        assert sorted(answers) == [[b"credits"]] * 49 + [[b"ok"]]
+
+
+async def test_large_amounts_are_exact(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds, BIG)
+        assert await holds.take("e1", _hold("r1", BIG - 1), TERMS) == [b"ok"]
+        assert await holds.take("e1", _hold("r2", 1), TERMS) == [b"ok"]
+        assert await holds.take("e1", _hold("r3", 1), TERMS) == [b"credits"]
+        await holds.drop(DropHold("r1", "ws", Balance("ws", 2, 2)), "key_1", BIG - 2, "20261125", "202611")
+        assert await holds.take("e1", _hold("r3", 1), TERMS) == [b"ok"]
+        assert await holds.take("e1", _hold("r4", 1), TERMS) == [b"credits"]
+        await holds.drop(DropHold("r2", "ws", Balance("ws", -BIG, 3)), "key_1", 0, "20261125", "202611")
+        assert valkey.run("HGET", "hi:{ws}:account", "available") == str(-BIG - 1).encode()
+
+
+async def test_an_older_balance_changes_nothing(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        for request, balance in (("r1", Balance("ws", 50, 3)), ("r2", Balance("ws", 70, 2))):
+            await holds.drop(DropHold(request, "ws", balance), "key_1", 0, "20261125", "202611")
+        assert valkey.run("HGET", "hi:{ws}:account", "available") == b"50"
+        await holds.load("e1", Balance("ws", 70, 2), locked=True)
+        assert valkey.run("HMGET", "hi:{ws}:account", "available", "locked") == [b"50", b"1"]
+
+
+async def test_what_was_dropped_comes_not_back(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        await holds.drop(DropHold("r1", "ws"), "key_1", 0, "20261125", "202611")
+        await holds.keep(_hold("r1"), "key_1")
+        assert await holds.take("e1", _hold("r1"), TERMS) == [b"gone"]
+        assert valkey.run("HGET", "hi:{ws}:account", "available") == b"100"
+
+
+async def test_a_hold_is_kept_at_its_new_amount_and_through_a_load(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        assert await holds.take("e1", _hold("r1", 40), TERMS) == [b"ok"]
+        await holds.keep(_hold("r1", 25), "key_1")
+        assert valkey.run("HGET", "hi:{ws}:account", "available") == b"75"
+        await holds.load("e2", Balance("ws", 200, 1), locked=False)
+        assert valkey.run("HGET", "hi:{ws}:account", "available") == b"175"
+        assert await holds.take("e1", _hold("r2"), TERMS) == [b"epoch"]
+
+
+async def test_a_rate_is_one_for_all(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        slow = TERMS._replace(seconds_per_token=1000.0, burst=2)
+        assert await holds.take("e1", _hold("r1", 0), slow) == [b"ok"]
+        assert await holds.take("e1", _hold("r1", 0), slow) == [b"ok"], "a repeat costs nothing"
+        assert await holds.take("e1", _hold("r2", 0), slow) == [b"ok"]
+        refused, wait = await holds.take("e1", _hold("r3", 0), slow)
+        assert refused == b"rate"
+        assert 990 < float(wait) <= 1000
+        assert await holds.take("e1", _hold("r3", 0), slow._replace(key="key_2")) == [b"ok"]
+
+
+@pytest.mark.parametrize(
+    ("which", "limited"),
+    [("daily", TERMS._replace(daily=30)), ("monthly", TERMS._replace(monthly=30)), ("total", TERMS._replace(total=30))],
+)
+async def test_limits_of_a_key(valkey: ValkeyServer, which: str, limited: Terms) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        assert await holds.take("e1", _hold("r1"), limited) == [b"counters"]
+        spent = Spent("20261125", 9, "202611", 9, 9)
+        await holds.count("ws", "key_1", spent)
+        assert await holds.take("e1", _hold("r1", 20), limited) == [b"ok"]
+        assert await holds.take("e1", _hold("r2", 1), limited) == [b"ok"]
+        assert await holds.take("e1", _hold("r3", 0), limited) == [b"limit", which.encode()]
+        await holds.drop(DropHold("r1", "ws"), "key_1", 21, "20261125", "202611")
+        assert await holds.take("e1", _hold("r3", 0), limited) == [b"limit", which.encode()], "what was held is spent"
+        await holds.count("ws", "key_1", spent)
+        assert await holds.take("e1", _hold("r3", 0), limited) == [b"ok"]
+        next_day = limited._replace(day="20261126")
+        await holds.drop(DropHold("r2", "ws"), "key_1", 100, "20261125", "202611")
+        answer = await holds.take("e1", _hold("r4", 0), next_day)
+        assert answer == ([b"ok"] if which == "daily" else [b"limit", which.encode()])
+
+
+async def test_leases_run_out(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        await holds.take("e1", _hold("r1"), TERMS)
+        await holds.take("e1", _hold("r2"), TERMS)
+        assert await holds.expired(10) == []
+        valkey.run("ZADD", "hi:{ws}:leases", 1, "r1", 2, "r2")
+        assert await holds.expired(10) == [(_hold("r1"), "key_1"), (_hold("r2"), "key_1")]
+        await holds.renew("ws", ["r2", "r3"])
+        assert await holds.expired(10) == [(_hold("r1"), "key_1")]
+        await holds.drop(DropHold("r1", "ws"), "key_1", 0, "20261125", "202611")
+        assert await holds.expired(10) == []
+        assert valkey.run("ZRANGE", "hi:{ws}:leases", 0, -1) == [b"r2"]
+
+
+async def test_an_epoch_is_one_life_of_redis(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        assert await holds.epoch("a") == ("a", False)
+        assert await holds.epoch("b") == ("a", False)
+        known: bytes = valkey.run("GET", "hi:epoch")
+        valkey.run("SET", "hi:epoch", known.rpartition(b" ")[0] + b" 1.0")
+        assert await holds.epoch("b") == ("a", True)
+        valkey.run("FLUSHALL")
+        assert await holds.epoch("c") == ("c", False)
+        old: bytes = valkey.run("GET", "hi:epoch")
+        valkey.stop()
+        valkey.start()
+        valkey.run("SET", "hi:epoch", old)
+        with trio.fail_after(10):
+            while True:
+                try:
+                    found = await holds.epoch("d")
+                except StoreUnavailable:
+                    continue
+                break
+        assert found == ("d", False)
+
+
+async def test_a_cancelled_ask_leaves_no_reply_for_the_next(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds, 10**9)
+        for number in range(50):
+            with trio.move_on_after(0.0005):
+                await holds.take("e1", _hold(f"r{number}"), TERMS)
+            assert await holds.epoch("e1") == ("e1", False)
