@@ -152,7 +152,8 @@ def call(
     """The node that asks a provider: `Planned` in; `Answering` and then the reply's bursts of events out, or a `Failed`.
 
     Every pipeline needs it. An `Answering` comes with each route that is asked, and none after the first output; what it
-    says is of the reply that follows. Give it the `upstreams` of `open_upstreams()`. `now`: unix seconds, for dates in
+    says is of the reply that follows. The reply ends at the caller's stop strings also where the provider could not be sent
+    them; its connection is closed then. Give it the `upstreams` of `open_upstreams()`. `now`: unix seconds, for dates in
     `Retry-After`. `jitter`: a number from 0 to 1, spreads retries. `retries`: attempts beyond the first, made only before
     any output of the model was seen. `drain`: when its grace is over the upstream is closed and the reply ends with an
     error.
