@@ -7,7 +7,7 @@ import itertools
 import os
 import tempfile
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -68,7 +68,8 @@ class PostgresServer:
         """Send a signal to the server and all its connections: SIGSTOP freezes it, SIGCONT thaws it."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         for process in [self.pid, *map(int, children)]:
-            os.kill(process, number)
+            with suppress(ProcessLookupError):  # some of them come and go
+                os.kill(process, number)
 
     @property
     def pid(self) -> int:

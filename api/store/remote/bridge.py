@@ -36,13 +36,12 @@ class Busy(Exception):
     """Thousands of asks wait already: the service is away or far too slow."""
 
 
-class _Waiting(Generic[Ask, Answer]):
-    __slots__ = ("answered", "ask", "result")
+@final
+class _Asked(Generic[Ask, Answer]):
+    __slots__ = ("answered", "ask")
 
-    def __init__(self, ask: Ask) -> None:
-        self.ask = ask
-        self.answered = trio.Event()
-        self.result: outcome.Outcome[Answer] | None = None
+    def __init__(self, ask: Ask, answered: Callable[[outcome.Outcome[Answer]], None]) -> None:
+        self.ask, self.answered = ask, answered
 
 
 @final
@@ -63,26 +62,33 @@ class Actor(Generic[Ask, Answer]):
         seconds: float,
     ) -> None:
         self._perform, self._give_up, self._leave, self._seconds = perform, give_up, leave, seconds
-        self._send, self._receive = trio.open_memory_channel[_Waiting[Ask, Answer]](WAITING)
+        self._send, self._receive = trio.open_memory_channel[_Asked[Ask, Answer]](WAITING)
 
-    async def ask(self, ask: Ask) -> Answer:
-        """The answer. Raises what the service raised, Busy, or TimeoutError."""
-        return await self.post(ask)()
-
-    def post(self, ask: Ask) -> Callable[[], Awaitable[Answer]]:
-        """Sends an ask now, in order with all others; returns how to wait for its answer. Raises Busy."""
-        waiting: _Waiting[Ask, Answer] = _Waiting(ask)
+    def post(self, ask: Ask, answered: Callable[[outcome.Outcome[Answer]], None]) -> None:
+        """Sends an ask now, in order with all others. `answered`: called once with the answer, by the actor. Raises Busy."""
         try:
-            self._send.send_nowait(waiting)
+            self._send.send_nowait(_Asked(ask, answered))
         except trio.WouldBlock:
             raise Busy("thousands of requests wait for the store") from None
 
-        async def wait() -> Answer:
-            await waiting.answered.wait()
-            assert waiting.result is not None
-            return waiting.result.unwrap()
+    async def ask(self, ask: Ask) -> Answer:
+        """The answer. Raises what the service raised, Busy, or TimeoutError."""
+        task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
 
-        return wait
+        def answered(answer: outcome.Outcome[Answer]) -> None:
+            nonlocal task
+            if task is not None:
+                trio.lowlevel.reschedule(task, answer)
+                task = None
+
+        def stop_listening(_: object) -> trio.lowlevel.Abort:
+            nonlocal task
+            task = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        self.post(ask, answered)
+        answer: Answer = await trio.lowlevel.wait_task_rescheduled(stop_listening)
+        return answer
 
     async def run(self) -> None:
         """The actor, until `close`. Inside the bridge."""
@@ -104,9 +110,8 @@ class Actor(Generic[Ask, Answer]):
                     group.append(self._receive.receive_nowait())
                 except (trio.WouldBlock, trio.EndOfChannel):
                     break
-            for waiting, answer in zip(group, await self._answers([w.ask for w in group]), strict=True):
-                waiting.result = outcome.Error(answer) if isinstance(answer, Exception) else outcome.Value(answer)
-                waiting.answered.set()
+            for asked, answer in zip(group, await self._answers([asked.ask for asked in group]), strict=True):
+                asked.answered(outcome.Error(answer) if isinstance(answer, Exception) else outcome.Value(answer))
 
     async def _answers(self, asks: list[Ask]) -> Sequence[Answer | Exception]:
         failure: Exception = TimeoutError(f"the store did not answer within {self._seconds:g} s")

@@ -138,6 +138,6 @@ async def test_more_than_can_wait_is_refused_at_once() -> None:
 
     actor: Actor[int, int] = Actor(never, lambda: None, leave, seconds=5)
     for number in range(4096):
-        actor.post(number)
+        actor.post(number, lambda _: None)
     with pytest.raises(Busy):
-        actor.post(0)
+        actor.post(0, lambda _: None)
