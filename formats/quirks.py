@@ -100,9 +100,14 @@ class Quirks:
         "Forcing tools. `no_named`: one named tool cannot be forced, only any. `auto`: nothing can be forced.",
     ] = "full"
     json_schema: Annotated[
-        Literal["send", "json_object", "omit"],
-        "Structured output by schema. `json_object`: only free JSON. `omit`: neither.",
-    ] = "send"
+        Literal["auto", "send", "json_object", "tool", "instruction", "omit"],
+        "How an answer of a demanded shape is had. `send`: the API shapes it. `json_object`: only free JSON; a schema is "
+        "told to the model besides. `tool`: neither; a hidden tool with that schema is forced, and its arguments come back "
+        "as the text of the answer. `instruction`: the model is told, and a code fence around its answer is taken off. "
+        "`omit`: the wish is left out. `auto`: by the features of the model in the catalogue: `send` where they are not "
+        "given or have `json_mode`, else `tool` where they have `tools`, else `instruction`. What need not bind the model "
+        "is a loss: [providers.md](providers.md#answers-of-a-demanded-shape).",
+    ] = "auto"
     seed_field: Annotated[
         Literal["seed", "random_seed", "none"],
         "Name of the sampling seed on OpenAI Chat: `random_seed` on Mistral. `none`: refused.",

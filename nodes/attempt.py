@@ -14,6 +14,7 @@ import trio
 from hyperinfer.engine import Cause, Deadline, Expired, Failure, Sink, first_expired
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.answer_reply import AnswerRestorer
 from hyperinfer.formats.codec import Upstream
 from hyperinfer.formats.stop_sequences import StopSequences
 from hyperinfer.formats.upstream_errors import UpstreamFault
@@ -68,6 +69,7 @@ class Attempting:
         self._client = clients.of(answering.route.provider)
         self._streamed = answering.conversation.streamed
         self._held: list[Event] = []  # events that are not handed on yet
+        self._answer = AnswerRestorer(answering.answer) if answering.answer is not None else None
         self._stops: StopSequences | None = None
         if answering.stops:
             self._stops = StopSequences(answering.stops, answering.conversation.sampling.n or 1)
@@ -175,8 +177,17 @@ class Attempting:
                 first.at = math.inf
             if self.headers:
                 await sink.send(replace(self._answering, headers=self.headers))
+        if self._answer is not None:
+            events = self._restored(events, self._answer)
         await self._give(events if self._stops is None else _until_stop(events, self._stops), sink)
         return response.fault_within(last) if isinstance(last, ev.UpstreamError) and not self.complete else None
+
+    def _restored(self, events: list[Event], answer: AnswerRestorer) -> list[Event]:
+        """With the answer as the text that the caller asked for; stop strings are looked for in that text."""
+        known = len(answer.losses)
+        found = [given for event in events for given in answer.push(event)]
+        self._ticket.losses.extend(answer.losses[known:])
+        return found
 
     async def _give(self, events: list[Event], sink: Sink[Reply | Failure]) -> None:
         """Hands events on, or keeps them for the caller: of a whole reply, or while there is no output."""

@@ -73,7 +73,7 @@ class Call(Stage[Planned, Reply | Failure]):
             if wait:
                 await trio.sleep(wait)
             route = item.routes[retrying.route]
-            encoded = _encoded(item, route)
+            encoded = encoded_for(item, route)
             if isinstance(encoded, Failed):
                 refusal = refusal or encoded
                 wait = retrying.unfit(trio.current_time())
@@ -91,7 +91,7 @@ class Call(Stage[Planned, Reply | Failure]):
         return failed or refusal
 
 
-def _encoded(item: Planned, route: Route) -> Encoded | Failed:
+def encoded_for(item: Planned, route: Route) -> Encoded | Failed:
     """The request in the words of a route, or why it cannot be said there."""
     target = Target(
         dialect=route.provider.protocol,
@@ -121,6 +121,7 @@ def _answering(item: Planned, route: Route, encoded: Encoded) -> Answering:
         context_length=item.model.context_length,
         losses=encoded.losses,
         aliases=encoded.aliases,
+        answer=encoded.answer,
         stops=encoded.stops,
     )
 

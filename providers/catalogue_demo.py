@@ -32,7 +32,7 @@ def _model(short: str, title: str, provider: Provider) -> Model:
         pricing=_FREE,
         routes=(Route(provider, short, _FREE, quirks=provider.quirks),),
         description=f"Replays prepared answers, offline and free, through a provider that speaks {title}.",
-        features=("tools", "reasoning", "streaming"),
+        features=("tools", "json_mode", "reasoning", "streaming"),
     )
 
 

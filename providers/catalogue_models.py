@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from hyperinfer.providers import catalogue_values as values
+from hyperinfer.providers.answer_shaping import shaped_by_features
 from hyperinfer.providers.catalogue_providers import read_quirks, read_texts
 from hyperinfer.providers.catalogue_records import Benchmark, Creator, Feature, Model, Pricing, Provider, Route
 from hyperinfer.providers.catalogue_yaml import Value, did_you_mean
@@ -101,6 +102,7 @@ def _read_model(slug: str, entry: Value, given: Mapping[str, Value], known: Know
     if not source and pricing is not None and not pricing.is_free:
         given["pricing"].warn("a price without a source: say in `source` where it was read and on which day")
     context, output = _token_limits(entry, given)
+    features = _features(given["features"]) if "features" in given else ()
     return Model(
         slug=slug,
         name=_text(given, "name") or slug,
@@ -108,10 +110,10 @@ def _read_model(slug: str, entry: Value, given: Mapping[str, Value], known: Know
         context_length=context,
         max_output_tokens=output,
         pricing=pricing or _UNPRICED,
-        routes=_routes(entry, given, pricing or _UNPRICED, known),
+        routes=_routes(entry, given, pricing or _UNPRICED, features, known),
         description=_text(given, "description"),
         release_date=values.day(given["release_date"]) if "release_date" in given else "",
-        features=_features(given["features"]) if "features" in given else (),
+        features=features,
         hugging_face_id=_text(given, "hugging_face_id"),
         benchmarks=tuple(_benchmarks(given["benchmarks"])) if "benchmarks" in given else (),
         source=source,
@@ -172,13 +174,15 @@ def _benchmarks(value: Value) -> list[Benchmark]:
     return found
 
 
-def _routes(entry: Value, given: Mapping[str, Value], pricing: Pricing, known: Known) -> tuple[Route, ...]:
+def _routes(
+    entry: Value, given: Mapping[str, Value], pricing: Pricing, features: tuple[Feature, ...], known: Known
+) -> tuple[Route, ...]:
     items = given["routes"].items() if "routes" in given else []
     if "routes" not in given or given["routes"].is_empty():
         entry.error("missing routes: at least one {provider, model}")
     routes: list[Route] = []
     for item in items:
-        route = _route(item, pricing, known)
+        route = _route(item, pricing, features, known)
         if route is None:
             continue
         if any((route.provider.name, route.model) == (other.provider.name, other.model) for other in routes):
@@ -188,7 +192,7 @@ def _routes(entry: Value, given: Mapping[str, Value], pricing: Pricing, known: K
     return tuple(routes)
 
 
-def _route(item: Value, model_pricing: Pricing, known: Known) -> Route | None:
+def _route(item: Value, model_pricing: Pricing, features: tuple[Feature, ...], known: Known) -> Route | None:
     given = item.fields(ROUTE_KEYS)
     for key in ("provider", "model"):
         if key not in given:
@@ -212,7 +216,7 @@ def _route(item: Value, model_pricing: Pricing, known: Known) -> Route | None:
         model=model,
         pricing=pricing,
         weight=1.0 if weight is None else float(weight),
-        quirks=overlay(provider.quirks, changes),
+        quirks=shaped_by_features(overlay(provider.quirks, changes), features),
         native_tools=provider.native_tools if native_tools is None else native_tools,
         source=source,
     )

@@ -1,48 +1,38 @@
-"""Structured output (wire facts 4.5): `output_config.format`, or an instruction where there is none.
+"""Structured output (wire facts 4.5): `output_config.format`.
 
-Messages has no `json_object`: the model is told instead, which is also what OpenAI demands of its callers. Schemas must say
-`additionalProperties: false` on every object; it is added where a translated schema leaves it open.
+Schemas must say `additionalProperties: false` on every object; it is added where a translated schema leaves it open. What
+has no form here does not come this far (`answer_request`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from hyperinfer.formats.losses import caller_path
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.scope import Scope
     from hyperinfer.formats.conversation import ResponseFormat
 
-_ANY_OBJECT = "Answer with a single JSON object and nothing else: no prose and no code fence around it."
-_SCHEMA = "Answer with JSON that is valid under this JSON schema and nothing else: no prose and no code fence around it.\n"
 _HOLDERS = ("properties", "$defs", "definitions")
 _LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")
 _SINGLES = ("items", "not")
 
 
-def encode_format(scope: Scope) -> tuple[dict[str, Any] | None, str | None]:
-    """(`output_config.format`, instruction to append to `system`)."""
+def encode_format(scope: Scope) -> dict[str, Any] | None:
+    """`output_config.format`; None to leave it out."""
     wanted = scope.conversation.response_format
     if wanted is None or wanted.type == "text":
-        return None, None
-    path = {"openai_responses": "text.format", "openai_chat": "response_format"}.get(
-        scope.conversation.dialect, "output_config.format"
-    )
+        return None
+    path = caller_path(scope.conversation.dialect, "response_format")
     extra = scope.extra(wanted.extra, path)
     if scope.same:
         schema = {} if wanted.schema is None else {"schema": wanted.schema}
-        return {"type": wanted.type, **schema, **extra}, None
-    if wanted.schema is None:
-        return None, _ANY_OBJECT
+        return {"type": wanted.type, **schema, **extra}
     if wanted.description:
         scope.lose(f"{path}.description", "Messages has no description of a schema")
-    if scope.target.quirks.json_schema != "send":
-        scope.lose(path, "the schema is told to the model, not enforced")
-        return None, _SCHEMA + msgspec.json.encode(wanted.schema).decode()
-    return {"type": "json_schema", "schema": _closed_root(scope, wanted, path)}, None
+    return {"type": "json_schema", "schema": _closed_root(scope, wanted, path)}
 
 
 def _closed_root(scope: Scope, wanted: ResponseFormat, path: str) -> Any:

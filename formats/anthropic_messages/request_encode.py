@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hyperinfer.formats.answer_request import with_answer_shape
 from hyperinfer.formats.anthropic_messages import messages_encode
 from hyperinfer.formats.anthropic_messages.blocks_encode import Block, BlockEncoder
 from hyperinfer.formats.anthropic_messages.limits import keep_four_marks
@@ -37,8 +38,11 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     losses: list[Loss] = []
     if conversation.dialect != DIALECT:
         conversation, losses = in_known_words(with_late_tools(conversation))
+    thinks = plan(Scope(conversation, target)).thinks  # which excludes a forced call (wire facts 1.3)
+    asked = with_answer_shape(conversation, target, thinks=thinks)
+    conversation = asked.conversation
     scope = Scope(conversation, target)
-    scope.losses.extend(losses)
+    scope.losses.extend((*losses, *asked.losses))
     if not scope.same:
         check_openai_fields(scope)
     names = ToolNames(conversation.tools, longest=_LONGEST_NAME)
@@ -52,10 +56,7 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     thinking = plan(scope)
     if not scope.same:
         thinking = _compatible(scope, thinking, choice, messages)
-    shape, instruction = encode_format(scope)
-    if instruction:
-        system.append({"type": "text", "text": instruction})
-
+    shape = encode_format(scope)
     fields = conversation.extra or {}
     extra = dict(scope.extra({name: fields[name] for name in fields if scope.same or not harmless(name, fields[name])}, ""))
     body: dict[str, Any] = {"model": target.model, "max_tokens": thinking.max_tokens}
@@ -86,7 +87,13 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
         body["stream"] = True
     if not scope.same:
         keep_four_marks(scope, body)
-    return Encoded(body=msgspec.json.encode(body), losses=tuple(scope.losses), aliases=names.aliases, stops=stops.gateway)
+    return Encoded(
+        body=msgspec.json.encode(body),
+        losses=tuple(scope.losses),
+        aliases=names.aliases,
+        answer=asked.answer,
+        stops=stops.gateway,
+    )
 
 
 def _compatible(scope: Scope, thinking: Plan, choice: dict[str, Any] | None, messages: list[dict[str, Any]]) -> Plan:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hyperinfer.formats.answer_request import with_answer_shape
 from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.late_tools import with_late_tools
 from hyperinfer.formats.losses import caller_path, losses_of_extra
@@ -36,8 +37,10 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     if conversation.dialect != "openai_chat":
         refuse_untranslatable(conversation)
         conversation, losses = in_known_words(with_late_tools(conversation))
+    asked = with_answer_shape(conversation, target)
+    conversation = asked.conversation
     scope = Scope(conversation, target)
-    scope.losses.extend(losses)
+    scope.losses.extend((*losses, *asked.losses))
     body: dict[str, Any] = {"model": target.model, "messages": MessageEncoder(scope).messages()}
     _tools(body, scope)
     stops = encode_sampling(body, scope)
@@ -50,7 +53,13 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
             options = conversation.stream_options if scope.same else None
             body["stream_options"] = {**(options or {}), "include_usage": True}
     _rest(body, scope)
-    return Encoded(body=msgspec.json.encode(body), losses=tuple(scope.losses), aliases=scope.names.aliases, stops=stops)
+    return Encoded(
+        body=msgspec.json.encode(body),
+        losses=tuple(scope.losses),
+        aliases=scope.names.aliases,
+        answer=asked.answer,
+        stops=stops,
+    )
 
 
 def _tools(body: dict[str, Any], scope: Scope) -> None:
@@ -79,18 +88,12 @@ def _response_format(body: dict[str, Any], scope: Scope) -> None:
     if wish is None:
         return
     path = caller_path(scope.conversation.dialect, "response_format")
-    rule = scope.quirks.json_schema
     if wish.type == "text":
         if scope.same:
             body["response_format"] = {"type": "text"}
-    elif rule == "omit":
-        scope.lose(path, "this model's API cannot shape the answer")
     elif wish.type == "json_schema" and wish.schema is None and wish.name is None and scope.same:
         body["response_format"] = {"type": "json_schema"}
     elif wish.type == "json_object" or (wish.schema is None and not scope.same):
-        body["response_format"] = {"type": "json_object"}
-    elif rule == "json_object":
-        scope.lose(path, "this model's API takes no schema, so the answer is only bound to be JSON")
         body["response_format"] = {"type": "json_object"}
     else:
         fields = {"name": wish.name or "response", "description": wish.description, "schema": wish.schema}

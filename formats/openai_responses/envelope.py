@@ -19,14 +19,15 @@ _REQUIRED = ("parallel_tool_calls", "tool_choice", "tools")
 def fields_at_start(reply: Reply, start: MessageStart | None) -> dict[str, Any]:
     """Everything but id, object, created_at, status, model, output and usage.
 
-    An upstream that speaks Responses has said it all itself; where it left out what clients need, and for any other
-    upstream, the request says it.
+    An upstream that speaks Responses has said it all itself; where it left out what clients need, for what it was asked in
+    other words (`retold`), and for any other upstream, the request says it.
     """
     echoed = _echo(reply.conversation)
     theirs = start.extra.get("response") if start is not None and start.extra else None
     if start is None or start.dialect != "openai_responses" or not theirs:
         return echoed
-    return {**{name: echoed[name] for name in _REQUIRED if name not in theirs}, **theirs}
+    told = (*_REQUIRED, *start.extra.get("retold", ())) if start.extra else _REQUIRED
+    return {**{name: echoed[name] for name in told if name not in theirs}, **theirs}
 
 
 def response_object(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.codec import Encoded, Loss, Target
+from hyperinfer.formats.answer_request import with_answer_shape
+from hyperinfer.formats.codec import AnswerShape, Encoded, Loss, Target
 from hyperinfer.formats.losses import caller_path, losses_of_extra
 from hyperinfer.formats.native_tools import options_of_typed, unversioned
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
@@ -46,6 +47,7 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
         body=msgspec.json.encode(body),
         losses=tuple(encoder.losses),
         aliases=encoder.names.aliases,
+        answer=encoder.answer,
         stops=encoder.stops.gateway,
     )
 
@@ -58,7 +60,8 @@ class _Encoder:
         self._c = conversation
         self._target = target
         self._same = conversation.dialect == "openai_responses"
-        self.names: Names = SameNames() if self._same else ToolNames(conversation.tools)
+        self.answer: AnswerShape | None = None
+        self.names: Names = SameNames()
         self.stops = place_stops(conversation.sampling.stop, "none")  # Responses has no such field
         self._own_fields = target.quirks.openai_only_fields == "send"
 
@@ -71,6 +74,11 @@ class _Encoder:
             refuse_untranslatable(self._c)
             self._c, lost = in_known_words(self._c)
             self.losses.extend(lost)
+        asked = with_answer_shape(self._c, self._target)
+        self._c, self.answer = asked.conversation, asked.answer
+        self.losses.extend(asked.losses)
+        if not self._same:
+            self.names = ToolNames(self._c.tools)
         inputs = InputEncoder(self._c, self._target, self.names, self.losses)
         instructions, items = inputs.encode(self._c.turns)
         body: Wire = {"model": self._target.model}
@@ -249,13 +257,7 @@ class _Encoder:
     def _text(self) -> Wire:
         wire: Wire = {}
         shape = self._c.response_format
-        rule = self._target.quirks.json_schema
-        if shape is not None and shape.type != "text" and rule == "omit":
-            self._lose("text.format" if self._same else "response_format", "this model's API cannot shape the answer")
-        elif shape is not None and shape.type == "json_schema" and rule == "json_object":
-            self._lose("text.format" if self._same else "response_format", "this model's API takes no schema")
-            wire["format"] = {"type": "json_object"}
-        elif shape is not None and (self._same or shape.type != "text"):
+        if shape is not None and (self._same or shape.type != "text"):
             wire["format"] = format_to_wire(shape, native_dialect=self._same)
         if self._c.verbosity is not None:
             if self._own_fields:

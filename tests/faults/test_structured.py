@@ -55,7 +55,7 @@ test_F117_a_wish_for_json_reaches_the_model = fault(
             _told_to_answer_in_json,
             [_DROPPED],
             ask=ask,
-            catalogue=catalogue("quirks: {json_schema: omit}"),
+            catalogue=catalogue("quirks: {json_schema: instruction}"),
             label="no schemas",
         )
         for client, ask in ASK_FOR_SCHEMA.items()

@@ -158,6 +158,10 @@ def test_free_json_is_an_instruction() -> None:
 
 def test_a_schema_that_the_provider_does_not_enforce() -> None:
     wish = ResponseFormat(type="json_schema", schema=OPEN)
+    for rule in ("instruction", "json_object"):
+        body, losses = encode(chat(user(), response_format=wish), target(json_schema=rule))
+        assert '"$ref"' in body["system"]
+        assert losses == ["response_format"]
     body, losses = encode(chat(user(), response_format=wish), target(json_schema="omit"))
-    assert '"$ref"' in body["system"]
+    assert "system" not in body
     assert losses == ["response_format"]

@@ -108,7 +108,7 @@ def test_the_shape_of_the_answer() -> None:
         "format": {"type": "json_schema", "name": "response", "schema": {"type": "object"}}
     }
     assert body(conversation, quirks=Quirks(json_schema="json_object"))["text"] == {"format": {"type": "json_object"}}
-    assert lost(conversation, quirks=Quirks(json_schema="omit")) == ["response_format"]
+    assert lost(conversation, quirks=Quirks(json_schema="omit")) == ["output_config.format"]
 
 
 def test_log_probabilities_are_asked_for_by_include() -> None:
