@@ -19,6 +19,21 @@ IngressFormat = Literal["chat_completions", "responses", "anthropic_messages"]
 Status = Literal["completed", "incomplete", "failed", "cancelled", "interrupted"]
 
 
+class SpendingLimits(msgspec.Struct, frozen=True):
+    """What a key may spend, in pico-USD; None: no limit. Days and months are UTC, by when a request was admitted."""
+
+    daily: int | None = None
+    monthly: int | None = None
+    total: int | None = None
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """A token bucket: so many requests a minute, and so many at once after a pause."""
+
+    per_minute: int
+    burst: int
+
+
 class Principal(msgspec.Struct, frozen=True):
     """Who asks: the result of authentication, and all that later stages know of the caller.
 
@@ -33,6 +48,7 @@ class Principal(msgspec.Struct, frozen=True):
     models: frozenset[str] | None = None
     rate_per_minute: int | None = None
     burst: int | None = None
+    spending: SpendingLimits = SpendingLimits()
 
 
 class CostLine(msgspec.Struct, frozen=True):
@@ -110,6 +126,19 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     losses: tuple[LossRecord, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     estimated: bool = False
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """A request that asks to be let in.
+
+    hold: pico-USD that it may cost. rate: the key's bucket. interrupted: its row, at cost 0, if nothing more is ever heard
+    of it; it names the request, its workspace and key, and when it came.
+    """
+
+    principal: Principal
+    hold: int
+    rate: Rate
+    interrupted: Generation
 
 
 class Accounts(Protocol):
