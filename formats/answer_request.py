@@ -147,12 +147,13 @@ def _by_tool(conversation: Conversation, wish: ResponseFormat, target: Target, *
     assert wish.schema is not None
     choice = conversation.tool_choice
     forcing = "auto" if thinks else target.quirks.tool_choice
-    has_tools = bool(conversation.tools or conversation.plugins) or any(_late(conversation))
-    if choice is not None and has_tools and _demands_call(choice):
+    tools = (*conversation.tools, *_late(conversation))
+    has_tools = bool(tools or conversation.plugins)
+    if choice is not None and has_tools and (choice.mode == "native" or _demands_call(choice)):
+        if forcing == "auto" or choice.mode == "native" or not any(map(_is_callers, tools)):
+            return None
         # The reply will be calls: the answer is for a later turn, and is shaped there.
-        return Asked(msgspec.structs.replace(conversation, response_format=None)) if forcing != "auto" else None
-    if choice is not None and choice.mode == "native":
-        return None
+        return Asked(msgspec.structs.replace(conversation, response_format=None))
     path = caller_path(conversation.dialect, "response_format")
     parameters = parameters_of(wish.schema)
     tool = Tool(
@@ -163,15 +164,20 @@ def _by_tool(conversation: Conversation, wish: ResponseFormat, target: Target, *
         parameters=parameters.schema,
         strict=wish.strict if target.quirks.strict_tools == "send" else None,
     )
-    tools, forced = _chosen(conversation, tool, forcing, has_tools=has_tools)
+    offered, forced = _chosen(conversation, tool, forcing, has_tools=has_tools)
     losses: list[Loss] = []
     if wish.strict:
         losses.append(Loss(_STRICT[conversation.dialect], "the schema is asked for as a tool's, which need not bind it"))
     if forcing == "auto":
         losses.append(Loss(path, "the schema is asked for as a tool's, which the model cannot be made to call"))
         conversation = _with_instruction(conversation, _ONLY_SO.format(tool.name), path)
-    changed = msgspec.structs.replace(conversation, tools=tools, tool_choice=forced, response_format=None)
+    changed = msgspec.structs.replace(conversation, tools=offered, tool_choice=forced, response_format=None)
     return Asked(changed, AnswerShape(tool.name, parameters.wrapped), tuple(losses))
+
+
+def _is_callers(tool: Tool) -> bool:
+    """Whether the caller runs it itself, so that every upstream is told of it."""
+    return tool.kind != "native" or tool.parameters is not None
 
 
 def _demands_call(choice: ToolChoice) -> bool:
