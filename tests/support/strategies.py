@@ -42,7 +42,7 @@ class Walk:
     """What a walk may meet. `blocks`: the events that open blocks. `further`: how many further choices at most.
     `failures`: whether it may end in `UpstreamError`. `unknown`: whether `Unknown` events may come in between.
     `item_ids`: whether blocks name an item of the upstream. `rich`: with everything that events have room for: parts and
-    forms of reasoning, several blobs, state of calls, odd ids, namespaces, phases, logprobs, empty pieces, early usage.
+    forms of reasoning, redacted blobs, state of calls, odd ids, namespaces, phases, logprobs, empty pieces, early usage.
     """
 
     dialect: Dialect = "openai_chat"
@@ -85,9 +85,10 @@ class _Walker:
         self._draw = draw
         self.walk = walk
         self._calls = 0
+        self._usage = Usage()
 
     def start(self) -> Event:
-        early = self._draw(st.none() | USAGES) if self.walk.rich else None
+        early = self._counts() if self.walk.rich and self._draw(st.booleans()) else None
         return ev.MessageStart(self.walk.dialect, id="up-1", model="up-model", created=1_700_000_000, usage=early)
 
     def legal(self, track: _Track) -> list[type[Event]]:
@@ -140,7 +141,8 @@ class _Walker:
             return self._open(kind, track, self._item(kind, track))
         match kind:
             case ev.TextDelta:
-                return ev.TextDelta(draw(self._pieces()), self._logprobs(), choice=choice)
+                text = draw(self._pieces())
+                return ev.TextDelta(text, self._logprobs() if text else None, choice=choice)
             case ev.Citation:
                 return self._citation(choice)
             case ev.ReasoningDelta:
@@ -156,7 +158,7 @@ class _Walker:
             case ev.ServerToolEnd:
                 return ev.ServerToolEnd(track.server_item)
             case ev.UsageUpdate:
-                return ev.UsageUpdate(draw(USAGES))
+                return ev.UsageUpdate(self._counts())
             case ev.Unknown:
                 return ev.Unknown(self.walk.dialect, "new_event", {"type": "new_event", "x": 1})
             case ev.UpstreamError:
@@ -196,7 +198,8 @@ class _Walker:
         call_id, namespace, state = f"call_{self._calls}", None, ()
         if self.walk.rich:
             call_id = self._draw(st.sampled_from([call_id, call_id, "call_1", "functions.f:0", "é" * 70]))
-            state = self._draw(self._blobs())
+            if self.walk.dialect == "openai_chat":  # the only one with a place for it
+                state = self._draw(self._blobs())
             if self.walk.dialect == "openai_responses":
                 namespace = self._draw(st.sampled_from([None, None, "mcp"]))
         return ev.ToolCallStart(
@@ -224,13 +227,8 @@ class _Walker:
         vendor = DEFAULT_VENDOR[self.walk.dialect]
         kind = "signature" if self.walk.dialect == "anthropic_messages" else "encrypted"
         vendors, data = st.sampled_from([vendor, vendor, "google"]), st.sampled_from(["c2ln+/=", "x" * 40])
-        blob = st.builds(Opaque, vendors, st.just(kind), data)
-        one = st.one_of(st.just(()), blob.map(lambda one: (one,)))
-        if not self.walk.rich:
-            return one
-        any_kind = st.sampled_from(["signature", "redacted", "encrypted"])
-        several = st.lists(st.builds(Opaque, vendors, any_kind, data), max_size=3).map(tuple)
-        return one | several
+        kinds = st.sampled_from([kind, "redacted"]) if self.walk.rich else st.just(kind)
+        return st.one_of(st.just(()), st.builds(Opaque, vendors, kinds, data).map(lambda one: (one,)))
 
     def _item(self, kind: type[Event], track: _Track) -> str | None:
         """A new item of the upstream for the block, or that of the text before it."""
@@ -242,6 +240,13 @@ class _Walker:
         found, texts = track.item, kind in (ev.TextStart, ev.RefusalStart)
         track.item = found if texts else None
         return found
+
+    def _counts(self) -> Usage:
+        """Counts so far: no upstream takes back what it has counted."""
+        before, more = self._usage, self._draw(USAGES)
+        names = ("input_tokens", "output_tokens", "cache_read", "cache_write", "reasoning")
+        self._usage = Usage(**{name: getattr(before, name) + getattr(more, name) for name in names})
+        return self._usage
 
     def _pieces(self) -> st.SearchStrategy[str]:
         return TEXT | st.just("") if self.walk.rich else TEXT
