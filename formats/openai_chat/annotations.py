@@ -7,7 +7,10 @@ from typing import Any
 from hyperinfer.formats.codec import Loss
 from hyperinfer.formats.events import Citation
 from hyperinfer.formats.losses import lose_once
-from hyperinfer.formats.wire import is_object
+from hyperinfer.formats.wire import is_array, is_object
+
+BESIDE = ("search_results", "citations")
+"""Fields of a chunk or a response. The first says more."""
 
 
 def annotation_from_wire(raw: dict[str, Any], choice: int) -> Citation:
@@ -29,10 +32,24 @@ def annotation_from_wire(raw: dict[str, Any], choice: int) -> Citation:
     )
 
 
+def sources_beside(chunk: dict[str, Any]) -> dict[str, Citation]:
+    """The sources that Perplexity and xAI list beside the choices, of the text of choice 0, by URL."""
+    found: dict[str, Citation] = {}
+    for name in BESIDE:
+        listed = chunk.get(name)
+        for each in listed if is_array(listed) else ():
+            source = each if is_object(each) else {"url": each}
+            url, title = source.get("url"), source.get("title")
+            if isinstance(url, str) and url and url not in found:
+                known = title if isinstance(title, str) else None
+                found[url] = Citation("openai_chat", {name: [each]}, url=url, title=known)
+    return found
+
+
 def annotation_to_wire(event: Citation, losses: list[Loss]) -> dict[str, Any] | None:
     """A Chat annotation as it came, or a `url_citation` for a source with a URL. Others are a Loss."""
     if event.dialect == "openai_chat":
-        return event.raw
+        return None if event.raw.keys() <= set(BESIDE) else event.raw  # those go with the chunk
     if not event.url:
         lose_once(losses, Loss(f"response.{event.raw.get('type', 'citation')}", "Chat cites URLs only"))
         return None

@@ -120,6 +120,8 @@ class MessageWriter:
                 "start_index": event.start if event.start is not None else 0,
                 "end_index": event.end if event.end is not None else self._length,
             }
+            if event.cited_text:
+                self._output.lose("response.output.content.annotations", "an annotation does not quote what it cites")
         else:
             self._output.lose("response.output.content.annotations", "a citation without a URL has no annotation")
             return b""

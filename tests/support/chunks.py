@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 WHOLE_LIMIT = 5_000
 """Up to this many bytes every two-way split is tried; above, the edges of frames and three bytes around them."""
+
+_EDGE = re.compile(rb"\r?\n\r?\n")
 
 
 def byte_by_byte(data: bytes) -> list[bytes]:
@@ -25,8 +28,6 @@ def two_way_splits(data: bytes) -> Iterator[list[bytes]]:
         yield from ([data[:n], data[n:]] for n in places)
         return
     edges: set[int] = set()
-    position = data.find(b"\n\n")
-    while position >= 0:
-        edges.update(range(max(0, position - 3), min(len(data), position + 4)))
-        position = data.find(b"\n\n", position + 2)
+    for blank in _EDGE.finditer(data):
+        edges.update(range(blank.end() - 3, min(len(data), blank.end() + 3) + 1))
     yield from ([data[:n], data[n:]] for n in sorted(edges))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from hyperinfer.formats import Event
 from hyperinfer.formats import events as ev
 from tests.support.chat_stream import chunk, decoded, usage_chunk
+from tests.support.pair import Pair
 
 
 def extras_of(events: list[Event | str]) -> list[Any]:
@@ -91,3 +93,45 @@ class TestUsage:
         events = decoded(chunk({"content": "a"}), chunk({}, "stop"), *frames)
         found = [(e.usage.input_tokens, e.usage.output_tokens) for e in events if isinstance(e, ev.UsageUpdate)]
         assert found == ([counts] if counts else [])
+
+
+class TestSourcesBesideTheChoices:
+    """Perplexity and xAI list what they cite in fields of the chunk, most of them again in every chunk."""
+
+    URLS = ("https://a.test/", "https://b.test/")
+    RESULTS = ({"url": URLS[0], "title": "A", "date": "2026-01-01"}, {"url": URLS[1], "title": "B"})
+
+    def sources(self, *frames: bytes) -> list[tuple[str | None, str | None]]:
+        return [(event.url, event.title) for event in decoded(*frames) if isinstance(event, ev.Citation)]
+
+    def test_they_are_citations_of_the_text(self) -> None:
+        fields: dict[str, Any] = {"citations": list(self.URLS), "search_results": list(self.RESULTS)}
+        frames = [chunk({"content": word}, **fields) for word in ("a", "b")]
+        assert self.sources(*frames, chunk({}, "stop", **fields)) == [(self.URLS[0], "A"), (self.URLS[1], "B")]
+
+    def test_later_ones_are_told_once(self) -> None:
+        frames = (
+            chunk({"content": "a"}, citations=[self.URLS[0]]),
+            chunk({"content": "b"}, citations=list(self.URLS)),
+            chunk({}, "stop", citations=[*self.URLS, "", None, 7]),
+        )
+        assert self.sources(*frames) == [(self.URLS[0], None), (self.URLS[1], None)]
+
+    def test_they_may_come_at_the_very_end(self) -> None:
+        last = b'data: {"id":"c1","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1},"citations":["https://a.test/"]}\n\n'
+        assert self.sources(chunk({"content": "a"}), chunk({}, "stop"), last) == [(self.URLS[0], None)]
+
+    def test_a_chat_client_finds_them_where_they_were(self) -> None:
+        events = [
+            event
+            for event in decoded(chunk({"content": "a"}, "stop", citations=list(self.URLS)))
+            if not isinstance(event, str)
+        ]
+        whole = json.loads(Pair("openai_chat").whole(events))
+        assert whole["citations"] == list(self.URLS)
+        assert "annotations" not in whole["choices"][0]["message"]
+
+    def test_an_empty_stand_in_is_no_audio(self) -> None:
+        silent = {"data": "", "expires_at": 0, "id": "", "transcript": ""}
+        events = decoded(chunk({"content": "a", "audio": silent}, "stop"))
+        assert not [event for event in events if isinstance(event, ev.Unknown)]
