@@ -114,6 +114,17 @@ def test_every_cell_is_clean(recording: Recording, client: Dialect) -> None:
     assert set(whole.losses) == set(encoder.losses)
 
 
+def test_the_recordings_break_the_grammar_that_the_cells_keep() -> None:
+    """What has to be normalised is there: a role again, usage on choice chunks, no index, totals that do not add up."""
+    found = {
+        breach.partition(":")[0]
+        for recording in ANSWERED
+        if recording.streamed
+        for breach in breaches(recording.dialect, recording.response)
+    }
+    assert found >= {"chat.role_again", "chat.usage_choices", "chat.tool_index", "chat.usage", "chat.finish", "resp.item_id"}
+
+
 @pytest.mark.parametrize("target", DIALECTS)
 @pytest.mark.parametrize("recording", [r for r in ALL if r.request is not None and r.status == 200], ids=str)
 def test_recorded_requests_reach_every_protocol(recording: Recording, target: Dialect) -> None:
