@@ -19,7 +19,7 @@ import msgspec
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.backlog import Backlog
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.openai_chat.annotations import BESIDE, annotation_from_wire
+from hyperinfer.formats.openai_chat.annotations import annotation_from_wire
 from hyperinfer.formats.openai_chat.calls_decode import CallBook, CallPiece
 from hyperinfer.formats.openai_chat.extras import merged, put_extra
 from hyperinfer.formats.openai_chat.reasoning import FIELDS, ReasoningPiece, reasoning_pieces
@@ -55,7 +55,7 @@ class ChoiceDecoder:
         self._backlog = Backlog()  # their size
         self._stop_sequence: str | None = None
         self._extra: dict[str, Any] = {}  # extra fields that wait for an event to go with
-        self._annotations: list[ev.Citation] = []  # that wait for a text
+        self._annotations: list[dict[str, Any]] = []  # that wait for a text
 
     def content(self, delta: dict[str, Any], choice: dict[str, Any], finish: str | None, levels: dict[str, Any]) -> None:
         """One delta. `choice`: the choice's other fields. `levels`: what its first event takes along from the chunk."""
@@ -93,15 +93,22 @@ class ChoiceDecoder:
         """Whether nothing waits for a later delta."""
         return not self._extra and not self._waiting and not self._annotations
 
-    def more(self, kind: type[Event], text: str) -> None:
-        """One more piece of the open block, of the kind that it is made of."""
+    def repeater(self, kind: type[Event]) -> Callable[[str], None]:
+        """What takes one more piece of the open block, of the kind that its last delta was."""
         if kind is ev.TextDelta:
-            self._out.append(ev.TextDelta(text, choice=self._index))
-        elif kind is ev.ReasoningDelta:
-            self._reasoning(ReasoningPiece(text))
-        else:
-            self._calls.add(text)
-            self._out.append(ev.ArgumentsDelta(text, choice=self._index))
+            return self._more_text
+        return self._more_reasoning if kind is ev.ReasoningDelta else self._more_arguments
+
+    def _more_text(self, text: str) -> None:
+        self._out.append(ev.TextDelta(text, choice=self._index))
+
+    def _more_reasoning(self, text: str) -> None:
+        self._thought.append(text)
+        self._out.append(ev.ReasoningDelta(text, choice=self._index))
+
+    def _more_arguments(self, text: str) -> None:
+        self._calls.add(text)
+        self._out.append(ev.ArgumentsDelta(text, choice=self._index))
 
     def _open_blob(self, text: str) -> tuple[str, str]:
         return self._upstream.vendor, text
@@ -124,7 +131,7 @@ class ChoiceDecoder:
         for name, value in delta.items():
             if name in _MODELLED:
                 continue
-            if name in _MEDIA and _says_something(value) and not self._index:
+            if name in _MEDIA and value and not self._index:
                 self._out.append(ev.Unknown("openai_chat", f"delta.{name}", {name: value}))
             else:
                 rest[name] = value
@@ -164,7 +171,8 @@ class ChoiceDecoder:
         self._open = block
         if block == "text":
             self._out.append(ev.TextStart(choice=self._index))
-            self._out.extend(self._annotations)
+            for raw in self._annotations:
+                self._out.append(annotation_from_wire(raw, self._index))
             self._annotations = []
         elif block == "reasoning":
             self._out.append(ev.ReasoningStart(choice=self._index))
@@ -224,14 +232,10 @@ class ChoiceDecoder:
                 self._out.append(ev.Unknown("openai_chat", f"content.{kind}", {"content": [part]}))
 
     def _annotation(self, raw: dict[str, Any]) -> None:
-        self.cite(annotation_from_wire(raw, self._index))
-
-    def cite(self, source: ev.Citation) -> None:
-        """A source of the open text, or of the next one."""
         if self._open == "text":
-            self._out.append(source)
+            self._out.append(annotation_from_wire(raw, self._index))
         else:
-            self._annotations.append(source)
+            self._annotations.append(raw)
 
     # -- calls
 
@@ -273,8 +277,8 @@ class ChoiceDecoder:
         while self._waiting:
             self._release()
         self._close_block()
-        if own := [source.raw for source in self._annotations if source.raw.keys().isdisjoint(BESIDE)]:
-            self._extra = merged(self._extra, {"delta": {"annotations": own}})
+        if self._annotations:
+            self._extra = merged(self._extra, {"delta": {"annotations": self._annotations}})
 
     def end_choice(self) -> None:
         """The end of a further choice."""
@@ -299,11 +303,6 @@ class ChoiceDecoder:
 
     def _stop(self) -> ev.StopReason:
         return stop_from_wire(self.finish_reason, called_tools=self._calls.any)
-
-
-def _says_something(value: object) -> bool:
-    """Not so an object of empty values, which some servers send beside every message."""
-    return any(value.values()) if is_object(value) else bool(value)
 
 
 def _joined_text(parts: object) -> str:

@@ -2,8 +2,8 @@
 
 Nearly every frame of a stream is such a repeat. It means what the one before meant, with another string, so the string is
 all that has to be read: the bytes before and after it are compared, not parsed. Whatever is not exactly a repeat takes the
-long way, and begins a new comparison. OpenAI's padding (`obfuscation`), which differs in every frame and is not carried, is
-cut off first.
+long way, and begins a new comparison. OpenAI's padding (`obfuscation`), which differs in every frame and is not carried, may
+be any.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _decode = msgspec.json.Decoder(str).decode
 _STRING = re.compile(rb'\s*("(?:[^"\\]|\\.)*")')
-_PADDING = re.compile(rb',\s?"obfuscation":\s?"[A-Za-z0-9+/=_-]*"\}\Z')
+_PADDING = re.compile(rb'(,\s?"obfuscation":\s?")[A-Za-z0-9+/=_-]*"\}\Z')
+_PAD = re.compile(rb"[A-Za-z0-9+/=_-]*")
 _FIELDS: dict[type[Event], tuple[bytes, ...]] = {
     ev.TextDelta: (b'"content":',),
     ev.ArgumentsDelta: (b'"arguments":',),
@@ -30,7 +31,10 @@ _OTHER_REASONING = (b'"reasoning', b'"thinking')
 
 
 class Repeat(NamedTuple):
-    """The bytes around the string, and the kind of event that the frame made. `padded`: its frames end in padding."""
+    """The bytes around the string, and the kind of event that the frame made.
+
+    `padded`: what follows the string ends in padding, which `after` holds the beginning of.
+    """
 
     before: bytes
     after: bytes
@@ -47,8 +51,8 @@ def repeat_of(data: bytes, event: Event) -> Repeat | None:
         return None
     if isinstance(event, ev.ReasoningDelta) and sum(data.count(word) for word in _OTHER_REASONING) != 1:
         return None  # several copies of one text
-    length = len(data)
-    data = _PADDING.sub(b"}", data)
+    padding = _PADDING.search(data)
+    end = padding.end(1) if padding else len(data)
     for field in _FIELDS[type(event)]:
         if data.count(field) == 1 and (found := _STRING.match(data, data.find(field) + len(field))):
             try:
@@ -56,21 +60,25 @@ def repeat_of(data: bytes, event: Event) -> Repeat | None:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 return None
             if same:
-                padded = len(data) != length
-                return Repeat(data[: found.start(1)], data[found.end(1) :], type(event), event.choice, padded)
+                before, after = data[: found.start(1)], data[found.end(1) : end]
+                return Repeat(before, after, type(event), event.choice, padding is not None)
     return None
 
 
 def repeated_text(data: bytes, repeat: Repeat) -> str | None:
     """The string of a frame that repeats; None where it does not."""
-    before, after = repeat.before, repeat.after
-    if repeat.padded:
-        start = data.rfind(b'"obfuscation"')
-        if start > 0 and (padding := _PADDING.search(data, max(0, start - 2))):
-            data = data[: padding.start()] + b"}"
-    if not data.startswith(before) or not data.endswith(after) or len(data) < len(before) + len(after) + 2:
+    before, after, _, _, padded = repeat
+    if padded:
+        data, _, padding = data.rpartition(after)
+        if not padding.endswith(b'"}') or not (padding[:-2].isalnum() or _PAD.fullmatch(padding[:-2])):
+            return None
+    elif data.endswith(after):
+        data = data[: -len(after)]
+    else:
+        return None
+    if not data.startswith(before):
         return None
     try:
-        return _decode(data[len(before) : len(data) - len(after)])
+        return _decode(data[len(before) :])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,10 +27,12 @@ class ChatStreamDecoder:
     def __init__(self, upstream: Upstream) -> None:
         self._sse = SSEDecoder()
         self._assembler = ChatAssembler(upstream)
+        self._events = self._assembler.events
         self._lifecycle = Lifecycle()
         self._eof = False
         self._error: PeerError | None = None
-        self._repeat: Repeat | None = None
+        self._repeat: Repeat | None = None  # what the next frame is likely to be
+        self._repeater: Callable[[str], None] = _nowhere
         self._split = SplitCharacters()
 
     def receive_data(self, data: bytes) -> None:
@@ -44,45 +47,44 @@ class ChatStreamDecoder:
 
     def next_event(self) -> Event | Wait:
         """The next event. Raises `PeerError` behind the events that came before it."""
-        assembler = self._assembler
-        while not assembler.events:
+        events = self._events
+        while not events:
             if self._error is not None:
                 raise self._error
-            if assembler.ended:
+            if self._assembler.ended:
                 return END
             try:
-                if not self._read():
+                frame = self._sse.next_frame()
+                if frame is not None:
+                    self._frame(frame.data)
+                elif self._eof:
+                    self._end()
+                else:
                     return NEED_DATA
             except PeerError as error:
                 self._error = error
-        event = assembler.events.popleft()
+        event = events.popleft()
         try:
             self._lifecycle.step(event)
         except OrderError as error:
-            assembler.events.clear()
+            events.clear()
             self._error = PeerError(str(error))
             raise self._error from None
         return event
 
-    def _read(self) -> bool:
-        """Takes in one frame, or the end; False until more bytes come."""
-        frame = self._sse.next_frame()
-        if frame is not None:
-            self._frame(frame.data)
-            return True
-        if not self._eof:
-            return False
+    def _end(self) -> None:
         if not self._assembler.finished:
             raise PeerError("the stream ended before the reply did")
         self._assembler.end()
-        return True
 
     def _frame(self, data: bytes) -> None:
-        assembler, repeat = self._assembler, self._repeat
+        repeat = self._repeat
         if repeat is not None and (text := repeated_text(data, repeat)) is not None:
-            assembler.repeat(repeat.kind, text, repeat.choice)
+            if text:
+                self._repeater(text)
             return
         self._repeat = None
+        assembler, events = self._assembler, self._events
         if data.strip() == b"[DONE]":
             assembler.end()
             return
@@ -91,5 +93,10 @@ class ChatStreamDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PeerError(f"not valid JSON: {error}") from None
         assembler.chunk(chunk, "delta")
-        if len(assembler.events) == 1 and not assembler.ended:
-            self._repeat = repeat_of(data, assembler.events[0]) if assembler.at_rest else None
+        if len(events) == 1 and not assembler.ended and assembler.at_rest:
+            self._repeat = repeat_of(data, events[0])
+            self._repeater = assembler.repeater(events[0]) if self._repeat is not None else _nowhere
+
+
+def _nowhere(text: str) -> None:
+    """Nothing repeats."""

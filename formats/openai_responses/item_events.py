@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hyperinfer.formats.openai_responses.item_decode import Wire, event_extra, string
@@ -10,13 +11,17 @@ from hyperinfer.formats.wire import is_array, is_object
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hyperinfer.formats.openai_responses.again import Say
     from hyperinfer.formats.openai_responses.assemble import Assembler
+    from hyperinfer.formats.openai_responses.lanes import Lane
 
 
-def _text(assembler: Assembler, event: Wire) -> None:
-    part = assembler.text(event).part(_index(event, "content_index"), "output_text")
+def _text(assembler: Assembler, event: Wire) -> Say | None:
+    index = _index(event, "content_index")
+    part = assembler.text(event).part(index, "output_text")
     logprobs = event.get("logprobs")
     part.delta(string(event.get("delta")), logprobs if is_array(logprobs) else None, event_extra(event))
+    return _again(assembler, part, part.delta) if index in (None, part.order) else None
 
 
 def _text_done(assembler: Assembler, event: Wire) -> None:
@@ -65,9 +70,11 @@ def _part_done(assembler: Assembler, event: Wire) -> None:
     message.part_ended(part)
 
 
-def _summary(assembler: Assembler, event: Wire) -> None:
-    index = _index(event, "summary_index") or 0
-    assembler.reasoning(event).delta("summary", index, string(event.get("delta")), event_extra(event))
+def _summary(assembler: Assembler, event: Wire) -> Say | None:
+    item = assembler.reasoning(event)
+    say = partial(item.delta, "summary", _index(event, "summary_index") or 0)
+    say(string(event.get("delta")), event_extra(event))
+    return _again(assembler, item, say)
 
 
 def _summary_done(assembler: Assembler, event: Wire) -> None:
@@ -87,9 +94,11 @@ def _summary_part(assembler: Assembler, event: Wire) -> None:
         reasoning.whole("summary", _index(event, "summary_index") or 0, text)
 
 
-def _reasoning_text(assembler: Assembler, event: Wire) -> None:
-    index = _index(event, "content_index") or 0
-    assembler.reasoning(event).delta("text", index, string(event.get("delta")), event_extra(event))
+def _reasoning_text(assembler: Assembler, event: Wire) -> Say | None:
+    item = assembler.reasoning(event)
+    say = partial(item.delta, "text", _index(event, "content_index") or 0)
+    say(string(event.get("delta")), event_extra(event))
+    return _again(assembler, item, say)
 
 
 def _reasoning_text_done(assembler: Assembler, event: Wire) -> None:
@@ -98,16 +107,20 @@ def _reasoning_text_done(assembler: Assembler, event: Wire) -> None:
     assembler.reasoning(event).whole("text", _index(event, "content_index") or 0, string(event.get("text")))
 
 
-def _arguments(assembler: Assembler, event: Wire) -> None:
-    assembler.call(event, "function_call").delta(string(event.get("delta")), event_extra(event))
+def _arguments(assembler: Assembler, event: Wire) -> Say | None:
+    call = assembler.call(event, "function_call")
+    call.delta(string(event.get("delta")), event_extra(event))
+    return _again(assembler, call, call.delta)
 
 
 def _arguments_done(assembler: Assembler, event: Wire) -> None:
     assembler.call(event, "function_call").whole(string(event.get("arguments")), event)
 
 
-def _input(assembler: Assembler, event: Wire) -> None:
-    assembler.call(event, "custom_tool_call").delta(string(event.get("delta")), event_extra(event))
+def _input(assembler: Assembler, event: Wire) -> Say | None:
+    call = assembler.call(event, "custom_tool_call")
+    call.delta(string(event.get("delta")), event_extra(event))
+    return _again(assembler, call, call.delta)
 
 
 def _input_done(assembler: Assembler, event: Wire) -> None:
@@ -122,6 +135,11 @@ def _item_done(assembler: Assembler, event: Wire) -> None:
     assembler.item_done(event)
 
 
+def _again(assembler: Assembler, lane: Lane, say: Say) -> Say | None:
+    """What says more there; None where the next delta must be looked at: it may bring its item on stage."""
+    return say if lane.out is assembler.events else None
+
+
 def _index(event: Wire, field: str) -> int | None:
     value = event.get(field)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
@@ -132,7 +150,7 @@ def _is_reasoning(event: Wire) -> bool:
     return is_object(part) and part.get("type") == "reasoning_text"
 
 
-ITEM_EVENTS: dict[str, Callable[[Assembler, Wire], None]] = {
+ITEM_EVENTS: dict[str, Callable[[Assembler, Wire], Say | None]] = {
     "response.output_item.added": _added,
     "response.output_item.done": _item_done,
     "response.content_part.added": _part_added,
@@ -153,4 +171,4 @@ ITEM_EVENTS: dict[str, Callable[[Assembler, Wire], None]] = {
     "response.custom_tool_call_input.delta": _input,
     "response.custom_tool_call_input.done": _input_done,
 }
-"""Event type to what it does."""
+"""Event type to what it does. A delta gives what says more at its place."""

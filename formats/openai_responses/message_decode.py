@@ -56,17 +56,18 @@ class Part(Lane):
         else:
             self.out.append(ev.TextStart(owner.wire_id, owner.phase, owner.item_extra(), self.added_extra))
 
-    def delta(self, text: str, logprobs: list[Any] | None, extra: Extra) -> None:
+    def delta(self, text: str, logprobs: list[Any] | None = None, extra: Extra = None) -> None:
         """A piece of text."""
         if not self._started:
             self.start()
         self._said.append(text)
         if self.kind == "refusal":
             self.out.append(ev.RefusalDelta(text, extra))
-            return
-        if logprobs:
+        elif logprobs:
             self._logprobs.extend(logprobs)
-        self.out.append(ev.TextDelta(text, logprobs or None, extra))
+            self.out.append(ev.TextDelta(text, logprobs, extra))
+        else:
+            self.out.append(ev.TextDelta(text, None, extra))
 
     def whole(self, text: str, logprobs: Any = None) -> None:
         """All of the text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,6 +10,7 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import END, FAILING, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
+from hyperinfer.formats.openai_responses.again import Again, usual_delta
 from hyperinfer.formats.openai_responses.assemble import Assembler
 from hyperinfer.formats.openai_responses.item_events import ITEM_EVENTS
 from hyperinfer.formats.split_characters import SplitCharacters
@@ -20,24 +21,6 @@ from hyperinfer.formats.wire import is_object
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
     from hyperinfer.formats.openai_responses.item_decode import Wire
-    from hyperinfer.formats.openai_responses.message_decode import Part
-
-
-class _TextDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """The usual frame. One with other fields is read the long way, so that none is lost."""
-
-    delta: str
-    type: str = ""
-    item_id: str | None = None
-    output_index: int | None = None
-    content_index: int | None = None
-    sequence_number: int | None = None
-    logprobs: list[Any] | None = None
-    obfuscation: str | None = None
-
-
-_TEXT_DELTA = b"response.output_text.delta"
-_decode_text = msgspec.json.Decoder(_TextDelta).decode
 
 
 class ResponsesStreamDecoder:
@@ -50,8 +33,7 @@ class ResponsesStreamDecoder:
         self._events = self._assembler.events
         self._eof = False
         self._error: PeerError | None = None
-        self._part: Part | None = None  # where the last text delta went, and its place
-        self._part_place: tuple[int | None, int | None] = (None, None)
+        self._again: Again | None = None  # where the last frame went, if it was a delta
         self._split = SplitCharacters()
         self._pending: ev.UpstreamError | None = None  # an error that a next frame may say better
 
@@ -93,14 +75,10 @@ class ResponsesStreamDecoder:
         return event
 
     def _frame(self, frame: Frame) -> None:
-        if frame.event == _TEXT_DELTA and self._pending is None:
-            try:
-                fast = _decode_text(frame.data)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                pass
-            else:
-                self._text_delta(fast)
-                return
+        again = self._again
+        if again is not None and again.takes(frame.data):
+            return
+        self._again = None
         if frame.data == b"[DONE]":
             self._done()
             return
@@ -121,7 +99,9 @@ class ResponsesStreamDecoder:
             return
         item_event = ITEM_EVENTS.get(kind)
         if item_event is not None:
-            item_event(self._assembler, event)
+            say = item_event(self._assembler, event)
+            if say is not None and event.get("type") == kind and (delta := usual_delta(frame.data)) is not None:
+                self._again = Again(delta, say)
         elif kind in _BEGINNINGS:
             self._assembler.begin(_response(event))
         elif kind in _TERMINAL_STATUS:
@@ -166,22 +146,6 @@ class ResponsesStreamDecoder:
             self._fail(upstream_error({"error": error} if error else {}))
             return
         self._assembler.end(response)
-
-    def _text_delta(self, fast: _TextDelta) -> None:
-        part = self._part
-        if (
-            part is not None
-            and part.out is self._events  # it is on stage
-            and not part.left
-            and self._part_place == (fast.output_index, fast.content_index)
-        ):
-            part.delta(fast.delta, fast.logprobs, None)
-            return
-        event = {"output_index": fast.output_index, "item_id": fast.item_id}
-        part = self._assembler.text(event).part(fast.content_index, "output_text")
-        part.delta(fast.delta, fast.logprobs, None)
-        if fast.output_index is not None and part.order == fast.content_index:
-            self._part, self._part_place = part, (fast.output_index, fast.content_index)
 
 
 def _response(event: Wire) -> Wire:
