@@ -33,7 +33,7 @@ MOST_HELD = 4 * 1024 * 1024
 """Bytes of text that may wait for a call of the hidden tool."""
 PER_PIECE = 256
 """Bytes that a piece takes beside its text."""
-_CUT = ("length", "context_window")
+_CUT = ("length", "context_window", "unfinished")
 _STOP_WORDS = ("native_finish_reason", "stop_reason", "matched_stop")
 """What servers say beside Chat's `finish_reason`, in words of their own."""
 _OF_CHUNK = ("chunk", "once")

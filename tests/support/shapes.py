@@ -74,10 +74,10 @@ def said(*pieces: str) -> list[Event]:
     return [ev.TextStart(), *[ev.TextDelta(piece) for piece in pieces], ev.TextEnd()]
 
 
-def called(name: str, *pieces: str, number: int = 0) -> list[Event]:
-    """A call."""
+def called(name: str, *pieces: str) -> list[Event]:
+    """A call, its id `call_<name>`."""
     deltas = [ev.ArgumentsDelta(piece) for piece in pieces]
-    return [ev.ToolCallStart(f"call_hidden{number}", name), *deltas, ev.ToolCallEnd()]
+    return [ev.ToolCallStart(f"call_{name}", name), *deltas, ev.ToolCallEnd()]
 
 
 def thought(text: str) -> list[Event]:
