@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.backlog import MOST_BLOCKS
 from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.openai_chat.annotations import BESIDE, sources_beside
 from hyperinfer.formats.openai_chat.choice_decode import ChoiceDecoder
 from hyperinfer.formats.openai_chat.usage import usage_from_wire
 from hyperinfer.formats.upstream_errors import upstream_error
@@ -22,7 +23,7 @@ from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Upstream
-    from hyperinfer.formats.events import Event, Extra
+    from hyperinfer.formats.events import Citation, Event, Extra
     from hyperinfer.formats.usage import Usage
 
 _NOT_CARRIED = frozenset({"choices", "usage", "id", "object", "model", "created", "obfuscation", "error"})
@@ -44,6 +45,8 @@ class ChatAssembler:
         self._choices: dict[int, ChoiceDecoder] = {}
         self._usage: Usage | None = None
         self._usage_extra: Extra = None
+        self._sources: list[Citation] = []  # listed beside the choices, and not told yet
+        self._cited: set[str] = set()
 
     @property
     def finished(self) -> bool:
@@ -70,6 +73,8 @@ class ChatAssembler:
             raise PeerError("`choices` is not an array")
         if is_object(usage) and usage:
             self._usage = usage_from_wire(usage)
+        if (not self._started or fields != self._base) and not fields.keys().isdisjoint(BESIDE):
+            self._note_sources(fields)
         if not choices:
             self._without_choices(fields, is_usage=is_object(usage))
             return
@@ -131,7 +136,20 @@ class ChatAssembler:
                 raise PeerError(f"more than {MOST_BLOCKS} choices")
             decoder = self._choices[index] = ChoiceDecoder(index, self._upstream, self.events)
         levels = self._chunk_levels() if self._once or self._base_changed else {}
+        if self._sources and not index:
+            self._cite(decoder)
         decoder.content(content, fields, finish if isinstance(finish, str) and finish else None, levels)
+
+    def _note_sources(self, fields: dict[str, Any]) -> None:
+        for url, source in sources_beside(fields).items():
+            if url not in self._cited:
+                self._cited.add(url)
+                self._sources.append(source)
+
+    def _cite(self, choice: ChoiceDecoder) -> None:
+        for source in self._sources:
+            choice.cite(source)
+        self._sources = []
 
     def _chunk_levels(self) -> dict[str, Any]:
         """The `extra` that the next event takes along from its chunk."""
@@ -152,6 +170,7 @@ class ChatAssembler:
         first = self._choices.get(0)
         if first is None:
             first = ChoiceDecoder(0, self._upstream, self.events)
+        self._cite(first)
         first.close()
         for index in sorted(self._choices.keys() - {0}):
             self._choices[index].end_choice()

@@ -19,7 +19,7 @@ import msgspec
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.backlog import Backlog
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.openai_chat.annotations import annotation_from_wire
+from hyperinfer.formats.openai_chat.annotations import BESIDE, annotation_from_wire
 from hyperinfer.formats.openai_chat.calls_decode import CallBook, CallPiece
 from hyperinfer.formats.openai_chat.extras import merged, put_extra
 from hyperinfer.formats.openai_chat.reasoning import FIELDS, ReasoningPiece, reasoning_pieces
@@ -55,7 +55,7 @@ class ChoiceDecoder:
         self._backlog = Backlog()  # their size
         self._stop_sequence: str | None = None
         self._extra: dict[str, Any] = {}  # extra fields that wait for an event to go with
-        self._annotations: list[dict[str, Any]] = []  # that wait for a text
+        self._annotations: list[ev.Citation] = []  # that wait for a text
 
     def content(self, delta: dict[str, Any], choice: dict[str, Any], finish: str | None, levels: dict[str, Any]) -> None:
         """One delta. `choice`: the choice's other fields. `levels`: what its first event takes along from the chunk."""
@@ -131,7 +131,7 @@ class ChoiceDecoder:
         for name, value in delta.items():
             if name in _MODELLED:
                 continue
-            if name in _MEDIA and value and not self._index:
+            if name in _MEDIA and _says_something(value) and not self._index:
                 self._out.append(ev.Unknown("openai_chat", f"delta.{name}", {name: value}))
             else:
                 rest[name] = value
@@ -171,8 +171,7 @@ class ChoiceDecoder:
         self._open = block
         if block == "text":
             self._out.append(ev.TextStart(choice=self._index))
-            for raw in self._annotations:
-                self._out.append(annotation_from_wire(raw, self._index))
+            self._out.extend(self._annotations)
             self._annotations = []
         elif block == "reasoning":
             self._out.append(ev.ReasoningStart(choice=self._index))
@@ -232,10 +231,14 @@ class ChoiceDecoder:
                 self._out.append(ev.Unknown("openai_chat", f"content.{kind}", {"content": [part]}))
 
     def _annotation(self, raw: dict[str, Any]) -> None:
+        self.cite(annotation_from_wire(raw, self._index))
+
+    def cite(self, source: ev.Citation) -> None:
+        """A source of the open text, or of the next one."""
         if self._open == "text":
-            self._out.append(annotation_from_wire(raw, self._index))
+            self._out.append(source)
         else:
-            self._annotations.append(raw)
+            self._annotations.append(source)
 
     # -- calls
 
@@ -277,8 +280,8 @@ class ChoiceDecoder:
         while self._waiting:
             self._release()
         self._close_block()
-        if self._annotations:
-            self._extra = merged(self._extra, {"delta": {"annotations": self._annotations}})
+        if own := [source.raw for source in self._annotations if source.raw.keys().isdisjoint(BESIDE)]:
+            self._extra = merged(self._extra, {"delta": {"annotations": own}})
 
     def end_choice(self) -> None:
         """The end of a further choice."""
@@ -303,6 +306,11 @@ class ChoiceDecoder:
 
     def _stop(self) -> ev.StopReason:
         return stop_from_wire(self.finish_reason, called_tools=self._calls.any)
+
+
+def _says_something(value: object) -> bool:
+    """Not so an object of empty values, which some servers send beside every message."""
+    return any(value.values()) if is_object(value) else bool(value)
 
 
 def _joined_text(parts: object) -> str:
