@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperinfer.api.cli.output import Output, many
-from hyperinfer.api.data_plane import ROUTES
+from hyperinfer.api.data_plane import COUNTS, ROUTES
 from hyperinfer.api.edge.asgi import Reply
 from hyperinfer.api.edge.dispatch import Dispatch, Handler
 from hyperinfer.api.edge.lifespan import StartupFailed
@@ -129,7 +129,7 @@ def build(app: Mapping[str, object]) -> Hosted:
 
 def _crash_reply(ids: RequestIds, scope: Scope) -> Reply:
     """The last resort, for a request whose handler threw: the native envelope of the path, with a request id."""
-    format = ROUTES.get(scope["path"], FORMATS["openai_chat"])
+    format = (ROUTES | COUNTS).get(scope["path"], FORMATS["openai_chat"])
     report = ErrorReport("internal_error", "The gateway made a mistake; it has been logged.", ids.next())
     body = format.encode_error(report)
     headers = [

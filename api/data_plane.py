@@ -1,4 +1,4 @@
-"""The three POST routes: one HTTP exchange through one pipeline.
+"""The POST routes of the three formats: one HTTP exchange through one pipeline.
 
 What happens here is what needs the connection: method, media type, key, body, disconnect, and the last word when a
 pipeline crashes. Everything else is a node.
@@ -22,12 +22,14 @@ from hyperinfer.api.media_type import is_json
 from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Drain, DrainingError, Failure, run
 from hyperinfer.formats import FORMATS
+from hyperinfer.formats.counting import COUNTING
 from hyperinfer.nodes.items import Incoming, Ticket
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.dispatch import Handler
     from hyperinfer.api.ids import RequestIds
     from hyperinfer.api.pipelines import Pipelines
+    from hyperinfer.engine import Graph
     from hyperinfer.formats.codec import Format
     from hyperinfer.nodes.ports import Accounts, Principal
     from hyperinfer.nodes.settlement import Settlement
@@ -40,6 +42,9 @@ ROUTES = {
     "/api/v1/messages": FORMATS["anthropic_messages"],
 }
 """Path to client format (contract)."""
+
+COUNTS = {f"{path}{COUNTING[format.dialect].path}": format for path, format in ROUTES.items() if format.dialect in COUNTING}
+"""The same for the routes that count the tokens of a request."""
 
 CRASHED = Failure("internal_error", "The gateway made a mistake; it has been logged.")
 """What the client is told of a bug."""
@@ -78,17 +83,30 @@ class DataPlane:
 
     def route(self, path: str) -> Handler | None:
         """The handler of a path, None when it is not one of these routes."""
-        format = ROUTES.get(path)
-        return partial(self.handle, format) if format is not None else None
+        if (format := ROUTES.get(path)) is not None:
+            return partial(self.handle, format)
+        if (format := COUNTS.get(path)) is not None:
+            return partial(self.count, format)
+        return None
 
     async def handle(self, format: Format, exchange: Exchange) -> None:
-        """One exchange. Nothing that a client or an upstream does leaves it as an exception."""
+        """One exchange that asks for an answer. Nothing that a client or an upstream does leaves it as an exception."""
+        await self._exchange(format, exchange, self._answering)
+
+    async def count(self, format: Format, exchange: Exchange) -> None:
+        """The same for one that asks for the number of its tokens."""
+        await self._exchange(format, exchange, lambda _: self.pipelines.count)
+
+    def _answering(self, body: bytes) -> Graph:
+        return self.pipelines.stream if _STREAMED.search(body) else self.pipelines.whole
+
+    async def _exchange(self, format: Format, exchange: Exchange, graph: Callable[[bytes], Graph]) -> None:
         ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
         sink = ExchangeSink(exchange, ticket)
         try:
             try:
                 async with self.drain.admitted():
-                    await self._serve(exchange, ticket, sink)
+                    await self._serve(exchange, ticket, sink, graph)
             except DrainingError:
                 await sink.fail(Failure("provider_overloaded", "The gateway is shutting down.", retry_after=1.0))
             except ClientGone:
@@ -99,7 +117,7 @@ class DataPlane:
         except ClientGone:
             log.info("%s the client left", ticket.request_id)
 
-    async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink) -> None:
+    async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink, graph: Callable[[bytes], Graph]) -> None:
         if exchange.method != "POST":
             message = f"{exchange.method} is not possible here; use POST."
             await sink.fail(Failure("invalid_request", message), status=405, headers=(("allow", "POST"),))
@@ -111,7 +129,7 @@ class DataPlane:
             return
         if theirs := headers.get("x-request-id"):
             log.info("%s is the client's %.100r", ticket.request_id, theirs)
-        await self._run(exchange, incoming, sink)
+        await self._run(exchange, incoming, sink, graph(incoming.body))
 
     async def _incoming(self, exchange: Exchange, headers: Mapping[str, str], ticket: Ticket) -> Incoming | Failure:
         """The request, or why it is not taken in."""
@@ -149,9 +167,8 @@ class DataPlane:
             return Failure("invalid_api_key", message)
         return await self.accounts.authenticate(digest(secret))
 
-    async def _run(self, exchange: Exchange, incoming: Incoming, sink: ExchangeSink) -> None:
+    async def _run(self, exchange: Exchange, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
         """The pipeline, for as long as the client is there; then the settlement, if the pipeline did not come to it."""
-        graph = self.pipelines.stream if _STREAMED.search(incoming.body) else self.pipelines.whole
         crash: Exception | None = None
 
         async def watch() -> None:

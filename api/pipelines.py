@@ -1,7 +1,7 @@
-"""The graphs that requests run through: one for each client format and way of answering.
+"""The graphs that requests run through: one for each way of answering.
 
-These are the graphs that `hyperinfer diagram` draws. A stream runs as two tasks, one that reads the upstream and one that
-writes to the client, with one channel between them; a whole response as one.
+These are the graphs that `hyperinfer diagram` draws, whatever the client's format. A stream runs as two tasks, one that
+reads the upstream and one that writes to the client, with one channel between them; a whole response as one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.engine import Drain, Graph, Node
-from hyperinfer.nodes import admit, call, decode, encode, encode_whole, meter, route, settle, tool_loop, translate
+from hyperinfer.nodes import (
+    admit,
+    call,
+    count,
+    decode,
+    decode_count,
+    encode,
+    encode_whole,
+    meter,
+    route,
+    settle,
+    tool_loop,
+    translate,
+)
 
 if TYPE_CHECKING:
     from hyperinfer.nodes.attempt import Clients
@@ -54,6 +67,15 @@ def whole_graph(parts: Parts, limits: Limits) -> Graph:
     return Graph.linear(*_as_far_as_events(parts, limits), encode_whole(), settle(parts.settlement))
 
 
+def count_graph(parts: Parts, limits: Limits) -> Graph:
+    """The graph of a request whose tokens are counted: nothing is held, billed or recorded."""
+    return Graph.linear(
+        decode_count(json_depth=limits.json_depth),
+        route(parts.catalogue),
+        count(parts.clients, parts.limits, now=parts.now),
+    )
+
+
 def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...]:
     return (
         decode(json_depth=limits.json_depth),
@@ -72,6 +94,7 @@ class Pipelines:
     def __init__(self, parts: Parts, limits: Limits) -> None:
         self.stream = self._built_stream = stream_graph(parts, limits)
         self.whole = self._built_whole = whole_graph(parts, limits)
+        self.count = self._built_count = count_graph(parts, limits)
 
     def rebuild(self, parts: Parts, limits: Limits) -> None:
         """Builds the graphs anew, for other limits. One that was assigned is left alone."""
@@ -79,13 +102,15 @@ class Pipelines:
             self.stream = self._built_stream = stream_graph(parts, limits)
         if self.whole is self._built_whole:
             self.whole = self._built_whole = whole_graph(parts, limits)
+        if self.count is self._built_count:
+            self.count = self._built_count = count_graph(parts, limits)
 
 
 def build_pipelines(parts: Parts, limits: Limits) -> Pipelines:
-    """Both graphs."""
+    """All graphs."""
     return Pipelines(parts, limits)
 
 
 def named_graphs(pipelines: Pipelines) -> Mapping[str, Graph]:
     """By the names under which they are drawn."""
-    return {"stream": pipelines.stream, "whole": pipelines.whole}
+    return {"stream": pipelines.stream, "whole": pipelines.whole, "count": pipelines.count}

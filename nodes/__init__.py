@@ -1,4 +1,5 @@
-"""The stages of a request: decode, route, admit, tool loop, call, translate, meter, encode, settle.
+"""The stages of a request: decode, route, admit, tool loop, call, translate, meter, encode, settle. Or count, in place of
+all after route.
 
 Each function makes a node of `hyperinfer.engine`; `items` says what travels between them, `ports` what they need from
 outside.
@@ -6,7 +7,8 @@ outside.
 
 from hyperinfer.nodes.admit import admit
 from hyperinfer.nodes.call import call
-from hyperinfer.nodes.decode import decode
+from hyperinfer.nodes.count import count
+from hyperinfer.nodes.decode import decode, decode_count
 from hyperinfer.nodes.encode import encode, encode_whole
 from hyperinfer.nodes.items import Answering, Asked, Chunk, Failed, Head, Incoming, Output, Planned, Reply, Ticket
 from hyperinfer.nodes.meter import meter
@@ -28,7 +30,9 @@ __all__ = [
     "Ticket",
     "admit",
     "call",
+    "count",
     "decode",
+    "decode_count",
     "encode",
     "encode_whole",
     "meter",

@@ -11,8 +11,9 @@ from hyperinfer.engine import Failure, Node, Sink, Stage, stage
 from hyperinfer.nodes.items import Failed, Planned
 
 if TYPE_CHECKING:
+    from hyperinfer.nodes.items import Ticket
     from hyperinfer.nodes.limits import RateLimits
-    from hyperinfer.nodes.ports import Ledger
+    from hyperinfer.nodes.ports import Ledger, Principal
 
 CHARACTERS_PER_TOKEN = 3
 """For the size of a hold only: fewer than any tokenizer's average for prose, so that the hold is rather too large."""
@@ -32,13 +33,9 @@ class Admit(Stage[Planned, Planned | Failure]):
     async def receive(self, item: Planned, sink: Sink[Planned | Failure]) -> None:
         """One request."""
         ticket = item.ticket
-        principal = ticket.principal
-        if principal is None:
-            raise RuntimeError("a request came to admission without a principal")
-        wait = self._limits.take(principal, trio.current_time())
-        if wait is not None:
-            message = "This key's rate limit is reached."
-            await sink.send(Failed("rate_limit_exceeded", message, retry_after=wait, ticket=ticket))
+        principal = owner_of(ticket)
+        if (too_many := over_rate(ticket, self._limits)) is not None:
+            await sink.send(too_many)
             return
         self._asking = ticket.request_id
         refusal = await self._ledger.admit(ticket.request_id, principal, hold_of(item))
@@ -55,6 +52,21 @@ class Admit(Stage[Planned, Planned | Failure]):
         """Cut short while the hold was being taken: it may have been, and nobody else will give it back."""
         if self._asking is not None:
             await self._ledger.release(self._asking)
+
+
+def owner_of(ticket: Ticket) -> Principal:
+    """Whose request it is. Raises RuntimeError where nobody was authenticated: the pipeline is put together wrongly."""
+    if ticket.principal is None:
+        raise RuntimeError("a request came to admission without a principal")
+    return ticket.principal
+
+
+def over_rate(ticket: Ticket, limits: RateLimits) -> Failed | None:
+    """Takes a token of the key's rate; a refusal where there is none."""
+    wait = limits.take(owner_of(ticket), trio.current_time())
+    if wait is None:
+        return None
+    return Failed("rate_limit_exceeded", "This key's rate limit is reached.", retry_after=wait, ticket=ticket)
 
 
 def hold_of(planned: Planned) -> int:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hyperinfer.engine import Failure, Node, step
+from hyperinfer.formats.counting import COUNTING
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.nodes.items import Asked, Failed, Incoming
 from hyperinfer.nodes.json_depth import deeper_than
 from hyperinfer.nodes.refusal import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperinfer.formats.conversation import Conversation
 
 
 def decode(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
@@ -15,15 +23,25 @@ def decode(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
     Every pipeline that begins with bytes needs it; one that makes its own `Conversation` begins with `Asked`. The body is
     read in the format of its ticket. `json_depth`: levels of nesting that are read.
     """
+    return _reading("decode", lambda incoming: incoming.ticket.format.decode_request(incoming.body), json_depth)
 
-    def read(incoming: Incoming) -> Asked | Failure:
+
+def decode_count(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
+    """The same for a request whose tokens are to be counted, of a format that can ask for that (`formats.counting`)."""
+    return _reading(
+        "decode_count", lambda incoming: COUNTING[incoming.ticket.format.dialect].decode_request(incoming.body), json_depth
+    )
+
+
+def _reading(name: str, read: Callable[[Incoming], Conversation], json_depth: int) -> Node[Incoming, Asked | Failure]:
+    def push(incoming: Incoming) -> Asked | Failure:
         ticket = incoming.ticket
         if deeper_than(incoming.body, json_depth):
             message = f"The body is nested deeper than {json_depth} levels."
             return Failed("invalid_request", message, ticket=ticket)
         try:
-            return Asked(ticket, ticket.format.decode_request(incoming.body))
+            return Asked(ticket, read(incoming))
         except RequestError as error:
             return refused(error, ticket)
 
-    return step(read, name="decode", consumes=Incoming, produces=Asked | Failure)
+    return step(push, name=name, consumes=Incoming, produces=Asked | Failure)

@@ -23,6 +23,7 @@ PROVIDER_KEYS = (
     "timeouts",
     "quirks",
     "native_tools",
+    "count_tokens",
     "concurrency",
 )
 TIMEOUT_KEYS = ("connect", "first_token", "idle", "stream", "whole")
@@ -73,6 +74,9 @@ def read_provider(name: str, value: Value, environ: Mapping[str, str]) -> Provid
     collects = given["data_collection"].choice("word", ("allow", "deny")) if "data_collection" in given else None
     locations = read_texts(given["locations"]) if "locations" in given else ()
     native_tools = read_texts(given["native_tools"]) if "native_tools" in given else ()
+    counts = bool(given["count_tokens"].flag()) if "count_tokens" in given else False
+    if counts and protocol == "openai_chat":
+        given["count_tokens"].error("Chat Completions has no route for counting")
     if protocol is None or "base_url" not in given:
         return None
     blocking = tuple(dict.fromkeys((*missing, *missing_keys, *missing_headers)))
@@ -89,6 +93,7 @@ def read_provider(name: str, value: Value, environ: Mapping[str, str]) -> Provid
         timeouts=timeouts,
         quirks=overlay(PROTOCOL_QUIRKS[protocol], changes),
         native_tools=native_tools,
+        count_tokens=counts,
         concurrency=concurrency,
         missing=blocking,
         unset=tuple(dict.fromkeys((*blocking, *unset_keys))),

@@ -72,6 +72,7 @@ def pipeline() -> Drawing:
     what = {
         "stream": "A streamed response runs as two tasks: one reads the upstream, one writes to the client.",
         "whole": "A whole response runs as one task, without a channel.",
+        "count": "The tokens of a request are counted in place of an answer. Nothing is held, billed or recorded.",
     }
     return Drawing(
         "pipeline",

@@ -60,6 +60,11 @@ _HEADERS: Schema = {
         "go out. GET /api/v1/generation lists them all.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "Estimated": {
+        "description": "`true`: the number is an estimate, within 0.8 to 2 times of what a provider would count. `false`: a "
+        "provider counted.",
+        "schema": {"type": "string", "enum": ["true", "false"]},
+    },
     "ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}},
     "CacheControl": {"description": "How long everybody may keep it.", "schema": {"type": "string"}},
 }

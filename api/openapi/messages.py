@@ -19,11 +19,16 @@ class OtherBlock(msgspec.Struct):
 
 _RESULT = (w.TextBlock, w.ImageBlock, w.DocumentBlock, w.SearchResultBlock, OtherBlock)
 
+_READ = {
+    "model": about("A slug of GET /api/v1/models."),
+    "system": items(w.TextBlock, OtherBlock),
+}
+
 REQUEST = Family(
-    records=(w.MessagesRequest,),
+    records=(w.MessagesRequest, w.CountTokensRequest),
     prefix="Messages",
     closed=True,
-    open=frozenset({w.MessagesRequest, w.PluginField, w.RequestMetadata, OtherBlock}),
+    open=frozenset({w.MessagesRequest, w.CountTokensRequest, w.PluginField, w.RequestMetadata, OtherBlock}),
     fields={
         w.InputMessage: {
             "role": only("user", "assistant", "system"),
@@ -49,9 +54,9 @@ REQUEST = Family(
         w.OutputFormat: {"type": words("json_schema")},
         w.OutputConfig: {"effort": words("low", "medium", "high", "xhigh", "max")},
         w.PluginField: {"id": words(*PLUGINS)},
+        w.CountTokensRequest: _READ,
         w.MessagesRequest: {
-            "model": about("A slug of GET /api/v1/models."),
-            "system": items(w.TextBlock, OtherBlock),
+            **_READ,
             "plugins": about("Server tools of the gateway."),
             "hi_tool_events": about("Whether the stream tells what the server tools do."),
         },
@@ -59,8 +64,12 @@ REQUEST = Family(
 )
 
 REPLY = Family(
-    records=(r.MessagesResponse, r.MessagesError),
-    names={r.MessagesResponse: "AnthropicMessageResponse", r.MessagesError: "AnthropicError"},
+    records=(r.MessagesResponse, r.MessagesError, r.TokenCount),
+    names={
+        r.MessagesResponse: "AnthropicMessageResponse",
+        r.MessagesError: "AnthropicError",
+        r.TokenCount: "AnthropicTokenCount",
+    },
     fields={
         r.MessagesResponse: {
             "type": always("message"),

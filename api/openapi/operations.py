@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from hyperinfer.api.openapi import chat, control, messages, responses
 from hyperinfer.api.openapi import records as rec
 from hyperinfer.api.openapi.errors import ERRORS, OpenAIError
-from hyperinfer.formats.anthropic_messages.wire import MessagesRequest
+from hyperinfer.formats.anthropic_messages.wire import CountTokensRequest, MessagesRequest
 from hyperinfer.formats.anthropic_messages.wire_response import MessagesError, MessagesResponse
+from hyperinfer.formats.anthropic_messages.wire_response import TokenCount as MessagesTokenCount
 from hyperinfer.formats.openai_chat.wire import ChatRequest
-from hyperinfer.formats.openai_responses.wire import ResponsesRequest
+from hyperinfer.formats.openai_responses.wire import InputTokensRequest, ResponsesRequest
 from hyperinfer.formats.openai_responses.wire_response import ResponsesResponse
+from hyperinfer.formats.openai_responses.wire_response import TokenCount as ResponsesTokenCount
 from hyperinfer.providers.listing import PublicModel, PublicModels
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ def paths() -> dict[str, dict[str, Operation]]:
         "/api/v1/chat/completions": {"post": _chat()},
         "/api/v1/responses": {"post": _responses()},
         "/api/v1/messages": {"post": _messages()},
+        "/api/v1/responses/input_tokens": {"post": _input_tokens()},
+        "/api/v1/messages/count_tokens": {"post": _count_tokens()},
         "/api/v1/models": {"get": _models()},
         "/api/v1/models/{slug}": {"get": _model()},
         "/api/v1/generation": {"get": _generation()},
@@ -126,6 +130,44 @@ def _messages() -> Operation:
             _MESSAGES_STREAM,
             _ANTHROPIC,
         ),
+    }
+
+
+_COUNTED = (
+    "Counted by the model's provider where that can count, else estimated; the header X-HyperInfer-Estimated says which. It "
+    "takes from the key's rate, costs nothing and leaves no generation."
+)
+
+
+def _input_tokens() -> Operation:
+    return {
+        "tags": ["Gateway"],
+        "operationId": "countInputTokens",
+        "summary": "Count input tokens (OpenAI Responses format)",
+        "description": f"The tokens that a Responses request has the model read. {_COUNTED}",
+        **_count(responses.REQUEST.ref(InputTokensRequest), responses.REPLY.ref(ResponsesTokenCount), _OPENAI),
+    }
+
+
+def _count_tokens() -> Operation:
+    return {
+        "tags": ["Gateway"],
+        "operationId": "countMessageTokens",
+        "summary": "Count tokens (Anthropic Messages format)",
+        "description": f"The tokens that a Messages request has the model read. {_COUNTED}",
+        **_count(messages.REQUEST.ref(CountTokensRequest), messages.REPLY.ref(MessagesTokenCount), _ANTHROPIC),
+    }
+
+
+def _count(request: Schema, reply: Schema, error: Schema) -> Operation:
+    headers = _ID | {"X-HyperInfer-Estimated": {"$ref": "#/components/headers/Estimated"}}
+    content = {"application/json": {"schema": reply}}
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
+        "responses": {
+            "200": {"description": "The number.", "headers": headers, "content": content},
+            "default": _error(error),
+        },
     }
 
 

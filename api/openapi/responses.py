@@ -47,12 +47,26 @@ class OtherToolChoice(msgspec.Struct):
 
 _CONTENT = items(w.InputText, w.OutputText, w.InputImage, w.InputFile, w.InputAudio, w.RefusalContent, OtherContent)
 _TOOLS = items(w.FunctionTool, w.CustomTool, w.NamespaceTool, w.ServerTool)
+_READ = {
+    "model": about("A slug of GET /api/v1/models."),
+    "input": items(
+        w.InputMessage,
+        w.FunctionCall,
+        w.FunctionCallOutput,
+        w.CustomToolCall,
+        w.CustomToolCallOutput,
+        w.ReasoningItem,
+        w.OtherItem,
+    ),
+    "tools": _TOOLS,
+    "tool_choice": words("auto", "none", "required") & objects(NamedToolChoice, OtherToolChoice),
+}
 
 REQUEST = Family(
-    records=(w.ResponsesRequest,),
+    records=(w.ResponsesRequest, w.InputTokensRequest),
     prefix="Responses",
     closed=True,
-    open=frozenset({w.ResponsesRequest, w.ServerTool, w.OtherItem, OtherContent, OtherToolChoice}),
+    open=frozenset({w.ResponsesRequest, w.InputTokensRequest, w.ServerTool, w.OtherItem, OtherContent, OtherToolChoice}),
     fields={
         w.InputMessage: {
             "type": always("message"),
@@ -87,19 +101,9 @@ REQUEST = Family(
             "effort": words("none", "minimal", "low", "medium", "high", "xhigh", "max"),
             "summary": words("auto", "concise", "detailed"),
         },
+        w.InputTokensRequest: _READ,
         w.ResponsesRequest: {
-            "model": about("A slug of GET /api/v1/models."),
-            "input": items(
-                w.InputMessage,
-                w.FunctionCall,
-                w.FunctionCallOutput,
-                w.CustomToolCall,
-                w.CustomToolCallOutput,
-                w.ReasoningItem,
-                w.OtherItem,
-            ),
-            "tools": _TOOLS,
-            "tool_choice": words("auto", "none", "required") & objects(NamedToolChoice, OtherToolChoice),
+            **_READ,
             "stream_options": objects(w.StreamOptions),
             "previous_response_id": about("Refused: the gateway stores nothing between requests. Send the whole input."),
             "conversation": about("Refused, as previous_response_id is."),
@@ -111,9 +115,10 @@ REQUEST = Family(
 )
 
 REPLY = Family(
-    records=(r.ResponsesResponse,),
+    records=(r.ResponsesResponse, r.TokenCount),
     prefix="Responses",
     fields={
+        r.TokenCount: {"object": always("response.input_tokens")},
         r.IncompleteDetails: {"reason": never_null()},
         r.ResponsesUsage: {"cost": about("What the request costs in credits (USD), exactly what is billed.") & never_null()},
     },

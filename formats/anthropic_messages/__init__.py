@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hyperinfer.formats.anthropic_messages.errors import encode_error
-from hyperinfer.formats.anthropic_messages.request_decode import decode_count_request, decode_request
+from hyperinfer.formats.anthropic_messages.request_decode import decode_request
 from hyperinfer.formats.anthropic_messages.request_encode import encode_request
 from hyperinfer.formats.anthropic_messages.response import decode_response
 from hyperinfer.formats.anthropic_messages.response_encode import encode_response
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hyperinfer.formats.errors import ErrorReport
     from hyperinfer.formats.events import Burst, Dialect, Event
 
-__all__ = ["ANTHROPIC_MESSAGES", "decode_count_request"]
+__all__ = ["ANTHROPIC_MESSAGES"]
 
 
 class _AnthropicMessages:

@@ -159,36 +159,32 @@ class PluginField(msgspec.Struct, kw_only=True):
     events: bool | None = None
 
 
-class MessagesRequest(msgspec.Struct, kw_only=True):
-    """The body of POST /api/v1/messages."""
+class CountTokensRequest(msgspec.Struct, kw_only=True):
+    """The body of POST /api/v1/messages/count_tokens: what of a request a model reads, or what changes how it reads."""
 
     model: str
-    max_tokens: Annotated[int, Meta(ge=0, description="0 only warms the prompt cache.")]
     messages: Annotated[list[InputMessage], Meta(min_length=1)]
     system: str | list[JsonObject] | None = None
     tools: list[ToolDefinition] | None = None
     tool_choice: ToolChoiceField | None = None
+    thinking: Thinking | None = None
+    output_config: OutputConfig | None = None
+    cache_control: JsonObject | None = None
+
+
+class MessagesRequest(CountTokensRequest, kw_only=True):
+    """The body of POST /api/v1/messages."""
+
+    max_tokens: Annotated[int, Meta(ge=0, description="0 only warms the prompt cache.")]
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
     stop_sequences: list[str] | None = None
     stream: bool | None = None
-    thinking: Thinking | None = None
-    output_config: OutputConfig | None = None
     metadata: RequestMetadata | None = None
     service_tier: str | None = None
-    cache_control: JsonObject | None = None
     plugins: list[PluginField] | None = None
     hi_tool_events: bool | None = None
-
-
-class CountTokensRequest(msgspec.Struct, kw_only=True):
-    """The body of POST /api/v1/messages/count_tokens: a request without an output limit."""
-
-    model: str
-    messages: Annotated[list[InputMessage], Meta(min_length=1)]
-    system: str | list[JsonObject] | None = None
-    tools: list[ToolDefinition] | None = None
 
 
 CONTENT_BLOCKS: tuple[type[msgspec.Struct], ...] = (

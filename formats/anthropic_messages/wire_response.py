@@ -50,3 +50,9 @@ class MessagesError(msgspec.Struct, kw_only=True):
     type: str
     error: MessagesErrorBody
     request_id: str
+
+
+class TokenCount(msgspec.Struct, kw_only=True):
+    """The tokens of a request, all that a model would read."""
+
+    input_tokens: int

@@ -27,7 +27,18 @@ INSTRUCTIONS = "instructions"
 
 def decode_request(body: bytes) -> Conversation:
     """Raises `RequestError` naming the path of what is wrong or cannot be served."""
+    return _decode(parse_object(body))
+
+
+def decode_count_request(body: bytes) -> Conversation:
+    """A request whose input tokens are to be counted: `input` need not be there. Raises `RequestError`."""
     value = parse_object(body)
+    if value.get("input") is None:
+        value["input"] = []
+    return _decode(value)
+
+
+def _decode(value: dict[str, Any]) -> Conversation:
     request = read(value, w.ResponsesRequest)
     _refuse(request)
     turns: list[Turn] = []

@@ -226,23 +226,34 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     include_obfuscation: bool | None = None
 
 
-class ResponsesRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of `POST /api/v1/responses`."""
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a request, beside `input`, a model reads, or what changes how it reads."""
 
     model: str
-    input: Annotated[Content, Meta(extra_json_schema=_ITEM_SCHEMA)]
     instructions: str | None = None
     tools: list[Any] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
+    text: TextConfig | None = None
+    reasoning: ReasoningOptions | None = None
+
+
+class InputTokensRequest(_Read, frozen=True, kw_only=True):
+    """The body of `POST /api/v1/responses/input_tokens`."""
+
+    input: Content | None = None
+
+
+class ResponsesRequest(_Read, frozen=True, kw_only=True):
+    """The body of `POST /api/v1/responses`."""
+
+    input: Annotated[Content, Meta(extra_json_schema=_ITEM_SCHEMA)]
     max_output_tokens: Annotated[int, Meta(gt=0)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     top_logprobs: int | None = None
     stream: bool | None = None
     stream_options: dict[str, Any] | None = None
-    text: TextConfig | None = None
-    reasoning: ReasoningOptions | None = None
     include: list[str] | None = None
     store: bool | None = None
     metadata: dict[str, Any] | None = None

@@ -79,3 +79,10 @@ class ResponsesResponse(msgspec.Struct, frozen=True, kw_only=True):
     top_p: float | None = None
     max_output_tokens: int | None = None
     previous_response_id: str | None = None
+
+
+class TokenCount(msgspec.Struct, frozen=True, kw_only=True):
+    """The tokens of a request, all that a model would read."""
+
+    object: str
+    input_tokens: int

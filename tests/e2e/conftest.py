@@ -14,8 +14,8 @@ from tests.support.served import Running, gateway, scripted_upstream
 CATALOGUE = """\
 providers:
   chat: {{protocol: openai_chat, base_url: "{url}", api_key: sk-upstream}}
-  responses: {{protocol: openai_responses, base_url: "{url}", api_key: sk-upstream}}
-  messages: {{protocol: anthropic_messages, base_url: "{url}", api_key: sk-upstream}}
+  responses: {{protocol: openai_responses, base_url: "{url}", api_key: sk-upstream, count_tokens: true}}
+  messages: {{protocol: anthropic_messages, base_url: "{url}", api_key: sk-upstream, count_tokens: true}}
   locked_out: {{protocol: openai_chat, base_url: "{url}", api_key: sk-wrong}}
   nobody: {{protocol: openai_chat, base_url: "http://127.0.0.1:9"}}
   azure_chat:

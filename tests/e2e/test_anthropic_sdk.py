@@ -9,6 +9,7 @@ import anthropic
 import pytest
 from anthropic import Anthropic, AsyncAnthropic
 
+from tests.support.scripted_upstream import COUNT
 from tests.support.served import KEY, Running
 
 if TYPE_CHECKING:
@@ -129,3 +130,20 @@ def test_error_classes(client: Anthropic) -> None:
         client.messages.create(
             model="test/chat", max_tokens=5, messages=messages, extra_body={"thread": {"type": "create"}}
         )
+
+
+def test_counting(client: Anthropic, model: str) -> None:
+    raw = client.messages.with_raw_response.count_tokens(
+        model=model, system="Be brief.", messages=[{"role": "user", "content": "Hello, gateway!"}], tools=[TOOL]
+    )
+    counted = model != "test/chat"  # Chat Completions has no route for it
+    assert raw.headers["x-hyperinfer-estimated"] == str(not counted).lower()
+    tokens = raw.parse().input_tokens
+    assert tokens == COUNT if counted else 20 < tokens < 120
+    assert client.beta.messages.count_tokens(model=model, messages=[{"role": "user", "content": "Hi"}]).input_tokens > 0
+
+
+def test_counting_is_refused_as_an_answer_is(client: Anthropic) -> None:
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        client.messages.count_tokens(model="test/nope", messages=[{"role": "user", "content": "Hello"}])
+    assert caught.value.request_id

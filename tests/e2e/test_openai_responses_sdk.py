@@ -10,6 +10,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
+from tests.support.scripted_upstream import COUNT
 from tests.support.served import KEY, Running
 
 if TYPE_CHECKING:
@@ -105,3 +106,23 @@ def test_error_classes(client: OpenAI) -> None:
     with pytest.raises(openai.InternalServerError) as nobody:
         client.responses.create(model="test/nobody", input="x", stream=True)
     assert nobody.value.status_code == 502
+
+
+def test_counting(client: OpenAI, model: str) -> None:
+    raw = client.responses.input_tokens.with_raw_response.count(
+        model=model, instructions="Be brief.", input="Hello, gateway!", tools=[TOOL]
+    )
+    counted = model != "test/chat"  # Chat Completions has no route for it
+    assert raw.headers["x-hyperinfer-estimated"] == str(not counted).lower()
+    found = raw.parse()
+    assert found.object == "response.input_tokens"
+    assert found.input_tokens == COUNT if counted else 20 < found.input_tokens < 120
+
+
+def test_counting_is_refused_as_an_answer_is(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.input_tokens.count(model="test/nope", input="Hello")
+    assert caught.value.param == "model"
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.input_tokens.count(model="test/chat", previous_response_id="resp_1")
+    assert caught.value.param == "previous_response_id"

@@ -31,7 +31,7 @@ PATHS: dict[Dialect, str] = {format.dialect: path for path, format in ROUTES.ite
 JITTER = 0.5
 
 PROVIDER = """\
-  {name}: {{protocol: {protocol}, base_url: "https://{name}.test/v1", api_key: sk-secret-{name}, {more}}}
+  {name}: {{protocol: {protocol}, base_url: "https://{name}.test/v1", api_key: sk-secret-{name}, {counts}{more}}}
 """
 MODEL = """\
   - slug: test/{slug}
@@ -46,14 +46,18 @@ MODEL = """\
 
 
 def catalogue(more: str = "", limits: str = "{}") -> Catalogue:
-    """Providers `openai_chat`, `openai_responses`, `anthropic_messages` and `second` (Chat), with `more` settings each.
+    """Providers `openai_chat`, `openai_responses`, `anthropic_messages` and `second` (Chat), with `more` settings each. All
+    but the Chat ones count tokens.
 
     Models: one behind each protocol (`test/openai_chat`, …); `test/two`: Chat, then Messages; `test/twice`: Chat, then Chat
     of another provider; `test/unset`: its provider's key is not there; `test/free`: costs nothing.
     """
     providers = {name: name for name in DIALECTS} | {"second": "openai_chat"}
     text = f"limits: {limits}\nproviders:\n"
-    text += "".join(PROVIDER.format(name=n, protocol=p, more=more) for n, p in providers.items())
+    text += "".join(
+        PROVIDER.format(name=n, protocol=p, more=more, counts="" if p == "openai_chat" else "count_tokens: true, ")
+        for n, p in providers.items()
+    )
     text += '  unset: {protocol: openai_chat, base_url: "https://unset.test/v1", api_key: "${NO_SUCH_KEY}"}\n'
     text += "creators:\n  test: {name: Test}\nmodels:\n"
     routes = {name: f"{{provider: {name}, model: up}}" for name in (*providers, "unset")}

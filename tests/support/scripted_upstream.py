@@ -26,12 +26,32 @@ REFUSAL = b"""{"error": {"message": "Incorrect API key provided: sk-wrong.", "ty
     "param": null, "code": "invalid_api_key"}}"""
 
 
+COUNT = 4321
+"""The tokens of every request that is counted here."""
+
+NOT_COUNTED = {
+    "/messages/count_tokens": {"max_tokens", "stream", "temperature", "metadata", "stop_sequences"},
+    "/responses/input_tokens": {"max_output_tokens", "stream", "store", "include", "temperature", "metadata"},
+}
+"""The routes that count, each with fields of a request that it refuses."""
+
 _last: dict[str, Any] = {}
 
 
 async def _answer(send: Any, status: int, body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": body})
+
+
+def _counted(path: str, body: bytes) -> tuple[int, bytes] | None:
+    """The answer of a route that counts tokens, which is `COUNT`; 400 for what such a route does not take, as the vendors
+    have it. None for another path."""
+    route = next((route for route in NOT_COUNTED if path.endswith(route)), None)
+    if route is None:
+        return None
+    if extra := NOT_COUNTED[route] & json.loads(body).keys():
+        return 400, json.dumps({"error": {"type": "invalid_request_error", "message": f"not permitted: {extra}"}}).encode()
+    return 200, json.dumps({"object": "response.input_tokens", "input_tokens": COUNT}).encode()
 
 
 async def upstream(transport: httpx2.AsyncBaseTransport, scope: Any, receive: Any, send: Any) -> None:
@@ -60,6 +80,9 @@ async def upstream(transport: httpx2.AsyncBaseTransport, scope: Any, receive: An
     given = (headers.get("authorization", "").removeprefix("Bearer "), headers.get("x-api-key"), headers.get("api-key"))
     if KEY not in given:
         await _answer(send, 401, REFUSAL)
+        return
+    if (counted := _counted(scope["path"], body)) is not None:
+        await _answer(send, *counted)
         return
     # As behind a gateway of the vendor's: whatever stands before the path of a protocol.
     path = next((path for path in ENDPOINTS.values() if scope["path"].endswith(path)), scope["path"])

@@ -92,7 +92,7 @@ async def test_every_response_has_an_id_of_ours_and_nothing_of_the_server(gatewa
 
 
 async def test_below_messages_errors_are_in_its_envelope(gateway: Served) -> None:
-    for path in ("/api/v1/messages/count_tokens", "/api/v1/messages/batches/x", "/api/v1/messages/"):
+    for path in ("/api/v1/messages/count", "/api/v1/messages/batches/x", "/api/v1/messages/"):
         check_anthropic(await gateway.client.post(path, json={}), 404)
 
 

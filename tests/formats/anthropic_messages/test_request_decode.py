@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hyperinfer.formats.anthropic_messages import ANTHROPIC_MESSAGES, decode_count_request
+from hyperinfer.formats.anthropic_messages import ANTHROPIC_MESSAGES
+from hyperinfer.formats.anthropic_messages.request_decode import decode_count_request
 from hyperinfer.formats.conversation import (
     Base64Source,
     FilePart,

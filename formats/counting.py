@@ -1,0 +1,107 @@
+"""Counting the tokens of a request without an answer: the routes that two of the formats have for it.
+
+Chat Completions has none. What such a route takes is a request of its format without what shapes the answer alone; its
+reply is one number (wire facts 1.7; OpenAI's reference, Get input token counts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hyperinfer.formats.anthropic_messages import request_decode as messages
+from hyperinfer.formats.conversation import Conversation, Sampling
+from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.openai_responses import request_decode as responses
+from hyperinfer.formats.wire import parse_reply
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Encoded
+    from hyperinfer.formats.events import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """One format's route. `path`: behind that which generates. `not_taken`: fields of a request that this route refuses.
+    `reply`: its reply without the number."""
+
+    path: str
+    not_taken: frozenset[str]
+    reply: Mapping[str, str]
+    decode: Callable[[bytes], Conversation]
+
+    def decode_request(self, body: bytes) -> Conversation:
+        """A client's request, without what shapes the answer alone. Raises `RequestError`."""
+        conversation = self.decode(body)
+        return msgspec.structs.replace(conversation, sampling=Sampling(), streamed=False, stream_options=None)
+
+    def request(self, encoded: Encoded) -> bytes:
+        """The body for an upstream's route, from the request that it would be asked to answer."""
+        body: dict[str, Any] = msgspec.json.decode(encoded.body)
+        return msgspec.json.encode({name: value for name, value in body.items() if name not in self.not_taken})
+
+    def encode_reply(self, tokens: int) -> bytes:
+        """The reply to a client."""
+        return msgspec.json.encode({**self.reply, "input_tokens": tokens})
+
+
+COUNTING: Mapping[Dialect, Counting] = {
+    "anthropic_messages": Counting(
+        path="/count_tokens",
+        not_taken=frozenset(
+            {
+                "max_tokens",
+                "stream",
+                "temperature",
+                "top_p",
+                "top_k",
+                "stop_sequences",
+                "metadata",
+                "service_tier",
+                "container",
+                "inference_geo",
+            }
+        ),
+        reply={},
+        decode=messages.decode_count_request,
+    ),
+    "openai_responses": Counting(
+        path="/input_tokens",
+        not_taken=frozenset(
+            {
+                "max_output_tokens",
+                "max_tool_calls",
+                "stream",
+                "stream_options",
+                "temperature",
+                "top_p",
+                "top_logprobs",
+                "include",
+                "store",
+                "background",
+                "metadata",
+                "user",
+                "safety_identifier",
+                "service_tier",
+                "moderation",
+                "prompt_cache_key",
+                "prompt_cache_options",
+                "prompt_cache_retention",
+            }
+        ),
+        reply={"object": "response.input_tokens"},
+        decode=responses.decode_count_request,
+    ),
+}
+"""By format. Both upstreams name the number alike."""
+
+
+def count_of_reply(body: bytes) -> int:
+    """The number in an upstream's reply. Raises `PeerError` where there is none."""
+    tokens = parse_reply(body).get("input_tokens")
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
+        raise PeerError("no number of input tokens")
+    return tokens
