@@ -34,7 +34,8 @@ _enc = msgspec.json.encode
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 _REST = b'},"logprobs":null,"finish_reason":null}]}\n\n'
-_REASONING = b',"choices":[{"index":0,"delta":{"reasoning":'
+_REASONING_COPY = b',"reasoning_content":'
+_ARGUMENTS_REST = b"}}]" + _REST
 _ARGUMENTS = b',"choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"function":{"arguments":'
 _ROLE = {"role": "assistant", "content": ""}
 
@@ -76,9 +77,9 @@ class ChatStreamEncoder:
             "model": reply.model,
         }
         self._identity = b"data: " + _enc(identity)[:-1]
-        self._set_head({})
         self._same = False
         self._choices: dict[int, _Choice] = {0: _Choice()}
+        self._set_head({})
         self._pending: dict[str, Any] = {}  # extra fields of events that wrote no chunk
         self._usage = Usage()
         self._started = False
@@ -89,9 +90,9 @@ class ChatStreamEncoder:
             self._lifecycle.step(event)
         except OrderError as error:
             raise EncodeError(str(error)) from None
-        if type(event) is ev.TextDelta and not self._pending and self._is_plain(event):  # the hot path
-            return self._text + _enc(event.text) + _REST
         choice = event.choice
+        if not choice and not self._pending and (usual := self._usual(event)):
+            return usual
         first = b"" if choice in self._choices else self._open_choices(choice)
         return first + self._write(event, self._choices[choice])
 
@@ -103,8 +104,24 @@ class ChatStreamEncoder:
         self._choices.update((number, _Choice()) for number in fresh)
         return b"".join(self._chunk(_ROLE, choice=number) for number in fresh)
 
-    def _is_plain(self, event: ev.TextDelta) -> bool:
-        return event.choice == 0 and event.logprobs is None and (event.extra is None or not self._same)
+    def _usual(self, event: Event) -> bytes:
+        """The chunk for one more piece of text of choice 0; nothing where it must be written the long way."""
+        if type(event) is ev.TextDelta:
+            if event.logprobs is None and (event.extra is None or not self._same):
+                return self._text + _enc(event.text) + _REST
+        elif type(event) is ev.ArgumentsDelta:
+            state = self._choices[0]
+            if event.text and state.form == "function" and (event.extra is None or not self._same):
+                state.arguments_seen = True
+                return self._arguments_head + _enc(event.text) + _ARGUMENTS_REST
+        elif type(event) is ev.ReasoningDelta:
+            state = self._choices[0]
+            goes_on = state.thought and state.part == (event.form, event.part)
+            if goes_on and event.text and (event.extra is None or not self._same):
+                state.thought.append(event.text)
+                said = _enc(event.text)
+                return self._reasoning_head + said + _REASONING_COPY + said + _REST
+        return b""
 
     def _write(self, event: Event, state: _Choice) -> bytes:
         match event:
@@ -163,6 +180,11 @@ class ChatStreamEncoder:
         """What every chunk begins with. `repeated`: fields of the upstream's chunks."""
         self._head = self._identity + (b"," + _enc(repeated)[1:-1] if repeated else b"")
         self._text = self._head + b',"choices":[{"index":0,"delta":{"content":'
+        self._reasoning_head = self._head + b',"choices":[{"index":0,"delta":{"reasoning":'
+        self._set_arguments_head()
+
+    def _set_arguments_head(self) -> None:
+        self._arguments_head = self._head + _ARGUMENTS % self._choices[0].calls
 
     def _hold(self, extra: Extra) -> bytes:
         if extra and self._same:
@@ -195,9 +217,6 @@ class ChatStreamEncoder:
             state.thought_before = True
             state.thought.append(event.text if not state.thought else text)
         delta: dict[str, Any] = {"reasoning": text, "reasoning_content": text} if text else {}
-        if text and not self._pending and not event.choice and (event.extra is None or not self._same):
-            said = _enc(text)
-            return self._head + _REASONING + said + b',"reasoning_content":' + said + _REST
         own, shared = split_extra(event.extra if self._same else None)
         if details := own.get("details"):
             delta["reasoning_details"] = [_numbered(detail, state) for detail in details]
@@ -244,8 +263,6 @@ class ChatStreamEncoder:
     def _arguments_chunk(self, text: str, state: _Choice, extra: Extra, choice: int) -> bytes:
         if state.form == "legacy":
             return self._chunk({"function_call": {"arguments": text}}, extra, choice=choice)
-        if state.form != "custom" and not self._pending and not choice and (extra is None or not self._same):
-            return self._head + _ARGUMENTS % state.calls + _enc(text) + b"}}]" + _REST
         inner = {"custom": {"input": text}} if state.form == "custom" else {"function": {"arguments": text}}
         return self._chunk({"tool_calls": [{"index": state.calls, **inner}]}, extra, choice=choice)
 
@@ -259,6 +276,7 @@ class ChatStreamEncoder:
         out = self._arguments_chunk(last, state, None, event.choice) if last else b""
         if state.form != "legacy":
             state.calls += 1
+            self._set_arguments_head()
         return out
 
     # -- ends
