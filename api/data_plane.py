@@ -21,8 +21,7 @@ from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.media_type import is_json
 from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Drain, DrainingError, Failure, run
-from hyperinfer.formats import FORMATS
-from hyperinfer.formats.counting import COUNTING
+from hyperinfer.formats import COUNTING, FORMATS
 from hyperinfer.nodes.items import Incoming, Ticket
 
 if TYPE_CHECKING:

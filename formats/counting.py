@@ -1,4 +1,4 @@
-"""Counting the tokens of a request without an answer: the routes that two of the formats have for it.
+"""Counting the tokens of a request without an answer: what two of the formats have a route for.
 
 Chat Completions has none. What such a route takes is a request of its format without what shapes the answer alone; its
 reply is one number (wire facts 1.7; OpenAI's reference, Get input token counts).
@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.anthropic_messages import request_decode as messages
 from hyperinfer.formats.conversation import Conversation, Sampling
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.openai_responses import request_decode as responses
 from hyperinfer.formats.wire import parse_reply
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Encoded
-    from hyperinfer.formats.events import Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,59 +45,8 @@ class Counting:
         return msgspec.json.encode({**self.reply, "input_tokens": tokens})
 
 
-COUNTING: Mapping[Dialect, Counting] = {
-    "anthropic_messages": Counting(
-        path="/count_tokens",
-        not_taken=frozenset(
-            {
-                "max_tokens",
-                "stream",
-                "temperature",
-                "top_p",
-                "top_k",
-                "stop_sequences",
-                "metadata",
-                "service_tier",
-                "container",
-                "inference_geo",
-            }
-        ),
-        reply={},
-        decode=messages.decode_count_request,
-    ),
-    "openai_responses": Counting(
-        path="/input_tokens",
-        not_taken=frozenset(
-            {
-                "max_output_tokens",
-                "max_tool_calls",
-                "stream",
-                "stream_options",
-                "temperature",
-                "top_p",
-                "top_logprobs",
-                "include",
-                "store",
-                "background",
-                "metadata",
-                "user",
-                "safety_identifier",
-                "service_tier",
-                "moderation",
-                "prompt_cache_key",
-                "prompt_cache_options",
-                "prompt_cache_retention",
-            }
-        ),
-        reply={"object": "response.input_tokens"},
-        decode=responses.decode_count_request,
-    ),
-}
-"""By format. Both upstreams name the number alike."""
-
-
 def count_of_reply(body: bytes) -> int:
-    """The number in an upstream's reply. Raises `PeerError` where there is none."""
+    """The number in an upstream's reply, which both formats name alike. Raises `PeerError` where there is none."""
     tokens = parse_reply(body).get("input_tokens")
     if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
         raise PeerError("no number of input tokens")

@@ -12,7 +12,8 @@ import httpx2
 import trio
 
 from hyperinfer.engine import Failure, Node, Sink, Stage, stage
-from hyperinfer.formats.counting import COUNTING, count_of_reply
+from hyperinfer.formats import COUNTING
+from hyperinfer.formats.counting import count_of_reply
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.tokens import estimate_input
 from hyperinfer.nodes.admit import over_rate

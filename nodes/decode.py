@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperinfer.engine import Failure, Node, step
-from hyperinfer.formats.counting import COUNTING
+from hyperinfer.formats import COUNTING
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.nodes.items import Asked, Failed, Incoming
 from hyperinfer.nodes.json_depth import deeper_than
@@ -27,7 +27,7 @@ def decode(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
 
 
 def decode_count(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
-    """The same for a request whose tokens are to be counted, of a format that can ask for that (`formats.counting`)."""
+    """The same for a request whose tokens are to be counted, of a format that can ask for that (`formats.COUNTING`)."""
     return _reading(
         "decode_count", lambda incoming: COUNTING[incoming.ticket.format.dialect].decode_request(incoming.body), json_depth
     )
