@@ -53,7 +53,7 @@ def begin(dialect: Dialect, call: int) -> bytes:
             item = {"type": "function_call", "id": f"fc{call}", "call_id": call_id, "name": name, "arguments": ""}
             return frame("response.output_item.added", {"output_index": call, "item": item})
         case "anthropic_messages":
-            block = {"type": "tool_use", "id": call_id, "name": name, "input": {}}
+            block: dict[str, Any] = {"type": "tool_use", "id": call_id, "name": name, "input": {}}
             return frame("content_block_start", {"index": call, "content_block": block})
 
 
