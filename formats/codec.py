@@ -47,7 +47,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     `model`: the upstream's name of it. `vendor`: whose opaque blobs it understands. `quirks`: the provider's and route's
     quirks (`quirks.Quirks`). `native_tools`: wire types of hosted tools that the route runs. `max_output_tokens`: the
-    model's limit, used where a dialect demands a number that the caller did not give.
+    model's limit, 0 where it is not known. `reasons`: whether the model can think at all; one that cannot is told nothing
+    of it.
     """
 
     dialect: Dialect
@@ -57,6 +58,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int
     quirks: Quirks = Quirks()
     native_tools: frozenset[str] = frozenset()
+    reasons: bool = True
 
 
 class ToolAlias(msgspec.Struct, frozen=True):

@@ -25,26 +25,60 @@ NEUTRAL = frozenset(
 )
 """Top-level fields whose absence upstream is never a Loss."""
 
-_AS_ANYWAY: Mapping[str, Any] = {
-    "background": False,
-    "truncation": "disabled",
-    "modalities": ["text"],
-    "usage": {"include": True},  # OpenRouter's: usage is always told here
-    "store": False,
+_AS_ANYWAY: Mapping[str, tuple[Any, ...]] = {
+    "background": (False,),
+    "context_management": ({"edits": []},),
+    "frequency_penalty": (0,),
+    "function_call": ("auto", "none"),
+    "include_reasoning": (True,),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "metadata": ({},),
+    "min_p": (0,),
+    "modalities": (["text"], "text"),
+    "parallel_tool_calls": (True,),
+    "presence_penalty": (0,),
+    "prompt_cache_retention": ("in_memory", "in-memory"),
+    "reasoning.context": ("auto",),
+    "reasoning.exclude": (False,),
+    "reasoning.mode": ("standard",),
+    "repetition_penalty": (1,),
+    "service_tier": ("auto", "default", "standard_only"),
+    "speed": ("standard",),
+    "store": (False,),
+    "temperature": (1,),
+    "tools.allowed_callers": (["direct"],),
+    "tools.defer_loading": (False,),
+    "tools.eager_input_streaming": (False, True),  # arguments come as the provider streams them, in either case
+    "top_a": (0,),
+    "top_k": (0, -1),
+    "top_logprobs": (0,),
+    "top_p": (1,),
+    "truncation": ("disabled",),
+    "usage": ({"include": True},),  # OpenRouter's: usage is always told here
+    "verbosity": ("medium",),
 }
-"""Top-level fields that say what happens anyway."""
+"""What a provider does without the field (the APIs' own defaults): saying that is no loss where it cannot be said. Fields of
+tools and of `reasoning` by both names."""
+_SAY_SO_WHEN_EMPTY = frozenset({"web_search_options"})
+
+
+def says_default(field: str, value: Any) -> bool:
+    """Whether a value says what happens anyway, so that leaving it out changes nothing."""
+    return value in _AS_ANYWAY.get(field, ())
 
 
 def losses_of_extra(extra: Mapping[str, Any] | None, path: str, reason: str) -> list[Loss]:
-    """A Loss for each field that says something: nulls and empty containers do not, nor do fields of the request itself
-    (`path` is empty) that are neutral or say what happens anyway."""
+    """A Loss for each field that says something: nulls and empty containers do not, nor does what happens anyway, nor do
+    fields of the request itself (`path` is empty) that are neutral."""
+    parent = f"{path.rpartition('.')[2].partition('[')[0]}." if path else ""
     return [
         Loss(join(path, name), reason)
         for name, value in (extra or {}).items()
         if value is not None
-        and value != []
-        and value != {}
-        and (path or (name not in NEUTRAL and _AS_ANYWAY.get(name, ...) != value))
+        and ((value != [] and value != {}) or name in _SAY_SO_WHEN_EMPTY)
+        and (path or name not in NEUTRAL)
+        and not says_default(parent + name, value)
     ]
 
 

@@ -101,6 +101,7 @@ def encoded_for(item: Planned, route: Route) -> Encoded | Failed:
         max_output_tokens=item.model.max_output_tokens,
         quirks=route.quirks,
         native_tools=frozenset(route.native_tools),
+        reasons=not item.model.features or "reasoning" in item.model.features,  # no features: nobody said
     )
     try:
         encoded = FORMATS[route.provider.protocol].encode_request(item.conversation, target)

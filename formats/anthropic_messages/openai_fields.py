@@ -12,13 +12,9 @@ if TYPE_CHECKING:
 
 _SILENT: dict[str, Callable[[Any], bool]] = {
     "safety_identifier": lambda value: isinstance(value, str),  # goes out as metadata.user_id
-    "background": lambda value: not value,
-    "truncation": lambda value: value == "disabled",
-    "modalities": lambda value: value == ["text"],
-    "usage": lambda value: value == {"include": True},
     "max_tool_calls": lambda value: not value,
 }
-"""Unmodelled fields that are no loss when the value says what happens anyway."""
+"""Unmodelled fields that are no loss here, beside those of `losses`."""
 
 
 def check_openai_fields(scope: Scope) -> None:

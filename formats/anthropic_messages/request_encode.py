@@ -21,7 +21,8 @@ from hyperinfer.formats.anthropic_messages.thinking_encode import Plan, plan
 from hyperinfer.formats.anthropic_messages.tools_encode import encode_choice, encode_tools
 from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.late_tools import with_late_tools
-from hyperinfer.formats.losses import caller_path
+from hyperinfer.formats.losses import caller_path, says_default
+from hyperinfer.formats.output_limit import limit_path, output_limit
 from hyperinfer.formats.stop_strings import place_stops
 from hyperinfer.formats.tool_names import ToolNames
 from hyperinfer.formats.vocabulary import in_known_words
@@ -108,7 +109,7 @@ def _compatible(scope: Scope, thinking: Plan, choice: dict[str, Any] | None, mes
     else:
         return thinking
     scope.lose("reasoning", reason)
-    asked = scope.conversation.sampling.max_tokens
+    asked = output_limit(scope.conversation, scope.target, scope.lose)
     return Plan(thinking.max_tokens if asked is None else asked)
 
 
@@ -123,18 +124,20 @@ def _in_round_without_thinking(messages: list[dict[str, Any]]) -> bool:
 
 def _sampling(scope: Scope, thinking: Plan) -> dict[str, Any]:
     sampling = scope.conversation.sampling
+    if sampling.max_tokens is not None and thinking.max_tokens > sampling.max_tokens:
+        scope.lose(limit_path(scope.conversation), "the limit was raised by what the model may think")
     fields: dict[str, Any] = {}
-    for name, neutral in (("temperature", 1), ("top_p", 1), ("top_k", None)):
+    for name in ("temperature", "top_p", "top_k"):
         value = getattr(sampling, name)
         if value is None:
             continue
         if scope.target.quirks.sampling == "omit":
-            if value != neutral:
+            if not says_default(name, value):
                 scope.lose(name, "the model takes no sampling parameters")
         elif scope.same:
             fields[name] = value
         elif thinking.thinks and name != "top_p":
-            if value != neutral:
+            if not says_default(name, value):
                 scope.lose(name, "not together with thinking")
         elif name == "temperature" and value > 1:
             scope.lose(name, "Messages goes up to 1")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.scope import Scope
     from hyperinfer.formats.conversation import ReasoningConfig
+from hyperinfer.formats.output_limit import output_limit
+from hyperinfer.formats.thinking import effort_of, is_asked, is_off
 from hyperinfer.formats.wire import is_object
 
 MIN_BUDGET = 1024
@@ -37,18 +39,16 @@ class Plan(NamedTuple):
 
 def plan(scope: Scope) -> Plan:
     """What to ask for. `max_tokens` is the caller's, or the model's maximum: Messages demands a number."""
-    asked = scope.conversation.sampling.max_tokens
-    limit = scope.target.max_output_tokens or _DEFAULT_LIMIT
-    max_tokens = limit if asked is None else asked
+    asked = output_limit(scope.conversation, scope.target, scope.lose)
+    max_tokens = (scope.target.max_output_tokens or _DEFAULT_LIMIT) if asked is None else asked
     config = scope.conversation.reasoning
     if config is None:
         return Plan(max_tokens)
     extra = dict(config.extra or {}) if scope.same else {}
     if not scope.same:
         _lose_unknown(scope, config)
-    style = scope.target.quirks.thinking
-    if style == "none":
-        if config.mode != "disabled" and config.effort != "none":
+    if scope.target.quirks.thinking == "none" or not (scope.target.reasons or scope.same):
+        if is_asked(config):
             scope.lose("thinking" if scope.same else "reasoning", "the model does not think")
         return Plan(max_tokens)
     if scope.same:
@@ -75,8 +75,10 @@ def _as_sent(scope: Scope, config: ReasoningConfig, extra: dict[str, Any], base:
 
 
 def _translated(scope: Scope, config: ReasoningConfig, base: Plan) -> Plan:
-    if config.effort == "none" or config.mode == "disabled":
+    if is_off(config):
         return base if scope.target.quirks.thinking == "budget" else Plan(base.max_tokens, {"type": "disabled"})
+    if config.summary in ("concise", "detailed"):
+        scope.lose("reasoning.summary", "Messages has no choice of summaries")
     effort = config.effort
     if effort is None and config.budget_tokens is None and config.mode is None:
         return base  # only a wish for summaries: the model's own default stands
@@ -87,7 +89,7 @@ def _translated(scope: Scope, config: ReasoningConfig, base: Plan) -> Plan:
         thinking["display"] = config.display or "summarized"
     if effort is not None:
         return Plan(base.max_tokens, thinking, _EFFORTS[effort])
-    return Plan(base.max_tokens, thinking, _effort_of(config.budget_tokens) if config.budget_tokens else None)
+    return Plan(base.max_tokens, thinking, effort_of(config))
 
 
 def _lose_unknown(scope: Scope, config: ReasoningConfig) -> None:
@@ -98,15 +100,11 @@ def _lose_unknown(scope: Scope, config: ReasoningConfig) -> None:
     scope.extra(extra, "reasoning")
 
 
-def _effort_of(budget: int) -> str:
-    return "low" if budget <= 2048 else "medium" if budget <= 8192 else "high"
-
-
 def _with_budget(scope: Scope, config: ReasoningConfig, base: Plan) -> Plan:
     """Thinking tokens count against `max_tokens`, so the limit is raised by the budget, never beyond the model's own."""
     limit = scope.target.max_output_tokens or _DEFAULT_LIMIT
     wanted = config.budget_tokens or _BUDGETS.get(config.effort or "high", _BUDGETS["high"])
-    asked = scope.conversation.sampling.max_tokens
+    asked = output_limit(scope.conversation, scope.target, scope.lose)
     answer = asked if asked is not None else max(1, limit - wanted)
     max_tokens = max(base.max_tokens, min(limit, answer + wanted))
     budget = min(wanted, max(max_tokens - answer, max_tokens // 2))

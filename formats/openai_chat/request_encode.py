@@ -9,7 +9,7 @@ import msgspec
 from hyperinfer.formats.answer_request import with_answer_shape
 from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.late_tools import with_late_tools
-from hyperinfer.formats.losses import caller_path, losses_of_extra
+from hyperinfer.formats.losses import NEUTRAL, caller_path, losses_of_extra, says_default
 from hyperinfer.formats.openai_chat.message_encode import MessageEncoder
 from hyperinfer.formats.openai_chat.sampling_encode import encode_sampling
 from hyperinfer.formats.openai_chat.scope import Scope
@@ -125,14 +125,12 @@ def _account(body: dict[str, Any], scope: Scope) -> None:
     }
     if dialect == "anthropic_messages":
         scope.losses.extend(losses_of_extra(conversation.metadata, "metadata", "Chat takes the user alone"))
-    neutral = {"user": user, "prompt_cache_key": conversation.prompt_cache_key, "store": False}
-    neutral |= {"service_tier": "auto", "verbosity": "medium"}
     for name, value in fields.items():
         if value is None:
             continue
         if scope.quirks.openai_only_fields == "send":
             body[name] = value
-        elif value != neutral.get(name):
+        elif name not in NEUTRAL and not says_default(name, value):
             scope.lose(caller_path(dialect, name), "this model's API refuses the field")
 
 

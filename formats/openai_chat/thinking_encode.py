@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.losses import caller_path, losses_of_extra
+from hyperinfer.formats.thinking import effort_of, is_asked, is_off
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import ReasoningConfig
     from hyperinfer.formats.openai_chat.scope import Scope
-
-_LOW_BUDGET, _MEDIUM_BUDGET = 2_048, 8_192
-"""Tokens up to which a budget means low and medium effort."""
 
 
 def encode_thinking(body: dict[str, Any], scope: Scope) -> None:
     """Writes the wish into the body."""
     config = scope.conversation.reasoning
     if config is None:
+        return
+    if not scope.target.reasons and not scope.same:
+        if is_asked(config):
+            scope.lose(caller_path(scope.conversation.dialect, "reasoning"), "the model does not think")
         return
     rule = scope.quirks.reasoning_effort
     raw = (config.extra or {}).get("reasoning") if scope.same else None
@@ -29,12 +31,12 @@ def encode_thinking(body: dict[str, Any], scope: Scope) -> None:
     path = caller_path(scope.conversation.dialect, "reasoning")
     _lose_details(config, path, scope)
     effort = effort_of(config)
-    off = config.mode == "disabled" or effort == "none"
+    off = is_off(config)
     match rule:
         case "omit":
-            if not off:
+            if is_asked(config):
                 scope.lose(path, "this model cannot be asked how much to think")
-        case "thinking_object":
+        case "thinking_object" if off or is_asked(config):
             body["thinking"] = {"type": "disabled" if off else "enabled"}
             if effort is not None and not off:
                 body["reasoning_effort"] = effort
@@ -45,6 +47,8 @@ def encode_thinking(body: dict[str, Any], scope: Scope) -> None:
                 body["reasoning_effort"] = effort
             elif off:
                 scope.lose(path, "this model's API cannot switch thinking off")
+        case _:
+            pass  # only a wish for how to show what there may be of it
 
 
 def _object(body: dict[str, Any], config: ReasoningConfig, effort: str | None, *, off: bool) -> None:
@@ -56,6 +60,8 @@ def _object(body: dict[str, Any], config: ReasoningConfig, effort: str | None, *
         body["reasoning"] = {"effort": effort}
     elif config.mode is not None:
         body["reasoning"] = {"enabled": True}
+    if config.display == "omitted" and not off:
+        body["reasoning"] = {**body.get("reasoning", {}), "exclude": True}
 
 
 def _lose_details(config: ReasoningConfig, path: str, scope: Scope) -> None:
@@ -64,19 +70,8 @@ def _lose_details(config: ReasoningConfig, path: str, scope: Scope) -> None:
         return
     if config.summary not in (None, "auto"):  # `auto` leaves it to the model, as Chat always does
         scope.lose(f"{path}.summary", "Chat has no choice of summaries")
-    if config.display == "omitted":
+    if config.display == "omitted" and scope.quirks.reasoning_effort != "reasoning_object":
         scope.lose(f"{path}.display", "Chat cannot leave the reasoning out")
     if config.mode == "between_tools":
         scope.lose(f"{path}.type", "Chat cannot ask for thinking between tool calls")
     scope.losses.extend(losses_of_extra(config.extra, path, "Chat has no such field"))
-
-
-def effort_of(config: ReasoningConfig) -> str | None:
-    """OpenAI's effort for a wish in any dialect (wire facts 4.6)."""
-    if config.effort is not None:
-        return config.effort
-    if config.budget_tokens is None:
-        return None
-    if config.budget_tokens <= _LOW_BUDGET:
-        return "low"
-    return "medium" if config.budget_tokens <= _MEDIUM_BUDGET else "high"

@@ -8,13 +8,15 @@ import msgspec
 
 from hyperinfer.formats.answer_request import with_answer_shape
 from hyperinfer.formats.codec import AnswerShape, Encoded, Loss, Target
-from hyperinfer.formats.losses import caller_path, losses_of_extra
+from hyperinfer.formats.losses import caller_path, losses_of_extra, says_default
 from hyperinfer.formats.native_tools import options_of_typed, unversioned
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
 from hyperinfer.formats.openai_responses.tools import HOSTED
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
+from hyperinfer.formats.output_limit import output_limit
 from hyperinfer.formats.refusals import refuse_untranslatable
 from hyperinfer.formats.stop_strings import place_stops
+from hyperinfer.formats.thinking import effort_of, is_asked, is_off
 from hyperinfer.formats.tool_names import Names, SameNames, ToolNames
 from hyperinfer.formats.vocabulary import in_known_words
 from hyperinfer.formats.wire import is_object
@@ -29,8 +31,7 @@ _LEAST_OUTPUT = 16  # OpenAI refuses a smaller max_output_tokens
 _LONGEST_USER = 64
 _SHARED = ("safety_identifier", "prompt_cache_retention", "prompt_cache_options", "moderation")
 """Fields that Chat has as well, under the same name."""
-_UNDERSTOOD = ("effort", "max_tokens", "enabled", "summary")
-_TEXT_ONLY = ("text", ["text"])
+_UNDERSTOOD = ("effort", "max_tokens", "enabled", "exclude", "summary")
 _TIERS = {"auto": "auto", "standard_only": "default"}
 
 
@@ -193,14 +194,15 @@ class _Encoder:
 
     def _sampling(self, body: Wire) -> None:
         sampling, quirks = self._c.sampling, self._target.quirks
-        if sampling.max_tokens is not None:
-            body["max_output_tokens"] = self._max_tokens(sampling.max_tokens)
+        least = _LEAST_OUTPUT if self._target.vendor == "openai" else 1
+        if (limit := output_limit(self._c, self._target, self._lose, least=least)) is not None:
+            body["max_output_tokens"] = limit
         for name in ("temperature", "top_p"):
             if (value := getattr(sampling, name)) is None:
                 continue
             if quirks.sampling == "send":
                 body[name] = value
-            else:
+            elif not says_default(name, value):
                 self._lose(name, "this model's API refuses the field")
         if sampling.top_logprobs is not None:
             body["top_logprobs"] = sampling.top_logprobs
@@ -211,27 +213,20 @@ class _Encoder:
             if value or (name == "seed" and value is not None):
                 self._lose(name, f"Responses has no {name}")
 
-    def _max_tokens(self, asked: int) -> int:
-        """Within what the upstream takes. More than the model can write is no limit, so nothing is lost with it."""
-        if self._same:
-            return asked
-        limit = self._target.max_output_tokens
-        found = min(asked, limit) if limit > 0 else asked
-        if found < _LEAST_OUTPUT and self._target.vendor == "openai":
-            self._lose(self._c.sampling.max_tokens_field or "max_tokens", f"the least is {_LEAST_OUTPUT}")
-            return _LEAST_OUTPUT
-        return found
-
     def _reasoning(self) -> Wire:
         config = self._c.reasoning
         if config is None:
             return {}
-        if self._target.quirks.reasoning_effort == "omit":
-            if config.effort not in (None, "none") or config.budget_tokens or config.mode not in (None, "disabled"):
-                self._lose("reasoning", "this model cannot be asked how much to think")
+        path = caller_path(self._c.dialect, "reasoning")
+        if self._target.quirks.reasoning_effort == "omit" or not (self._target.reasons or self._same):
+            if is_asked(config):
+                reason = "cannot be asked how much to think" if self._target.reasons else "does not think"
+                self._lose(path, f"this model {reason}")
             return {}
+        if config.mode == "between_tools":
+            self._lose(f"{path}.type", "Responses cannot ask for thinking between tool calls")
         wire: Wire = {}
-        effort = effort_of(config)
+        effort = "none" if is_off(config) and config.effort is None else effort_of(config)
         if effort is not None:
             wire["effort"] = effort
         summary = config.summary
@@ -262,7 +257,7 @@ class _Encoder:
         if self._c.verbosity is not None:
             if self._own_fields:
                 wire["verbosity"] = self._c.verbosity
-            else:
+            elif not says_default("verbosity", self._c.verbosity):
                 self._lose("verbosity", "this model's API refuses the field")
         return wire
 
@@ -289,7 +284,7 @@ class _Encoder:
     def _own(self, body: Wire, name: str, value: Any) -> None:
         if self._own_fields:
             body[name] = value
-        else:
+        elif not says_default(name, value):
             self._lose(name, "this model's API refuses the field")
 
     def _include(self, body: Wire, *, wants_state: bool) -> None:
@@ -317,19 +312,4 @@ class _Encoder:
             value = extra.pop(name, None)
             if value is not None:
                 self._own(body, name, value)
-        if extra.get("modalities") in _TEXT_ONLY:
-            del extra["modalities"]
-        if extra.get("usage") == {"include": True}:  # usage always comes
-            del extra["usage"]
         self.losses.extend(losses_of_extra(extra, "", "Responses has no such field"))
-
-
-def effort_of(config: ReasoningConfig) -> str | None:
-    """OpenAI's effort for a wish in any dialect (wire facts 4.6)."""
-    if config.effort is not None:
-        return config.effort
-    if config.mode == "disabled":
-        return "none"
-    if config.budget_tokens is not None:
-        return "low" if config.budget_tokens <= 2_048 else "medium" if config.budget_tokens <= 8_192 else "high"
-    return None

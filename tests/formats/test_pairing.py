@@ -148,4 +148,4 @@ def test_many_open_calls_take_linear_time(dialect: Dialect) -> None:
 
     seconds(500)
     small = min(seconds(500) for _ in range(3))
-    assert min(seconds(4000) for _ in range(3)) < 24 * small
+    assert min(seconds(4000) for _ in range(3)) < 40 * small  # the square would be 64

@@ -156,7 +156,7 @@ class TestMessages:
             ({"thinking": {"type": "disabled"}}, ["thinking"]),
             ({"thinking": {"type": "enabled", "budget_tokens": 1024, "display": "omitted"}}, ["thinking.display"]),
             ({"thinking": {"type": "between_tools"}}, ["thinking.type"]),
-            ({"context_management": {"edits": []}, "container": "c"}, ["context_management", "container"]),
+            ({"context_management": {"edits": [{"type": "x"}]}, "container": "c"}, ["context_management", "container"]),
             ({"cache_control": {"type": "ephemeral"}}, ["cache_control"]),
             (
                 {"system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}]},
