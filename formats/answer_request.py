@@ -63,6 +63,13 @@ def with_answer_shape(conversation: Conversation, target: Target, *, thinks: boo
     wish = conversation.response_format
     if wish is None or wish.type == "text":
         return Asked(conversation)
+    if wish.field is not None:
+        extra = {name: value for name, value in (conversation.extra or {}).items() if name != wish.field}
+        read = msgspec.structs.replace(wish, field=None)
+        plain = msgspec.structs.replace(conversation, extra=extra or None, response_format=read)
+        asked = with_answer_shape(plain, target, thinks=thinks)
+        # As it came, where it is sent.
+        return asked if asked.conversation is not plain or target.dialect != plain.dialect else Asked(conversation)
     path = caller_path(conversation.dialect, "response_format")
     rule = target.quirks.json_schema
     free = wish.type == "json_object" or wish.schema is None
@@ -73,13 +80,13 @@ def with_answer_shape(conversation: Conversation, target: Target, *, thinks: boo
         return Asked(conversation)
     if rule == "json_object" and target.dialect != "anthropic_messages":
         return Asked(conversation) if free else _told_beside_free_json(conversation, wish, path)
-    extra = tuple(losses_of_extra(wish.extra, path, "not understood by the model's API"))
+    unknown = tuple(losses_of_extra(wish.extra, path, "not understood by the model's API"))
     if rule == "tool" and not free:
         found = _by_tool(conversation, wish, target, thinks=thinks)
         if found is not None:
-            return msgspec.structs.replace(found, losses=found.losses + extra)
+            return msgspec.structs.replace(found, losses=found.losses + unknown)
     asked = _told(conversation, wish, path)
-    return msgspec.structs.replace(asked, losses=asked.losses + extra)
+    return msgspec.structs.replace(asked, losses=asked.losses + unknown)
 
 
 def _has_no_free_json(conversation: Conversation, target: Target) -> bool:

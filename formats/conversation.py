@@ -238,13 +238,17 @@ class ToolChoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
-    """The shape that the answer must have. `json_schema` carries `schema`; Anthropic has no `name` and no `strict`."""
+    """The shape that the answer must have. `json_schema` carries `schema`; Anthropic has no `name` and no `strict`.
+
+    `field`: the field of `Conversation.extra` that it was read from, where it still stands as it came.
+    """
 
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
     schema: dict[str, Any] | None = None
     strict: bool | None = None
     description: str | None = None
+    field: str | None = None
     extra: Extra = None
 
 

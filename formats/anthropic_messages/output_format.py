@@ -23,8 +23,8 @@ _SINGLES = ("items", "not")
 def encode_format(scope: Scope) -> dict[str, Any] | None:
     """`output_config.format`; None to leave it out."""
     wanted = scope.conversation.response_format
-    if wanted is None or wanted.type == "text":
-        return None
+    if wanted is None or wanted.type == "text" or wanted.field is not None:
+        return None  # where it was read from a field that is not modelled, it goes out as such
     path = caller_path(scope.conversation.dialect, "response_format")
     extra = scope.extra(wanted.extra, path)
     if scope.same:

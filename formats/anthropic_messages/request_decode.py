@@ -162,7 +162,14 @@ def _output(
                 rest["format"] = source
         if rest:
             extra["output_config"] = rest
-    return reasoning, response_format
+    return reasoning, response_format or _older_format(extra)
+
+
+def _older_format(extra: dict[str, Any]) -> ResponseFormat | None:
+    """`output_format`, where the beta of structured output had it."""
+    older = extra.get("output_format")
+    schema = older.get("schema") if shared.is_object(older) and older.get("type") == "json_schema" else None
+    return ResponseFormat(type="json_schema", schema=schema, field="output_format") if shared.is_object(schema) else None
 
 
 def _metadata(request: wire.MessagesRequest, raw: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None]:

@@ -10,6 +10,7 @@ from tests.faults.reading import frames_of, parsed, read
 from tests.faults.test_stream_blocks import calls_from
 from tests.faults.wire import chat_ending, chat_whole, chunk, event, message_whole, response_whole, text_item
 from tests.support.bench import catalogue
+from tests.support.shapes import HIDDEN
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
@@ -144,6 +145,34 @@ def _object_cases(client: Dialect, upstream: Dialect) -> list[Case[Seen]]:
     return [whole, stream]
 
 
+def _exactly_what_the_tool_was_given(seen: Seen) -> None:
+    found = read(seen)
+    assert parsed(found.text) == OBJECT
+    assert (found.calls, found.kinds) == ([], ["text"])
+    assert found.stop in ("stop", "end_turn", "completed")
+    assert HIDDEN not in seen.body.decode()
+
+
+def _hidden_cases(client: Dialect, upstream: Dialect) -> Case[Seen]:
+    """A provider without schemas, whose hidden tool is called beside words."""
+    return through(
+        client,
+        upstream,
+        calls_from(upstream, (HIDDEN, TEXT), text="Here it is."),
+        _exactly_what_the_tool_was_given,
+        [
+            calls_from(client, text=NESTED),
+            calls_from(client, (HIDDEN, TEXT)),
+            calls_from(client, text="Here it is." + TEXT),
+            calls_from(client, (HIDDEN, "{}"), text=TEXT),
+        ],
+        ask=ASK_FOR_SCHEMA[client],
+        catalogue=catalogue("quirks: {json_schema: tool}"),
+        label="hidden tool",
+    )
+
+
 test_F119_the_content_is_exactly_the_object = fault(
-    *[case for client in ALL for upstream in ALL for case in _object_cases(client, upstream)]
+    *[case for client in ALL for upstream in ALL for case in _object_cases(client, upstream)],
+    *[_hidden_cases(client, upstream) for client in ALL for upstream in ALL],
 )

@@ -70,6 +70,22 @@ def test_an_api_that_takes_schemas_is_sent_them(client: Dialect, upstream: Diale
 
 
 @to
+@pytest.mark.parametrize("rule", ["send", "tool", "instruction", "omit"])
+def test_the_older_field_of_messages_is_read_too(upstream: Dialect, rule: str) -> None:
+    older = {"output_format": shaped(MESSAGES)["output_config"]["format"]}
+    body, encoded = sent(MESSAGES, upstream, {"json_schema": rule}, **older)
+    expected, same = sent(MESSAGES, upstream, {"json_schema": rule}, **shaped(MESSAGES))
+    if upstream == MESSAGES and rule == "send":
+        assert (body["output_format"], body.get("output_config")) == (older["output_format"], None)
+    else:
+        assert body == expected
+    assert (encoded.answer, encoded.losses) == (same.answer, same.losses)
+    assert "output_format" in sent(MESSAGES, upstream, {"json_schema": rule}, output_format={"type": "other"})[0] or (
+        upstream != MESSAGES
+    )
+
+
+@to
 @of
 def test_a_hidden_tool_has_the_schema_and_is_forced(client: Dialect, upstream: Dialect) -> None:
     body, encoded = sent(client, upstream, {"json_schema": "tool"}, **shaped(client))
