@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -17,10 +18,13 @@ def lines_run(function: Callable[..., object], *arguments: object, **named: obje
         count += event == "line"
         return trace
 
-    before = sys.gettrace()
+    before, collecting = sys.gettrace(), gc.isenabled()
+    gc.disable()  # whoever listens to collections would be counted too
     sys.settrace(trace)
     try:
         function(*arguments, **named)
     finally:
         sys.settrace(before)
+        if collecting:
+            gc.enable()
     return count
