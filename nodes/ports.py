@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from hyperinfer.engine.failure import Failure
 
 IngressFormat = Literal["chat_completions", "responses", "anthropic_messages"]
-Status = Literal["completed", "incomplete", "failed", "cancelled", "interrupted"]
+Status = Literal["completed", "incomplete", "failed", "cancelled", "interrupted", "pending"]
+"""pending: it is over and on a disk, its row not yet in the database."""
 
 
 class SpendingLimits(msgspec.Struct, frozen=True):
@@ -164,7 +165,7 @@ class Ledger(Protocol):
 
         Keyed by `generation.id`: a repeat moves nothing. Durable on return. Waits while the store is away, so the
         caller gives it a deadline; a settlement whose caller gave up still happens. Raises SettlementRejected
-        when the record itself cannot be stored."""
+        when the record itself cannot be stored, NotRecorded when it could not be made durable in time."""
         ...
 
     async def release(self, request_id: str) -> None:
@@ -177,6 +178,10 @@ class Ledger(Protocol):
         ...
 
 
-class SettlementRejected(Exception):
+class NotRecorded(Exception):
+    """A settlement that is not durable, and may never be: its client must not be told that all is well."""
+
+
+class SettlementRejected(NotRecorded):
     """The store is well but will not take this record (unknown workspace, amount beyond 64 bits). A bug of the
     caller, or of the operator's prices; repeating it cannot help."""

@@ -62,11 +62,11 @@ class KeepHold:
 
 @dataclass(frozen=True, slots=True)
 class DropHold:
-    """Give a hold back, and refuse it if it is taken or kept later: messages may overtake each other. `balance`: to be
-    taken over in the same step, unless a newer one is known. Answer: `hold_dropped`."""
+    """Give a hold back, and refuse it if it is taken or kept later: messages may overtake each other. `cost`: what was spent
+    of it. `balance`: to be taken over in the same step, unless a newer one is known. Answer: `hold_dropped`."""
 
-    request: str
-    workspace: str
+    hold: Hold
+    cost: int = 0
     balance: Balance | None = None
 
 
@@ -74,7 +74,7 @@ class DropHold:
 class RenewLeases:
     """These holds have a living owner."""
 
-    requests: tuple[str, ...]
+    holds: tuple[Hold, ...]
 
 
 # Effects on the journal #######################################################

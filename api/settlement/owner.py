@@ -96,6 +96,11 @@ class Owner:
         """Whether nothing is owed to anybody."""
         return not self._requests
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is under way: what is left has not ended, and will be told if it does."""
+        return all(request.phase in (Phase.ASKING, Phase.HELD) for request in self._requests.values())
+
     def phase(self, request: str) -> Phase | None:
         """Where R is; None when it is not known, or not any more."""
         known = self._requests.get(request)
@@ -142,7 +147,7 @@ class Owner:
         admitted, or is settled already) is committed all the same: the row decides."""
         request = self._requests.get(record.request)
         if request is None:
-            request = self._requests[record.request] = _Request(Hold(record.request, record.workspace, 0), Phase.HELD)
+            request = self._requests[record.request] = _Request(_hold_of(record, 0), Phase.HELD)
         if request.phase is not Phase.HELD:
             return []
         request.phase, request.record = Phase.COMMITTING, record
@@ -230,7 +235,7 @@ class Owner:
                 effects += self._drop(request)
         if now - self._renewed >= RENEW_SECONDS:
             self._renewed = now
-            living = tuple(r for r, request in self._requests.items() if request.phase is not Phase.DROPPING)
+            living = tuple(request.hold for request in self._requests.values() if request.phase is not Phase.DROPPING)
             if living:
                 effects.append(RenewLeases(living))
         return effects
@@ -255,6 +260,21 @@ class Owner:
             effects += self._commit(request)
         return effects
 
+    def record(self, r: str) -> Record | None:
+        """What R came to, while that is not committed."""
+        request = self._requests.get(r)
+        return request.record if request is not None and request.phase in _UNSETTLED else None
+
+    def entries(self) -> list[Entry]:
+        """What a journal that is begun anew has to hold: all that is owed."""
+        entries: list[Entry] = []
+        for request in self._requests.values():
+            if request.record is not None and request.phase in _UNSETTLED:
+                entries += [Admitted(request.hold), Settled(request.record)]
+            elif request.phase is Phase.HELD:
+                entries.append(Admitted(request.hold))
+        return entries
+
     # Inside ###################################################################
 
     def _commit(self, request: _Request) -> list[Effect]:
@@ -264,7 +284,8 @@ class Owner:
 
     def _drop(self, request: _Request) -> list[Effect]:
         request.dropping = True
-        return [DropHold(request.hold.request, request.hold.workspace, request.balance)]
+        cost = 0 if request.record is None or request.balance is None else request.record.cost
+        return [DropHold(request.hold, cost, request.balance)]
 
     def _settled(self, request: _Request, entry: Done | Quarantined, *, well: bool) -> list[Effect]:
         told: list[Effect] = [End(entry.request, well)] if request.phase in _WAITED_FOR else []
@@ -285,11 +306,15 @@ def owed(entries: Iterable[Entry]) -> list[tuple[Hold, Record | None]]:
             case Admitted(hold):
                 found.setdefault(hold.request, (hold, None))
             case Settled(record):
-                hold, _ = found.get(record.request, (Hold(record.request, record.workspace, record.cost), None))
+                hold, _ = found.get(record.request, (_hold_of(record, record.cost), None))
                 found[record.request] = (hold, record)
             case Done(request) | Quarantined(request):
                 found.pop(request, None)
     return list(found.values())
+
+
+def _hold_of(record: Record, amount: int) -> Hold:
+    return Hold(record.request, record.workspace, amount, record.body)
 
 
 def _has_hold(request: _Request) -> bool:

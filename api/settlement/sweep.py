@@ -23,7 +23,7 @@ def sweep(
     effects: list[Effect] = []
     for hold in expired:
         if hold.request in rows:
-            effects.append(DropHold(hold.request, hold.workspace, rows[hold.request]))
+            effects.append(DropHold(hold, balance=rows[hold.request]))
         elif hold.request not in journaled:
             effects.append(Commit(interrupted(hold)))
     return effects

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hyperinfer.api.store.authentication import UNKNOWN, principal_of, refusal_of
 from hyperinfer.engine.failure import Failure
-from hyperinfer.nodes.ports import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hyperinfer.api.store.messages import Balance
     from hyperinfer.api.store.records import KeyRecord, StoredKey, WorkspaceRecord
+    from hyperinfer.nodes.ports import Principal
 
 
 class _Account:
@@ -58,17 +59,10 @@ class Book:
 
     def put_key(self, key: StoredKey) -> None:
         """A new key, or a change of one. Its workspace is known already."""
-        record, terms = key.record, key.record.terms
+        record = key.record
         self._keys[record.id] = record
         self._by_digest[key.sha256] = record.id
-        self._principals[record.id] = Principal(
-            workspace=record.workspace,
-            workspace_name=self._accounts[record.workspace].record.name,
-            key_id=record.id,
-            models=None if terms.models is None else frozenset(terms.models),
-            rate_per_minute=terms.rate_per_minute,
-            burst=terms.burst,
-        )
+        self._principals[record.id] = principal_of(record, self._accounts[record.workspace].record.name)
 
     def move(self, workspace: str, balance: int, version: int) -> None:
         """A balance as committed; an older view than the one we have changes nothing."""
@@ -86,15 +80,8 @@ class Book:
         """The principal of a key's SHA-256 digest at that unix time."""
         id_ = self._by_digest.get(digest)
         if id_ is None:
-            return Failure("invalid_api_key", "The API key is missing or unknown.")
-        record = self._keys[id_]
-        if record.revoked_at is not None:
-            return Failure("invalid_api_key", "This API key has been revoked.")
-        if not record.enabled:
-            return Failure("invalid_api_key", "This API key is disabled.")
-        if record.terms.expires_at is not None and record.terms.expires_at <= now:
-            return Failure("invalid_api_key", "This API key has expired.")
-        return self._principals[id_]
+            return UNKNOWN
+        return refusal_of(self._keys[id_], now) or self._principals[id_]
 
     def admit(self, request_id: str, workspace: str, amount: int) -> Failure | None:
         """Check and hold in one step; see `Ledger.admit`."""

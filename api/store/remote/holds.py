@@ -3,7 +3,7 @@ database and from the owners of live holds: an epoch tells the one before from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from hyperinfer.api.settlement.effects import Balance, DropHold, Hold
@@ -59,10 +59,10 @@ class Epoch(NamedTuple):
 
 @final
 class Holds:
-    """Commands to Redis. `clock`: any steady one, in seconds. All raise StoreUnavailable, TimeoutError or Busy."""
+    """Commands to Redis. All raise StoreUnavailable, TimeoutError or Busy."""
 
-    def __init__(self, url: Secret, clock: Callable[[], float]) -> None:
-        self._url, self._clock = url, clock
+    def __init__(self, url: Secret) -> None:
+        self._url = url
         self._redis: Redis | None = None
         self.actor: Actor[Command | tuple[str | bytes | float, ...], Any] = Actor(
             self._perform, self._drop, self._leave, seconds=ANSWER_SECONDS + 1
@@ -77,20 +77,10 @@ class Holds:
         answer: list[bytes] = await self.actor.ask(Command("take", keys, of_hold + of_key))
         return answer
 
-    async def keep(self, hold: Hold, key: str) -> None:
-        """Puts a hold back."""
-        keys = (*workspace_keys(hold.workspace), counters_key(hold.workspace, key))
-        await self.actor.ask(Command("keep", keys, (hold.request, hold.amount, key, hold.about, LEASE_SECONDS)))
-
-    async def drop(self, dropped: DropHold, key: str, cost: int, day: str, month: str) -> None:
-        """Gives a hold back for good, and counts what was spent."""
-        balance = ("", "") if dropped.balance is None else (dropped.balance.amount, dropped.balance.version)
-        keys = (*workspace_keys(dropped.workspace), counters_key(dropped.workspace, key))
-        await self.actor.ask(Command("drop", keys, (dropped.request, cost, day, month, *balance)))
-
-    async def renew(self, workspace: str, requests: Sequence[str]) -> None:
-        """These holds have a living owner."""
-        await self.actor.ask(Command("renew", workspace_keys(workspace), (LEASE_SECONDS, *requests)))
+    async def held(self, workspace: str, request: str) -> Hold | None:
+        """The hold of a request, if there is one."""
+        packed: bytes | None = await self.actor.ask(("HGET", workspace_keys(workspace)[1], request))
+        return None if packed is None else _unpacked(workspace, request, packed)[0]
 
     async def load(self, epoch: str, balance: Balance, locked: bool) -> None:
         """Takes an account over from the database."""
@@ -109,9 +99,7 @@ class Holds:
         for workspace in await self.actor.ask(("SMEMBERS", _REGISTER)):
             name = workspace.decode()
             flat: list[bytes] = await self.actor.ask(Command("expired", workspace_keys(name), (most,)))
-            for request, packed in pairs(flat):
-                amount, key, about = packed.split(b" ", 2)
-                found.append((Hold(request.decode(), name, int(amount), about), key.decode()))
+            found += [_unpacked(name, request.decode(), packed) for request, packed in pairs(flat)]
         return found
 
     async def epoch(self, fresh: str) -> Epoch:
@@ -157,6 +145,30 @@ class Holds:
     async def _leave(self) -> None:
         if self._redis is not None:
             await self._redis.aclose()
+
+
+def keep(hold: Hold, key: str) -> Command:
+    """Puts a hold (back), whatever the balance."""
+    keys = (*workspace_keys(hold.workspace), counters_key(hold.workspace, key))
+    return Command("keep", keys, (hold.request, hold.amount, key, hold.about, LEASE_SECONDS))
+
+
+def drop(dropped: DropHold, key: str, day: str, month: str) -> Command:
+    """Gives a hold back for good, and counts what was spent: by whom and when."""
+    hold, balance = dropped.hold, dropped.balance
+    known = ("", "") if balance is None else (balance.amount, balance.version)
+    keys = (*workspace_keys(hold.workspace), counters_key(hold.workspace, key))
+    return Command("drop", keys, (hold.request, dropped.cost, day, month, *known))
+
+
+def renew(workspace: str, requests: Sequence[str]) -> Command:
+    """These holds have a living owner."""
+    return Command("renew", workspace_keys(workspace), (LEASE_SECONDS, *requests))
+
+
+def _unpacked(workspace: str, request: str, packed: bytes) -> tuple[Hold, str]:
+    amount, key, about = packed.split(b" ", 2)
+    return Hold(request, workspace, int(amount), about), key.decode()
 
 
 def _key_keys(workspace: str, key: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, final
 
 from hyperinfer.api.store.errors import StoreUnavailable
@@ -28,10 +28,17 @@ def is_rejection(error: Exception) -> bool:
 
 @final
 class Session:
-    """One connection, whichever it is at the moment. For one user at a time. `clock`: any steady one, in seconds."""
+    """One connection, whichever it is at the moment. For one user at a time. `clock`: any steady one, in seconds.
+    `prepare`: a coroutine function of asyncio, awaited with each new connection.
+    """
 
-    def __init__(self, url: Secret, clock: Callable[[], float]) -> None:
-        self._url, self._clock = url, clock
+    def __init__(
+        self,
+        url: Secret,
+        clock: Callable[[], float],
+        prepare: Callable[[Connection], Awaitable[None]] | None = None,
+    ) -> None:
+        self._url, self._clock, self._prepare = url, clock, prepare
         self._connection: Connection | None = None
         self._not_before = 0.0
         self._backoff = BACKOFF_FIRST
@@ -54,6 +61,8 @@ class Session:
             if not self._migrated:
                 await migrate(connection, migrations())
                 self._migrated = True
+            if self._prepare is not None:
+                await self._prepare(connection)
         except StoreUnavailable:
             raise
         except Exception as error:

@@ -12,7 +12,7 @@ import trio
 from hyperinfer.api.settlement.effects import Balance, DropHold, Hold
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.bridge import open_bridge
-from hyperinfer.api.store.remote.holds import Holds, Spent, Terms
+from hyperinfer.api.store.remote.holds import Holds, Spent, Terms, drop, keep, renew
 from hyperinfer.providers.secret import Secret
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ TERMS = Terms("key_1", 0.001, 100_000, "20261125", "202611")
 @asynccontextmanager
 async def _holds(server: ValkeyServer) -> AsyncGenerator[Holds]:
     server.run("FLUSHALL")
-    holds = Holds(Secret(server.url), trio.current_time)
+    holds = Holds(Secret(server.url))
     async with open_bridge() as bridge:
         bridge.start_soon(holds.actor.run)
         yield holds
@@ -51,7 +51,7 @@ async def test_money_is_held_until_there_is_none(valkey: ValkeyServer) -> None:
         assert await holds.take("e1", _hold("r2"), TERMS) == [b"ok"]
         assert await holds.take("e1", _hold("r3"), TERMS) == [b"credits"]
         assert await holds.take("e1", _hold("r4", 0), TERMS) == [b"ok"]
-        await holds.drop(DropHold("r1", "ws", Balance("ws", 14, 2)), "key_1", 1, "20261125", "202611")
+        await holds.actor.ask(drop(DropHold(_hold("r1"), 1, Balance("ws", 14, 2)), "key_1", "20261125", "202611"))
         assert await holds.take("e1", _hold("r3"), TERMS) == [b"ok"]
 
 
@@ -75,10 +75,10 @@ async def test_large_amounts_are_exact(valkey: ValkeyServer) -> None:
         assert await holds.take("e1", _hold("r1", BIG - 1), TERMS) == [b"ok"]
         assert await holds.take("e1", _hold("r2", 1), TERMS) == [b"ok"]
         assert await holds.take("e1", _hold("r3", 1), TERMS) == [b"credits"]
-        await holds.drop(DropHold("r1", "ws", Balance("ws", 2, 2)), "key_1", BIG - 2, "20261125", "202611")
+        await holds.actor.ask(drop(DropHold(_hold("r1"), BIG - 2, Balance("ws", 2, 2)), "key_1", "20261125", "202611"))
         assert await holds.take("e1", _hold("r3", 1), TERMS) == [b"ok"]
         assert await holds.take("e1", _hold("r4", 1), TERMS) == [b"credits"]
-        await holds.drop(DropHold("r2", "ws", Balance("ws", -BIG, 3)), "key_1", 0, "20261125", "202611")
+        await holds.actor.ask(drop(DropHold(_hold("r2"), 0, Balance("ws", -BIG, 3)), "key_1", "20261125", "202611"))
         assert valkey.run("HGET", "hi:{ws}:account", "available") == str(-BIG - 1).encode()
 
 
@@ -86,7 +86,7 @@ async def test_an_older_balance_changes_nothing(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds)
         for request, balance in (("r1", Balance("ws", 50, 3)), ("r2", Balance("ws", 70, 2))):
-            await holds.drop(DropHold(request, "ws", balance), "key_1", 0, "20261125", "202611")
+            await holds.actor.ask(drop(DropHold(_hold(request), 0, balance), "key_1", "20261125", "202611"))
         assert valkey.run("HGET", "hi:{ws}:account", "available") == b"50"
         await holds.load("e1", Balance("ws", 70, 2), locked=True)
         assert valkey.run("HMGET", "hi:{ws}:account", "available", "locked") == [b"50", b"1"]
@@ -95,8 +95,8 @@ async def test_an_older_balance_changes_nothing(valkey: ValkeyServer) -> None:
 async def test_what_was_dropped_comes_not_back(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds)
-        await holds.drop(DropHold("r1", "ws"), "key_1", 0, "20261125", "202611")
-        await holds.keep(_hold("r1"), "key_1")
+        await holds.actor.ask(drop(DropHold(_hold("r1"), 0), "key_1", "20261125", "202611"))
+        await holds.actor.ask(keep(_hold("r1"), "key_1"))
         assert await holds.take("e1", _hold("r1"), TERMS) == [b"gone"]
         assert valkey.run("HGET", "hi:{ws}:account", "available") == b"100"
 
@@ -105,7 +105,7 @@ async def test_a_hold_is_kept_at_its_new_amount_and_through_a_load(valkey: Valke
     async with _holds(valkey) as holds:
         await _loaded(holds)
         assert await holds.take("e1", _hold("r1", 40), TERMS) == [b"ok"]
-        await holds.keep(_hold("r1", 25), "key_1")
+        await holds.actor.ask(keep(_hold("r1", 25), "key_1"))
         assert valkey.run("HGET", "hi:{ws}:account", "available") == b"75"
         await holds.load("e2", Balance("ws", 200, 1), locked=False)
         assert valkey.run("HGET", "hi:{ws}:account", "available") == b"175"
@@ -138,12 +138,12 @@ async def test_limits_of_a_key(valkey: ValkeyServer, which: str, limited: Terms)
         assert await holds.take("e1", _hold("r1", 20), limited) == [b"ok"]
         assert await holds.take("e1", _hold("r2", 1), limited) == [b"ok"]
         assert await holds.take("e1", _hold("r3", 0), limited) == [b"limit", which.encode()]
-        await holds.drop(DropHold("r1", "ws"), "key_1", 21, "20261125", "202611")
+        await holds.actor.ask(drop(DropHold(_hold("r1"), 21), "key_1", "20261125", "202611"))
         assert await holds.take("e1", _hold("r3", 0), limited) == [b"limit", which.encode()], "what was held is spent"
         await holds.count("ws", "key_1", spent)
         assert await holds.take("e1", _hold("r3", 0), limited) == [b"ok"]
         next_day = limited._replace(day="20261126")
-        await holds.drop(DropHold("r2", "ws"), "key_1", 100, "20261125", "202611")
+        await holds.actor.ask(drop(DropHold(_hold("r2"), 100), "key_1", "20261125", "202611"))
         answer = await holds.take("e1", _hold("r4", 0), next_day)
         assert answer == ([b"ok"] if which == "daily" else [b"limit", which.encode()])
 
@@ -156,9 +156,9 @@ async def test_leases_run_out(valkey: ValkeyServer) -> None:
         assert await holds.expired(10) == []
         valkey.run("ZADD", "hi:{ws}:leases", 1, "r1", 2, "r2")
         assert await holds.expired(10) == [(_hold("r1"), "key_1"), (_hold("r2"), "key_1")]
-        await holds.renew("ws", ["r2", "r3"])
+        await holds.actor.ask(renew("ws", ["r2", "r3"]))
         assert await holds.expired(10) == [(_hold("r1"), "key_1")]
-        await holds.drop(DropHold("r1", "ws"), "key_1", 0, "20261125", "202611")
+        await holds.actor.ask(drop(DropHold(_hold("r1"), 0), "key_1", "20261125", "202611"))
         assert await holds.expired(10) == []
         assert valkey.run("ZRANGE", "hi:{ws}:leases", 0, -1) == [b"r2"]
 

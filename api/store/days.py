@@ -1,0 +1,44 @@
+"""Days and months in UTC, by which spending is limited and summed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+_SECONDS = 86_400
+
+
+class Day(NamedTuple):
+    """A day since 1970, and the days of its month: first, and first of the next."""
+
+    number: int
+    month_begins: int
+    month_ends: int
+
+    @property
+    def name(self) -> str:
+        """Such as `20261125`."""
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=self.number)).strftime("%Y%m%d")
+
+    @property
+    def month(self) -> str:
+        """Such as `202611`."""
+        return self.name[:6]
+
+
+def day_of(time: float) -> Day:
+    """The day of a unix time in seconds."""
+    return _day(int(time // _SECONDS))
+
+
+@lru_cache(maxsize=8)
+def _day(number: int) -> Day:
+    date = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number)
+    first = date.replace(day=1)
+    following = (first + timedelta(days=32)).replace(day=1)
+    return Day(number, _number(first), _number(following))
+
+
+def _number(date: datetime) -> int:
+    return int(date.timestamp() // _SECONDS)

@@ -1,0 +1,112 @@
+"""Letting requests in, over Redis: what it has forgotten is read from the database and put there on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, final
+
+from hyperinfer.api.settlement.effects import Balance
+from hyperinfer.api.store.days import day_of
+from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.remote.holds import Epoch, Spent, Terms
+from hyperinfer.engine.failure import Failure
+
+if TYPE_CHECKING:
+    from hyperinfer.api.settlement.effects import Hold
+    from hyperinfer.api.store.days import Day
+    from hyperinfer.api.store.remote.driver import Connection
+    from hyperinfer.api.store.remote.holds import Holds
+    from hyperinfer.api.store.remote.queries import Queries
+    from hyperinfer.nodes.ports import Admission, Principal, Rate
+
+_ATTEMPTS: Final = 4
+"""A first request of a key with limits, right after Redis began anew, asks three times."""
+
+_ACCOUNT: Final = "SELECT balance, version, locked FROM workspace WHERE id = $1"
+_SPENT: Final = """
+SELECT coalesce(sum(cost) FILTER (WHERE day = $2), 0),
+       coalesce(sum(cost) FILTER (WHERE day >= $3 AND day < $4), 0),
+       coalesce(sum(cost), 0)
+FROM rollup WHERE key_id = $1
+"""
+
+
+@final
+class Admissions:
+    """Asks Redis, and tells it what it does not know. `new_name`: a new name for an epoch. `began_anew`: called when Redis
+    has begun one, and what was held in it has to be put back."""
+
+    def __init__(self, holds: Holds, queries: Queries, new_name: Callable[[], str], began_anew: Callable[[], None]) -> None:
+        self._holds, self._queries = holds, queries
+        self._new_name, self._began_anew = new_name, began_anew
+        self._epoch: Epoch | None = None
+
+    async def take(self, hold: Hold, admission: Admission) -> Failure | None:
+        """Lets a request in: None, or why not. Raises StoreUnavailable, TimeoutError or Busy: it may be in all the same."""
+        day = day_of(admission.interrupted.created_at)
+        terms = _terms(admission.principal, admission.rate, day)
+        for _ in range(_ATTEMPTS):
+            epoch = self._epoch if self._epoch is not None and self._epoch.trusted else await self.look()
+            if not epoch.trusted:
+                return Failure("internal_error", "The gateway is restoring its accounts.", retry_after=1.0)
+            answer = await self._holds.take(epoch.name, hold, terms)
+            match bytes(answer[0]):
+                case b"ok":
+                    return None
+                case b"epoch":
+                    if not await self._load(await self.look(), hold.workspace):
+                        return Failure("invalid_api_key", "The workspace of this API key does not exist.")
+                case b"counters":
+                    spent = await self._queries.run(lambda connection: _spent(connection, terms.key, day))
+                    await self._holds.count(hold.workspace, terms.key, spent)
+                case b"locked":
+                    return Failure("workspace_locked", "This workspace is locked.")
+                case b"rate":
+                    return Failure("rate_limit_exceeded", "This key's rate limit is reached.", retry_after=float(answer[1]))
+                case b"limit":
+                    return Failure("key_limit_exceeded", f"This key's {answer[1].decode()} spending limit is reached.")
+                case b"credits":
+                    return Failure("insufficient_credits", "The workspace has no credits left for this request.")
+                case other:
+                    raise StoreUnavailable(f"the hold of {hold.request} is {other.decode()}")
+        raise StoreUnavailable("Redis forgets what it is told")
+
+    async def look(self) -> Epoch:
+        """Asks Redis in which epoch it is."""
+        before, self._epoch = self._epoch, await self._holds.epoch(self._new_name())
+        if before is not None and before.name != self._epoch.name:
+            self._began_anew()
+        return self._epoch
+
+    async def reload(self, workspace: str) -> None:
+        """Takes an account over anew: it was changed other than by a settlement."""
+        await self._load(await self.look(), workspace)
+
+    async def _load(self, epoch: Epoch, workspace: str) -> bool:
+        row = await self._queries.run(lambda connection: connection.fetchrow(_ACCOUNT, workspace))
+        if row is None:
+            return False
+        balance, version, locked = row
+        await self._holds.load(epoch.name, Balance(workspace, balance, version), locked=locked)
+        return True
+
+
+def _terms(principal: Principal, rate: Rate, day: Day) -> Terms:
+    limits = principal.spending
+    return Terms(
+        principal.key_id,
+        60 / rate.per_minute,
+        rate.burst,
+        day.name,
+        day.month,
+        limits.daily,
+        limits.monthly,
+        limits.total,
+    )
+
+
+async def _spent(connection: Connection, key: str, day: Day) -> Spent:
+    row = await connection.fetchrow(_SPENT, key, *day)
+    assert row is not None  # an aggregate always has one
+    on_day, in_month, in_all = map(int, row)
+    return Spent(day.name, on_day, day.month, in_month, in_all)

@@ -1,0 +1,287 @@
+"""Holds, bills and balances over Postgres, Redis and a journal: the driver of `settlement.owner`.
+
+Nothing here decides anything about money: it carries out effects, and tells the machine what came of them. A request
+waits twice at most for a server: once to be let in, once to be settled. Everything else is sent and heard of later.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, final
+
+import msgspec
+import outcome
+import trio
+
+from hyperinfer.api.settlement.effects import (
+    Admit,
+    Append,
+    Commit,
+    DropHold,
+    Effect,
+    End,
+    Hold,
+    KeepHold,
+    Record,
+    Refuse,
+    RenewLeases,
+    Sync,
+    TakeHold,
+)
+from hyperinfer.api.settlement.owner import Owner
+from hyperinfer.api.store.days import day_of
+from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.generations import generation_from_row, generation_row
+from hyperinfer.api.store.messages import GenerationRow
+from hyperinfer.api.store.remote.bridge import Busy
+from hyperinfer.api.store.remote.holds import drop, keep, renew
+from hyperinfer.api.store.syncer import SyncFailed
+from hyperinfer.engine.failure import Failure
+from hyperinfer.nodes.ports import NotRecorded, SettlementRejected
+
+if TYPE_CHECKING:
+    from hyperinfer.api.settlement.effects import Balance, Entry
+    from hyperinfer.api.store.journal import JournalFile
+    from hyperinfer.api.store.remote.admission import Admissions
+    from hyperinfer.api.store.remote.holds import Holds
+    from hyperinfer.api.store.remote.rows import Rows
+    from hyperinfer.api.store.syncer import Syncer
+    from hyperinfer.nodes.ports import Admission, Generation
+
+log = logging.getLogger("hyperinfer.ledger")
+
+LATE_SECONDS: Final = 1.0
+"""So long a commit may take before the journal is brought to the disk instead."""
+ADMIT_SECONDS: Final = 3.0
+"""So long a request waits to be let in."""
+
+AWAY: Final = Failure("internal_error", "The gateway cannot admit requests at the moment.", retry_after=1.0)
+"""Whatever is wrong with a store, to a client."""
+
+_encode_row = msgspec.msgpack.Encoder().encode
+_decode_row = msgspec.msgpack.Decoder(GenerationRow).decode
+
+
+@final
+class _Ending:
+    """A caller that waits for the end of its settlement, or several of the same request."""
+
+    def __init__(self) -> None:
+        self.told = trio.Event()
+        self.well = False
+        self.reason: str | None = None
+
+
+@final
+class RemoteLedger:
+    """The port `Ledger`, and the upkeep that it needs. Made by `store.open_remote`. `clock`: steady, in seconds."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        holds: Holds,
+        admissions: Admissions,
+        journal: JournalFile,
+        syncer: Syncer,
+        nursery: trio.Nursery,
+        clock: Callable[[], float],
+    ) -> None:
+        self._rows, self._holds, self._admissions = rows, holds, admissions
+        self._journal, self._syncer = journal, syncer
+        self._nursery, self._clock = nursery, clock
+        self.owner = Owner(clock())
+        self._endings: dict[str, _Ending] = {}
+        self._unkept = False  # a hold could not be put back
+        self._heard = trio.Event()
+
+    # The port #################################################################
+
+    async def admit(self, admission: Admission) -> Failure | None:
+        """See the port."""
+        row = generation_row(admission.interrupted)
+        if admission.hold < 0:
+            raise ValueError("a hold cannot be negative")
+        if self.owner.phase(row.id) is not None:
+            return None
+        hold = Hold(row.id, row.workspace, admission.hold, _encode_row(row))
+        self.perform(self.owner.admit(hold))
+        if self.owner.broken:
+            return AWAY
+        try:
+            with trio.fail_after(ADMIT_SECONDS):
+                refusal = await self._admissions.take(hold, admission)
+        except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
+            log.warning("%s could not be admitted: %s", row.id, error)
+            self.perform(self.owner.give_up(row.id))
+            return AWAY
+        except BaseException:
+            self.perform(self.owner.give_up(row.id))
+            raise
+        if refusal is not None:
+            self.perform(self.owner.hold_refused(row.id))
+            return refusal
+        self.perform(self.owner.hold_taken(row.id))
+        if self.owner.broken:
+            self.perform(self.owner.give_up(row.id))
+            return AWAY
+        return None
+
+    async def settle(self, generation: Generation) -> None:
+        """See the port."""
+        row = generation_row(generation)
+        ending = self._endings.get(row.id)
+        if ending is None:
+            try:
+                record = Record(row.id, row.workspace, row.cost, _encode_row(row), row.status == "interrupted")
+            except (OverflowError, UnicodeEncodeError) as error:
+                self.perform(self.owner.give_up(row.id))
+                raise SettlementRejected(f"{row.id}: {error}") from error
+            ending = self._endings[row.id] = _Ending()
+            effects = self.owner.finish(record)
+            if not effects:  # settled already, only its hold is left
+                del self._endings[row.id]
+                return
+            self.perform(effects)
+        with trio.move_on_after(LATE_SECONDS):
+            await ending.told.wait()
+        if not ending.told.is_set():
+            self.perform(self.owner.late(row.id))
+            await ending.told.wait()
+        if not ending.well:
+            if ending.reason is not None:
+                raise SettlementRejected(f"{row.id}: {ending.reason}")
+            raise NotRecorded(f"{row.id}: neither the database nor the journal took it in time")
+
+    async def release(self, request_id: str) -> None:
+        """See the port."""
+        self.perform(self.owner.give_up(request_id))
+
+    def pending(self, request_id: str) -> Generation | None:
+        """What a request came to that is over and not in the database yet, as far as this process knows."""
+        record = self.owner.record(request_id)
+        return None if record is None else pending_generation(record.body)
+
+    # Upkeep ###################################################################
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Takes over what others left in their journals."""
+        self.perform(self.owner.adopt(entries, interrupted))
+
+    def put_holds_back(self) -> None:
+        """Redis has begun anew, or could not be told the last time."""
+        self._unkept = False
+        self.perform(self.owner.holds_lost())
+
+    def tick(self) -> None:
+        """To be called every second."""
+        if self._unkept:
+            self.put_holds_back()
+        self.perform(self.owner.tick(self._clock()))
+
+    async def wait_quiet(self) -> None:
+        """Until everything that has ended is settled, and its hold dropped."""
+        while not self.owner.quiet:
+            self._heard = trio.Event()
+            await self._heard.wait()
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Carries effects out. What has an answer tells it to the machine when it comes."""
+        for effect in effects:
+            match effect:
+                case Append(entry):
+                    try:
+                        self._journal.append(entry)
+                    except OSError as error:
+                        log.critical("the journal cannot be written: %s", error)
+                        self.perform(self.owner.journal_failed())
+                case Commit(record):
+                    self._commit(record)
+                case End(request, well):
+                    self._tell(request, well)
+                case DropHold():
+                    self._drop(effect)
+                case KeepHold(hold):
+                    self._keep(hold)
+                case RenewLeases(renewed):
+                    self._renew(renewed)
+                case Sync(request):
+                    self._nursery.start_soon(self._sync, request)
+                case TakeHold() | Admit() | Refuse():
+                    pass  # by `admit` itself, which waits for the answer
+        self._heard.set()
+
+    def _commit(self, record: Record) -> None:
+        def answered(answer: outcome.Outcome[Balance]) -> None:
+            match answer:
+                case outcome.Value(balance):
+                    self.perform(self.owner.committed(record.request, balance))
+                case outcome.Error(SettlementRejected() as error):
+                    log.error("the settlement of %s was rejected: %s", record.request, error)
+                    if record.request in self._endings:
+                        self._endings[record.request].reason = str(error)
+                    self.perform(self.owner.rejected(record.request, str(error)))
+                case _:
+                    self.perform(self.owner.commit_failed(record.request))
+
+        self._send(lambda: self._rows.actor.post(_decode_row(record.body), answered), answered)
+
+    def _drop(self, effect: DropHold) -> None:
+        request = effect.hold.request
+
+        def answered(answer: outcome.Outcome[object]) -> None:
+            dropped = isinstance(answer, outcome.Value)
+            self.perform(self.owner.hold_dropped(request) if dropped else self.owner.drop_failed(request))
+
+        row = _decode_row(effect.hold.about)
+        day = day_of(row.created_at)
+        self._send(lambda: self._holds.actor.post(drop(effect, row.key_id, day.name, day.month), answered), answered)
+
+    def _keep(self, hold: Hold) -> None:
+        def answered(answer: outcome.Outcome[object]) -> None:
+            self._unkept |= isinstance(answer, outcome.Error)
+
+        command = keep(hold, _decode_row(hold.about).key_id)
+        self._send(lambda: self._holds.actor.post(command, answered), answered)
+
+    def _renew(self, holds: Iterable[Hold]) -> None:
+        by_workspace: dict[str, list[str]] = {}
+        for hold in holds:
+            by_workspace.setdefault(hold.workspace, []).append(hold.request)
+        for workspace, requests in by_workspace.items():
+            # One that is lost is made up for by the next.
+            with suppress(Busy):
+                self._holds.actor.post(renew(workspace, requests), lambda _: None)
+
+    async def _sync(self, request: str) -> None:
+        try:
+            await self._syncer.sync()
+        except SyncFailed as error:
+            log.critical("%s", error)
+            self.perform(self.owner.journal_failed())
+        else:
+            self.perform(self.owner.synced(request))
+
+    def _tell(self, request: str, well: bool) -> None:
+        ending = self._endings.pop(request, None)
+        if ending is not None:
+            ending.well = well
+            ending.told.set()
+
+    @staticmethod
+    def _send(post: Callable[[], None], answered: Callable[[outcome.Error], None]) -> None:
+        try:
+            post()
+        except Busy as error:
+            answered(outcome.Error(error))
+
+
+def interrupted(hold: Hold) -> Record:
+    """What a request comes to of which only the hold is known."""
+    return Record(hold.request, hold.workspace, 0, hold.about, interrupted=True)
+
+
+def pending_generation(body: bytes) -> Generation:
+    """A record that is not in the database yet, as `/generation` shows it."""
+    return msgspec.structs.replace(generation_from_row(_decode_row(body)), status="pending")

@@ -1,0 +1,194 @@
+"""The shared store, put together: what a worker opens when there are a Postgres and a Redis."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, final
+
+import trio
+
+from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.generations import generation_from_row
+from hyperinfer.api.store.journal import JournalFile, JournalFolder, adopt
+from hyperinfer.api.store.messages import GenerationRow
+from hyperinfer.api.store.remote.accounts import RemoteAccounts
+from hyperinfer.api.store.remote.admission import Admissions
+from hyperinfer.api.store.remote.bridge import Busy, open_bridge
+from hyperinfer.api.store.remote.holds import Holds
+from hyperinfer.api.store.remote.ledger import RemoteLedger, pending_generation
+from hyperinfer.api.store.remote.queries import Queries
+from hyperinfer.api.store.remote.rows import Rows
+from hyperinfer.api.store.remote.sweeper import sweep_once
+from hyperinfer.api.store.syncer import Syncer
+
+if TYPE_CHECKING:
+    from hyperinfer.api.store.keys import Entropy
+    from hyperinfer.api.store.remote.driver import Connection
+    from hyperinfer.engine.failure import Failure
+    from hyperinfer.nodes.ports import Admission, Generation, Principal
+    from hyperinfer.providers.secret import Secret
+
+log = logging.getLogger("hyperinfer.ledger")
+
+UPKEEP_SECONDS: Final = 1.0
+SWEEP_SECONDS: Final = 15.0
+FORGET_SECONDS: Final = 3600.0
+CLOSE_SECONDS: Final = 5.0
+"""So long the end waits for what is not settled yet; the rest is in the journal, for whoever starts next."""
+
+_GENERATION: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = $1 AND workspace = $2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSettings:
+    """Where the servers are, and the folder of this machine's journals."""
+
+    postgres: Secret
+    redis: Secret
+    journals: Path
+
+
+@final
+class RemoteStore:
+    """Accounts and Ledger over Postgres and Redis. Made by `open_remote`."""
+
+    def __init__(
+        self, accounts: RemoteAccounts, ledger: RemoteLedger, admissions: Admissions, holds: Holds, queries: Queries
+    ) -> None:
+        self.accounts, self.ledger = accounts, ledger
+        self._admissions, self._holds, self._queries = admissions, holds, queries
+        self.postgres_healthy = self.redis_healthy = True
+
+    async def authenticate(self, secret_sha256: bytes) -> Principal | Failure:
+        """See the port."""
+        return await self.accounts.authenticate(secret_sha256)
+
+    async def admit(self, admission: Admission) -> Failure | None:
+        """See the port."""
+        return await self.ledger.admit(admission)
+
+    async def settle(self, generation: Generation) -> None:
+        """See the port."""
+        await self.ledger.settle(generation)
+
+    async def release(self, request_id: str) -> None:
+        """See the port."""
+        await self.ledger.release(request_id)
+
+    async def generation(self, workspace: str, id: str) -> Generation | None:
+        """See the port. Also one that is only in a journal, by what this process or Redis knows of it: it is pending."""
+        row, away = None, False
+        try:
+            row = await self._queries.run(lambda connection: connection.fetchrow(_GENERATION, id, workspace))
+        except (StoreUnavailable, TimeoutError, Busy):
+            away = True
+        if row is not None:
+            return generation_from_row(tuple(row))
+        pending = self.ledger.pending(id)
+        if pending is None:
+            hold = await self._holds.held(workspace, id)
+            pending = None if hold is None else pending_generation(hold.about)
+        if pending is not None:
+            return pending if pending.workspace == workspace else None
+        if away:
+            raise StoreUnavailable("the database is away")
+        return None
+
+    async def look_at_postgres(self) -> None:
+        """Whether it answers."""
+        self.postgres_healthy = await _answers(self._queries.run(_ping))
+
+    async def look_at_redis(self) -> None:
+        """Whether it answers, and in which epoch it is."""
+        self.redis_healthy = await _answers(self._admissions.look())
+
+    async def tick(self) -> None:
+        """The upkeep of the ledger."""
+        self.ledger.tick()
+
+
+@asynccontextmanager
+async def open_remote(
+    settings: RemoteSettings,
+    *,
+    now: Callable[[], float],
+    clock: Callable[[], float],
+    entropy: Entropy,
+) -> AsyncGenerator[RemoteStore]:
+    """The store, for as long as the block runs. What the machine's dead processes left in their journals is taken over.
+
+    `now`: unix seconds. `clock`: steady, in seconds. Raises StoreUnavailable when a server cannot be reached, or is not fit.
+    """
+    folder = JournalFolder(settings.journals)
+    folder.create()
+    journal = JournalFile.begin(folder.path, f"{int(now() * 1000):013}-{os.getpid()}-{entropy(3).hex()}")
+    syncer = Syncer(journal)
+    async with open_bridge() as bridge:
+        accounts: RemoteAccounts
+        queries = Queries(settings.postgres, clock, lambda digest: accounts.forget(digest))
+        accounts = RemoteAccounts(queries, now, clock)
+        rows, holds = Rows(settings.postgres, clock), Holds(settings.redis)
+        admissions = Admissions(holds, queries, lambda: entropy(8).hex(), lambda: ledger.put_holds_back())
+        ledger = RemoteLedger(rows, holds, admissions, journal, syncer, bridge, clock)
+        for actor in (queries.actor, rows.actor, holds.actor):
+            bridge.start_soon(actor.run)
+        store = RemoteStore(accounts, ledger, admissions, holds, queries)
+        await queries.run(_ping)
+        await admissions.look()
+        ledger.adopt(adopt(folder.orphans(), journal))
+        async with trio.open_nursery() as upkeep:
+            upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_postgres)
+            upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_redis)
+            upkeep.start_soon(_every, UPKEEP_SECONDS, store.tick)
+            upkeep.start_soon(_every, SWEEP_SECONDS, partial(_sweep, holds, rows, queries, folder))
+            upkeep.start_soon(_every, FORGET_SECONDS, partial(_forget, folder, now))
+            try:
+                yield store
+            finally:
+                with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                    await ledger.wait_quiet()
+                upkeep.cancel_scope.cancel()
+                with trio.CancelScope(shield=True):
+                    await syncer.close()
+    if ledger.owner.idle and not ledger.owner.broken:
+        journal.done()
+    else:
+        journal.close()
+
+
+async def _answers(question: Awaitable[object]) -> bool:
+    try:
+        await question
+    except (StoreUnavailable, TimeoutError, Busy):
+        return False
+    return True
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    """Again and again. What a server that is away makes of it is no reason to stop."""
+    while True:
+        try:
+            await work()
+        except (StoreUnavailable, TimeoutError, Busy):
+            pass
+        except Exception:
+            log.exception("the upkeep of the store")
+        await trio.sleep(seconds)
+
+
+async def _sweep(holds: Holds, rows: Rows, queries: Queries, folder: JournalFolder) -> None:
+    await sweep_once(holds, rows, queries, folder)
+
+
+async def _forget(folder: JournalFolder, now: Callable[[], float]) -> None:
+    folder.forget(now())
+
+
+async def _ping(connection: Connection) -> Any:
+    return await connection.fetchval("SELECT 1")
