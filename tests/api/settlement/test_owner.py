@@ -125,6 +125,7 @@ def test_the_promises_hold(seed: int, power: bool, poison: bool, moves: int) -> 
 
 HOLD = Hold("r", WORKSPACE, 80)
 RECORD = Record("r", WORKSPACE, 25)
+SHRUNK = Hold("r", WORKSPACE, 25)
 BALANCE = Balance(WORKSPACE, 75, 1)
 
 
@@ -196,8 +197,8 @@ def test_what_is_heard_twice_changes_nothing_the_second_time(phase: Phase, heard
 def test_a_late_commit_is_made_up_for_by_the_disk() -> None:
     owner = _owner(Phase.COMMITTING)
     assert owner.late("r") == [Sync("r")]
-    assert owner.synced("r") == [End("r", well=True), KeepHold(Hold("r", WORKSPACE, 25))]
-    assert owner.committed("r", BALANCE) == [Append(Done("r")), DropHold("r", WORKSPACE, BALANCE)]
+    assert owner.synced("r") == [End("r", well=True), KeepHold(SHRUNK)]
+    assert owner.committed("r", BALANCE) == [Append(Done("r")), DropHold(SHRUNK, 25, BALANCE)]
 
 
 def test_without_a_journal_a_late_commit_is_an_error_and_still_a_bill() -> None:
@@ -207,7 +208,7 @@ def test_without_a_journal_a_late_commit_is_an_error_and_still_a_bill() -> None:
     assert owner.late("r") == [End("r", well=False)]
     owner.commit_failed("r")
     assert owner.tick(1.0) == [Commit(RECORD)]
-    assert owner.committed("r", BALANCE) == [DropHold("r", WORKSPACE, BALANCE)]
+    assert owner.committed("r", BALANCE) == [DropHold(HOLD, 25, BALANCE)]
 
 
 def test_a_journal_that_fails_under_a_sync_tells_its_caller() -> None:
@@ -229,13 +230,13 @@ def test_leases_are_renewed_while_anything_is_owed() -> None:
     owner = _owner(Phase.JOURNALED)
     owner.admit(Hold("r2", WORKSPACE, 1))
     assert owner.tick(RENEW_SECONDS - 1) == []
-    assert owner.tick(RENEW_SECONDS) == [RenewLeases(("r", "r2"))]
+    assert owner.tick(RENEW_SECONDS) == [RenewLeases((SHRUNK, Hold("r2", WORKSPACE, 1)))]
     assert owner.tick(RENEW_SECONDS + 1) == []
-    assert owner.tick(2 * RENEW_SECONDS) == [RenewLeases(("r", "r2"))]
+    assert owner.tick(2 * RENEW_SECONDS) == [RenewLeases((SHRUNK, Hold("r2", WORKSPACE, 1)))]
     owner.committed("r", BALANCE)
     owner.hold_refused("r2")
     owner.drop_failed("r")
-    assert owner.tick(3 * RENEW_SECONDS) == [DropHold("r", WORKSPACE, BALANCE)]
+    assert owner.tick(3 * RENEW_SECONDS) == [DropHold(SHRUNK, 25, BALANCE)]
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -247,7 +248,7 @@ def test_an_empty_hold_store_is_told_what_is_held(phase: Phase) -> None:
 
 def test_a_hold_that_came_after_its_caller_left_is_given_back() -> None:
     owner = _owner(Phase.ASKING)
-    assert owner.give_up("r") == [DropHold("r", WORKSPACE)]
+    assert owner.give_up("r") == [DropHold(HOLD)]
     assert owner.hold_taken("r") == []
     assert owner.hold_dropped("r") == []
     assert owner.idle
@@ -263,7 +264,7 @@ def test_an_adopted_journal_is_settled_from_what_it_says() -> None:
         Done("r3"),
     ]
     assert owner.adopt(entries, interrupted) == [
-        KeepHold(Hold("r", WORKSPACE, 25)),
+        KeepHold(SHRUNK),
         Commit(RECORD),
         Commit(Record("r2", WORKSPACE, 0, interrupted=True)),
     ]

@@ -65,15 +65,15 @@ class HoldStore:
             self.holds[hold.request] = Lease(hold, now + LEASE_SECONDS)
 
     def drop(self, effect: DropHold) -> None:
-        self.dropped.add(effect.request)
-        self.holds.pop(effect.request, None)
+        self.dropped.add(effect.hold.request)
+        self.holds.pop(effect.hold.request, None)
         if effect.balance is not None and self.loaded and effect.balance.version > self.balance.version:
             self.balance = effect.balance
 
     def renew(self, effect: RenewLeases, now: float) -> None:
-        for request in effect.requests:
-            if request in self.holds:
-                self.holds[request].until = now + LEASE_SECONDS
+        for hold in effect.holds:
+            if hold.request in self.holds:
+                self.holds[hold.request].until = now + LEASE_SECONDS
 
     def flush(self) -> None:
         self.loaded = False
@@ -249,7 +249,7 @@ class World:
                 self.store.keep(hold, self.now)
             case DropHold():
                 self.store.drop(effect)
-                return lambda o: o.hold_dropped(effect.request)
+                return lambda o: o.hold_dropped(effect.hold.request)
             case RenewLeases():
                 self.store.renew(effect, self.now)
             case Commit(record):
@@ -272,8 +272,8 @@ class World:
         match effect:
             case TakeHold(hold):
                 return owner.give_up(hold.request)
-            case DropHold(request):
-                return owner.drop_failed(request)
+            case DropHold(hold):
+                return owner.drop_failed(hold.request)
             case Commit(record):
                 return owner.commit_failed(record.request)
             case _:
