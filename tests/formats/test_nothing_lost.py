@@ -1,6 +1,6 @@
 """What every recorded reply says reaches every client, or is a Loss; read on both sides from the bytes alone.
 
-The readers of `tests/support/heard.py` know nothing of the gateway's decoders, so a decoder that overlooks something is
+The readers of `tests/support/saying.py` know nothing of the gateway's decoders, so a decoder that overlooks something is
 seen here, where a comparison of its events with themselves would not see it.
 """
 
@@ -15,9 +15,9 @@ import pytest
 from hyperinfer.formats import FORMATS, Dialect, Event, Loss, Reply, Upstream
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.opaque import DEFAULT_VENDOR
-from tests.support.heard import Heard, heard
 from tests.support.pair import ASKED, decode_stream
 from tests.support.recordings import DIALECTS, Recording, recordings
+from tests.support.saying import Saying, sayings
 
 ANSWERED = [r for r in recordings() if r.status == 200 and "error_body" not in r.meta["features"]]
 if not ANSWERED:
@@ -67,15 +67,15 @@ def test_what_is_said_arrives(recording: Recording, client: Dialect) -> None:
     if failed:
         assert "failed" in recording.response.decode() or "error" in recording.response.decode()
         return
-    said = heard(recording.dialect, recording.response)
+    said = sayings(recording.dialect, recording.response)
     for body in bodies:
-        told = heard(client, body)
+        told = sayings(client, body)
         assert len(told) == len(said) or any("choice" in loss.path for loss in losses)
         for before, after in zip(said, told, strict=False):
             check(before, after, losses, same=client == recording.dialect, whole_text=recording.path.name not in SHORTENED)
 
 
-def check(before: Heard, after: Heard, losses: tuple[Loss, ...], *, same: bool, whole_text: bool) -> None:
+def check(before: Saying, after: Saying, losses: tuple[Loss, ...], *, same: bool, whole_text: bool) -> None:
     if whole_text:
         assert after.text == before.text
     assert after.reasoning.replace("\n", "") == before.reasoning.replace("\n", "")
