@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from hyperinfer.formats import restore
+from hyperinfer.formats import grammars, restore
 from hyperinfer.formats.namespaces import described
 from hyperinfer.formats.native_tools import messages_type, unversioned
 from hyperinfer.formats.wire import is_array, is_object
@@ -82,15 +80,9 @@ def _parameters(tool: Tool) -> dict[str, Any]:
 
 def _with_grammar(scope: Scope, tool: Tool) -> str | None:
     """A custom tool's description. Its grammar cannot be enforced, so the model is told of it."""
-    grammar = tool.grammar
-    if not grammar or grammar.get("type") == "text":
-        return tool.description
-    scope.lose(f"{tool.path}.format", "the grammar is told to the model, not enforced")
-    definition = grammar.get("definition")
-    text = definition if isinstance(definition, str) else msgspec.json.encode(grammar).decode()
-    syntax = grammar.get("syntax")
-    kind = f" ({syntax})" if isinstance(syntax, str) else ""
-    return f"{tool.description or ''}\n\nThe input must follow this grammar{kind}:\n{text}".strip()
+    if grammars.restricts(tool):
+        scope.lose(f"{tool.path}.format", "the grammar is told to the model, not enforced")
+    return grammars.told(tool)
 
 
 def _native(scope: Scope, names: Names, tool: Tool) -> dict[str, Any] | None:

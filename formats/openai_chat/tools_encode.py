@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hyperinfer.formats import grammars
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.namespaces import described
 from hyperinfer.formats.native_tools import options_of_typed
@@ -49,10 +50,12 @@ def _encode_tool(tool: Tool, scope: Scope) -> dict[str, Any]:
         extra.update(scope.cache(tool.cache, tool.path))
     name = scope.names.of(tool.name, tool.namespace)
     if tool.kind == "custom" and scope.same:
-        custom = _given(name=name, description=tool.description, format=tool.grammar)
+        grammar = None if tool.grammar is None else grammars.nested(tool.grammar)
+        custom = _given(name=name, description=tool.description, format=grammar)
         return {"type": "custom", "custom": {**inner, **custom}, **extra}
     parameters, strict = _parameters(tool, scope), _strict(tool, scope)
-    function = _given(name=name, description=tool.description, parameters=parameters, strict=strict)
+    description = grammars.told(tool) if tool.kind == "custom" else tool.description
+    function = _given(name=name, description=description, parameters=parameters, strict=strict)
     return {"type": "function", "function": {**inner, **function}, **extra}
 
 
@@ -75,8 +78,8 @@ def _as_function(tool: Tool, scope: Scope) -> dict[str, Any]:
 
 def _parameters(tool: Tool, scope: Scope) -> dict[str, Any] | None:
     if tool.kind == "custom":
-        if tool.grammar is not None:
-            scope.lose(f"{tool.path}.format", "a grammar cannot be enforced on this model's API")
+        if grammars.restricts(tool):
+            scope.lose(f"{tool.path}.format", "the grammar is told to the model, not enforced")
         return CUSTOM_PARAMETERS
     return tool.parameters if tool.parameters is not None or scope.same else _NO_PARAMETERS
 

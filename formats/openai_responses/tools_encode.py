@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hyperinfer.formats.grammars import flat
+
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Plugin, ResponseFormat, Tool, ToolChoice
 
@@ -26,7 +28,7 @@ def tool_to_wire(tool: Tool, name: str, *, native_dialect: bool) -> dict[str, An
         wire["description"] = tool.description
     if tool.kind == "custom":
         if tool.grammar is not None:
-            wire["format"] = tool.grammar
+            wire["format"] = flat(tool.grammar)
     else:
         if tool.parameters is not None or not native_dialect:
             wire["parameters"] = tool.parameters if tool.parameters is not None else NO_PARAMETERS
