@@ -19,6 +19,7 @@ from hyperinfer.formats.anthropic_messages.stop import encode_stop, own_word
 from hyperinfer.formats.anthropic_messages.usage import DIALECT, encode_usage
 from hyperinfer.formats.codec import Loss, Reply
 from hyperinfer.formats.losses import lose_once
+from hyperinfer.formats.reply_losses import LostFields
 from hyperinfer.formats.usage import Usage
 from hyperinfer.formats.wire import is_object
 
@@ -61,6 +62,7 @@ class ReplyWriter:
         self._skipping = False  # a server tool that only another dialect knows
         self._usage: Usage | None = None
         self._choices: set[int] = set()
+        self._lost = LostFields(self.losses, reply.upstream) if reply.upstream != DIALECT else None
 
     def write(self, event: Event) -> None:
         """Writes one event of choice 0. The order has been checked."""
@@ -69,6 +71,8 @@ class ReplyWriter:
                 self._choices.add(event.choice)
                 self._lose(f"choices[{event.choice}]", "Messages has one answer")
             return
+        if self._lost is not None:
+            self._lost.note(event)
         self.streaming = None
         handler = self._HANDLERS.get(type(event))
         if handler is not None:

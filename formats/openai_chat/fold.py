@@ -17,6 +17,7 @@ from hyperinfer.formats.openai_chat.extras import merged, split_extra
 from hyperinfer.formats.openai_chat.reasoning import detail_to_client
 from hyperinfer.formats.openai_chat.stop import stop_to_wire
 from hyperinfer.formats.openai_chat.usage import usage_to_wire
+from hyperinfer.formats.reply_losses import LostFields
 from hyperinfer.formats.restore import wrap_input
 from hyperinfer.formats.usage import Usage
 
@@ -86,9 +87,12 @@ class ChatFold:
         self._choices: dict[int, _ChoiceFold] = {0: _ChoiceFold(0)}
         self._usage = Usage()
         self._top: dict[str, Any] = {}
+        self._lost = LostFields(self.losses, reply.upstream) if reply.upstream != "openai_chat" else None
 
     def add(self, event: Event) -> None:
         """One event, in legal order."""
+        if self._lost is not None:
+            self._lost.note(event)
         fold = self._choices.get(event.choice)
         if fold is None:
             fold = self._choices[event.choice] = _ChoiceFold(event.choice)

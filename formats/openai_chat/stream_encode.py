@@ -24,6 +24,7 @@ from hyperinfer.formats.openai_chat.extras import merged, split_extra
 from hyperinfer.formats.openai_chat.reasoning import detail_to_client
 from hyperinfer.formats.openai_chat.stop import stop_to_wire
 from hyperinfer.formats.openai_chat.usage import usage_json
+from hyperinfer.formats.reply_losses import LostFields
 from hyperinfer.formats.usage import Usage
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class ChatStreamEncoder:
         self._pending: dict[str, Any] = {}  # extra fields of events that wrote no chunk
         self._usage = Usage()
         self._started = False
+        self._lost = LostFields(self.losses, reply.upstream) if reply.upstream != "openai_chat" else None
 
     def send(self, event: Event) -> bytes:
         """The chunks for one event."""
@@ -90,6 +92,8 @@ class ChatStreamEncoder:
             self._lifecycle.step(event)
         except OrderError as error:
             raise EncodeError(str(error)) from None
+        if self._lost is not None and (type(event) is not ev.TextDelta or event.extra is not None):
+            self._lost.note(event)
         choice = event.choice
         if not choice and not self._pending and (usual := self._usual(event)):
             return usual

@@ -21,6 +21,7 @@ from hyperinfer.formats.openai_responses.output import Frames, Output, Silent, W
 from hyperinfer.formats.openai_responses.reasoning import call_state_text
 from hyperinfer.formats.openai_responses.stop import WireStop, stop_to_wire
 from hyperinfer.formats.openai_responses.usage import usage_to_wire
+from hyperinfer.formats.reply_losses import LostFields
 from hyperinfer.formats.usage import Usage
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class _Fold:
         self._reasoning = ReasoningWriter(output)
         self._call = CallWriter(output)
         self._native = NativeWriter(output)
+        self._lost = LostFields(output.losses, reply.upstream) if reply.upstream != "openai_responses" else None
         self._steps: dict[type, Callable[[Any], bytes]] = {
             ev.MessageStart: self._start,
             ev.TextStart: self._message.start,
@@ -78,6 +80,8 @@ class _Fold:
             self._life.step(event)
         except OrderError as error:
             raise EncodeError(str(error)) from None
+        if self._lost is not None and (type(event) is not ev.TextDelta or event.extra is not None):
+            self._lost.note(event)
         if event.choice:
             self.output.lose("response.choices", "a response has one answer only")
             return b""
@@ -141,10 +145,11 @@ class _Fold:
         if event.stop == "refusal" and event.explanation and not native and not self._message.refused:
             before = self._message.explain(event.explanation)
         before += self._message.close("incomplete" if event.stop in _CUT else "completed")
-        stop = stop_to_wire(event.stop)
         theirs = event.extra.get("response") if native and event.extra else None
         if native and event.raw_stop and (event.raw_stop in _ENDS or self.output.takes_any_status):
             stop = WireStop(event.raw_stop)
+        else:
+            stop = stop_to_wire(event.stop)
         if theirs:
             self._fields = {**self._fields, **theirs}
         elif stop.reason:

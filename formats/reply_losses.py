@@ -1,0 +1,155 @@
+"""What a reply has in its upstream's format alone, as losses for clients of the other two.
+
+Decoders keep the fields that the events do not model in `extra`, for a client of the same format. An encoder of another one
+notes here what it leaves out. No loss: nulls and empty values; what names the upstream's own run, whose place the gateway's
+ids and times take; what a Responses upstream repeats of the request; words that say what happens anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hyperinfer.formats.codec import Loss
+from hyperinfer.formats.events import MessageEnd, MessageStart, TextStart, ToolCallStart, UsageUpdate
+from hyperinfer.formats.losses import lose_once
+from hyperinfer.formats.wire import is_object, join
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Dialect, Event
+    from hyperinfer.formats.usage import Usage
+
+_PLACES: Mapping[Dialect, Mapping[str, str]] = {
+    "openai_chat": {
+        "chunk": "",
+        "once": "",
+        "usage": "",
+        "choice": "choices[0]",
+        "delta": "choices[0].message",
+        "": "choices[0].message.tool_calls",
+    },
+    "openai_responses": {
+        "response": "",
+        "item": "output[]",
+        "item_event": "",
+        "part": "output[].content[]",
+        "part_event": "",
+        "args_event": "",
+        "": "",
+    },
+    "anthropic_messages": {"message": "", "delta": "", "event": "", "block": "content[]", "": ""},
+}
+"""Where the groups of an `extra` stand in the reply; under the empty name, fields that are in no group."""
+
+_INTERNAL = frozenset({"details", "redacted", "no_part", "retold"})
+"""Groups that only say how the events were written."""
+_OWN_RUN = frozenset(
+    {
+        *("id", "object", "created", "created_at", "completed_at", "model", "system_fingerprint", "type", "role", "status"),
+        *("index", "output_index", "content_index", "sequence_number", "item_id", "obfuscation", "incomplete_details"),
+        *("stop_reason", "matched_stop", "native_finish_reason", "phase"),
+    }
+)
+_ECHOED = frozenset(
+    {
+        *("access_programs", "background", "conversation", "frequency_penalty", "image", "instructions", "metadata"),
+        *("max_output_tokens", "max_tool_calls", "parallel_tool_calls", "presence_penalty", "previous_response_id"),
+        *("prompt", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "store"),
+        *("safety_identifier", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user"),
+    }
+)
+"""What the response object of Responses repeats of the request."""
+_SAYS_NOTHING: tuple[Any, ...] = (None, "", [], {}, 0, False, {"type": "direct"})
+_AS_ANYWAY = frozenset({"default", "auto", "standard", "global", "not_available"})
+_COUNTED: Mapping[str, frozenset[str]] = {
+    "openai_chat": frozenset(
+        {
+            *("prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens", "text_tokens"),
+            *("cache_write_tokens", "prompt_cache_hit_tokens", "prompt_cache_miss_tokens"),
+        }
+    ),
+    "openai_responses": frozenset(
+        {"input_tokens", "output_tokens", "total_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"}
+    ),
+    "anthropic_messages": frozenset(
+        {
+            *("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "thinking_tokens"),
+            *("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"),
+        }
+    ),
+}
+"""The counts that every format tells in its own words."""
+_PRICES = ("cost", "estimated_cost", "is_byok")
+
+
+class LostFields:
+    """Notes the losses of one reply. `upstream`: the format that the events come from, another one than the client's."""
+
+    __slots__ = ("_losses", "_places", "_seen", "_upstream", "_usage")
+
+    def __init__(self, losses: list[Loss], upstream: Dialect) -> None:
+        self._losses = losses
+        self._upstream = upstream
+        self._places = _PLACES[upstream]
+        self._seen: set[tuple[str, str]] = set()
+        self._usage: Usage | None = None
+
+    def note(self, event: Event) -> None:
+        """Looks at one event."""
+        match event:
+            case UsageUpdate(usage=usage):
+                self._usage = usage
+                return
+            case MessageStart(usage=usage):
+                self._usage = usage
+            case TextStart(phase=str(), item_extra=more):
+                self._lose("output[].phase")
+                self._groups(more)
+            case TextStart(item_extra=more):
+                self._groups(more)
+            case ToolCallStart(namespace=str()) if self._upstream == "openai_responses":
+                self._lose("output[].namespace")
+            case MessageEnd():
+                self._counts()
+            case _:
+                pass
+        self._groups(getattr(event, "extra", None))
+
+    def _groups(self, extra: Mapping[str, Any] | None) -> None:
+        for group, fields in (extra or {}).items():
+            place = self._places.get(group)
+            if place is not None and is_object(fields):
+                self._fields(fields.items(), place)
+            elif group not in _INTERNAL:
+                self._fields([(group, fields)], self._places[""])
+
+    def _fields(self, fields: Iterable[tuple[str, Any]], place: str) -> None:
+        for name, value in fields:
+            if (place, name) in self._seen:
+                continue
+            if name in _OWN_RUN or value in _SAYS_NOTHING or (isinstance(value, str) and value in _AS_ANYWAY):
+                continue
+            if name in _ECHOED and self._upstream == "openai_responses" and not place:
+                continue
+            self._seen.add((place, name))
+            self._lose(join(place, name))
+
+    def _counts(self) -> None:
+        """The counts beside the modelled ones."""
+        usage = self._usage
+        if usage is None or usage.dialect != self._upstream or not usage.raw:
+            return
+        for name, value in usage.raw.items():
+            if name.startswith(_PRICES):
+                continue
+            if is_object(value):
+                self._beside(value.items(), f"usage.{name}")
+            else:
+                self._beside([(name, value)], "usage")
+
+    def _beside(self, counts: Iterable[tuple[str, Any]], place: str) -> None:
+        known = _COUNTED[self._upstream]
+        self._fields([(name, value) for name, value in counts if name not in known], place)
+
+    def _lose(self, path: str) -> None:
+        lose_once(self._losses, Loss(f"response.{path}", "the client's format has no such field"))
