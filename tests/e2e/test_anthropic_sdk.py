@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -127,9 +128,33 @@ def test_error_classes(client: Anthropic) -> None:
         client.messages.create(model="test/nobody", max_tokens=5, messages=messages)
     assert nobody.value.status_code == 502
     with pytest.raises(anthropic.BadRequestError, match="thread"):
-        client.messages.create(
-            model="test/chat", max_tokens=5, messages=messages, extra_body={"thread": {"type": "create"}}
+        client.messages.create(model="test/chat", max_tokens=5, messages=messages, extra_body={"thread": {"type": "create"}})
+
+
+def test_the_tool_runner_replays_what_cannot_be_continued(served: Running, model: str) -> None:
+    """It speaks in threads, which nobody keeps here. Told so, it sends the whole history instead (wire facts 7)."""
+    asked: list[dict[str, Any]] = []
+    hooks = {"request": [lambda request: asked.append(json.loads(request.content))]}
+    web = anthropic.DefaultHttpxClient(event_hooks=hooks)
+    calls: list[str] = []
+
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """The weather of a city."""
+        calls.append(city)
+        return "18 degrees"
+
+    with Anthropic(base_url=f"{served.url}/api", api_key=KEY, max_retries=0, http_client=web) as client:
+        runner = client.beta.messages.tool_runner(
+            model=model, max_tokens=300, tools=[get_weather], messages=[{"role": "user", "content": "Weather in Köln?"}]
         )
+        final = runner.until_done()
+    assert calls
+    assert final.stop_reason == "end_turn"
+    assert any("18 degrees" in block.text for block in final.content if block.type == "text")
+    assert [("thread" in body) for body in asked][:2] == [True, False]
+    roles = [message["role"] for message in asked[-1]["messages"]]
+    assert roles == ["user", "assistant", "user"]
 
 
 def test_counting(client: Anthropic, model: str) -> None:
