@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hyperinfer.formats.ids import responses_call_id
+from hyperinfer.formats.ids import DistinctIds, responses_call_id
 from hyperinfer.formats.openai_responses.foreign_tools import foreign_item
 from hyperinfer.formats.openai_responses.reasoning import blob_text
 
@@ -123,7 +123,7 @@ class CallWriter:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._call_ids: set[str] = set()
+        self._call_ids = DistinctIds(responses_call_id)
         self._item: Wire = {}
         self._field = "arguments"
         self._kind = ""
@@ -141,7 +141,7 @@ class CallWriter:
             "id": output.item_id(event.item_id, "ctc" if custom else "fc"),
             "type": "custom_tool_call" if custom else "function_call",
             "status": "in_progress",
-            "call_id": self._call_id(event.call_id),
+            "call_id": self._call_ids.give(event.call_id),
             "name": event.name,
             self._field: "",
         }
@@ -157,14 +157,6 @@ class CallWriter:
         self._item = item
         self._head = output.delta_head(f"response.{self._kind}.delta", self._place())
         return output.added(item, output.group(event.extra, "item_event"))
-
-    def _call_id(self, theirs: str) -> str:
-        """Each call of a reply has an id of its own, or clients take two for one."""
-        found = responses_call_id(theirs)
-        if found in self._call_ids:
-            found = responses_call_id(f"{theirs}_{self._output.index}")
-        self._call_ids.add(found)
-        return found
 
     def _place(self) -> Wire:
         return {"item_id": self._item["id"], "output_index": self._output.index}
@@ -228,7 +220,8 @@ class NativeWriter:
         if not self._verbatim:
             return b""
         body = {k: v for k, v in event.raw.items() if k != "type"}
-        body.update(item_id=self._id, output_index=self._output.index)
+        if "item_id" in body or "output_index" in body:  # else it speaks of the response, as far as anybody can know
+            body.update(item_id=self._id, output_index=self._output.index)
         return self._output.frame(str(event.raw.get("type")), body)
 
     def end(self, event: ev.ServerToolEnd) -> bytes:

@@ -29,7 +29,7 @@ _SEARCH = "web_search_call"
 
 
 def as_heard(pieces: list[Piece], upstream: Dialect, client: Dialect, losses: list[Loss]) -> list[Piece]:
-    """What is left of a reply, and in which words, towards a client; of the same format all is, but for words it does not have.
+    """What is left of a reply, and in which words, towards a client.
 
     - Blocks of hosted tools go as a loss tells; Responses has forms of its own for some of them.
     - Messages has no refusals: they are text, and the reason to stop. Why a reply was refused stands there in
@@ -92,5 +92,3 @@ def _with_the_end(out: list[Piece], end: Piece, client: Dialect, refusals: list[
 def spaced(pieces: list[Piece]) -> list[Piece]:
     """Reasoning without the empty lines between its parts."""
     return [piece._replace(text=piece.text.replace("\n\n", "")) if piece.kind == "reasoning" else piece for piece in pieces]
-
-

@@ -150,7 +150,7 @@ class _Walker:
             case ev.ReasoningEnd:
                 return ev.ReasoningEnd(draw(self._blobs()), choice=choice)
             case ev.RefusalDelta:
-                return ev.RefusalDelta(draw(self._pieces()), choice=choice)
+                return ev.RefusalDelta(draw(TEXT), choice=choice)
             case ev.ArgumentsDelta:
                 return ev.ArgumentsDelta(track.pieces.pop(0), choice=choice)
             case ev.ServerToolDelta:

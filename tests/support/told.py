@@ -57,8 +57,7 @@ def told(events: Iterable[Event | str]) -> list[Piece]:
                 out[-1] = out[-1]._replace(text=arguments(out[-1].text, out[-1].what[2]))
             case ev.ServerToolStart():
                 out.append(Piece("native", "", (event.type,)))
-            case ev.UsageUpdate():
-                u = event.usage
+            case ev.MessageStart() | ev.UsageUpdate() if (u := event.usage) is not None:
                 counts = (u.input_tokens, u.output_tokens, u.cache_read, u.cache_write, u.reasoning)
                 usage = Piece("usage", "", counts)
             case ev.MessageEnd():
@@ -102,3 +101,20 @@ def arguments(text: str, kind: str) -> str:
         return json.dumps(json.loads(text or "{}"), sort_keys=True)
     except ValueError:
         return text
+
+
+def about_something(events: Iterable[Event]) -> list[Event]:
+    """The events without the sources that stand before all words of their text: Chat tells them with the next text."""
+    out: list[Event] = []
+    waiting: dict[int, list[Event]] = {}
+    for event in reversed(list(events)):
+        if isinstance(event, ev.TextEnd):
+            waiting[event.choice] = []
+        if isinstance(event, ev.Citation):
+            waiting[event.choice].append(event)
+            continue
+        if isinstance(event, ev.TextDelta) and event.text:
+            out.extend(waiting[event.choice])
+            waiting[event.choice] = []
+        out.append(event)
+    return out[::-1]
