@@ -35,7 +35,7 @@ PROTOCOLS: Mapping[str, Dialect] = {
 def _catalogue() -> Any:
     text = "providers:\n"
     for name, protocol in PROTOCOLS.items():
-        text += PROVIDER.format(name=name, protocol=protocol, counts="", more=f"vendor: {vendor_of(name)}")
+        text += PROVIDER.format(name=name, protocol=protocol, more=f"vendor: {vendor_of(name)}")
     text += "creators:\n  test: {name: Test}\nmodels:\n"
     text += "".join(MODEL.format(slug=name, routes=f"{{provider: {name}, model: up}}") for name in PROTOCOLS)
     return load(text, {}, "test.yaml")

@@ -31,7 +31,7 @@ PATHS: dict[Dialect, str] = {format.dialect: path for path, format in ROUTES.ite
 JITTER = 0.5
 
 PROVIDER = """\
-  {name}: {{protocol: {protocol}, base_url: "https://{name}.test/v1", api_key: sk-secret-{name}, {counts}{more}}}
+  {name}: {{protocol: {protocol}, base_url: "https://{name}.test/v1", api_key: sk-secret-{name}, {more}}}
 """
 MODEL = """\
   - slug: test/{slug}
@@ -55,7 +55,7 @@ def catalogue(more: str = "", limits: str = "{}") -> Catalogue:
     providers = {name: name for name in DIALECTS} | {"second": "openai_chat"}
     text = f"limits: {limits}\nproviders:\n"
     text += "".join(
-        PROVIDER.format(name=n, protocol=p, more=more, counts="" if p == "openai_chat" else "count_tokens: true, ")
+        PROVIDER.format(name=n, protocol=p, more=more if p == "openai_chat" else f"count_tokens: true, {more}")
         for n, p in providers.items()
     )
     text += '  unset: {protocol: openai_chat, base_url: "https://unset.test/v1", api_key: "${NO_SUCH_KEY}"}\n'
