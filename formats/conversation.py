@@ -37,9 +37,11 @@ class Base64Source(msgspec.Struct, frozen=True):
 
 
 class UrlSource(msgspec.Struct, frozen=True):
-    """An https URL that the upstream fetches. The gateway never fetches it."""
+    """An https URL that the upstream fetches. The gateway never fetches it. `field`: where a Chat client put the URL of a
+    file, which has no field of its own there: `file_url`, else None."""
 
     url: str
+    field: str | None = None
 
 
 class FileIdSource(msgspec.Struct, frozen=True):
@@ -49,9 +51,10 @@ class FileIdSource(msgspec.Struct, frozen=True):
 
 
 class PlainTextSource(msgspec.Struct, frozen=True):
-    """A document given as text (Anthropic `source.type` `text`)."""
+    """A document given as text (Anthropic `source.type` `text`). `raw`: as the wire had it, where that was in pieces."""
 
     text: str
+    raw: dict[str, Any] | None = None
 
 
 Source: TypeAlias = Base64Source | UrlSource | FileIdSource | PlainTextSource

@@ -27,6 +27,7 @@ NEUTRAL = frozenset(
 
 _AS_ANYWAY: Mapping[str, tuple[Any, ...]] = {
     "background": (False,),
+    "content.detail": ("auto",),  # of a file
     "context_management": ({"edits": []},),
     "frequency_penalty": (0,),
     "function_call": ("auto", "none"),

@@ -73,6 +73,12 @@ class Quirks:
         Literal["parts", "string"],
         "`string`: text-only content must be one string, a list of text parts is refused, so parts are joined.",
     ] = "parts"
+    files: Annotated[
+        Literal["file", "file_or_url", "document_url"],
+        "Files on OpenAI Chat. `file`: a `file` part holds the bytes in `file_data`; a URL cannot be sent, so the model is "
+        "told it in words, and a client that speaks Chat keeps what it sent. `file_or_url`: `file_data` takes a URL as well "
+        "(OpenRouter). `document_url`: a `document_url` part, for both (Mistral).",
+    ] = "file"
     max_tokens_field: Annotated[
         Literal["as_sent", "max_tokens", "max_completion_tokens"],
         "The field for the output limit on OpenAI Chat. `as_sent`: both are understood; the client's spelling stays, "

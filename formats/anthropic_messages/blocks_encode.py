@@ -201,7 +201,7 @@ def _media_as_sent(part: ImagePart | FilePart) -> Block:
     source = source_as_sent(part.source)
     rest = (part.extra or {}).get("source")
     if is_object(rest):
-        source = rest if "type" in rest else {**source, **rest}
+        source = {**source, **rest}
     if isinstance(part, ImagePart):
         return {"type": "image", "source": source}
     block: Block = {"type": "document", "source": source}

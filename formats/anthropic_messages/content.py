@@ -129,7 +129,7 @@ def _source(source: wire.Source, raw: dict[str, Any], path: str) -> tuple[Source
             kind = None if source.media_type in (None, "text/plain") else {"media_type": source.media_type}
             return PlainTextSource(_need(source.data, path, "data")), {**(rest or {}), **kind} if kind else rest
         case "content" if (text := _words(source.content)) is not None:
-            return PlainTextSource(text), {name: value for name, value in raw.items() if value is not None}
+            return PlainTextSource(text, {name: value for name, value in raw.items() if value is not None}), None
         case _:
             return None, None
 

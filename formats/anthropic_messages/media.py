@@ -1,13 +1,7 @@
-"""Images and documents as Messages takes them (wire facts 1.2, 4.7).
-
-Images: jpeg, png, gif, webp. Documents: PDF, and plain text as text. What has another type is sorted by its first bytes,
-since callers often name none or a wrong one; the gateway never fetches anything.
-"""
+"""Images and documents as Messages takes them (wire facts 1.2, 4.7): jpeg, png, gif, webp; PDF, and plain text as text."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 from hyperinfer.formats.conversation import (
@@ -20,14 +14,7 @@ from hyperinfer.formats.conversation import (
     UrlSource,
 )
 from hyperinfer.formats.errors import RequestError
-
-_IMAGES = {"image/jpeg": "image/jpeg", "image/jpg": "image/jpeg", "image/png": "image/png", "image/gif": "image/gif"}
-_IMAGES["image/webp"] = "image/webp"
-_PDF = "application/pdf"
-_TEXTS = ("text/", "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml")
-_SIGNS = (("/9j/", "image/jpeg"), ("iVBORw0KGgo", "image/png"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
-_PDF_SIGN = "JVBERi0"
-_EXTENSIONS = {"txt": "text/plain", "md": "text/plain", "csv": "text/plain", "json": "text/plain", "pdf": _PDF}
+from hyperinfer.formats.media import IMAGES, PDF, bytes_in_url, is_text, media_type_of, text_of
 
 
 class Unsupported(Exception):
@@ -36,16 +23,16 @@ class Unsupported(Exception):
 
 def image_block(part: ImagePart, path: str) -> dict[str, Any]:
     """The block for an image of another dialect. Raises `Unsupported`, or `RequestError` for a file id."""
-    source = part.source
-    if isinstance(source, Base64Source) and _media_type(source, None) == _PDF:
-        return {"type": "document", "source": _base64(_PDF, source.data)}
+    source = _with_bytes(part.source)
+    if isinstance(source, Base64Source) and media_type_of(source) == PDF:
+        return {"type": "document", "source": _base64(PDF, source.data)}
     return {"type": "image", "source": _image_source(source, path)}
 
 
 def document_block(part: FilePart, path: str) -> dict[str, Any]:
     """The block for a file of another dialect. Raises as `image_block` does."""
-    source = part.source
-    if isinstance(source, Base64Source) and _media_type(source, part.name) in _IMAGES:
+    source = _with_bytes(part.source)
+    if isinstance(source, Base64Source) and media_type_of(source, part.name) in IMAGES:
         return {"type": "image", "source": _image_source(source, path)}
     block: dict[str, Any] = {"type": "document", "source": _document_source(source, part.name, path)}
     if part.name:
@@ -66,8 +53,8 @@ def source_as_sent(source: Source) -> dict[str, Any]:
             return {"type": "url", "url": url}
         case FileIdSource(file_id=file_id):
             return {"type": "file", "file_id": file_id}
-        case PlainTextSource(text=text):
-            return {"type": "text", "media_type": "text/plain", "data": text}
+        case PlainTextSource(text=text, raw=raw):
+            return raw or {"type": "text", "media_type": "text/plain", "data": text}
 
 
 def _base64(media_type: str | None, data: str) -> dict[str, Any]:
@@ -77,10 +64,10 @@ def _base64(media_type: str | None, data: str) -> dict[str, Any]:
 def _image_source(source: Source, path: str) -> dict[str, Any]:
     match source:
         case Base64Source(data=data):
-            media_type = _media_type(source, None)
-            if media_type not in _IMAGES:
+            media_type = media_type_of(source)
+            if media_type not in IMAGES:
                 raise Unsupported(f"images of type {media_type or 'unknown'} are not supported")
-            return _base64(_IMAGES[media_type], data)
+            return _base64(IMAGES[media_type], data)
         case UrlSource(url=url):
             return {"type": "url", "url": url}
         case FileIdSource():
@@ -92,11 +79,14 @@ def _image_source(source: Source, path: str) -> dict[str, Any]:
 def _document_source(source: Source, name: str | None, path: str) -> dict[str, Any]:
     match source:
         case Base64Source(data=data):
-            media_type = _media_type(source, name)
-            if media_type == _PDF:
-                return _base64(_PDF, data)
-            if media_type is not None and media_type.startswith(_TEXTS):
-                return source_as_sent(PlainTextSource(_plain(data)))
+            media_type = media_type_of(source, name)
+            if media_type == PDF:
+                return _base64(PDF, data)
+            if is_text(media_type):
+                text = text_of(source)
+                if text is None:
+                    raise Unsupported("the file is no UTF-8 text")
+                return source_as_sent(PlainTextSource(text))
             raise Unsupported(f"files of type {media_type or 'unknown'} are not supported")
         case FileIdSource():
             raise _bound(path)
@@ -108,18 +98,6 @@ def _bound(path: str) -> RequestError:
     return RequestError(f"{path}: a file id is bound to the vendor where the file is", param=path)
 
 
-def _media_type(source: Base64Source, name: str | None) -> str | None:
-    named = (source.media_type or "").partition(";")[0].strip().lower()
-    if source.data.startswith(_PDF_SIGN):
-        return _PDF
-    found = next((kind for sign, kind in _SIGNS if source.data.startswith(sign)), None)
-    if found is not None or (named and named != "application/octet-stream"):
-        return found or named
-    return _EXTENSIONS.get((name or "").rpartition(".")[2].lower())
-
-
-def _plain(data: str) -> str:
-    try:
-        return base64.b64decode(data, validate=False).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise Unsupported("the file is no UTF-8 text") from None
+def _with_bytes(source: Source) -> Source:
+    """A data URL as its bytes: Messages fetches https alone."""
+    return (bytes_in_url(source) or source) if isinstance(source, UrlSource) else source

@@ -74,7 +74,12 @@ def encode_system(scope: Scope, encoder: BlockEncoder, turns: Sequence[Turn]) ->
         scope.extra(turn.extra, turn.path)
         _lose_name(scope, turn)
         for index, part in enumerate(turn.parts):
-            blocks += encoder.blocks(part, part_path(turn, index))
+            path = part_path(turn, index)
+            found = encoder.blocks(part, path)
+            if not scope.same and any(block["type"] != "text" for block in found):
+                scope.lose(path, "the system prompt of Messages is text only")
+                continue
+            blocks += found
     return blocks
 
 

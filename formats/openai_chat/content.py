@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -15,35 +14,17 @@ from hyperinfer.formats.conversation import (
     ImagePart,
     NativePart,
     Part,
-    PlainTextSource,
     RefusalPart,
     Source,
     TextPart,
     UrlSource,
 )
 from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.media import source_of_url
 from hyperinfer.formats.openai_chat import wire
 from hyperinfer.formats.wire import extras, is_object, join, read
 
 _STYLES: tuple[Literal["cache_control", "prompt_cache_breakpoint"], ...] = ("cache_control", "prompt_cache_breakpoint")
-_DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?:;[^;,]*)*;base64,", re.I)
-
-
-def source_of_url(url: str) -> Source:
-    """A `data:` URL as its bytes, any other URL as it is."""
-    match = _DATA_URL.match(url)
-    return Base64Source(url[match.end() :], match["type"].lower() or None) if match else UrlSource(url)
-
-
-def url_of_source(source: Source, default_type: str) -> str | None:
-    """The URL form of a source; None for one that has none."""
-    match source:
-        case Base64Source():
-            return f"data:{source.media_type or default_type};base64,{source.data}"
-        case UrlSource():
-            return source.url
-        case PlainTextSource() | FileIdSource():
-            return None
 
 
 def cache_mark(value: dict[str, Any]) -> CacheMark | None:
@@ -100,8 +81,11 @@ def _file(part: dict[str, Any], path: str) -> Part:
         return NativePart(type="file", raw=part)  # valid by the contract, of use to nobody but perhaps a Chat upstream
     text: str = getattr(record, given[0])
     source: Source = FileIdSource(text) if given[0] == "file_id" else source_of_url(text)
-    if given[0] == "file_data" and isinstance(source, UrlSource) and not text.startswith(("http://", "https://")):
-        source = Base64Source(text)  # without the head of a data URL
+    if isinstance(source, UrlSource):
+        if given[0] == "file_url":
+            source = UrlSource(text, field="file_url")
+        elif not text.startswith(("http://", "https://", "data:")):
+            source = Base64Source(text)  # without the head of a data URL
     extra = extras(part, wire.FilePart) or {}
     inner = {**(extras(part["file"], wire.File) or {}), **{name: getattr(record, name) for name in given[1:]}}
     if inner:
@@ -150,40 +134,3 @@ _DECODERS: dict[str, Callable[[dict[str, Any], str], Part]] = {
     "image": _anthropic_media,
     "document": _anthropic_media,
 }
-
-
-def image_to_wire(part: ImagePart, path: str) -> dict[str, Any]:
-    """An `image_url` part. Raises `RequestError` for a vendor's file id."""
-    url = url_of_source(part.source, "image/png")
-    if url is None:
-        raise RequestError(f"{path}: an image given by a vendor's file id cannot be sent to this model", param=path)
-    image: dict[str, Any] = {"url": url}
-    if part.detail is not None:
-        image["detail"] = part.detail
-    return {"type": "image_url", "image_url": image}
-
-
-def file_to_wire(part: FilePart, path: str, *, same_dialect: bool, same_vendor: bool) -> dict[str, Any]:
-    """A `file` part; a plain-text document becomes text. Raises `RequestError` for the file id of another vendor.
-
-    `same_vendor`: the caller's file ids are those of the target's vendor.
-    """
-    match part.source:
-        case PlainTextSource(text=text):
-            title = f"{part.name}:\n" if part.name else ""
-            return {"type": "text", "text": title + text}
-        case FileIdSource(file_id=file_id):
-            if not same_vendor:
-                raise RequestError(f"{path}: a file given by a vendor's id cannot be sent to this model", param=path)
-            file: dict[str, Any] = {"file_id": file_id}
-        case UrlSource(url=url):
-            file = {"file_url": url}
-        case Base64Source():
-            file = {"file_data": url_of_source(part.source, "application/pdf")}
-            if part.source.media_type is None and same_dialect:
-                file = {"file_data": part.source.data}
-    if part.name is not None:
-        file["filename"] = part.name
-    elif "file_data" in file and not same_dialect:
-        file["filename"] = "document.pdf"
-    return {"type": "file", "file": file}

@@ -7,7 +7,18 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.conversation import NativePart, Part, TextPart, ToolResultPart, Turn
+import msgspec
+
+from hyperinfer.formats.conversation import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    NativePart,
+    Part,
+    TextPart,
+    ToolResultPart,
+    Turn,
+)
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.openai_chat.assistant_encode import AssistantDraft
 from hyperinfer.formats.openai_chat.call_ids import CALL_IDS, is_legacy
@@ -23,6 +34,7 @@ SYSTEM_MARK = "[System message]\n"
 
 Message = dict[str, Any]
 
+_MEDIA = (ImagePart, FilePart, AudioPart)
 _TEXTS = frozenset({"refusal", "reasoning", "reasoning_content"})
 _LISTS = frozenset({"tool_calls", "reasoning_details"})
 """Fields of assistant messages that are joined, like their content, where the messages are."""
@@ -78,6 +90,11 @@ class MessageEncoder:
 
     def _system(self, turn: Turn, *, later: bool) -> None:
         extra = turn_fields(turn, self._scope)
+        if not self._scope.same:
+            texts = self._texts_of(turn)
+            if turn.parts and not texts.parts:
+                return
+            turn = texts
         content = self._content(turn, one_string=not self._scope.same)
         rule = self._scope.quirks.system_role
         if rule == "fold" or (rule == "fold_later" and later):
@@ -86,6 +103,13 @@ class MessageEncoder:
             return
         role = "system" if self._scope.quirks.developer_role == "system" else turn.role
         self._out.append({"role": role, "content": content, **extra})
+
+    def _texts_of(self, turn: Turn) -> Turn:
+        """A system turn as Chat has it: text only."""
+        for index, part in enumerate(turn.parts):
+            if isinstance(part, _MEDIA):
+                self._scope.lose(part_path(turn, index), "system messages of Chat are text only")
+        return msgspec.structs.replace(turn, parts=tuple(part for part in turn.parts if not isinstance(part, _MEDIA)))
 
     def _user(self, turn: Turn) -> None:
         extra = turn_fields(turn, self._scope)

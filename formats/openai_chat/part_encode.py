@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import AudioPart, FilePart, ImagePart, NativePart, Part, RefusalPart, TextPart
 from hyperinfer.formats.losses import citations_field, losses_of_extra, losses_of_words
-from hyperinfer.formats.opaque import DEFAULT_VENDOR
-from hyperinfer.formats.openai_chat.content import file_to_wire, image_to_wire
+from hyperinfer.formats.openai_chat.media_encode import file_to_wire, image_to_wire
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def encode_part(part: Part, path: str, scope: Scope) -> list[dict[str, Any]]:
                 scope.lose(f"{path}.context", "Chat files have no context")
             if part.citations and part.citations.get("enabled"):
                 scope.lose(f"{path}.citations", "Chat files have no citations")
-            item = file_to_wire(part, path, same_dialect=scope.same, same_vendor=_same_vendor(scope))
+            item = file_to_wire(part, path, scope)
         case AudioPart():
             item = {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
         case RefusalPart():
@@ -40,10 +39,6 @@ def encode_part(part: Part, path: str, scope: Scope) -> list[dict[str, Any]]:
             return []
     _decorate(item, part, path, scope)
     return [item]
-
-
-def _same_vendor(scope: Scope) -> bool:
-    return scope.same or scope.target.vendor == DEFAULT_VENDOR[scope.conversation.dialect]
 
 
 def _native(part: NativePart, path: str, scope: Scope) -> list[dict[str, Any]]:

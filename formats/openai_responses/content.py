@@ -19,6 +19,7 @@ from hyperinfer.formats.conversation import (
     UrlSource,
 )
 from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.media import source_of_url
 from hyperinfer.formats.openai_responses import wire as w
 from hyperinfer.formats.wire import extras, is_object, json_type, read
 
@@ -68,7 +69,7 @@ def decode_part(value: Any, path: str) -> Part:
 def _image(value: dict[str, Any], path: str) -> ImagePart | NativePart:
     image = read(value, w.InputImage, path)
     if image.image_url is not None:
-        source = _url_source(image.image_url)
+        source = source_of_url(image.image_url)
     elif image.file_id is not None:
         source = FileIdSource(image.file_id)
     else:  # valid by the contract, of use to nobody but perhaps a Responses upstream
@@ -80,7 +81,8 @@ def _file(value: dict[str, Any], path: str) -> FilePart | NativePart:
     file = read(value, w.InputFile, path)
     source: Source
     if file.file_data is not None:
-        source = _data_source(file.file_data) or Base64Source(file.file_data)
+        found = source_of_url(file.file_data)
+        source = found if isinstance(found, Base64Source) else Base64Source(file.file_data)
     elif file.file_url is not None:
         source = UrlSource(file.file_url)
     elif file.file_id is not None:
@@ -88,21 +90,6 @@ def _file(value: dict[str, Any], path: str) -> FilePart | NativePart:
     else:
         return NativePart(type="input_file", raw=value)
     return FilePart(source=source, name=file.filename, cache=_cache(value, path), extra=_extra(value, w.InputFile))
-
-
-def _url_source(url: str) -> Source:
-    return _data_source(url) or UrlSource(url)
-
-
-def _data_source(url: str) -> Base64Source | None:
-    """`data:<type>;base64,<data>`; another form of data URL stays a URL."""
-    if not url.startswith("data:"):
-        return None
-    head, comma, data = url[5:].partition(",")
-    media_type, semicolon, encoding = head.partition(";")
-    if not comma or not semicolon or encoding != "base64" or not media_type:
-        return None
-    return Base64Source(data, media_type)
 
 
 def _cache(value: dict[str, Any], path: str) -> CacheMark | None:
@@ -126,13 +113,6 @@ def _extra(value: dict[str, Any], kind: Any) -> dict[str, Any] | None:
     if not found:
         return None
     return {k: v for k, v in found.items() if v is not None and k not in _CACHE_FIELDS} or None
-
-
-def source_url(source: Base64Source | UrlSource, default_type: str) -> str:
-    """An https or data URL. `default_type`: the media type for data whose type the caller did not say."""
-    if isinstance(source, UrlSource):
-        return source.url
-    return f"data:{source.media_type or default_type};base64,{source.data}"
 
 
 def file_data(source: Base64Source) -> str:

@@ -21,11 +21,13 @@ from hyperinfer.formats.conversation import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    UrlSource,
 )
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.losses import losses_of_extra, losses_of_words
+from hyperinfer.formats.media import IMAGES, bytes_in_url, media_type_of, url_of_source
 from hyperinfer.formats.opaque import DEFAULT_VENDOR
-from hyperinfer.formats.openai_responses.content import file_data, source_url
+from hyperinfer.formats.openai_responses.content import file_data
 
 Wire = dict[str, Any]
 
@@ -110,23 +112,28 @@ class PartEncoder:
             case PlainTextSource(text=text):
                 return {"type": "input_text", "text": text}
             case source:
-                wire["image_url"] = source_url(source, "image/png")
+                wire["image_url"] = url_of_source(source, "image/png")
         return wire
 
     def _file(self, part: FilePart, path: str) -> Wire:
         if part.citations and part.citations.get("enabled"):
             self._losses.append(Loss(f"{path}.citations", "Responses cannot be asked to cite a document"))
-        match part.source:
+        source = part.source
+        if isinstance(source, UrlSource) and not self._same:
+            source = bytes_in_url(source) or source
+        match source:
             case PlainTextSource(text=text):
                 return {"type": "input_text", "text": "\n\n".join(t for t in (part.name, part.context, text) if t)}
+            case Base64Source() if not self._same and media_type_of(source, part.name) in IMAGES:
+                return {"type": "input_image", "detail": "auto", "image_url": url_of_source(source, "image/png")}
             case FileIdSource(file_id=file_id):
                 wire: Wire = {"type": "input_file", "file_id": self._file_id(file_id, path)}
-            case Base64Source() as source:
+            case Base64Source():
                 wire = {"type": "input_file", "file_data": self._data(source)}
                 if part.name is None and not self._same:
                     wire["filename"] = _FILE_NAMES.get(source.media_type or "", "document.pdf")
-            case source:
-                wire = {"type": "input_file", "file_url": source.url}
+            case UrlSource(url=url):
+                wire = {"type": "input_file", "file_url": url}
         if part.name is not None:
             wire["filename"] = part.name
         if part.context is not None:
@@ -134,10 +141,10 @@ class PartEncoder:
         return wire
 
     def _data(self, source: Base64Source) -> str:
-        return file_data(source) if self._same else source_url(source, "application/pdf")
+        return file_data(source) if self._same else url_of_source(source, "application/pdf")
 
     def _file_id(self, file_id: str, path: str) -> str:
-        if self._target.vendor != self._file_vendor:
+        if not self._same and self._target.vendor != self._file_vendor:
             raise RequestError(
                 f"{path}: the file `{file_id}` belongs to another vendor than the model; send its content", param=path
             )

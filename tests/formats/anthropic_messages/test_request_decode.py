@@ -136,7 +136,7 @@ def test_media() -> None:
     assert image == ImagePart(source=Base64Source("QQ==", "image/png"))
     assert text == FilePart(source=PlainTextSource("t"), name="n", context="c")
     assert isinstance(words, FilePart)
-    assert words.source == PlainTextSource("w")
+    assert words.source == PlainTextSource("w", {"type": "content", "content": [{"type": "text", "text": "w"}]})
 
 
 @pytest.mark.parametrize(

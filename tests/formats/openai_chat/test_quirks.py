@@ -191,6 +191,7 @@ ELSEWHERE = {"thinking"}
 BELOW = {
     ("tool_id", "alnum9"),
     ("tool_id", "max40"),
+    *(("files", value) for value in ("file", "file_or_url", "document_url")),  # tests/formats/test_media.py
     ("content", "string"),
     ("content", "parts"),
     ("turns", "free"),

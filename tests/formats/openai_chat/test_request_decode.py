@@ -87,7 +87,10 @@ def test_messages_and_their_roles() -> None:
             FilePart(source=UrlSource("https://x/a"), name="t"),
         ),
         ({"type": "file", "file": {"file_id": "f1"}}, FilePart(source=FileIdSource("f1"))),
-        ({"type": "file", "file": {"file_url": "https://x/a.pdf"}}, FilePart(source=UrlSource("https://x/a.pdf"))),
+        (
+            {"type": "file", "file": {"file_url": "https://x/a.pdf"}},
+            FilePart(source=UrlSource("https://x/a.pdf", "file_url")),
+        ),
         ({"type": "file", "file": {"file_data": "https://x/a.pdf"}}, FilePart(source=UrlSource("https://x/a.pdf"))),
         ({"type": "file", "file": {"file_data": "AA==", "filename": "a"}}, FilePart(source=Base64Source("AA=="), name="a")),
         (
