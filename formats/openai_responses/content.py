@@ -68,6 +68,7 @@ def decode_part(value: Any, path: str) -> Part:
 
 def _image(value: dict[str, Any], path: str) -> ImagePart | NativePart:
     image = read(value, w.InputImage, path)
+    source: Source
     if image.image_url is not None:
         source = source_of_url(image.image_url)
     elif image.file_id is not None:

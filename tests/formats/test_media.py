@@ -113,16 +113,12 @@ def said(part: Part) -> str:
         case {"type": "file", "file": file}:
             return f"file {(file.get('file_data') or file.get('file_id')).partition('base64,')[2] or file}"
         case {"type": "input_file"}:
-            data = part.get("file_data") or part.get("file_url")
-            return f"file {decoded(data) or data}"
+            data: str = part.get("file_data") or part["file_url"]
+            return f"file {data.partition('base64,')[2] or data}"
         case {"type": "image" | "document" as kind, "source": found}:
             return f"{'file' if kind == 'document' else 'image'} {found.get('data') or found.get('url')}"
         case _:
             return str(part)
-
-
-def decoded(data: str) -> str:
-    return data.partition("base64,")[2]
 
 
 def encoded(client: Dialect, target: Dialect, part: Part, quirks: Quirks | None = None) -> tuple[Part, list[str]]:
