@@ -34,6 +34,7 @@ StopReason: TypeAlias = Literal[
     "tool_calls",  # it waits for results of the caller's tools
     "pause",  # a server tool paused the turn (Anthropic pause_turn)
     "refusal",  # refused or filtered
+    "unfinished",  # it was handed over while the upstream still works on it: no other format can tell that
 ]
 
 

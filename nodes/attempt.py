@@ -167,9 +167,15 @@ class Attempting:
         self, response: UpstreamResponse, events: list[Event], sink: Sink[Reply | Failure], first: Deadline | None
     ) -> UpstreamFault | None:
         """Hands events on once there is output; an error among them, which is the last one, is returned."""
-        last = events[-1]
+        last, fault = events[-1], None
         if isinstance(last, ev.UpstreamError):
             events.pop()
+            fault = response.fault_within(last)
+        elif isinstance(last, ev.MessageEnd) and last.stop == "unfinished" and not self._tells_unfinished():
+            events.pop()
+            fault = _unfinished(last, response.status)
+            if not self.output:
+                return fault
         if not self.output and any(type(event) not in _NO_OUTPUT for event in events):
             self.output = True
             self._note(None)
@@ -180,7 +186,11 @@ class Attempting:
         if self._answer is not None:
             events = self._restored(events, self._answer)
         await self._give(events if self._stops is None else _until_stop(events, self._stops), sink)
-        return response.fault_within(last) if isinstance(last, ev.UpstreamError) and not self.complete else None
+        return None if self.complete else fault
+
+    def _tells_unfinished(self) -> bool:
+        """Whether the client can be told of a reply that has not ended: as the object of the upstream's own format."""
+        return not self._streamed and self._ticket.format.dialect == self._route.provider.protocol
 
     def _restored(self, events: list[Event], answer: AnswerRestorer) -> list[Event]:
         """With the answer as the text that the caller asked for; stop strings are looked for in that text."""
@@ -248,6 +258,11 @@ def _until_stop(events: list[Event], stops: StopSequences) -> list[Event]:
 def _timeout(expired: Expired) -> UpstreamFault:
     message = _EXPIRED[expired.cause].format(expired.seconds)
     return UpstreamFault(code="provider_timeout", message=message, detail=message)
+
+
+def _unfinished(end: ev.MessageEnd, status: int) -> UpstreamFault:
+    message = f"The provider's response has not ended: its status is {end.raw_stop}."
+    return UpstreamFault(code="provider_unavailable", message=message, detail=message, status=status, failover=True)
 
 
 def _unreadable(reader: ReplyReader) -> UpstreamFault:

@@ -18,7 +18,7 @@ from hyperinfer.nodes.reply_writer import error_response
 
 log = logging.getLogger("hyperinfer.settlement")
 
-_CUT_SHORT = ("length", "context_window", "refusal")
+_CUT_SHORT = ("length", "context_window", "refusal", "unfinished")
 
 
 class Settlement:

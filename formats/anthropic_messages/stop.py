@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hyperinfer.formats.errors import EncodeError
+
 if TYPE_CHECKING:
     from hyperinfer.formats.events import MessageEnd, StopReason
 
@@ -35,9 +37,12 @@ def decode_stop(raw: str | None, *, has_call: bool) -> StopReason:
 def encode_stop(event: MessageEnd, *, has_call: bool, refused: bool, stops: tuple[str, ...]) -> tuple[str, str | None]:
     """(stop_reason, stop_sequence). `stops`: the caller's stop strings; a single one is the one that was hit.
 
-    A call in the reply means `tool_use`, whatever the upstream said, unless the reply was cut or refused.
+    A call in the reply means `tool_use`, whatever the upstream said, unless the reply was cut or refused. Raises
+    `EncodeError` for a reply that has not ended.
     """
     stop = event.stop
+    if stop == "unfinished":
+        raise EncodeError("the reply has not ended")
     if stop in ("length", "context_window"):
         return _PLAIN[stop], None
     if refused or stop == "refusal":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hyperinfer.formats.errors import EncodeError
+
 if TYPE_CHECKING:
     from hyperinfer.formats.events import StopReason
 
@@ -60,8 +62,11 @@ def matched_stop(choice: dict[str, Any]) -> str | None:
 def stop_to_wire(stop: StopReason, *, called_tools: bool, called_function: bool = False) -> str:
     """Chat's word. Tool calls that were made are waited for; a reply cut short or refused says so first.
 
-    `called_function`: the call stands in the deprecated `function_call`, which has a word of its own.
+    `called_function`: the call stands in the deprecated `function_call`, which has a word of its own. Raises `EncodeError`
+    for a reply that has not ended.
     """
+    if stop == "unfinished":
+        raise EncodeError("the reply has not ended")
     word = _TO_WIRE[stop]
     if word in ("stop", "tool_calls"):
         if called_function:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hyperinfer.formats.errors import EncodeError
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import StopReason
 
 _INCOMPLETE: dict[str, StopReason] = {"max_output_tokens": "length", "content_filter": "refusal"}
+_NO_END = ("queued", "in_progress")
 
 
 class WireStop(NamedTuple):
@@ -36,8 +38,15 @@ _TO_WIRE: dict[StopReason, WireStop] = {
 }
 
 
+def has_not_ended(response: dict[str, Any]) -> bool:
+    """Whether the upstream still works on it."""
+    return response.get("status") in _NO_END
+
+
 def stop_from_wire(response: dict[str, Any], *, called_tools: bool) -> StopReason:
-    """The canonical reason of a response that has ended. An unknown reason for being incomplete counts as cut short."""
+    """The canonical reason. An unknown reason for being incomplete counts as cut short, an unknown status as an end."""
+    if has_not_ended(response):
+        return "unfinished"
     if response.get("status") == "incomplete":
         details = response.get("incomplete_details")
         reason = details.get("reason") if is_object(details) else None
@@ -46,5 +55,7 @@ def stop_from_wire(response: dict[str, Any], *, called_tools: bool) -> StopReaso
 
 
 def stop_to_wire(stop: StopReason) -> WireStop:
-    """What a response says that ended so, when its upstream spoke another protocol."""
+    """What a response says that ended so, when its upstream spoke another protocol. Raises `EncodeError` for no end."""
+    if stop == "unfinished":
+        raise EncodeError("the reply has not ended")
     return _TO_WIRE[stop]

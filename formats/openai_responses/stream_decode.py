@@ -13,6 +13,7 @@ from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_responses.again import Again, usual_delta
 from hyperinfer.formats.openai_responses.assemble import Assembler
 from hyperinfer.formats.openai_responses.item_events import ITEM_EVENTS
+from hyperinfer.formats.openai_responses.stop import has_not_ended
 from hyperinfer.formats.split_characters import SplitCharacters
 from hyperinfer.formats.sse import Frame, SSEDecoder
 from hyperinfer.formats.upstream_errors import upstream_error
@@ -145,6 +146,8 @@ class ResponsesStreamDecoder:
             error = response.get("error")
             self._fail(upstream_error({"error": error} if error else {}))
             return
+        if has_not_ended(response):
+            raise PeerError(f"the stream ended with a response that is {response['status']}")
         self._assembler.end(response)
 
 

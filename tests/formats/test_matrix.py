@@ -9,6 +9,7 @@ import pytest
 
 from hyperinfer.formats import FORMATS, Dialect, Event, PeerError, Reply, Target, Upstream, Wait
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.errors import EncodeError
 from hyperinfer.formats.opaque import DEFAULT_VENDOR
 from tests.support.chunks import byte_by_byte, two_way_splits
 from tests.support.judge import breaches
@@ -101,6 +102,10 @@ def test_every_cell_is_clean(recording: Recording, client: Dialect) -> None:
         upstream=recording.dialect,
     )
     encoder = codec.stream_encoder(reply)
+    if isinstance(end := events[-1], ev.MessageEnd) and end.stop == "unfinished":
+        with pytest.raises(EncodeError):
+            b"".join(encoder.send(event) for event in events)
+        return
     stream = b"".join(encoder.send(event) for event in events)
     if not failed:
         stream += encoder.end()
