@@ -16,6 +16,9 @@ from tests.support.judge import breaches_if_judged
 if TYPE_CHECKING:
     from tests.support.rawclient import Answer
 
+COUNTS = ("/api/v1/messages/count_tokens", "/api/v1/responses/input_tokens")
+"""The routes that count tokens."""
+
 BESIDE_THE_TABLE = (404, 405)
 """The statuses that stand beside the contract's table, both with `invalid_request` (RULES: Errors)."""
 
@@ -48,6 +51,10 @@ def judge(method: str, path: str, sent: bytes, answer: Answer, *, may_break_off:
         if answer.status == 405:
             assert answer.headers["allow"]
         return Seen(name, streamed=False, status=answer.status, code=told.code)
+    if path in COUNTS and method == "POST":
+        assert answer.status == 200
+        assert answer.headers["x-hyperinfer-estimated"] in ("true", "false")
+        assert answer.document["input_tokens"] > 0
     if route is None or method != "POST":
         return Seen(name, streamed=False, status=answer.status, code=None)
     assert answer.status == 200

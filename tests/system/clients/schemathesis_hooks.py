@@ -31,11 +31,15 @@ TURNS = {
     "createChatCompletion": ("messages", [{"role": "user", "content": "hello"}]),
     "createResponse": ("input", [{"role": "user", "content": "hello"}]),
     "createMessage": ("messages", [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]),
+    "countInputTokens": ("input", "hello"),
+    "countMessageTokens": ("messages", [{"role": "user", "content": "hello"}]),
 }
 CALLABLE = {
     "createChatCompletion": {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}},
     "createResponse": {"type": "function", "name": "look", "parameters": {"type": "object"}},
     "createMessage": {"name": "look", "input_schema": {"type": "object"}},
+    "countInputTokens": {"type": "function", "name": "look", "parameters": {"type": "object"}},
+    "countMessageTokens": {"name": "look", "input_schema": {"type": "object"}},
 }
 
 
@@ -65,7 +69,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     if isinstance(body.get("model"), str) and draw.below(16):
         body["model"] = MODELS[draw.below(len(MODELS))]
         positive = case.meta is None or case.meta.generation.mode.value == "positive"
-        if positive and draw.below(4):
+        if positive and draw.below(8):
             field, turns = TURNS[name]
             body[field] = turns
             for refused in BY_RULE:
