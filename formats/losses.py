@@ -83,6 +83,12 @@ def losses_of_extra(extra: Mapping[str, Any] | None, path: str, reason: str) -> 
     ]
 
 
+def nowhere(target: str) -> str:
+    """Why a field of a request is lost that its format does not have either, or has alone: Chat's `stop` in a request of
+    Responses is no wish that could be read there, though Chat has it."""
+    return f"the caller's format and {target} have no such field in common"
+
+
 def losses_of_words(part: NativePart, path: str) -> list[Loss]:
     """What the words that stand for a part leave out."""
     return [Loss(join(path, name), f"the words for the {part.type} leave it out") for name in part.unsaid]

@@ -145,7 +145,7 @@ def _rest(body: dict[str, Any], scope: Scope) -> None:
         else:
             body.setdefault(name, value)
     if not scope.same:
-        scope.losses.extend(losses_of_extra(extra, "", "Chat has no such field"))
+        scope.losses.extend(losses_of_extra(extra, "", nowhere("Chat")))
         if conversation.cache is not None:
             scope.lose(conversation.cache.style, "this model's API has no cache marks")
 

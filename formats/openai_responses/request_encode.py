@@ -314,4 +314,4 @@ class _Encoder:
             value = extra.pop(name, None)
             if value is not None:
                 self._own(body, name, value)
-        self.losses.extend(losses_of_extra(extra, "", "Responses has no such field"))
+        self.losses.extend(losses_of_extra(extra, "", nowhere("Responses")))
