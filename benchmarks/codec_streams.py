@@ -227,7 +227,7 @@ def bursts(data: list[bytes], upstream: Dialect, client: Dialect) -> Iterator[li
     acting = ActingItems() if upstream == "openai_responses" != client else None
     for read in data:
         events = reader.receive_data(read)
-        if acting is not None:
+        if acting is not None and not acting.looks_at.isdisjoint(map(type, events)):
             events = [changed for event in events for changed in acting.push(event)]
         yield events
     assert reader.ended, reader.error

@@ -7,7 +7,7 @@ knows them gets them as they are; to any other they are calls of a function of t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -37,6 +37,8 @@ class ActingItems:
     """A step over the events of one reply of a Responses upstream. Every other event passes as it is."""
 
     __slots__ = ("_called", "_holding")
+    looks_at: ClassVar[frozenset[type]] = frozenset({ServerToolStart, ServerToolDelta, ServerToolEnd, MessageEnd})
+    """What it may change. A burst without any of these need not be pushed."""
 
     def __init__(self) -> None:
         self._holding = False

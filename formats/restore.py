@@ -7,7 +7,7 @@ A custom tool goes to an upstream without custom tools as a function with one st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -23,6 +23,9 @@ class ToolRestorer:
 
     The arguments of a call that must be unwrapped are held until the call is complete: JSON cannot be unwrapped before.
     """
+
+    looks_at: ClassVar[frozenset[type]] = frozenset({ToolCallStart, ArgumentsDelta, ToolCallEnd})
+    """What it may change. A burst without any of these need not be pushed."""
 
     def __init__(self, aliases: Mapping[str, ToolAlias]) -> None:
         self._aliases = aliases

@@ -8,7 +8,7 @@ go back to the caller as the items that it waits for.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -49,6 +49,8 @@ class SearchCalls:
     """A step over the events of one reply: calls of the function become `tool_search_call` items."""
 
     __slots__ = ("_arguments", "_item")
+    looks_at: ClassVar[frozenset[type]] = frozenset({ToolCallStart, ArgumentsDelta, ToolCallEnd})
+    """What it may change. A burst without any of these need not be pushed."""
 
     def __init__(self) -> None:
         self._item: dict[str, Any] | None = None

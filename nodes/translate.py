@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hyperinfer.engine import Node, step
 from hyperinfer.formats.acting_items import ActingItems
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Step(Protocol):
-    """A step over the events of one reply."""
+    """A step over the events of one reply. `looks_at`: the events that it may change; it is not pushed bursts of others."""
+
+    looks_at: ClassVar[frozenset[type]]
 
     def push(self, event: Event) -> Iterable[Event]: ...
 
@@ -37,7 +39,8 @@ class Translate:
             return (item,)
         burst = item
         for step_ in self._steps:
-            burst = tuple(changed for event in burst for changed in step_.push(event))
+            if not step_.looks_at.isdisjoint(map(type, burst)):
+                burst = tuple(changed for event in burst for changed in step_.push(event))
         return (burst,) if burst else ()
 
     def end(self) -> Iterable[Reply]:

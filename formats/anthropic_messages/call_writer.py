@@ -18,7 +18,7 @@ class CallWriter:
     """`trusted`: a function's call from an upstream that speaks Messages: its pieces go on untouched. `broken`: what went
     out is no JSON."""
 
-    __slots__ = ("_custom", "_held", "_holds", "_sent", "broken", "empty", "trusted")
+    __slots__ = ("_custom", "_empty", "_held", "_holds", "_sent", "broken", "trusted")
 
     def __init__(self, kind: Literal["function", "custom"], *, trusted: bool) -> None:
         self._custom = kind == "custom"
@@ -27,12 +27,17 @@ class CallWriter:
         self._holds = self._custom  # until the end: no object begins like this
         self._sent: list[str] = []
         self.broken = False
-        self.empty = True
+        self._empty = True
+
+    @property
+    def flows(self) -> bool:
+        """Whether every further piece that is not empty is written as it comes."""
+        return self.trusted or bool(self._sent)
 
     def push(self, text: str) -> str:
         """What to write now for one more piece; may be nothing."""
         if self.trusted:
-            self.empty = self.empty and not text
+            self._empty = self._empty and not text
             return text
         if not self._sent:
             self._held.append(text)
@@ -49,7 +54,7 @@ class CallWriter:
     def finish(self) -> str | None:
         """What is still to be written at the end of the call; None when all has been."""
         if self.trusted:
-            return "" if self.empty else None
+            return "" if self._empty else None
         if self._sent:
             try:
                 msgspec.json.decode("".join(self._sent))

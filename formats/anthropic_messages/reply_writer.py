@@ -230,7 +230,7 @@ class ReplyWriter:
         self._sink.open(block, self._extra(event.extra, "event"))
         self._has_call = True
         self._call = CallWriter(event.kind, trusted=self._same)
-        if self._call.trusted:
+        if self._call.flows:
             self.streaming = ev.ArgumentsDelta
 
     def _arguments(self, event: ev.ArgumentsDelta) -> None:
@@ -239,13 +239,13 @@ class ReplyWriter:
         if text or event.extra:
             delta = {"type": "input_json_delta", "partial_json": text, **self._extra(event.extra, "delta")}
             self._sink.delta(delta, self._extra(event.extra, "event"))
-        if self._call.trusted:
+        if self._call.flows:
             self.streaming = ev.ArgumentsDelta
 
-    def wrote_arguments(self) -> None:
+    def wrote_arguments(self, text: str) -> None:
         """Arguments were written past `write`, as `streaming` allows."""
         if self._call is not None:
-            self._call.empty = False
+            self._call.push(text)
 
     def _call_end(self, event: ev.ToolCallEnd) -> None:
         assert self._call is not None

@@ -63,7 +63,7 @@ class MessagesStreamEncoder:
             if event.text and event.extra is None and self._writer.is_same_part(event):
                 return self._frames.thinking_prefix + _encode(event.text) + b"}}\n\n"
         elif type(event) is ev.ArgumentsDelta and event.text and event.extra is None:
-            self._writer.wrote_arguments()
+            self._writer.wrote_arguments(event.text)
             return self._frames.arguments_prefix + _encode(event.text) + b"}}\n\n"
         return b""
 
