@@ -83,7 +83,7 @@ def losses_of_extra(extra: Mapping[str, Any] | None, path: str, reason: str) -> 
     ]
 
 
-def nowhere(target: str) -> str:
+def no_common_field(target: str) -> str:
     """Why a field of a request is lost that its format does not have either, or has alone: Chat's `stop` in a request of
     Responses is no wish that could be read there, though Chat has it."""
     return f"the caller's format and {target} have no such field in common"

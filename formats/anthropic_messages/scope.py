@@ -15,7 +15,7 @@ from hyperinfer.formats.conversation import (
     ToolCallPart,
     Turn,
 )
-from hyperinfer.formats.losses import losses_of_extra
+from hyperinfer.formats.losses import losses_of_extra, no_common_field
 from hyperinfer.formats.wire import join
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Scope:
         if self.same:
             return extra
         said = {name: value for name, value in extra.items() if name not in _TRANSPORT and (value or name not in _EMPTY)}
-        self.losses += losses_of_extra(said, path, "Messages has no such field")
+        self.losses += losses_of_extra(said, path, "Messages has no such field" if path else no_common_field("Messages"))
         return {}
 
     def cache(self, mark: CacheMark | None, path: str) -> dict[str, Any] | None:

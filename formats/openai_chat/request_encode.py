@@ -9,7 +9,7 @@ import msgspec
 from hyperinfer.formats.answer_request import with_answer_shape
 from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.late_tools import with_late_tools
-from hyperinfer.formats.losses import NEUTRAL, caller_path, losses_of_extra, says_default
+from hyperinfer.formats.losses import NEUTRAL, caller_path, losses_of_extra, no_common_field, says_default
 from hyperinfer.formats.openai_chat.message_encode import MessageEncoder
 from hyperinfer.formats.openai_chat.sampling_encode import encode_sampling
 from hyperinfer.formats.openai_chat.scope import Scope
@@ -145,7 +145,7 @@ def _rest(body: dict[str, Any], scope: Scope) -> None:
         else:
             body.setdefault(name, value)
     if not scope.same:
-        scope.losses.extend(losses_of_extra(extra, "", nowhere("Chat")))
+        scope.losses.extend(losses_of_extra(extra, "", no_common_field("Chat")))
         if conversation.cache is not None:
             scope.lose(conversation.cache.style, "this model's API has no cache marks")
 

@@ -8,7 +8,7 @@ import msgspec
 
 from hyperinfer.formats.answer_request import with_answer_shape
 from hyperinfer.formats.codec import AnswerShape, Encoded, Loss, Target
-from hyperinfer.formats.losses import caller_path, losses_of_extra, says_default
+from hyperinfer.formats.losses import caller_path, losses_of_extra, no_common_field, says_default
 from hyperinfer.formats.native_tools import options_of_typed, unversioned
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
 from hyperinfer.formats.openai_responses.tools import HOSTED
@@ -314,4 +314,4 @@ class _Encoder:
             value = extra.pop(name, None)
             if value is not None:
                 self._own(body, name, value)
-        self.losses.extend(losses_of_extra(extra, "", nowhere("Responses")))
+        self.losses.extend(losses_of_extra(extra, "", no_common_field("Responses")))
