@@ -53,6 +53,7 @@ class ReplyWriter:
         self._sink = sink
         self._same = False
         self._pending: Event | None = None  # a block that opens with its first content
+        self._sources: list[Wire] = []  # citations that came before any of the text
         self._open = False
         self._part: tuple[str, int] | None = None  # of the last reasoning delta
         self._refusal: list[str] | None = None
@@ -116,6 +117,9 @@ class ReplyWriter:
             extra, self._pending = getattr(self._pending, "extra", None), None
             self._sink.open({"type": "text", "text": "", **self._extra(extra, "block")}, self._extra(extra, "event"))
             self._open = True
+            for citation in self._sources:
+                self._sink.delta({"type": "citations_delta", "citation": citation}, {})
+            self._sources = []
 
     def _text_delta(self, event: ev.TextDelta) -> None:
         if event.text or self._same:
@@ -145,12 +149,17 @@ class ReplyWriter:
         else:
             self._lose(str(event.raw.get("type", "citation")), "a citation without a URL")
             return
-        self._open_text()
-        self._sink.delta({"type": "citations_delta", "citation": citation}, {})
-        self.streaming = ev.TextDelta
+        if self._open:
+            self._sink.delta({"type": "citations_delta", "citation": citation}, {})
+            self.streaming = ev.TextDelta
+        else:
+            self._sources.append(citation)
 
     def _block_end(self, event: ev.TextEnd | ev.RefusalEnd) -> None:
         self._pending = None
+        if self._sources:  # a client could not send an empty text back
+            self._lose(str(self._sources[0]["type"]), "sources of a text that had ended before")
+            self._sources = []
         self._close(event.extra)
 
     def _close(self, extra: Extra) -> None:

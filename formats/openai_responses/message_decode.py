@@ -31,7 +31,7 @@ _ITEM = frozenset(("type", "id", "role", "content", "phase"))
 class Part(Lane):
     """One content part: text or refusal. It closes when the next part opens or the item ends, to know all of itself."""
 
-    __slots__ = ("_citations", "_end", "_logprobs", "_owner", "_said", "_started", "added_extra", "ended", "kind")
+    __slots__ = ("_end", "_logprobs", "_owner", "_said", "_started", "added_extra", "citations", "ended", "kind")
 
     def __init__(self, owner: MessageItem, index: int, kind: str) -> None:
         super().__init__(index)
@@ -42,7 +42,7 @@ class Part(Lane):
         self._started = False
         self._said: list[str] = []
         self._logprobs: list[Any] = []
-        self._citations: list[Wire] = []
+        self.citations: list[Wire] = []
         self._end: dict[str, Extra] = {}
 
     def start(self) -> None:
@@ -80,8 +80,13 @@ class Part(Lane):
         """An annotation."""
         self.start()
         if self.kind != "refusal":
-            self._citations.append(raw)
+            self.citations.append(raw)
             self.out.append(citation(raw))
+
+    def unsaid(self, part: Wire) -> list[Wire]:
+        """The annotations of the part's last state that go on from those that came."""
+        final, count = objects(part.get("annotations")), len(self.citations)
+        return final[count:] if final[:count] == self.citations else []
 
     def text_done(self, event: Wire) -> None:
         """`output_text.done` or `refusal.done`."""
@@ -98,8 +103,8 @@ class Part(Lane):
         self.whole(string(part.get("refusal" if self.kind == "refusal" else "text")), part.get("logprobs"))
         fields = without(part, _REFUSAL if self.kind == "refusal" else _TEXT) or {}
         final = objects(part.get("annotations"))
-        if final[: len(self._citations)] == self._citations:
-            for raw in final[len(self._citations) :]:
+        if final[: len(self.citations)] == self.citations:
+            for raw in self.unsaid(part):
                 self.citation(raw)
         elif final:
             fields["annotations"] = final
@@ -234,8 +239,16 @@ class MessageItem(Item):
 
     def has_news(self, item: Wire | None) -> bool:
         """Whether the end of an item that was closed early brings something."""
-        said = sum(1 for part in self._parts.values() if part.left)
-        return len(objects((item or {}).get("content"))) > said
+        content = objects((item or {}).get("content"))
+        if len(content) > sum(1 for part in self._parts.values() if part.left):
+            return True
+        return any(self._untold(index, raw) for index, raw in enumerate(content))
+
+    def _untold(self, index: int, raw: Wire) -> list[Wire]:
+        """The annotations in the last state of a part that neither it nor a block behind it had."""
+        part = self._parts.get(index)
+        told = [source for other in self._parts.values() for source in other.citations]
+        return [source for source in part.unsaid(raw) if source not in told] if part is not None else []
 
     def finish(self, item: Wire | None, event: Extra) -> None:
         self.done_seen = True
@@ -261,6 +274,8 @@ class MessageItem(Item):
         kind = raw.get("type")
         known = self._parts.get(index)
         if known is not None and known.left:
+            for late in self._untold(index, raw):  # sources of a text that was closed early, in a block of their own
+                self.part(None, "output_text").citation(late)
             return
         if not isinstance(kind, str):
             return

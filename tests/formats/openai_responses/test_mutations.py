@@ -105,7 +105,7 @@ def _change(frame: Any, place: tuple[Any, ...], odd: tuple[Any] | None) -> None:
     if odd is None:
         del frame[place[-1]]
     else:
-        frame[place[-1]] = odd[0]
+        frame[place[-1]] = copy.deepcopy(odd[0])  # a later change may go into it
 
 
 @settings(max_examples=250, deadline=None)
