@@ -71,7 +71,9 @@ def _is_for_client(item: dict[str, Any]) -> bool:
 
 def _call(item: dict[str, Any]) -> Iterable[Event]:
     name = _NAMES[str(item.get("type"))]
-    arguments = {field: item[field] for field in _ARGUMENTS if item.get(field) not in (None, [])}
+    arguments: Any = {field: item[field] for field in _ARGUMENTS if item.get(field) not in (None, [])}
+    if arguments.keys() == {"arguments"}:
+        arguments = arguments["arguments"]  # those of a function already
     call_id = item.get("call_id") or item.get("id") or f"call_{name}"
     yield ToolCallStart(str(call_id), name)
     yield ArgumentsDelta(msgspec.json.encode(arguments).decode())

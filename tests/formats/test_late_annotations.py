@@ -20,7 +20,7 @@ TEXT, THOUGHT, SOURCE = {"content": "hi"}, {"reasoning_content": "hm"}, {"annota
 
 
 def chunks(*deltas: dict[str, Any]) -> bytes:
-    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     choices.append({"index": 0, "delta": {}, "finish_reason": "stop"})
     return b"".join(f"data: {json.dumps({'id': 'x', 'choices': [choice]})}\n\n".encode() for choice in choices)
 
