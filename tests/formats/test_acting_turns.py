@@ -10,6 +10,7 @@ import pytest
 
 from hyperinfer.formats import FORMATS, Burst, Dialect, Reply, Target, Upstream
 from hyperinfer.formats.acting_items import ActingItems
+from hyperinfer.formats.wire import is_array
 from tests.support.recordings import DIALECTS
 
 ITEMS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
@@ -74,7 +75,7 @@ def pairs(target: Dialect, body: Any) -> list[tuple[str, str, Any, str]]:
         results = {item["tool_call_id"]: item["content"] for item in body["messages"] if item["role"] == "tool"}
     else:
         contents = [message["content"] for message in body["messages"]]
-        blocks = [block for content in contents if isinstance(content, list) for block in content]
+        blocks = [block for content in contents if is_array(content) for block in content]
         calls = [(item["id"], item["name"], json.dumps(item["input"])) for item in blocks if item["type"] == "tool_use"]
         results = {item["tool_use_id"]: item["content"] for item in blocks if item["type"] == "tool_result"}
     return [(call_id, name, json.loads(arguments), results[call_id]) for call_id, name, arguments in calls]
