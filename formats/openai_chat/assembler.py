@@ -54,6 +54,12 @@ class ChatAssembler:
         return 0 in self._choices and all(choice.finish_reason is not None for choice in self._choices.values())
 
     @property
+    def half_finished(self) -> bool:
+        """Whether some choices have said how they ended and others have not. A server may leave it out, but then of all."""
+        said = {choice.finish_reason is not None for choice in self._choices.values()}
+        return len(said) > 1
+
+    @property
     def at_rest(self) -> bool:
         """Whether nothing waits for a later chunk, so that equal chunks have equal effects."""
         return not self._once and not self._base_changed and all(choice.at_rest for choice in self._choices.values())
@@ -169,7 +175,7 @@ class ChatAssembler:
             raise PeerError("the reply is empty")
         first = self._choices.get(0)
         if first is None:
-            first = ChoiceDecoder(0, self._upstream, self.events)
+            raise PeerError("the reply has no first choice")
         self._cite(first)
         first.close()
         for index in sorted(self._choices.keys() - {0}):

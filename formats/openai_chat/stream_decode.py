@@ -86,6 +86,8 @@ class ChatStreamDecoder:
         self._repeat = None
         assembler, events = self._assembler, self._events
         if data.strip() == b"[DONE]":
+            if assembler.half_finished:
+                raise PeerError("the stream ended before every choice did")
             assembler.end()
             return
         try:
