@@ -72,7 +72,7 @@ def count_graph(parts: Parts, limits: Limits) -> Graph:
     return Graph.linear(
         decode_count(json_depth=limits.json_depth),
         route(parts.catalogue),
-        count(parts.clients, parts.limits, now=parts.now),
+        count(parts.clients, limits=parts.limits, now=parts.now),
     )
 
 

@@ -38,13 +38,13 @@ _REPLY_LIMIT = 64 * 1024
 class Count(Stage[Planned, Output | Failure]):
     """Answers one request. Nothing is held and nothing is billed."""
 
-    def __init__(self, clients: Clients, limits: RateLimits, now: Callable[[], float]) -> None:
+    def __init__(self, clients: Clients, limits: RateLimits | None, now: Callable[[], float]) -> None:
         self._clients, self._limits, self._now = clients, limits, now
 
     async def receive(self, item: Planned, sink: Sink[Output | Failure]) -> None:
         """One request."""
         ticket = item.ticket
-        if (refusal := over_rate(ticket, self._limits)) is not None:
+        if self._limits is not None and (refusal := over_rate(ticket, self._limits)) is not None:
             await sink.send(refusal)
             return
         counted = await self._counted(item)
@@ -90,10 +90,12 @@ def _estimated(item: Planned) -> int:
     return estimate_input(item.conversation, model=route.model, protocol=route.provider.protocol)
 
 
-def count(clients: Clients, limits: RateLimits, *, now: Callable[[], float] = time.time) -> Node[Planned, Output | Failure]:
+def count(
+    clients: Clients, *, limits: RateLimits | None = None, now: Callable[[], float] = time.time
+) -> Node[Planned, Output | Failure]:
     """The node that counts the tokens of a request in place of answering it: `Planned` in; a whole response out.
 
     The response says in `X-HyperInfer-Estimated` whether the number is an estimate. `clients`: as for `call`. `limits`: the
-    rate of each key, which counting takes from as other requests do. `now`: unix seconds.
+    rate of each key, for a pipeline with accounts: counting takes from it as other requests do. `now`: unix seconds.
     """
     return stage(partial(Count, clients, limits, now), name="count", consumes=Planned, produces=Output | Failure)

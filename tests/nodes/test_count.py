@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from hyperinfer.engine import Failure, Graph, run
+from hyperinfer.engine.testing import ListSink
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.tokens import estimate_input
+from hyperinfer.nodes import Chunk, Head, Incoming, Output, Ticket, count, decode_count, to_model
 from hyperinfer.nodes.count import PATIENCE
+from hyperinfer.providers import Upstreams, shipped_catalogue
 from tests.nodes.envelopes import check_error
 from tests.support.bench import bench, catalogue
 from tests.support.exchanges import ScriptedExchange
-from tests.support.upstreams import NEVER, Script
+from tests.support.upstreams import NEVER, Script, ScriptedTransport
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
@@ -198,3 +202,18 @@ async def test_a_client_that_leaves_ends_the_question(autojump_clock: object) ->
         exchange = await ask(gateway, "anthropic_messages", body, leaves_at=1.0)
         assert exchange.ended_at is None
         assert gateway.transport.played[0].closed_at == 1.0
+
+
+async def test_a_pipeline_without_accounts(autojump_clock: object) -> None:
+    upstreams = ScriptedTransport()
+    model = to_model(shipped_catalogue(), "demo/messages")
+    graph = Graph.linear(decode_count(), model, count(Upstreams(upstreams, upstreams)))
+    ticket = Ticket.plain("count-1", FORMATS["anthropic_messages"])
+    body = b'{"model": "any", "messages": [{"role": "user", "content": "How late is it?"}]}'
+    sink: ListSink[Output | Failure] = ListSink()
+    await run(graph, [Incoming(ticket, body)], sink)
+    head, chunk = sink.items
+    assert isinstance(head, Head)
+    assert isinstance(chunk, Chunk)
+    assert dict(head.headers)["x-hyperinfer-estimated"] == "true"
+    assert json.loads(chunk.data)["input_tokens"] > 5
