@@ -58,25 +58,44 @@ def _compactions(iterations: Any) -> list[dict[str, Any]]:
 
 
 def encode_usage(usage: Usage) -> dict[str, Any]:
-    """The usage object for a client: input and cache counts always (faults F091, F092), the cost where it is known."""
+    """The usage object for a client: input and cache counts always (faults F091, F092), the cost where it is known.
+
+    What an upstream of this format said stays, but for counts that do not add up. Where it compacted the history, its sums
+    leave that out, and stay as they are.
+    """
     own = usage.raw if usage.dialect == DIALECT else None
     fields = {name: value for name, value in (own or {}).items() if name not in _COSTS}
+    as_sent = bool(_compactions(fields.get("iterations")))
     for name, count in (
         ("input_tokens", usage.uncached_input),
         ("cache_creation_input_tokens", usage.cache_write),
         ("cache_read_input_tokens", usage.cache_read),
         ("output_tokens", usage.output_tokens),
     ):
-        if not token_count(fields.get(name)):
+        if not (as_sent and token_count(fields.get(name))):
             fields[name] = count
-    if own is None:
-        if usage.cache_write:
-            fields["cache_creation"] = {
-                "ephemeral_5m_input_tokens": usage.cache_write - usage.cache_write_1h,
-                "ephemeral_1h_input_tokens": usage.cache_write_1h,
-            }
-        if usage.reasoning:
-            fields["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    if not as_sent:
+        _set_parts(fields, usage)
     if usage.cost is not None:
         fields["cost"] = usd_json(usage.cost)
     return fields
+
+
+def _set_parts(fields: dict[str, Any], usage: Usage) -> None:
+    """The parts of the counts: where there are any, and where the upstream gave some."""
+    split = {
+        "ephemeral_5m_input_tokens": usage.cache_write - usage.cache_write_1h,
+        "ephemeral_1h_input_tokens": usage.cache_write_1h,
+    }
+    own = usage.dialect == DIALECT
+    for name, parts, told in (
+        ("cache_creation", split, usage.cache_write and not own),
+        ("output_tokens_details", {"thinking_tokens": usage.reasoning}, usage.reasoning and not own),
+    ):
+        theirs = fields.get(name)
+        if is_object(theirs):
+            fields[name] = {**theirs, **parts}
+        elif told:
+            fields[name] = parts
+        elif theirs is not None:
+            del fields[name]

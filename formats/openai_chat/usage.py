@@ -55,13 +55,12 @@ def usage_to_wire(usage: Usage) -> dict[str, Any]:
     wire["prompt_tokens"] = usage.input_tokens
     wire["completion_tokens"] = usage.output_tokens
     wire["total_tokens"] = usage.total_tokens
+    theirs = wire.get("prompt_tokens_details")
     prompt_details = {"cached_tokens": usage.cache_read}
-    if usage.cache_write:
+    if usage.cache_write or (is_object(theirs) and "cache_write_tokens" in theirs):
         prompt_details["cache_write_tokens"] = usage.cache_write
-    wire["prompt_tokens_details"] = _over(wire.get("prompt_tokens_details"), prompt_details)
-    wire["completion_tokens_details"] = _over(
-        wire.get("completion_tokens_details"), {"reasoning_tokens": usage.reasoning}
-    )
+    wire["prompt_tokens_details"] = _over(theirs, prompt_details)
+    wire["completion_tokens_details"] = _over(wire.get("completion_tokens_details"), {"reasoning_tokens": usage.reasoning})
     if usage.cost is not None:
         wire["cost"] = usd_json(usage.cost)
     return wire
