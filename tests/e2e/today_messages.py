@@ -129,10 +129,7 @@ FROM_MESSAGES: dict[str, Row] = {
                 }
             ],
         },
-        {
-            target: Expected(lost=("tools[0].eager_input_streaming", "tools[0].defer_loading", "tools[0].input_examples"))
-            for target in ("chat", "responses")
-        },
+        {target: Expected(lost=("tools[0].defer_loading", "tools[0].input_examples")) for target in ("chat", "responses")},
     ),
     "an error with an image, and a tool that was found": Row(
         MESSAGES,
