@@ -20,7 +20,8 @@ ENDLESS = b"x" * 65536
 @dataclass(frozen=True)
 class Fault:
     """`attempts`: requests that the upstream must see; None: retrying is left open. `retry_after`: the header that the
-    client gets; "" for none. `secret`: texts that the client must not see. `timeouts`: of the provider."""
+    client gets; "" for none. `secret`: texts that the client must not see. `timeouts`: of the provider. `deadline`: what
+    the client is told of a streamed reply that was too late; of a whole one it is told that there was no answer."""
 
     play: Play
     code: str
@@ -29,6 +30,7 @@ class Fault:
     secret: Sequence[str] = ()
     timeouts: dict[str, float] = field(default_factory=dict[str, float])
     says: str = ""
+    deadline: str = ""
 
 
 def response(status: int, body: bytes, *fields: str, media: str = "application/json") -> bytes:
@@ -104,7 +106,10 @@ def error_inside(code: Any, message: str, kind: str) -> Play:
     return play
 
 
-_QUICK = {"first_token": 0.6, "whole": 0.6, "idle": 0.6}
+_QUICK = {"first_token": 0.6, "whole": 0.6}
+_NO_OUTPUT = "no output within 0.6 s"
+_TOO_LONG = "took longer than 0.6 s"
+_SILENT = "fell silent for 0.6 s"
 
 BEFORE_OUTPUT: dict[str, Fault] = {
     # The connection
@@ -114,9 +119,16 @@ BEFORE_OUTPUT: dict[str, Fault] = {
     "eof-after-head": Fault(bytes_of(CHUNKED, End.CLOSE), "provider_unavailable", 3),
     "eof-in-body": Fault(early_end, "provider_unavailable", 3),
     "eof-in-chunk-size": Fault(bytes_of(CHUNKED + b"1", End.CLOSE), "provider_unavailable", 3),
-    "silent": Fault(bytes_of(End.HOLD), "provider_timeout", 1, timeouts=_QUICK),
-    "silent-after-head": Fault(bytes_of(CHUNKED, End.HOLD), "provider_timeout", 1, timeouts=_QUICK),
-    "trickle": Fault(lambda call: [CHUNKED, *[b"1\r\n \r\n"] * 3, End.HOLD], "provider_timeout", 1, timeouts=_QUICK),
+    "silent": Fault(bytes_of(End.HOLD), "provider_timeout", 1, timeouts=_QUICK, deadline=_NO_OUTPUT),
+    "silent-after-head": Fault(bytes_of(CHUNKED, End.HOLD), "provider_timeout", 1, timeouts=_QUICK, deadline=_NO_OUTPUT),
+    "trickle": Fault(
+        lambda call: [CHUNKED, *[b"1\r\n \r\n"] * 3, End.HOLD],
+        "provider_timeout",
+        1,
+        timeouts={"idle": 0.6, "whole": 0.6},
+        deadline=_SILENT,
+    ),
+    "too-long": Fault(bytes_of(End.HOLD), "provider_timeout", 1, timeouts={"stream": 0.6, "whole": 0.6}, deadline=_TOO_LONG),
     # What is no HTTP, or no reply
     "garbage": Fault(bytes_of(b"\x00\xff\x16 garbage\r\n\r\n", End.CLOSE), "provider_unavailable", 1),
     "another-protocol": Fault(bytes_of(b"SSH-2.0-OpenSSH_9.9\r\n", End.CLOSE), "provider_unavailable", 1),
@@ -217,14 +229,14 @@ BEFORE_OUTPUT: dict[str, Fault] = {
 """By name. Whole and streamed alike: nothing was sent to the client yet, so it gets a real status."""
 
 
-def broken_off(*steps: bytes | End, timeouts: dict[str, float] | None = None, code: str = "provider_unavailable") -> Fault:
+def broken_off(*steps: bytes | End, code: str = "provider_unavailable", **more: Any) -> Fault:
     """After the first piece of output."""
 
     def play(call: Call) -> Sequence[bytes | End]:
         begun = b"".join(map(chunk, (*call.reply.opening, call.reply.output[0])))
         return (CHUNKED + begun, *steps)
 
-    return Fault(play, code, 1, timeouts=timeouts or {})
+    return Fault(play, code, 1, **more)
 
 
 def overloaded_within(call: Call) -> Sequence[bytes | End]:
@@ -253,8 +265,10 @@ AFTER_OUTPUT: dict[str, Fault] = {
     "mid-garbage": broken_off(chunk(b"data: {not json}\n\n"), End.HOLD),
     "mid-bytes": broken_off(chunk(b"data: \xff\xfe\x00\n\n"), End.HOLD),
     "mid-html": broken_off(chunk(b"\n" + HTML + b"\n\n") + b"0\r\n\r\n"),
-    "mid-silence": broken_off(End.HOLD, timeouts={"idle": 0.6}, code="provider_timeout"),
-    "mid-stream-limit": broken_off(End.HOLD, timeouts={"stream": 0.6}, code="provider_timeout"),
+    "mid-silence": broken_off(End.HOLD, timeouts={"idle": 0.6, "whole": 0.6}, code="provider_timeout", deadline=_SILENT),
+    "mid-stream-limit": broken_off(
+        End.HOLD, timeouts={"stream": 0.6, "whole": 0.6}, code="provider_timeout", deadline=_TOO_LONG
+    ),
     "mid-overloaded": Fault(overloaded_within, "provider_overloaded", 1, says="Overloaded"),
 }
 """In the middle of a stream: told in the stream, and never repeated."""

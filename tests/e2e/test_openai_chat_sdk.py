@@ -42,9 +42,7 @@ def client(served: Running) -> OpenAI:
 
 
 def test_plain(client: OpenAI, model: str) -> None:
-    completion = client.chat.completions.create(
-        model=model, messages=[{"role": "user", "content": "Hello, gateway!"}]
-    )
+    completion = client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hello, gateway!"}])
     assert completion.id.startswith("gen-")
     assert completion.model == model
     assert "Hello, gateway!" in (completion.choices[0].message.content or "")
@@ -58,9 +56,7 @@ def test_plain(client: OpenAI, model: str) -> None:
 
 def test_streamed(client: OpenAI, model: str) -> None:
     chunks = list(
-        client.chat.completions.create(
-            model=model, messages=[{"role": "user", "content": "Grüße aus Köln 🏔"}], stream=True
-        )
+        client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Grüße aus Köln 🏔"}], stream=True)
     )
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert "Grüße aus Köln 🏔" in text

@@ -127,11 +127,13 @@ def check_row(setting: Setting, answer: Answer, code: str, attempts: int | None)
         assert len(seen["attempts"]) == attempts, seen
 
 
-def check_text(answer: Answer, fault: Fault, message: str) -> None:
+def check_text(answer: Answer, fault: Fault, message: str, *, streamed: bool) -> None:
     for secret in (*fault.secret, "sk-upstream", "127.0.0.1"):
         assert secret not in answer.body.decode()
         assert not any(secret in value for value in answer.headers.values())
     assert fault.says in message
+    if fault.deadline:
+        assert (fault.deadline if streamed else "did not answer within 0.6 s") in message
 
 
 def check_before_output(setting: Setting, name: str, route: Route, protocol: str, stream: bool) -> None:
@@ -142,7 +144,7 @@ def check_before_output(setting: Setting, name: str, route: Route, protocol: str
     if fault.attempts is not None:
         assert setting.upstream.attempts(name, mark) == fault.attempts
     check_row(setting, answer, fault.code, setting.upstream.attempts(name, mark))
-    check_text(answer, fault, told.message)
+    check_text(answer, fault, told.message, streamed=stream)
     if fault.retry_after is not None:
         assert answer.headers["retry-after"] == fault.retry_after
     assert "location" not in answer.headers
@@ -184,7 +186,7 @@ def test_in_mid_stream(setting: Setting, name: str) -> None:
         assert TEXT[:5].encode() in answer.body
         assert setting.upstream.attempts(name, mark) == 1
         check_row(setting, answer, fault.code, 1)
-        check_text(answer, fault, message)
+        check_text(answer, fault, message, streamed=True)
 
     in_all_cells(check, streamed=(True,))
 
@@ -208,21 +210,27 @@ def check_ending(route: Route, answer: Answer, code: str) -> str:
         assert b"response.completed" not in answer.body
         response = json.loads(data.removeprefix("data: "))["response"]
         assert response["status"] == "failed"
-        # What an upstream's failure is called there comes from the protocol's own list of codes.
-        assert response["error"]["code"]
-        return str(response["error"]["message"])
+        found = response["error"]
+        # Its `code` is the protocol's own word where it has one.
+        assert (found["hi_code"], found["request_id"]) == (code, request_id)
+        assert found["code"] == {"provider_rate_limit": "rate_limit_exceeded"}.get(code, code)
+        return str(found["message"])
     assert told.code == code
     return told.message
 
 
-@pytest.mark.parametrize("name", [name for name, fault in AFTER_OUTPUT.items() if not fault.timeouts])
+@pytest.mark.parametrize("name", AFTER_OUTPUT)
 def test_in_the_middle_of_what_was_to_be_whole(setting: Setting, name: str) -> None:
     """The upstream streams although nobody asked; the client still gets one error."""
     fault = AFTER_OUTPUT[name]
 
     def check(route: Route, protocol: str, stream: bool) -> None:
-        _, answer = asked(setting, route, f"{name}/{protocol}", stream)
-        assert route.told(answer).code == fault.code
+        mark, answer = asked(setting, route, f"{name}/{protocol}", stream)
+        told = route.told(answer)
+        assert told.code == fault.code
+        assert TEXT[:5].encode() not in answer.body
+        check_row(setting, answer, fault.code, setting.upstream.attempts(name, mark))
+        check_text(answer, fault, told.message, streamed=stream)
 
     in_all_cells(check, streamed=(False,))
 
