@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss
-from hyperinfer.formats.events import MessageEnd, MessageStart, TextStart, ToolCallStart, UsageUpdate
+from hyperinfer.formats.events import Citation, MessageEnd, MessageStart, TextStart, ToolCallStart, UsageUpdate
 from hyperinfer.formats.losses import lose_once
 from hyperinfer.formats.wire import is_object, join
 
@@ -107,6 +107,8 @@ class LostFields:
                 self._groups(more)
             case TextStart(item_extra=more):
                 self._groups(more)
+            case Citation(raw={"encrypted_index": str()}):
+                self._lose("content[].citations[].encrypted_index")
             case ToolCallStart(namespace=str()) if self._upstream == "openai_responses":
                 self._lose("output[].namespace")
             case MessageEnd():
@@ -127,7 +129,11 @@ class LostFields:
         for name, value in fields:
             if (place, name) in self._seen:
                 continue
-            if name in _OWN_RUN or value in _SAYS_NOTHING or (isinstance(value, str) and value in _AS_ANYWAY):
+            if (
+                (name in _OWN_RUN and not place.startswith("usage"))
+                or value in _SAYS_NOTHING
+                or (isinstance(value, str) and value in _AS_ANYWAY)
+            ):
                 continue
             if name in _ECHOED and self._upstream == "openai_responses" and not place:
                 continue

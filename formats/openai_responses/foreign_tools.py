@@ -26,7 +26,7 @@ def foreign_item(block: Wire) -> ForeignItem | None:
     if kind == "server_tool_use" and name.startswith("tool_search_tool"):
         arguments = block.get("input")
         return ForeignItem("tsc", {**_tool_search("tool_search_call", block.get("id")), "arguments": arguments or {}})
-    if kind == "tool_search_tool_result":
+    if kind == "tool_search_tool_result" and not _has_failed(block):
         return ForeignItem("tso", _tools_found(block))
     if kind == "mcp_tool_use":
         return ForeignItem("mcp", _mcp_call(block))
@@ -41,6 +41,12 @@ def _web_search(given: Any) -> Wire:
 
 def _tool_search(kind: str, call_id: Any) -> Wire:
     return {"type": kind, "call_id": call_id, "execution": "server", "status": "completed"}
+
+
+def _has_failed(block: Wire) -> bool:
+    """A search that failed found nothing, and Responses has no word for why."""
+    content = block.get("content")
+    return is_object(content) and content.get("error_code") is not None
 
 
 def _tools_found(block: Wire) -> Wire:
