@@ -11,7 +11,16 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss
-from hyperinfer.formats.events import Citation, MessageEnd, MessageStart, TextStart, ToolCallStart, UsageUpdate
+from hyperinfer.formats.events import (
+    Citation,
+    MessageEnd,
+    MessageStart,
+    ReasoningStart,
+    TextStart,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageUpdate,
+)
 from hyperinfer.formats.losses import lose_once
 from hyperinfer.formats.wire import is_object, join
 
@@ -33,6 +42,7 @@ _PLACES: Mapping[Dialect, Mapping[str, str]] = {
         "item": "output[]",
         "item_event": "",
         "part": "output[].content[]",
+        "done_part": "output[].content[]",
         "part_event": "",
         "args_event": "",
         "": "",
@@ -43,6 +53,12 @@ _PLACES: Mapping[Dialect, Mapping[str, str]] = {
 
 _INTERNAL = frozenset({"details", "redacted", "no_part", "retold"})
 """Groups that only say how the events were written."""
+_REPEATED: Mapping[type, Mapping[str, str]] = {
+    ReasoningStart: {"item": "encrypted_content"},
+    ToolCallEnd: {"args_event": "name"},
+}
+"""What events say beside what they are about: an early copy of the blob, which comes with the end, and whose the arguments
+are. By event and group."""
 _OWN_RUN = frozenset(
     {
         *("id", "object", "created", "created_at", "completed_at", "model", "system_fingerprint", "type", "role", "status"),
@@ -115,13 +131,14 @@ class LostFields:
                 self._counts()
             case _:
                 pass
-        self._groups(getattr(event, "extra", None))
+        self._groups(getattr(event, "extra", None), type(event))
 
-    def _groups(self, extra: Mapping[str, Any] | None) -> None:
+    def _groups(self, extra: Mapping[str, Any] | None, kind: type[Event] = MessageStart) -> None:
+        repeated = _REPEATED.get(kind, {})
         for group, fields in (extra or {}).items():
             place = self._places.get(group)
             if place is not None and is_object(fields):
-                self._fields(fields.items(), place)
+                self._fields([(name, value) for name, value in fields.items() if name != repeated.get(group)], place)
             elif group not in _INTERNAL:
                 self._fields([(group, fields)], self._places[""])
 

@@ -20,6 +20,7 @@ from tests.support.recordings import DIALECTS, Recording, recordings
 from tests.support.saying import Saying, sayings
 
 ANSWERED = [r for r in recordings() if r.status == 200 and "error_body" not in r.meta["features"]]
+ANSWERED = [r for r in ANSWERED if r.path.name != "openai-background-mode-with-tool-vcr"]  # it is no answer: it is queued
 if not ANSWERED:
     pytest.skip("the recordings are not on this machine", allow_module_level=True)
 
