@@ -72,10 +72,12 @@ def says_default(field: str, value: Any) -> bool:
 def losses_of_extra(extra: Mapping[str, Any] | None, path: str, reason: str) -> list[Loss]:
     """A Loss for each field that says something: nulls and empty containers do not, nor does what happens anyway, nor do
     fields of the request itself (`path` is empty) that are neutral."""
+    if not extra:
+        return []
     parent = f"{path.rpartition('.')[2].partition('[')[0]}." if path else ""
     return [
         Loss(join(path, name), reason)
-        for name, value in (extra or {}).items()
+        for name, value in extra.items()
         if value is not None
         and ((value != [] and value != {}) or name in _SAY_SO_WHEN_EMPTY)
         and (path or name not in NEUTRAL)

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss
 from hyperinfer.formats.events import (
+    ArgumentsDelta,
     Citation,
     MessageEnd,
     MessageStart,
+    ReasoningDelta,
     ReasoningStart,
+    TextDelta,
     TextStart,
     ToolCallEnd,
     ToolCallStart,
@@ -96,6 +99,9 @@ _COUNTED: Mapping[str, frozenset[str]] = {
 }
 """The counts that every format tells in its own words."""
 _PRICES = ("cost", "estimated_cost", "is_byok")
+
+PIECES = (TextDelta, ArgumentsDelta, ReasoningDelta)
+"""Events that nearly every burst is made of. Without `extra` they hold nothing to note, and need not be shown."""
 
 
 class LostFields:

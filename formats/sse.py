@@ -101,7 +101,7 @@ class SSEDecoder:
 
     def _take(self) -> bool:
         """Takes whole frames out of the buffer, all of them where none can be too large; whether there were any."""
-        if not self._started:
+        if not self._started or self._position == len(self._buffer):
             return False
         end = self._buffer.rfind(b"\n\n", self._scanned)
         if end - self._position > self._max or end < 0:

@@ -92,11 +92,21 @@ def _reasoning(config: ReasoningConfig, dialect: Dialect, lose: Lose) -> Reasoni
     )
 
 
+def _may_hold_words(part: Part) -> bool:
+    if isinstance(part, ToolCallPart):
+        return part.extra is not None
+    if isinstance(part, ToolResultPart):
+        return any(isinstance(inner, ImagePart) for inner in part.content)
+    return isinstance(part, ImagePart)
+
+
 def _turn(turn: Turn, lose: Lose) -> Turn:
     role = unknown_role(turn)
     if role is not None:
         lose(f"{turn.path}.role", role)
         turn = msgspec.structs.replace(turn, extra=_without("role", turn.extra))
+    if not any(map(_may_hold_words, turn.parts)):
+        return turn
     calls = 0
     parts: list[Part] = []
     for index, part in enumerate(turn.parts):

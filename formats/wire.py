@@ -111,8 +111,9 @@ def extras(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any] 
     known = _known.get(kind)
     if known is None:
         known = _known[kind] = frozenset(kind.__struct_encode_fields__)
-    found = {key: item for key, item in value.items() if key not in known}
-    return found or None
+    if value.keys() <= known:
+        return None
+    return {key: item for key, item in value.items() if key not in known}
 
 
 def join(path: str, inner: str) -> str:

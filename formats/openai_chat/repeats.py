@@ -9,6 +9,7 @@ be any.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -43,8 +44,15 @@ class Repeat(NamedTuple):
     padded: bool
 
 
+def only_piece(events: Sequence[Event]) -> Event | None:
+    """The event of a frame that made no other, but for the beginning of its block; None where it made more."""
+    if len(events) == 2 and isinstance(events[0], (ev.TextStart, ev.ReasoningStart)) and events[0].extra is None:
+        return events[1]
+    return events[0] if len(events) == 1 else None
+
+
 def repeat_of(data: bytes, event: Event) -> Repeat | None:
-    """What a repeat of the frame `data`, which made only `event`, looks like; None where it has no such form."""
+    """What a repeat of the frame `data`, whose only piece is `event`, looks like; None where it has no such form."""
     if not isinstance(event, (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta)) or event.extra is not None:
         return None
     if isinstance(event, ev.TextDelta) and event.logprobs is not None:

@@ -11,7 +11,7 @@ from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_chat.assembler import ChatAssembler
-from hyperinfer.formats.openai_chat.repeats import Repeat, repeat_of, repeated_text
+from hyperinfer.formats.openai_chat.repeats import Repeat, only_piece, repeat_of, repeated_text
 from hyperinfer.formats.split_characters import SplitCharacters
 from hyperinfer.formats.sse import SSEDecoder
 from hyperinfer.formats.wire import reply_object
@@ -95,9 +95,9 @@ class ChatStreamDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PeerError(f"not valid JSON: {error}") from None
         assembler.chunk(chunk, "delta")
-        if len(events) == 1 and not assembler.ended and assembler.at_rest:
-            self._repeat = repeat_of(data, events[0])
-            self._repeater = assembler.repeater(events[0]) if self._repeat is not None else _nowhere
+        if (piece := only_piece(events)) is not None and not assembler.ended and assembler.at_rest:
+            self._repeat = repeat_of(data, piece)
+            self._repeater = assembler.repeater(piece) if self._repeat is not None else _nowhere
 
 
 def _nowhere(text: str) -> None:

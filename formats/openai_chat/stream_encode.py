@@ -92,11 +92,11 @@ class ChatStreamEncoder:
             self._lifecycle.step(event)
         except OrderError as error:
             raise EncodeError(str(error)) from None
-        if self._lost is not None and (type(event) is not ev.TextDelta or event.extra is not None):
-            self._lost.note(event)
         choice = event.choice
         if not choice and not self._pending and (usual := self._usual(event)):
             return usual
+        if self._lost is not None:
+            self._lost.note(event)
         first = b"" if choice in self._choices else self._open_choices(choice)
         return first + self._write(event, self._choices[choice])
 
@@ -109,19 +109,18 @@ class ChatStreamEncoder:
         return b"".join(self._chunk(_ROLE, choice=number) for number in fresh)
 
     def _usual(self, event: Event) -> bytes:
-        """The chunk for one more piece of text of choice 0; nothing where it must be written the long way."""
+        """The chunk for one more piece of choice 0, without `extra`; nothing where it must be written the long way."""
         if type(event) is ev.TextDelta:
-            if event.logprobs is None and (event.extra is None or not self._same):
+            if event.logprobs is None and event.extra is None:
                 return self._text + _enc(event.text) + _REST
         elif type(event) is ev.ArgumentsDelta:
             state = self._choices[0]
-            if event.text and state.form == "function" and (event.extra is None or not self._same):
+            if event.text and state.form == "function" and event.extra is None:
                 state.arguments_seen = True
                 return self._arguments_head + _enc(event.text) + _ARGUMENTS_REST
         elif type(event) is ev.ReasoningDelta:
             state = self._choices[0]
-            goes_on = state.thought and state.part == (event.form, event.part)
-            if goes_on and event.text and (event.extra is None or not self._same):
+            if event.text and state.thought and state.part == (event.form, event.part) and event.extra is None:
                 state.thought.append(event.text)
                 said = _enc(event.text)
                 return self._reasoning_head + said + _REASONING_COPY + said + _REST

@@ -143,7 +143,8 @@ class ReasoningItem(Item):
 
     def delta(self, form: Any, part: int, text: str, extra: Extra = None) -> None:
         """A piece of one part."""
-        self.start()
+        if not self.started:
+            self.start()
         self._said.setdefault((form, part), []).append(text)
         self.out.append(ev.ReasoningDelta(text, form, part, extra))
 

@@ -203,7 +203,9 @@ def _item_turn(
 
 def _split(value: dict[str, Any], kind: Any) -> tuple[Extra, Extra]:
     """(fields not modelled, those among them that mean nothing to a model)."""
-    found = extras(value, kind) or {}
+    found = extras(value, kind)
+    if found is None:
+        return None, None
     extra = {k: v for k, v in found.items() if v is not None and k not in _QUIET}
     quiet = {k: v for k, v in found.items() if v is not None and k in _QUIET}
     return extra or None, quiet or None

@@ -33,7 +33,6 @@ class MessageWriter:
         self._kind = ""
         self._head = b""
         self._said: list[str] = []
-        self._length = 0
         self._logprobs: list[Any] = []
         self._annotations: list[Wire] = []
         self._fields: Wire = {}
@@ -68,7 +67,7 @@ class MessageWriter:
 
     def _open_part(self, kind: str, extra: Extra) -> bytes:
         output = self._output
-        self._kind, self._said, self._length, self._logprobs, self._annotations = kind, [], 0, [], []
+        self._kind, self._said, self._logprobs, self._annotations = kind, [], [], []
         self._fields = output.group(extra, "part") or {}
         place = self._place()
         if kind == "refusal":
@@ -89,7 +88,6 @@ class MessageWriter:
         if not self._kind:  # its part gave way to one of an unknown kind
             return self._open_part("output_text", None) + self.text(event)
         self._said.append(text)
-        self._length += len(text)
         if event.logprobs is None and event.extra is None:
             return self._output.delta(self._head, text, _LOGPROBS)
         logprobs = event.logprobs or []
@@ -118,7 +116,7 @@ class MessageWriter:
                 "url": event.url,
                 "title": event.title or "",
                 "start_index": event.start if event.start is not None else 0,
-                "end_index": event.end if event.end is not None else self._length,
+                "end_index": event.end if event.end is not None else sum(map(len, self._said)),
             }
             if event.cited_text:
                 self._output.lose("response.output.content.annotations", "an annotation does not quote what it cites")

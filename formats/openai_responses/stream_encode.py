@@ -21,7 +21,7 @@ from hyperinfer.formats.openai_responses.output import Frames, Output, Silent, W
 from hyperinfer.formats.openai_responses.reasoning import call_state_text
 from hyperinfer.formats.openai_responses.stop import WireStop, stop_to_wire
 from hyperinfer.formats.openai_responses.usage import usage_to_wire
-from hyperinfer.formats.reply_losses import LostFields
+from hyperinfer.formats.reply_losses import PIECES, LostFields
 from hyperinfer.formats.usage import Usage
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class _Fold:
             self._life.step(event)
         except OrderError as error:
             raise EncodeError(str(error)) from None
-        if self._lost is not None and (type(event) is not ev.TextDelta or event.extra is not None):
+        if self._lost is not None and (not isinstance(event, PIECES) or event.extra is not None):
             self._lost.note(event)
         if event.choice:
             self.output.lose("response.choices", "a response has one answer only")
