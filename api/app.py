@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from hyperinfer.api.data_plane import COUNTS, ROUTES
 from hyperinfer.api.edge.asgi import Reply
 from hyperinfer.api.edge.dispatch import Dispatch, Handler
 from hyperinfer.api.edge.lifespan import StartupFailed
+from hyperinfer.api.edge.refusals import Refusal, words_of
 from hyperinfer.api.first_start import first_start
 from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
 from hyperinfer.api.hosted import Hosted, ReloadRefused
@@ -29,6 +31,8 @@ from hyperinfer.providers.catalogue import CatalogueErrors
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.asgi import AsgiApp, Receive, Scope, Send
+
+log = logging.getLogger("hyperinfer.edge")
 
 
 class Application:
@@ -124,7 +128,16 @@ def build(app: Mapping[str, object]) -> Hosted:
         in_flight=lambda: application.drain.in_flight,
         greeting=lambda: application.greeting,
         crash_reply=partial(_crash_reply, RequestIds(time.time, os.urandom)),
+        refuse=partial(_refuse, RequestIds(time.time, os.urandom)),
     )
+
+
+def _refuse(ids: RequestIds, status: int) -> Refusal:
+    """What never was a request: no path says in which format its client would read it."""
+    report = ErrorReport("invalid_request", words_of(status), ids.next(), status=status)
+    log.info("%s was refused before it was a request: %d", report.request_id, status)
+    headers = [(b"content-type", b"application/json"), (b"x-request-id", report.request_id.encode())]
+    return Refusal(headers, FORMATS["openai_chat"].encode_error(report))
 
 
 def _crash_reply(ids: RequestIds, scope: Scope) -> Reply:

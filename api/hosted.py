@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from hyperinfer.api.edge.asgi import CrashReply, plain_crash_reply
 from hyperinfer.api.edge.connection import EdgeCounters
+from hyperinfer.api.edge.refusals import Refuse, plain_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -44,6 +45,7 @@ class Hosted:
     in_flight: Callable[[], int] = _no_requests
     greeting: Callable[[], str | None] = _no_greeting
     crash_reply: CrashReply = plain_crash_reply
+    refuse: Refuse = plain_refusal
     counters: EdgeCounters = field(default_factory=EdgeCounters)
 
 

@@ -122,6 +122,7 @@ async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: 
                     shutdown=shutdown,
                     drain=hosted.drain,
                     crash_reply=hosted.crash_reply,
+                    refuse=hosted.refuse,
                     counters=hosted.counters,
                     task_status=task_status,
                 )

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import trio
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
 from hyperinfer.api.edge.deadline import WriteDeadline
+from hyperinfer.api.edge.refusals import Refuse, RefusingServer, plain_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
@@ -159,6 +159,7 @@ class Serving:
     app: HypercornApp
     config: Config
     state: Mapping[str, object]
+    refuse: Refuse = plain_refusal
 
 
 class StockEdge:
@@ -174,7 +175,9 @@ class StockEdge:
         app, given = cast("Any", serving.app), cast("Any", stream)
         context = WorkerContext(None)
         context.terminated = connection.ending
-        return TCPServer(app, serving.config, context, cast("Any", state), given)
+        server = RefusingServer(app, serving.config, context, cast("Any", state), given)
+        server.refuse = serving.refuse
+        return server
 
 
 class WindowBuffer(Protocol):

@@ -36,6 +36,7 @@ from hyperinfer.api.edge.connection import (
 from hyperinfer.api.edge.guarded import GuardedStream
 from hyperinfer.api.edge.lifespan import Lifespan, LifespanFailed, StartupFailed
 from hyperinfer.api.edge.listener import BoundedListener
+from hyperinfer.api.edge.refusals import Refuse, plain_refusal
 from hyperinfer.api.edge.settings import EdgeSettings, hypercorn_config
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ async def serve(
     shutdown: trio.Event,
     drain: Drain,
     crash_reply: CrashReply = plain_crash_reply,
+    refuse: Refuse = plain_refusal,
     counters: EdgeCounters | None = None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -78,7 +80,7 @@ async def serve(
     counters = EdgeCounters() if counters is None else counters
     failure: StartupFailed | LifespanFailed | None = None
     try:
-        await _serve_lifespan(app, settings, sockets, shutdown, drain, crash_reply, counters, task_status)
+        await _serve_lifespan(app, settings, sockets, shutdown, drain, crash_reply, refuse, counters, task_status)
     except* (StartupFailed, LifespanFailed) as group:
         failure = _leaf(group)
     if failure is not None:
@@ -92,6 +94,7 @@ async def _serve_lifespan(
     shutdown: trio.Event,
     drain: Drain,
     crash_reply: CrashReply,
+    refuse: Refuse,
     counters: EdgeCounters,
     task_status: trio.TaskStatus[list[str]],
 ) -> None:
@@ -103,7 +106,7 @@ async def _serve_lifespan(
             raise StartupFailed(f"the application did not start within {settings.startup:g} s")
         config = hypercorn_config(settings)
         guarded = EdgeApp(app, counters=counters, crash_reply=crash_reply)
-        serving = Serving(guarded, config, lifespan.state)
+        serving = Serving(guarded, config, lifespan.state, refuse)
         server = _Server(settings, serving, counters)
         await server.run(sockets, config.create_ssl_context(), (shutdown, lifespan.ended), drain, task_status)
         await lifespan.shut_down(settings.shutdown)

@@ -1,0 +1,72 @@
+"""What hypercorn refuses by itself, before any application is asked: a request that is no HTTP, a head that is too large, a
+WebSocket. It says so by a bare status; here it gets the fields and the body of a reply of ours. HTTP/1 alone: on HTTP/2 the
+same faults are errors of the protocol, without a response."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hypercorn.events import Event, RawData
+from hypercorn.trio.tcp_server import TCPServer
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge.exchange import Headers
+
+_BARE: frozenset[bytes] = frozenset((b"content-length: 0", b"connection: close"))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Fields and body beside the status; the length is not among the fields."""
+
+    headers: Headers
+    body: bytes
+
+
+Refuse: TypeAlias = Callable[[int], Refusal]
+"""Makes the refusal for a status."""
+
+
+def plain_refusal(status: int) -> Refusal:
+    """Without an application's own form of it."""
+    error = {"message": words_of(status), "type": "invalid_request_error", "code": "invalid_request", "param": None}
+    return Refusal([(b"content-type", b"application/json")], json.dumps({"error": error}).encode())
+
+
+def words_of(status: int) -> str:
+    """What the client is told."""
+    if status == 431:
+        return "The head of the request is too large."
+    if status == 403:
+        return "There is no WebSocket here."
+    return "This is no valid HTTP request."
+
+
+class RefusingServer(TCPServer):
+    """hypercorn's server of one connection, whose own refusals say more. `refuse` is to be set before it runs."""
+
+    refuse: Refuse
+
+    async def protocol_send(self, event: Event) -> None:
+        """Everything that goes to the client."""
+        if isinstance(event, RawData) and (status := _refused(event.data)):
+            event = RawData(data=_told(event.data, self.refuse(status)))
+        await super().protocol_send(event)
+
+
+def _refused(data: bytes) -> int:
+    """The status, if these bytes are a head as hypercorn itself makes it, else 0. An application's has other fields."""
+    if not (data.startswith(b"HTTP/1.1 ") and data[9:10] in b"45"):
+        return 0
+    _, *fields, end, _ = data.split(b"\r\n")
+    bare = not end and {field for field in fields if not field.startswith(b"date: ")} == _BARE
+    return int(data[9:12]) if bare else 0
+
+
+def _told(head: bytes, refusal: Refusal) -> bytes:
+    fields: list[Any] = [*refusal.headers, (b"content-length", b"%d" % len(refusal.body))]
+    told = b"".join(b"%b: %b\r\n" % field for field in fields)
+    return head.replace(b"content-length: 0\r\n", told, 1) + refusal.body
