@@ -25,6 +25,7 @@ from hyperinfer.formats.conversation import (
 )
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.losses import losses_of_words
+from hyperinfer.formats.part_paths import result_part_path
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
@@ -98,11 +99,15 @@ class BlockEncoder:
             text = part.content[0].text
             if self._scope.same or text.strip():
                 block["content"] = text
-        elif content := [block for n, inner in enumerate(part.content) for block in self.blocks(inner, f"{path}[{n}]")]:
+        elif content := list(self._content(part, path)):
             block["content"] = content
         if part.is_error or (part.is_error is not None and self._scope.same):
             block["is_error"] = part.is_error
         return self._with_cache(block, part, path)
+
+    def _content(self, part: ToolResultPart, path: str) -> Iterator[Block]:
+        for index, inner in enumerate(part.content):
+            yield from self.blocks(inner, result_part_path(part, path, index, self._scope.conversation.dialect))
 
     def _with_cache(self, block: Block, part: _Markable, path: str) -> Block:
         mark = self._scope.cache(part.cache, path)

@@ -12,14 +12,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.anthropic_messages.pairing import ResultQueue
-from hyperinfer.formats.anthropic_messages.scope import Scope, part_path
 from hyperinfer.formats.conversation import ToolCallPart, ToolResultPart, Turn
 from hyperinfer.formats.ids import DistinctIds
+from hyperinfer.formats.part_paths import part_path
 from hyperinfer.formats.turns import is_silent
 from hyperinfer.formats.vocabulary import unknown_role
 
 if TYPE_CHECKING:
     from hyperinfer.formats.anthropic_messages.blocks_encode import Block, BlockEncoder
+    from hyperinfer.formats.anthropic_messages.scope import Scope
 
 OPENING = "(The conversation begins here.)"
 """The user's first words where a history begins with the assistant, or has no message at all."""
@@ -74,7 +75,7 @@ def encode_system(scope: Scope, encoder: BlockEncoder, turns: Sequence[Turn]) ->
         scope.extra(turn.extra, turn.path)
         _lose_name(scope, turn)
         for index, part in enumerate(turn.parts):
-            path = part_path(turn, index)
+            path = part_path(turn, index, scope.conversation.dialect)
             found = encoder.blocks(part, path)
             if not scope.same and any(block["type"] != "text" for block in found):
                 scope.lose(path, "the system prompt of Messages is text only")
@@ -99,7 +100,7 @@ def encode_as_sent(scope: Scope, encoder: BlockEncoder, turns: Sequence[Turn]) -
         else:
             last.plain = False
         for index, part in enumerate(turn.parts):
-            blocks = encoder.blocks(part, part_path(turn, index))
+            blocks = encoder.blocks(part, part_path(turn, index, scope.conversation.dialect))
             last.blocks += [_marked(block) for block in blocks] if folded else blocks
         last.extra.update(scope.extra(turn.extra, turn.path))
     return [message.wire() for message in messages]
@@ -117,7 +118,7 @@ class _History:
     def __init__(self, scope: Scope, encoder: BlockEncoder, turns: Sequence[Turn]) -> None:
         self._scope = scope
         self._encoder = encoder
-        self._results = ResultQueue(turns)
+        self._results = ResultQueue(turns, scope.conversation.dialect)
         self._messages: list[Message] = []
         self._calls: list[tuple[int, ToolCallPart, str]] = []  # (turn, call, id given) of the open assistant message
         self._ids = DistinctIds(encoder.call_id)
@@ -132,7 +133,7 @@ class _History:
         if turn.role in ("system", "developer"):
             self._scope.lose(f"{turn.path}.role", "a later system turn was folded into the user's")
         for position, part in enumerate(turn.parts):
-            path = part_path(turn, position)
+            path = part_path(turn, position, self._scope.conversation.dialect)
             if isinstance(part, ToolResultPart):
                 if not self._results.was_taken(part):
                     self._orphan(part, path)
@@ -159,7 +160,7 @@ class _History:
         if turn.phase is not None:
             self._scope.lose(f"{turn.path}.phase", "Messages has no phases")
         for position, part in enumerate(turn.parts):
-            path = part_path(turn, position)
+            path = part_path(turn, position, self._scope.conversation.dialect)
             if isinstance(part, ToolCallPart):
                 call_id = self._ids.give(part.call_id)
                 self._extend("assistant", turn.path, [self._encoder.call(part, path, call_id)])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hyperinfer.formats.anthropic_messages.scope import part_path
 from hyperinfer.formats.conversation import ToolResultPart, Turn
+from hyperinfer.formats.part_paths import part_path
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Dialect
 
 
 class Found(NamedTuple):
@@ -21,13 +24,14 @@ class Found(NamedTuple):
 class ResultQueue:
     """The results of a history. Each answers one call: the first one before it that has its id and is still open."""
 
-    def __init__(self, turns: Sequence[Turn]) -> None:
+    def __init__(self, turns: Sequence[Turn], dialect: Dialect) -> None:
         self._waiting: dict[str, deque[Found]] = {}
         self._taken: set[int] = set()  # identities of parts; `turns` keeps them alive
         for index, turn in enumerate(turns):
             for position, part in enumerate(turn.parts):
                 if isinstance(part, ToolResultPart):
-                    self._waiting.setdefault(part.call_id, deque()).append(Found(index, part, part_path(turn, position)))
+                    found = Found(index, part, part_path(turn, position, dialect))
+                    self._waiting.setdefault(part.call_id, deque()).append(found)
 
     def take(self, call_id: str, *, after: int) -> Found | None:
         """The result for a call in turn `after`, once. Calls are asked for in the order of the history."""

@@ -6,19 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss, Target
-from hyperinfer.formats.conversation import (
-    CacheMark,
-    Conversation,
-    NativePart,
-    ReasoningPart,
-    TextPart,
-    ToolCallPart,
-    Turn,
-)
 from hyperinfer.formats.losses import losses_of_extra, no_common_field
 from hyperinfer.formats.wire import join
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import CacheMark, Conversation
     from hyperinfer.formats.events import Extra
 
 DIALECT = "anthropic_messages"
@@ -79,26 +71,6 @@ class Scope:
             self.lose(join(path, mark.style), "the provider takes no lifetime of cache marks")
             return {"type": "ephemeral"}
         return raw
-
-
-_ITEMS = (NativePart, ReasoningPart, ToolCallPart)
-"""Parts that are whole items in Responses."""
-
-
-def part_path(turn: Turn, index: int) -> str:
-    """Where a part of a turn stood, as well as it can be told from its position."""
-    if turn.path == "system":
-        return "system" if turn.plain else f"system[{index}]"
-    part = turn.parts[index]
-    if turn.path.startswith("input") and isinstance(part, _ITEMS) and len(turn.parts) == 1:
-        return turn.path
-    if isinstance(part, ReasoningPart) and "fields" in (part.extra or {}):
-        return f"{turn.path}.reasoning"  # Chat has it beside the content
-    if turn.plain:
-        return f"{turn.path}.content"
-    if turn.role in ("user", "system", "developer") or isinstance(turn.parts[index], TextPart):
-        return f"{turn.path}.content[{index}]"
-    return turn.path  # calls, results and reasoning stand in fields or items of their own
 
 
 def _ephemeral(mark: CacheMark) -> dict[str, Any]:

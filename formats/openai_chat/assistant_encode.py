@@ -24,7 +24,8 @@ from hyperinfer.formats.openai_chat.call_ids import CALL_IDS, is_legacy
 from hyperinfer.formats.openai_chat.call_state import state_to_upstream
 from hyperinfer.formats.openai_chat.part_encode import encode_part
 from hyperinfer.formats.openai_chat.reasoning_encode import reasoning_fields
-from hyperinfer.formats.openai_chat.turn_fields import content_parts, part_path, turn_fields
+from hyperinfer.formats.openai_chat.turn_fields import content_parts, turn_fields
+from hyperinfer.formats.part_paths import part_path
 from hyperinfer.formats.restore import wrap_input
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ class AssistantDraft:
         if self._scope.same and turn.plain:
             self._string = ""
         for index, part in enumerate(content_parts(turn)):
-            path = part_path(turn, index)
+            path = part_path(turn, index, self._scope.conversation.dialect)
             match part:
                 case ReasoningPart():
-                    self._reasoning.append((f"{turn.path}.reasoning" if self._scope.same else path, part))
+                    self._reasoning.append((path, part))
                 case ToolCallPart():
-                    self._call(part, f"{turn.path}.tool_calls[{len(self._calls)}]" if self._scope.same else path)
+                    self._call(part, path)
                 case RefusalPart() if not self._scope.same or self._fields.get("refusal") == part.text:
                     self._refusals.append(part.text)
                 case TextPart() if self._string is not None and not part.cache:

@@ -23,7 +23,8 @@ from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.openai_chat.assistant_encode import AssistantDraft
 from hyperinfer.formats.openai_chat.call_ids import CALL_IDS, is_legacy
 from hyperinfer.formats.openai_chat.part_encode import encode_part
-from hyperinfer.formats.openai_chat.turn_fields import content_parts, part_path, turn_fields
+from hyperinfer.formats.openai_chat.turn_fields import content_parts, turn_fields
+from hyperinfer.formats.part_paths import part_path, result_part_path
 from hyperinfer.formats.turns import is_silent, joined_content, results_first
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ class MessageEncoder:
         """A system turn as Chat has it: text only."""
         for index, part in enumerate(turn.parts):
             if isinstance(part, _MEDIA):
-                self._scope.lose(part_path(turn, index), "system messages of Chat are text only")
+                self._scope.lose(
+                    part_path(turn, index, self._scope.conversation.dialect), "system messages of Chat are text only"
+                )
         return msgspec.structs.replace(turn, parts=tuple(part for part in turn.parts if not isinstance(part, _MEDIA)))
 
     def _user(self, turn: Turn) -> None:
@@ -122,7 +125,9 @@ class MessageEncoder:
         self._out.append({"role": "user", "content": content, **extra})
 
     def _content(self, turn: Turn, *, one_string: bool) -> str | list[Message]:
-        return _content_of(content_parts(turn), turn, self._scope, one_string=one_string, string=turn.plain)
+        dialect = self._scope.conversation.dialect
+        parts = [(part, part_path(turn, index, dialect)) for index, part in enumerate(content_parts(turn))]
+        return _content_of(parts, self._scope, one_string=one_string, string=turn.plain)
 
     def _results(self, turn: Turn) -> None:
         extra = turn_fields(turn, self._scope)
@@ -132,13 +137,14 @@ class MessageEncoder:
 
     def _result(self, part: ToolResultPart, turn: Turn, index: int, extra: Message) -> Message:
         scope = self._scope
-        path = part_path(turn, index)
+        path = part_path(turn, index, scope.conversation.dialect)
         if not scope.same:
             scope.losses.extend(losses_of_extra(part.extra, path, "Chat tool results have no such field"))
             content: Any = self._result_text(part, path)
         else:
             string = scope.quirks.content == "string"
-            content = _content_of(part.content, turn, scope, one_string=string, string=part.plain)
+            parts = [(inner, result_part_path(part, path, n, "openai_chat")) for n, inner in enumerate(part.content)]
+            content = _content_of(parts, scope, one_string=string, string=part.plain)
         if scope.same and is_legacy(part.call_id):
             return {"role": "function", "name": part.name, "content": content, **extra}
         message: Message = {"role": "tool", "tool_call_id": self._call_id(part.call_id), "content": content, **extra}
@@ -152,7 +158,9 @@ class MessageEncoder:
         """Text in the tool message; images and files follow, after all results of the turn (faults F059, F066, F071)."""
         texts: list[str] = []
         for index, inner in enumerate(part.content):
-            for item in encode_part(inner, f"{path}.content[{index}]" if len(part.content) > 1 else path, self._scope):
+            for item in encode_part(
+                inner, result_part_path(part, path, index, self._scope.conversation.dialect), self._scope
+            ):
                 if item.get("type") == "text":
                     texts.append(item["text"])
                 else:
@@ -165,11 +173,12 @@ class MessageEncoder:
         return text
 
 
-def _content_of(parts: Sequence[Part], turn: Turn, scope: Scope, *, one_string: bool, string: bool) -> str | list[Message]:
-    """A message's `content`. `string`: it was one string on the wire. `one_string`: texts alone must become one."""
-    if string and len(parts) == 1 and isinstance(part := parts[0], TextPart) and not part.cache:
+def _content_of(parts: Sequence[tuple[Part, str]], scope: Scope, *, one_string: bool, string: bool) -> str | list[Message]:
+    """A message's `content` of parts with their paths. `string`: it was one string on the wire. `one_string`: texts alone
+    must become one."""
+    if string and len(parts) == 1 and isinstance(part := parts[0][0], TextPart) and not part.cache:
         return part.text
-    wire = [item for index, part in enumerate(parts) for item in encode_part(part, part_path(turn, index), scope)]
+    wire = [item for part, path in parts for item in encode_part(part, path, scope)]
     only_text = all(set(item) == {"type", "text"} for item in wire)
     if only_text and (one_string or scope.quirks.content == "string" or (not scope.same and len(wire) <= 1)):
         return "\n\n".join(item["text"] for item in wire)

@@ -1,4 +1,4 @@
-"""What a Chat message has beside its role and its content, and where a part stood in the caller's request."""
+"""What a Chat message has beside its role and its content."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.conversation import NativePart, Part, ReasoningPart, ToolCallPart, Turn
 from hyperinfer.formats.losses import losses_of_extra
 from hyperinfer.formats.openai_chat.content import cache_mark
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.conversation import Part, Turn
     from hyperinfer.formats.openai_chat.scope import Scope
 
 MARK = "cache_control"
-_ITEMS = (NativePart, ReasoningPart, ToolCallPart)
-"""Parts that are whole items in Responses."""
 
 
 def turn_fields(turn: Turn, scope: Scope) -> dict[str, Any]:
@@ -40,14 +38,3 @@ def content_parts(turn: Turn) -> tuple[Part, ...]:
     if MARK not in (turn.quiet or {}):
         return turn.parts
     return tuple(msgspec.structs.replace(part, cache=None) if getattr(part, "cache", None) else part for part in turn.parts)
-
-
-def part_path(turn: Turn, index: int) -> str:
-    """Where a part of a turn stood in the request, as well as it can be told."""
-    if turn.path == "system":
-        return turn.path if turn.plain else f"system[{index}]"
-    if turn.plain or turn.role == "tool":
-        return f"{turn.path}.content" if turn.path.startswith("messages") else turn.path
-    if turn.path.startswith("input") and len(turn.parts) == 1 and isinstance(turn.parts[0], _ITEMS):
-        return turn.path
-    return f"{turn.path}.content[{index}]"

@@ -23,6 +23,7 @@ from hyperinfer.formats.losses import citations_field, losses_of_extra
 from hyperinfer.formats.openai_responses.items import VERBATIM
 from hyperinfer.formats.openai_responses.part_encode import PartEncoder
 from hyperinfer.formats.openai_responses.request_decode import INSTRUCTIONS
+from hyperinfer.formats.part_paths import part_path, result_part_path
 from hyperinfer.formats.turns import is_silent, joined_content
 from hyperinfer.formats.wire import is_array
 
@@ -80,7 +81,7 @@ class InputEncoder:
     def _system_text(self, turn: Turn) -> str:
         texts: list[str] = []
         for index, part in enumerate(turn.parts):
-            path = _system_path(turn, index)
+            path = part_path(turn, index, self._dialect)
             if not isinstance(part, TextPart):
                 self._losses.append(Loss(path, "instructions are text only"))
                 continue
@@ -111,28 +112,25 @@ class InputEncoder:
                 return
         if not self._same:
             self._lose_fields(turn, "Responses items have no such field")
-        message: list[Part] = []
-        for part in turn.parts:
+        message: list[tuple[Part, str]] = []
+        for index, part in enumerate(turn.parts):
+            path = part_path(turn, index, self._dialect)
             if isinstance(part, (ReasoningPart, ToolCallPart, ToolResultPart)):
                 self._text_parts(turn, message)
                 message = []
-                self._item(part, turn)
+                self._item(part, turn, path)
             else:
-                message.append(part)
+                message.append((part, path))
         if message or (self._same and not turn.parts):
             self._text_parts(turn, message, keep_empty=not turn.parts)
 
     # -- messages
 
-    def _text_parts(self, turn: Turn, parts: list[Part], *, keep_empty: bool = False) -> None:
+    def _text_parts(self, turn: Turn, parts: list[tuple[Part, str]], *, keep_empty: bool = False) -> None:
         role = turn.role if turn.role != "tool" else "user"
         if role == "developer" and self._target.quirks.developer_role == "system":
             role = "system"
-        content = [
-            wire
-            for index, part in enumerate(parts)
-            if (wire := self._parts.encode(part, role, f"{turn.path}.content[{index}]")) is not None
-        ]
+        content = [wire for part, path in parts if (wire := self._parts.encode(part, role, path)) is not None]
         if role == "user" and self._folded:
             content = [*(self._parts.text(text, role) for text in self._take_folded()), *content]
         elif turn.plain and len(content) == 1 and content[0].keys() == {"type", "text"}:
@@ -165,14 +163,14 @@ class InputEncoder:
 
     # -- other items
 
-    def _item(self, part: ReasoningPart | ToolCallPart | ToolResultPart, turn: Turn) -> None:
+    def _item(self, part: ReasoningPart | ToolCallPart | ToolResultPart, turn: Turn, path: str) -> None:
         match part:
             case ReasoningPart():
-                item = self._reasoning(part, turn)
+                item = self._reasoning(part, path)
             case ToolCallPart():
-                item = self._call(part, turn)
+                item = self._call(part, path)
             case ToolResultPart():
-                item = self._result(part, turn)
+                item = self._result(part, path)
         if item is None:
             return
         if self._same:
@@ -181,17 +179,17 @@ class InputEncoder:
         else:
             extra = dict(part.extra or {})
             extra.pop("fields", None)  # Chat's own spelling of reasoning that has just been written
-            self._losses.extend(losses_of_extra(extra, turn.path, "Responses items have no such field"))
+            self._losses.extend(losses_of_extra(extra, path, "Responses items have no such field"))
         self._items.append(item)
 
-    def _reasoning(self, part: ReasoningPart, turn: Turn) -> Wire | None:
+    def _reasoning(self, part: ReasoningPart, path: str) -> Wire | None:
         mine = [blob for blob in part.opaque if blob.vendor == self._target.vendor]
         if part.opaque and not mine:
-            self._losses.append(Loss(turn.path, "reasoning that another vendor made cannot be read by this one"))
+            self._losses.append(Loss(path, "reasoning that another vendor made cannot be read by this one"))
             return None
         own_words = self._same and any(text.form == "text" for text in part.texts)  # OpenAI never shows those
         if not mine and not own_words and self._target.vendor == "openai" and not self._stored:
-            self._losses.append(Loss(turn.path, "reasoning without its encrypted content is refused by this vendor"))
+            self._losses.append(Loss(path, "reasoning without its encrypted content is refused by this vendor"))
             return None
         if not mine and not any(text.text for text in part.texts) and not self._same:
             return None
@@ -213,10 +211,10 @@ class InputEncoder:
             self.sent_state = True
         return item
 
-    def _call(self, part: ToolCallPart, turn: Turn) -> Wire:
+    def _call(self, part: ToolCallPart, path: str) -> Wire:
         if part.opaque:
-            self._losses.append(Loss(turn.path, "Responses has no place for state that belongs to a tool call"))
-        self._lose_mark(part, turn)
+            self._losses.append(Loss(path, "Responses has no place for state that belongs to a tool call"))
+        self._lose_mark(part, path)
         custom = part.kind == "custom"
         item: Wire = {"type": "custom_tool_call" if custom else "function_call"}
         if self._same:
@@ -231,8 +229,8 @@ class InputEncoder:
             item["namespace"] = part.namespace
         return item
 
-    def _result(self, part: ToolResultPart, turn: Turn) -> Wire:
-        self._lose_mark(part, turn)
+    def _result(self, part: ToolResultPart, path: str) -> Wire:
+        self._lose_mark(part, path)
         custom = part.kind == "custom"
         item: Wire = {"type": "custom_tool_call_output" if custom else "function_call_output"}
         if self._same:
@@ -240,10 +238,11 @@ class InputEncoder:
         item["call_id"] = self._call_id(part.call_id)
         if self._same and part.name is not None:
             item["name"] = part.name
+        paths = [result_part_path(part, path, index, self._dialect) for index in range(len(part.content))]
         content = [
             wire
-            for index, inner in enumerate(part.content)
-            if (wire := self._parts.encode(inner, "tool", f"{turn.path}.content[{index}]")) is not None
+            for inner, where in zip(part.content, paths, strict=True)
+            if (wire := self._parts.encode(inner, "tool", where)) is not None
         ]
         item["output"] = self._output(content, part)
         return item
@@ -258,9 +257,9 @@ class InputEncoder:
             return text
         return f"Error: {text}" if text else "Error"
 
-    def _lose_mark(self, part: ToolCallPart | ToolResultPart, turn: Turn) -> None:
+    def _lose_mark(self, part: ToolCallPart | ToolResultPart, path: str) -> None:
         if part.cache is not None:
-            self._losses.append(Loss(f"{turn.path}.{part.cache.style}", "Responses items have no cache marks"))
+            self._losses.append(Loss(f"{path}.{part.cache.style}", "Responses items have no cache marks"))
 
     def _add_id(self, item: Wire, item_id: str | None, prefix: str) -> None:
         """OpenAI refuses ids of another shape (wire facts 3.1); without an id an item is taken as it is."""
@@ -268,15 +267,6 @@ class InputEncoder:
             return
         if self._target.vendor != "openai" or item_id.startswith(prefix):
             item["id"] = item_id
-
-
-def _system_path(turn: Turn, index: int) -> str:
-    """Where a part of a system turn stood in the caller's request."""
-    if turn.path == INSTRUCTIONS or (turn.path == "system" and turn.plain):
-        return turn.path
-    if turn.path == "system":
-        return f"system[{index}]"
-    return f"{turn.path}.content" if turn.plain else f"{turn.path}.content[{index}]"
 
 
 def _one_string(content: list[Wire]) -> Any:

@@ -146,7 +146,7 @@ def test_calls_at_the_end_of_a_history_stand() -> None:
 def test_a_result_without_a_call_becomes_text() -> None:
     found, losses = messages(user(), result("lost", "42"))
     assert found == [{"role": "user", "content": [said("hi"), said("[result of the tool call lost]"), said("42")]}]
-    assert losses == ["messages[2].content"]
+    assert losses == ["messages[2]"]
 
 
 def test_a_history_begins_with_the_user() -> None:
@@ -280,7 +280,7 @@ def test_native_parts_say_what_they_can() -> None:
     parts = (NativePart(type="a", raw={}, text="words"), NativePart(type="web_search_call", raw={}))
     found, losses = messages(user(), assistant(*parts))
     assert found[1]["content"] == "words"
-    assert losses == ["messages[1]"]
+    assert losses == ["messages[1].content[1]"]
 
 
 def test_reasoning_goes_back_to_its_vendor_only() -> None:
@@ -294,7 +294,7 @@ def test_reasoning_goes_back_to_its_vendor_only() -> None:
         {"type": "redacted_thinking", "data": "R"},
         used("a"),
     ]
-    assert losses == ["messages[1]", "messages[1]"]
+    assert losses == ["messages[1].reasoning", "messages[1].reasoning"]
 
 
 def test_interleaved_reasoning_keeps_its_order() -> None:

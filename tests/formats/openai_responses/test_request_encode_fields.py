@@ -50,7 +50,7 @@ def test_reasoning_of_another_vendor_is_lost_as_a_whole() -> None:
     part = ReasoningPart(texts=(ReasoningText("hm"),), opaque=(Opaque("anthropic", "signature", "sig"),))
     conversation = messages(turn("assistant", part, TextPart(text="x"), path="messages[3]"))
     assert [item["type"] for item in body(conversation)["input"]] == ["message"]
-    assert lost(conversation) == ["messages[3]"]
+    assert lost(conversation) == ["messages[3].content[0]"]
 
 
 def test_a_redacted_blob_comes_back_without_its_mark() -> None:
