@@ -15,7 +15,7 @@ from hypercorn.trio.tcp_server import TCPServer
 if TYPE_CHECKING:
     from hyperinfer.api.edge.exchange import Headers
 
-_BARE: frozenset[bytes] = frozenset((b"content-length: 0", b"connection: close"))
+_BARE = [b"connection: close", b"content-length: 0"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,10 @@ class RefusingServer(TCPServer):
 
 def _refused(data: bytes) -> int:
     """The status, if these bytes are a head as hypercorn itself makes it, else 0. An application's has other fields."""
-    if not (data.startswith(b"HTTP/1.1 ") and data[9:10] in b"45"):
+    if not (data.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")) and data.endswith(b"\r\n\r\n")):
         return 0
-    _, *fields, end, _ = data.split(b"\r\n")
-    bare = not end and {field for field in fields if not field.startswith(b"date: ")} == _BARE
-    return int(data[9:12]) if bare else 0
+    fields = sorted(field for field in data.split(b"\r\n")[1:-2] if not field.startswith(b"date: "))
+    return int(data[9:12]) if fields == _BARE else 0
 
 
 def _told(head: bytes, refusal: Refusal) -> bytes:
