@@ -244,8 +244,6 @@ class _Encoder:
         """Chat keeps the `reasoning` object of OpenRouter's clients whole: what was understood of it is no loss."""
         extra = dict(config.extra or {})
         path = "thinking" if self._c.dialect == "anthropic_messages" else "reasoning"
-        if config.mode == "between_tools":
-            self._lose(f"{path}.type", "Responses cannot ask for thinking between tool calls")
         inner = extra.pop("reasoning", None)
         if is_object(inner):
             extra.update({name: value for name, value in inner.items() if name not in _UNDERSTOOD})

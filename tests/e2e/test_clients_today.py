@@ -45,3 +45,4 @@ def test_it_arrives_or_is_told(server: Running, upstream: Running, name: str, ta
     assert [text for text in expected.absent if text in json.dumps(sent)] == []
     assert [path for path in expected.lost if not any(loss.startswith(path) for loss in losses)] == []
     assert [loss for loss in losses if not loss.startswith(expected.lost)] == []
+    assert len(set(losses)) == len(losses)
