@@ -91,6 +91,8 @@ _VERBS: Final[dict[str, _Verb]] = {
     "unlock": _Verb(_Workspace, WorkspaceRecord),
     "create_key": _Verb(_Terms, CreatedKey),
     "keys": _Verb(_MaybeWorkspace, tuple[KeyRecord, ...]),
+    "enable": _Verb(_Key, KeyRecord),
+    "disable": _Verb(_Key, KeyRecord),
     "revoke": _Verb(_Key, KeyRecord),
     "usage": _Verb(_Usage, tuple[UsageRow, ...]),
     "verify_ledger": _Verb(_Nothing, LedgerReport),
@@ -235,6 +237,14 @@ class RemoteAdmin:
     async def keys(self, workspace: str | None = None) -> tuple[KeyRecord, ...]:
         """See Admin."""
         return cast("tuple[KeyRecord, ...]", await self._call("keys", _MaybeWorkspace(workspace)))
+
+    async def enable(self, key: str) -> KeyRecord:
+        """See Admin."""
+        return cast("KeyRecord", await self._call("enable", _Key(key)))
+
+    async def disable(self, key: str) -> KeyRecord:
+        """See Admin."""
+        return cast("KeyRecord", await self._call("disable", _Key(key)))
 
     async def revoke(self, key: str) -> KeyRecord:
         """See Admin."""

@@ -22,7 +22,6 @@ from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, PlaygroundLedger
 from hyperinfer.api.store.embedded import EmbeddedStore, open_embedded
 from hyperinfer.api.store.folder import DataFolder, FolderLock
-from hyperinfer.nodes.limits import RateLimits
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.upstreams import open_upstreams
@@ -62,16 +61,13 @@ class Gateway:
     data_plane: DataPlane
     ids: RequestIds
     drain: Drain
-    limits: RateLimits
     internal_token: Secret | None
     now: Callable[[], float]
 
     async def reload(self) -> None:
         """Reads the catalogue again. Raises `CatalogueErrors`, and everything stays as it was."""
         self.catalogue.reload()
-        limits = self.catalogue.current().limits
-        self.limits.set_defaults(limits.rate_per_minute, limits.burst)
-        self.pipelines.rebuild(self.parts, limits)
+        self.pipelines.rebuild(self.parts, self.catalogue.current().limits)
 
 
 @asynccontextmanager
@@ -98,12 +94,10 @@ async def open_gateway(
             playground = PlaygroundKeys(now, entropy)
             accounts, ledger = PlaygroundAccounts(store, playground), PlaygroundLedger(store, playground)
             settlement = Settlement(ledger)
-            rates = RateLimits(limits.rate_per_minute, limits.burst)
             parts = Parts(
                 catalogue=catalogue.current,
                 ledger=ledger,
                 settlement=settlement,
-                limits=rates,
                 clients=upstreams,
                 drain=drain,
                 now=now,
@@ -130,7 +124,6 @@ async def open_gateway(
                 data_plane=data_plane,
                 ids=ids,
                 drain=drain,
-                limits=rates,
                 internal_token=settings.internal_token,
                 now=now,
             )

@@ -25,10 +25,11 @@ from hyperinfer.nodes import (
     tool_loop,
     translate,
 )
+from hyperinfer.nodes.admit import rate_limit
+from hyperinfer.nodes.ports import Rate
 
 if TYPE_CHECKING:
     from hyperinfer.nodes.attempt import Clients
-    from hyperinfer.nodes.limits import RateLimits
     from hyperinfer.nodes.ports import Ledger
     from hyperinfer.nodes.settlement import Settlement
     from hyperinfer.providers.catalogue import Catalogue, Limits
@@ -45,7 +46,6 @@ class Parts:
     catalogue: Callable[[], Catalogue]
     ledger: Ledger
     settlement: Settlement
-    limits: RateLimits
     clients: Clients
     drain: Drain | None
     now: Callable[[], float]
@@ -72,7 +72,7 @@ def count_graph(parts: Parts, limits: Limits) -> Graph:
     return Graph.linear(
         decode_count(json_depth=limits.json_depth),
         route(parts.catalogue),
-        count(parts.clients, limits=parts.limits, now=parts.now),
+        count(parts.clients, limit=rate_limit(parts.ledger, _rate(limits)), now=parts.now),
     )
 
 
@@ -80,12 +80,17 @@ def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...
     return (
         decode(json_depth=limits.json_depth),
         route(parts.catalogue),
-        admit(parts.ledger, parts.limits),
+        admit(parts.ledger, _rate(limits)),
         tool_loop(),
         call(parts.clients, now=parts.now, jitter=parts.jitter, retries=limits.retries, drain=parts.drain),
         translate(),
         meter(),
     )
+
+
+def _rate(limits: Limits) -> Rate:
+    """Of keys that have none of their own."""
+    return Rate(limits.rate_per_minute, limits.burst)
 
 
 class Pipelines:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Failure
-from hyperinfer.nodes.ports import Accounts, Generation, Ledger, Principal
+from hyperinfer.nodes.ports import Accounts, Admission, Generation, Ledger, Principal, Rate
 from hyperinfer.providers.secret import Secret
 
 LIFETIME = 600.0
@@ -109,18 +109,23 @@ class PlaygroundLedger:
     def __init__(self, ledger: Ledger, keys: PlaygroundKeys) -> None:
         self._ledger, self._keys = ledger, keys
 
-    async def admit(self, request_id: str, principal: Principal, hold: int) -> Failure | None:
+    async def admit(self, admission: Admission) -> Failure | None:
         """See the port."""
+        principal, request_id = admission.principal, admission.interrupted.id
         if not self._keys.take(principal.key_id, request_id):
             return Failure("invalid_api_key", "This one-time key has been used or has expired.")
         admitted = False
         try:
-            refusal = await self._ledger.admit(request_id, principal, hold)
+            refusal = await self._ledger.admit(admission)
             admitted = refusal is None
         finally:  # also when the client left meanwhile
             if not admitted:
                 self._keys.give_back(principal.key_id, request_id)
         return refusal
+
+    async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
+        """See the port."""
+        return await self._ledger.take_rate(principal, rate)
 
     async def settle(self, generation: Generation) -> None:
         """See the port."""

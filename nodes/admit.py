@@ -1,18 +1,18 @@
-"""Admission: the key's rate and the hold on the workspace's credits."""
+"""Admission: the key's rate and limits, and the hold on the workspace's credits."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
-
-import trio
+from typing import TYPE_CHECKING, TypeAlias
 
 from hyperinfer.engine import Failure, Node, Sink, Stage, stage
+from hyperinfer.nodes.bill import without_output
 from hyperinfer.nodes.items import Failed, Planned
+from hyperinfer.nodes.ports import Admission, Rate
 
 if TYPE_CHECKING:
     from hyperinfer.nodes.items import Ticket
-    from hyperinfer.nodes.limits import RateLimits
     from hyperinfer.nodes.ports import Ledger, Principal
 
 CHARACTERS_PER_TOKEN = 3
@@ -26,27 +26,23 @@ class Admit(Stage[Planned, Planned | Failure]):
     """Takes one request in. From here on it ends with exactly one settlement: by the node `settle`, or, when the run is
     cut short, by whoever started it (`settlement.Settlement.close`)."""
 
-    def __init__(self, ledger: Ledger, limits: RateLimits) -> None:
-        self._ledger, self._limits = ledger, limits
+    def __init__(self, ledger: Ledger, rate: Rate) -> None:
+        self._ledger, self._rate = ledger, rate
         self._asking: str | None = None  # the request whose hold is being taken
 
     async def receive(self, item: Planned, sink: Sink[Planned | Failure]) -> None:
         """One request."""
         ticket = item.ticket
         principal = owner_of(ticket)
-        if (too_many := over_rate(ticket, self._limits)) is not None:
-            await sink.send(too_many)
-            return
+        row = without_output(item, status="interrupted", error_code=None, created_at=ticket.created, latency=0.0)
         self._asking = ticket.request_id
-        refusal = await self._ledger.admit(ticket.request_id, principal, hold_of(item))
+        refusal = await self._ledger.admit(Admission(principal, hold_of(item), rate_of(principal, self._rate), row))
         self._asking = None
         if refusal is None:
             ticket.admitted = item
             await sink.send(item)
             return
-        await sink.send(
-            Failed(refusal.code, refusal.message, refusal.param, refusal.retry_after, refusal.details, ticket=ticket)
-        )
+        await sink.send(told(refusal, ticket))
 
     async def abort(self) -> None:
         """Cut short while the hold was being taken: it may have been, and nobody else will give it back."""
@@ -61,12 +57,31 @@ def owner_of(ticket: Ticket) -> Principal:
     return ticket.principal
 
 
-def over_rate(ticket: Ticket, limits: RateLimits) -> Failed | None:
-    """Takes a token of the key's rate; a refusal where there is none."""
-    wait = limits.take(owner_of(ticket), trio.current_time())
-    if wait is None:
-        return None
-    return Failed("rate_limit_exceeded", "This key's rate limit is reached.", retry_after=wait, ticket=ticket)
+def rate_of(principal: Principal, default: Rate) -> Rate:
+    """The bucket of a key: its own values, where it has some."""
+    if principal.rate_per_minute is None and principal.burst is None:
+        return default
+    return Rate(principal.rate_per_minute or default.per_minute, principal.burst or default.burst)
+
+
+def told(refusal: Failure, ticket: Ticket) -> Failed:
+    """A refusal of the ledger, to this request."""
+    return Failed(refusal.code, refusal.message, refusal.param, refusal.retry_after, refusal.details, ticket=ticket)
+
+
+RateLimit: TypeAlias = "Callable[[Ticket], Awaitable[Failed | None]]"
+"""Uses up a token of the rate of whoever asks; a refusal where there is none."""
+
+
+def rate_limit(ledger: Ledger, rate: Rate) -> RateLimit:
+    """The rates that a ledger keeps, for requests that are not admitted. `rate`: of keys that have none of their own."""
+
+    async def take(ticket: Ticket) -> Failed | None:
+        principal = owner_of(ticket)
+        refusal = await ledger.take_rate(principal, rate_of(principal, rate))
+        return None if refusal is None else told(refusal, ticket)
+
+    return take
 
 
 def hold_of(planned: Planned) -> int:
@@ -82,11 +97,11 @@ def hold_of(planned: Planned) -> int:
     return max(route.pricing.at_most(prompt, completion) for route in planned.routes)
 
 
-def admit(ledger: Ledger, limits: RateLimits) -> Node[Planned, Planned | Failure]:
-    """The node that takes a request in: `Planned` in; the same out, or a `Failed` when the key's rate or the workspace's
-    credits do not allow it.
+def admit(ledger: Ledger, rate: Rate) -> Node[Planned, Planned | Failure]:
+    """The node that takes a request in: `Planned` in; the same out, or a `Failed` when the key's rate or limits or the
+    workspace's credits do not allow it.
 
     For a pipeline with accounts: it needs a ticket with a principal, and `settle` at the other end to settle what it
-    holds. `limits`: the rate of each key.
+    holds. `rate`: of keys that have none of their own.
     """
-    return stage(partial(Admit, ledger, limits), name="admit", consumes=Planned, produces=Planned | Failure)
+    return stage(partial(Admit, ledger, rate), name="admit", consumes=Planned, produces=Planned | Failure)

@@ -16,14 +16,13 @@ from hyperinfer.formats import COUNTING
 from hyperinfer.formats.counting import count_of_reply
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.tokens import estimate_input
-from hyperinfer.nodes.admit import over_rate
 from hyperinfer.nodes.call import encoded_for
 from hyperinfer.nodes.items import Failed, Output, Planned
 from hyperinfer.nodes.reply_writer import identity_headers, response
 
 if TYPE_CHECKING:
+    from hyperinfer.nodes.admit import RateLimit
     from hyperinfer.nodes.attempt import Clients
-    from hyperinfer.nodes.limits import RateLimits
     from hyperinfer.providers.catalogue import Route
 
 log = logging.getLogger("hyperinfer.upstream")
@@ -38,13 +37,13 @@ _REPLY_LIMIT = 64 * 1024
 class Count(Stage[Planned, Output | Failure]):
     """Answers one request. Nothing is held and nothing is billed."""
 
-    def __init__(self, clients: Clients, limits: RateLimits | None, now: Callable[[], float]) -> None:
-        self._clients, self._limits, self._now = clients, limits, now
+    def __init__(self, clients: Clients, limit: RateLimit | None, now: Callable[[], float]) -> None:
+        self._clients, self._limit, self._now = clients, limit, now
 
     async def receive(self, item: Planned, sink: Sink[Output | Failure]) -> None:
         """One request."""
         ticket = item.ticket
-        if self._limits is not None and (refusal := over_rate(ticket, self._limits)) is not None:
+        if self._limit is not None and (refusal := await self._limit(ticket)) is not None:
             await sink.send(refusal)
             return
         counted = await self._counted(item)
@@ -91,11 +90,12 @@ def _estimated(item: Planned) -> int:
 
 
 def count(
-    clients: Clients, *, limits: RateLimits | None = None, now: Callable[[], float] = time.time
+    clients: Clients, *, limit: RateLimit | None = None, now: Callable[[], float] = time.time
 ) -> Node[Planned, Output | Failure]:
     """The node that counts the tokens of a request in place of answering it: `Planned` in; a whole response out.
 
-    The response says in `X-HyperInfer-Estimated` whether the number is an estimate. `clients`: as for `call`. `limits`: the
-    rate of each key, for a pipeline with accounts: counting takes from it as other requests do. `now`: unix seconds.
+    The response says in `X-HyperInfer-Estimated` whether the number is an estimate. `clients`: as for `call`. `limit`: the
+    rate of each key (`admit.rate_limit`), for a pipeline with accounts: counting takes from it as other requests do. `now`:
+    unix seconds.
     """
-    return stage(partial(Count, clients, limits, now), name="count", consumes=Planned, produces=Output | Failure)
+    return stage(partial(Count, clients, limit, now), name="count", consumes=Planned, produces=Output | Failure)

@@ -154,10 +154,17 @@ class Accounts(Protocol):
 class Ledger(Protocol):
     """Holds, bills and balances."""
 
-    async def admit(self, request_id: str, principal: Principal, hold: int) -> Failure | None:
-        """Take a hold of `hold` pico-USD, atomically with the check: admitted only while balance minus holds is
-        positive, or with a hold of 0 (a free model). None when admitted (again, for a request already held),
-        else a Failure: insufficient_credits, workspace_locked. Raises ValueError for a negative hold."""
+    async def admit(self, admission: Admission) -> Failure | None:
+        """Check everything and take the hold, in one step: admitted only while balance minus holds is positive, or with
+        a hold of 0 (a free model), and while the key's own limits are above what it has spent and holds. None when
+        admitted (again, for a request already held), else a Failure, the first that is true of: workspace_locked,
+        rate_limit_exceeded, key_limit_exceeded, insufficient_credits; internal_error when it cannot be told. Only what
+        is admitted uses up a token of the rate. Raises ValueError for a negative hold."""
+        ...
+
+    async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
+        """Use up a token of the key's rate for a request that costs nothing and has no row; a Failure as `admit` has
+        when there is none, or the workspace is locked."""
         ...
 
     async def settle(self, generation: Generation) -> None:

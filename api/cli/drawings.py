@@ -87,7 +87,6 @@ def pipeline() -> Drawing:
 def served_graphs() -> Mapping[str, Graph]:
     """The server's graphs with nothing behind their ports, to be looked at and not to be run."""
     from hyperinfer.api.pipelines import Parts, build_pipelines, named_graphs
-    from hyperinfer.nodes.limits import RateLimits
     from hyperinfer.nodes.settlement import Settlement
     from hyperinfer.providers.catalogue import Limits, load
 
@@ -98,7 +97,6 @@ def served_graphs() -> Mapping[str, Graph]:
         catalogue=lambda: catalogue,
         ledger=ledger,
         settlement=Settlement(ledger),
-        limits=RateLimits(limits.rate_per_minute, limits.burst),
         clients=cast("Clients", _Nothing()),
         drain=None,
         now=lambda: 0.0,

@@ -49,12 +49,28 @@ def list_all(invocation: Invocation) -> int:
     return DONE
 
 
+def enable(invocation: Invocation) -> int:
+    """Let one in again."""
+    record = administer(invocation, lambda admin: admin.enable(invocation.arguments.key))
+    return _changed(invocation, record, "enabled")
+
+
+def disable(invocation: Invocation) -> int:
+    """Let one in no more, until it is enabled."""
+    record = administer(invocation, lambda admin: admin.disable(invocation.arguments.key))
+    return _changed(invocation, record, "disabled")
+
+
 def revoke(invocation: Invocation) -> int:
     """Revoke one."""
     record = administer(invocation, lambda admin: admin.revoke(invocation.arguments.key))
+    return _changed(invocation, record, "revoked")
+
+
+def _changed(invocation: Invocation, record: KeyRecord, what: str) -> int:
     invocation.output.result(
         key_object(record, invocation.now()),
-        lambda console: console.print(f"revoked {shown_key(record)} ({record.id})"),
+        lambda console: console.print(f"{what} {shown_key(record)} ({record.id})"),
     )
     return DONE
 

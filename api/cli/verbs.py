@@ -13,6 +13,7 @@ _COMMON = tuple(Argument(name=f"--{flag.name}", value=flag.value, help=flag.help
 _SERVE = tuple(Argument(name=f"--{flag.name}", value=flag.value, help=flag.help) for flag in SERVE_FLAGS)
 _CONFIG = Argument(name=f"--{CONFIG.name}", value=CONFIG.value, help=CONFIG.help)
 _WORKSPACE = Argument(name="WORKSPACE", help="its id or its name", required=True)
+_KEY = Argument(name="KEY", help="its id, how it begins as `keys list` shows it, or all of it", required=True)
 _IN_WORKSPACE = Argument(name="--workspace", value="WORKSPACE", help="only this one, by id or name")
 
 GROUPS: Final[Mapping[str, str]] = {
@@ -118,7 +119,7 @@ _VERBS = (
         summary="Make an API key and print it: this once, and nobody can show it again.",
         run="hyperinfer.api.cli.keys:create",
         details="Prints the key alone. Limits count in UTC days and months; what is not said is not limited. A model that"
-        " the catalogue here does not have is warned of. The limits in USD are kept and shown, but not enforced yet.",
+        " the catalogue here does not have is warned of.",
         arguments=(
             Argument(name="--workspace", value="WORKSPACE", help="who pays, by id or name", required=True),
             Argument(name="--name", value="NAME", help="what you call it", default=""),
@@ -150,13 +151,24 @@ _VERBS = (
         examples=(("hyperinfer keys list --workspace acme", ""),),
     ),
     Verb(
+        path=("keys", "disable"),
+        summary="Refuse a key until it is enabled again.",
+        run="hyperinfer.api.cli.keys:disable",
+        arguments=(_KEY, *_COMMON),
+        examples=(("hyperinfer keys disable hi-3fQx9a_k", ""),),
+    ),
+    Verb(
+        path=("keys", "enable"),
+        summary="Let a key in again that was disabled.",
+        run="hyperinfer.api.cli.keys:enable",
+        arguments=(_KEY, *_COMMON),
+        examples=(("hyperinfer keys enable hi-3fQx9a_k", ""),),
+    ),
+    Verb(
         path=("keys", "revoke"),
         summary="Refuse a key from now on, for good.",
         run="hyperinfer.api.cli.keys:revoke",
-        arguments=(
-            Argument(name="KEY", help="its id, how it begins as `keys list` shows it, or all of it", required=True),
-            *_COMMON,
-        ),
+        arguments=(_KEY, *_COMMON),
         examples=(("hyperinfer keys revoke hi-3fQx9a_k", ""),),
     ),
     Verb(

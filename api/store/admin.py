@@ -60,6 +60,14 @@ class Admin(Protocol):
         """The keys of a workspace, or all; revoked ones too."""
         ...
 
+    async def enable(self, key: str) -> KeyRecord:
+        """Let a key in again that was disabled; named as for `revoke`. Refused: also for one that is revoked."""
+        ...
+
+    async def disable(self, key: str) -> KeyRecord:
+        """Let a key in no more, until it is enabled; named as for `revoke`."""
+        ...
+
     async def revoke(self, key: str) -> KeyRecord:
         """Revoke for good the key with this id, shown prefix (or the beginning of it) or secret. Repeats are fine.
         Refused: none or several fit."""

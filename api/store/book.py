@@ -6,17 +6,20 @@ that is what recovery wants, since whatever they stood for has died with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hyperinfer.api.store.authentication import UNKNOWN, principal_of, refusal_of
+from hyperinfer.api.store.days import day_of
+from hyperinfer.api.store.spending import Spending
+from hyperinfer.api.store.token_buckets import TokenBuckets
 from hyperinfer.engine.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hyperinfer.api.store.messages import Balance
-    from hyperinfer.api.store.records import KeyRecord, StoredKey, WorkspaceRecord
-    from hyperinfer.nodes.ports import Principal
+    from hyperinfer.api.store.records import KeyRecord, KeySpent, StoredKey, WorkspaceRecord
+    from hyperinfer.nodes.ports import Admission, Principal, Rate
 
 
 class _Account:
@@ -29,6 +32,15 @@ class _Account:
         self.held = held
 
 
+class _Hold(NamedTuple):
+    """Whose request it is, and when it came."""
+
+    workspace: str
+    key: str
+    day: int
+    amount: int
+
+
 class Book:
     """All accounts, keys and holds of one process."""
 
@@ -38,14 +50,17 @@ class Book:
         self._keys: dict[str, KeyRecord] = {}
         self._by_digest: dict[bytes, str] = {}
         self._principals: dict[str, Principal] = {}
-        self._holds: dict[str, tuple[str, int]] = {}
+        self._holds: dict[str, _Hold] = {}
+        self._spending = Spending()
+        self._buckets = TokenBuckets()
 
-    def load(self, workspaces: Iterable[WorkspaceRecord], keys: Iterable[StoredKey]) -> None:
-        """Take over what the store says. Holds stay."""
+    def load(self, workspaces: Iterable[WorkspaceRecord], keys: Iterable[StoredKey], spent: Iterable[KeySpent] = ()) -> None:
+        """Take over what the store says. Holds stay, and so does what was spent by keys that have been used here."""
         for record in workspaces:
             self.put_workspace(record)
         for key in keys:
             self.put_key(key)
+        self._spending.load(spent)
 
     def put_workspace(self, record: WorkspaceRecord) -> None:
         """A new workspace, or a change of one."""
@@ -83,29 +98,52 @@ class Book:
             return UNKNOWN
         return refusal_of(self._keys[id_], now) or self._principals[id_]
 
-    def admit(self, request_id: str, workspace: str, amount: int) -> Failure | None:
-        """Check and hold in one step; see `Ledger.admit`."""
+    def admit(self, admission: Admission, clock: float) -> Failure | None:
+        """Check and hold in one step; see `Ledger.admit`. `clock`: steady, in seconds."""
+        amount, principal, row = admission.hold, admission.principal, admission.interrupted
         if amount < 0:
             raise ValueError("a hold cannot be negative")
-        account = self._accounts.get(workspace)
-        if account is None:
-            return Failure("invalid_api_key", "The workspace of this API key does not exist.")
-        if request_id in self._holds:
+        if row.id in self._holds:
             return None
-        if account.record.locked:
-            return Failure("workspace_locked", "This workspace is locked.")
+        refusal = self._locked(principal.workspace) or self._too_fast(principal, admission.rate, clock)
+        if refusal is not None:
+            return refusal
+        day = day_of(row.created_at)
+        limit = self._spending.reached(principal.key_id, principal.spending, day)
+        if limit is not None:
+            return Failure("key_limit_exceeded", f"This key's {limit} spending limit is reached.")
+        account = self._accounts[principal.workspace]
         if amount > 0 and account.balance - account.held <= 0:
             return Failure("insufficient_credits", "The workspace has no credits left for this request.")
-        self._holds[request_id] = (workspace, amount)
+        self._buckets.take(principal.key_id, admission.rate, clock)
+        self._holds[row.id] = _Hold(principal.workspace, principal.key_id, day.number, amount)
         account.held += amount
+        if principal.key_id in self._keys:
+            self._spending.hold(principal.key_id, amount)
         return None
+
+    def take_rate(self, principal: Principal, rate: Rate, clock: float) -> Failure | None:
+        """See `Ledger.take_rate`."""
+        refusal = self._locked(principal.workspace) or self._too_fast(principal, rate, clock)
+        if refusal is None:
+            self._buckets.take(principal.key_id, rate, clock)
+        return refusal
+
+    def settled(self, request_id: str, cost: int) -> None:
+        """A request's row is there; its hold is given back, and what it cost is spent. The first time counts."""
+        hold = self._holds.get(request_id)
+        if hold is not None:
+            if hold.key in self._keys:  # one-time keys have no limits
+                self._spending.spend(hold.key, hold.day, cost)
+            self.release(request_id)
 
     def release(self, request_id: str) -> None:
         """Give a hold back; nothing happens for one that is not there."""
         hold = self._holds.pop(request_id, None)
         if hold is not None:
-            workspace, amount = hold
-            self._accounts[workspace].held -= amount
+            self._accounts[hold.workspace].held -= hold.amount
+            if hold.key in self._keys:
+                self._spending.hold(hold.key, -hold.amount)
 
     def held(self, workspace: str) -> int:
         """The sum of the workspace's holds."""
@@ -133,6 +171,18 @@ class Book:
         """The key with this digest, whatever its state."""
         id_ = self._by_digest.get(digest)
         return None if id_ is None else self._keys[id_]
+
+    def _locked(self, workspace: str) -> Failure | None:
+        account = self._accounts.get(workspace)
+        if account is None:
+            return Failure("invalid_api_key", "The workspace of this API key does not exist.")
+        return Failure("workspace_locked", "This workspace is locked.") if account.record.locked else None
+
+    def _too_fast(self, principal: Principal, rate: Rate, clock: float) -> Failure | None:
+        wait = self._buckets.wait(principal.key_id, rate, clock)
+        if wait is None:
+            return None
+        return Failure("rate_limit_exceeded", "This key's rate limit is reached.", retry_after=wait)
 
     def _current(self, account: _Account) -> WorkspaceRecord:
         record = account.record

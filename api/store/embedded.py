@@ -15,6 +15,7 @@ import msgspec
 import trio
 
 from hyperinfer.api.store.admin import CreatedKey
+from hyperinfer.api.store.admitted import AdmittedJournal
 from hyperinfer.api.store.book import Book
 from hyperinfer.api.store.database import open_reader
 from hyperinfer.api.store.errors import Refused, StoreUnavailable
@@ -24,6 +25,7 @@ from hyperinfer.api.store.messages import (
     CreateKey,
     CreateWorkspace,
     Done,
+    EnableKey,
     GenerationRow,
     Rejected,
     RevokeKey,
@@ -46,11 +48,12 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.messages import Administration, Hello
     from hyperinfer.api.store.records import WorkspaceRecord
     from hyperinfer.api.store.writer_client import Answer
-    from hyperinfer.nodes.ports import Generation, Principal
+    from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
     from hyperinfer.providers.secret import Secret
 
 T = TypeVar("T")
 
+_CANNOT_RECORD = Failure("internal_error", "The gateway cannot record requests at the moment.", retry_after=1.0)
 _SELECT_GENERATION = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = ? AND workspace = ?"
 
 
@@ -65,8 +68,12 @@ class EmbeddedStore:
         reader: sqlite3.Connection,
         now: Callable[[], float],
         entropy: Entropy,
+        clock: Callable[[], float],
+        admitted: AdmittedJournal | None = None,
     ) -> None:
         self._folder = folder
+        self._clock = clock
+        self._admitted = admitted
         self._book = book
         self._writer = writer
         self._reader = reader
@@ -91,24 +98,33 @@ class EmbeddedStore:
 
     # Ledger #################################################################
 
-    async def admit(self, request_id: str, principal: Principal, hold: int) -> Failure | None:
+    async def admit(self, admission: Admission) -> Failure | None:
         """See the port. Also refused, with internal_error, while thousands of settlements wait for the disk."""
         if self._writer.behind:
-            return Failure("internal_error", "The gateway cannot record requests at the moment.", retry_after=1.0)
-        return self._book.admit(request_id, principal.workspace, hold)
+            return _CANNOT_RECORD
+        refusal = self._book.admit(admission, self._clock())
+        if refusal is None and self._admitted is not None and not self._admitted.admit(admission):
+            self._book.release(admission.interrupted.id)
+            return _CANNOT_RECORD
+        return refusal
+
+    async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
+        """See the port."""
+        return self._book.take_rate(principal, rate, self._clock())
 
     async def settle(self, generation: Generation) -> None:
         """See the port."""
         row = generation_row(generation)
 
-        def apply(_: Answer) -> None:
+        def apply(answer: Answer) -> None:
             # Also when the record was refused: its request is over, and money must not stay held for it.
-            self._book.release(row.id)
+            self._book.settled(row.id, 0 if isinstance(answer, Rejected) else row.cost)
+            self._over(row.id)
 
         try:
             answer = await self._writer.submit(lambda sequence: Settle(sequence, row), apply)
         except (OverflowError, UnicodeEncodeError) as error:
-            self._book.release(row.id)
+            await self.release(row.id)
             raise SettlementRejected(f"{row.id}: {error}") from error
         if isinstance(answer, Rejected):
             raise SettlementRejected(f"{row.id}: {answer.message}")
@@ -116,6 +132,7 @@ class EmbeddedStore:
     async def release(self, request_id: str) -> None:
         """See the port."""
         self._book.release(request_id)
+        self._over(request_id)
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. One lookup by primary key, on the calling thread."""
@@ -200,9 +217,21 @@ class EmbeddedStore:
         """Whether there is a key with this digest, in whatever state."""
         return self._book.key_of(sha256) is not None
 
+    async def enable(self, key: str) -> KeyRecord:
+        """See Admin."""
+        record = self._key(key)
+        if record.revoked_at is not None:
+            raise Refused("invalid", f"the key {record.id} is revoked for good")
+        return await self._key_after(lambda sequence: EnableKey(sequence, record.id, True))
+
+    async def disable(self, key: str) -> KeyRecord:
+        """See Admin."""
+        id_ = self._key(key).id
+        return await self._key_after(lambda sequence: EnableKey(sequence, id_, False))
+
     async def revoke(self, key: str) -> KeyRecord:
         """See Admin."""
-        id_ = find_key(self._book.all_keys(), self._book.key_of(digest(key)), key).id
+        id_ = self._key(key).id
         now = self._now()
         return await self._key_after(lambda sequence: RevokeKey(sequence, id_, now))
 
@@ -217,11 +246,18 @@ class EmbeddedStore:
 
     # Inside #################################################################
 
+    def _over(self, request_id: str) -> None:
+        if self._admitted is not None:
+            self._admitted.over(request_id)
+
     def _find(self, reference: str) -> WorkspaceRecord:
         record = self._book.workspace(reference)
         if record is None:
             raise Refused("not_found", f"no workspace with the id or name {reference!r}")
         return record
+
+    def _key(self, reference: str) -> KeyRecord:
+        return find_key(self._book.all_keys(), self._book.key_of(digest(reference)), reference)
 
     async def _workspace_after(self, build: Callable[[int], Administration]) -> WorkspaceRecord:
         record = (await self._administer(build)).record
@@ -268,19 +304,27 @@ def _refusal_code(code: str) -> Literal["invalid", "not_found", "exists"]:
 
 @asynccontextmanager
 async def open_embedded(
-    nursery: trio.Nursery, folder: DataFolder, *, now: Callable[[], float], entropy: Entropy
+    nursery: trio.Nursery,
+    folder: DataFolder,
+    *,
+    now: Callable[[], float],
+    entropy: Entropy,
+    clock: Callable[[], float] = trio.current_time,
 ) -> AsyncGenerator[EmbeddedStore]:
     """The store of a data folder whose lock the caller holds; its actor lives in the given nursery.
 
-    On the way out it waits (10 s) for what has been sent to be written. now: unix seconds. entropy: n random bytes.
+    What an earlier process admitted and never settled has its row, interrupted, when this opens. On the way out it waits
+    (10 s) for what has been sent to be written. now: unix seconds. clock: steady, in seconds. entropy: n random bytes.
     Raises StoreUnavailable.
     """
     book = Book()
 
     def greet(hello: Hello) -> None:
-        book.load(hello.workspaces, hello.keys)
+        book.load(hello.workspaces, hello.keys, hello.spent)
 
     folder.create()
     async with open_writer_client(nursery, folder.path, greet, book.move_all) as writer:
-        with closing(open_reader(folder.database)) as reader:
-            yield EmbeddedStore(folder, book, writer, reader, now, entropy)
+        with closing(open_reader(folder.database)) as reader, AdmittedJournal.open(folder.journals, now) as admitted:
+            store = EmbeddedStore(folder, book, writer, reader, now, entropy, clock, admitted)
+            await admitted.interrupt(store.settle)
+            yield store

@@ -22,6 +22,7 @@ class DataFolder:
         self.database = path / "hyperinfer.db"
         self.lock = path / "lock"
         self.control_socket = path / "control.sock"
+        self.journals = path / "journal"
 
     def create(self) -> None:
         """Make the folder, for its owner alone, unless it is there. Raises StoreUnavailable."""

@@ -7,6 +7,7 @@ for a day: after a failover of the database to a replica that had not everything
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -36,15 +37,11 @@ class JournalFile:
         self.size = os.fstat(descriptor).st_size
 
     @classmethod
-    def begin(cls, folder: Path, name: str) -> Self:
-        """A new one. Raises StoreUnavailable."""
-        path = folder / f"{name}.journal"
-        try:
-            descriptor = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _sync_folder(folder)
-        except OSError as error:
-            raise StoreUnavailable(f"cannot begin a journal in {folder}: {error.strerror}") from error
+    def begin(cls, path: Path) -> Self:
+        """A new one. Raises OSError, FileExistsError where there is one of this name."""
+        descriptor = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _sync_folder(path.parent)
         return cls(path, descriptor)
 
     @classmethod
@@ -86,6 +83,11 @@ class JournalFile:
         self.path.rename(self.path.with_suffix(".done"))
         self.close()
 
+    def remove(self) -> None:
+        """Nothing in it is owed any more, or will be asked for; lets go of it."""
+        self.path.unlink()
+        self.close()
+
     def close(self) -> None:
         """Lets go of it, for somebody to adopt."""
         os.close(self.descriptor)
@@ -104,6 +106,16 @@ class JournalFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"cannot make the journal's folder {self.path}: {error.strerror}") from error
+
+    def begin(self, now: float) -> JournalFile:
+        """A new journal, named after its time, which is in unix seconds. Raises StoreUnavailable."""
+        try:
+            for number in itertools.count():
+                with suppress(FileExistsError):
+                    return JournalFile.begin(self.path / f"{int(now * 1000):013}-{os.getpid()}-{number}.journal")
+        except OSError as error:
+            raise StoreUnavailable(f"cannot begin a journal in {self.path}: {error.strerror}") from error
+        raise AssertionError
 
     def orphans(self) -> list[JournalFile]:
         """The journals whose owner is gone, oldest first, now ours. Each wants its `done` or `close`."""

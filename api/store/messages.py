@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hyperinfer.api.store.records import StoredKey, WorkspaceRecord
+from hyperinfer.api.store.records import KeySpent, StoredKey, WorkspaceRecord
 
 
 class GenerationRow(NamedTuple):
@@ -77,6 +77,14 @@ class CreateKey(msgspec.Struct, frozen=True, array_like=True, tag="create_key"):
     key: StoredKey
 
 
+class EnableKey(msgspec.Struct, frozen=True, array_like=True, tag="enable_key"):
+    """Let a key in again, or no more."""
+
+    seq: int
+    id: str
+    enabled: bool
+
+
 class RevokeKey(msgspec.Struct, frozen=True, array_like=True, tag="revoke_key"):
     """Revoke a key for good; the first time counts."""
 
@@ -85,7 +93,7 @@ class RevokeKey(msgspec.Struct, frozen=True, array_like=True, tag="revoke_key"):
     revoked_at: float
 
 
-Administration = CreateWorkspace | TopUp | SetLocked | CreateKey | RevokeKey
+Administration = CreateWorkspace | TopUp | SetLocked | CreateKey | EnableKey | RevokeKey
 Request = Settle | Administration
 
 
@@ -98,12 +106,14 @@ class Balance(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
-    """The writer is ready: its durability settings as SQLite reports them, and all accounts as they are stored."""
+    """The writer is ready: its durability settings as SQLite reports them, all accounts as they are stored, and what keys
+    have spent."""
 
     journal_mode: str
     synchronous: int
     workspaces: tuple[WorkspaceRecord, ...]
     keys: tuple[StoredKey, ...]
+    spent: tuple[KeySpent, ...]
 
 
 class Fatal(msgspec.Struct, frozen=True, array_like=True, tag="fatal"):

@@ -65,6 +65,14 @@ class StoredKey(msgspec.Struct, frozen=True):
     sha256: bytes
 
 
+class KeySpent(msgspec.Struct, frozen=True):
+    """What a key has spent, in pico-USD: in all, and on each of the last days (since 1970, UTC), two months of them."""
+
+    key: str
+    total: int
+    days: tuple[tuple[int, int], ...]
+
+
 class UsageRow(msgspec.Struct, frozen=True):
     """A sum over generations. group: the UTC day (YYYY-MM-DD), key id, model slug or workspace id."""
 

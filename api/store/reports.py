@@ -24,21 +24,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _GROUPS: dict[UsageBy, str] = {
-    "day": "strftime('%Y-%m-%d', created_at, 'unixepoch')",
+    "day": "strftime('%Y-%m-%d', day * 86400, 'unixepoch')",
     "key": "key_id",
     "model": "model",
     "workspace": "workspace",
 }
 _MOST_DIFFERENCES = 1000
+_SUMS = "SELECT day, workspace, key_id, model, requests, tokens_prompt, tokens_completion, cost FROM rollup"
+_OF_ROWS = (
+    "SELECT CAST(floor(created_at / 86400) AS INTEGER), workspace, iif(source = 'api', key_id, source), model, count(*),"
+    " sum(tokens_prompt), sum(tokens_completion), sum(cost) FROM generation"
+    " WHERE status <> 'interrupted' GROUP BY 1, 2, 3, 4"
+)
+_WRONG_SUMS = (
+    f"SELECT DISTINCT day, workspace, key_id, model FROM (SELECT * FROM ({_SUMS} EXCEPT {_OF_ROWS})"
+    f" UNION ALL SELECT * FROM ({_OF_ROWS} EXCEPT {_SUMS})) ORDER BY 1, 2, 3, 4"
+)
 
 
 class UsageQuestion(msgspec.Struct, frozen=True, tag="usage"):
-    """Sums by group. workspace: id, or None for all. since, until: unix seconds, from inclusive to exclusive."""
+    """Sums by group. workspace: id, or None for all. since, until: days since 1970 (UTC), from inclusive to exclusive."""
 
     by: UsageBy
     workspace: str | None = None
-    since: float | None = None
-    until: float | None = None
+    since: int | None = None
+    until: int | None = None
 
 
 class AuditQuestion(msgspec.Struct, frozen=True, tag="audit"):
@@ -51,9 +61,9 @@ Question = UsageQuestion | AuditQuestion
 def usage(connection: sqlite3.Connection, question: UsageQuestion) -> tuple[UsageRow, ...]:
     """The sums, ordered by group."""
     rows = connection.execute(
-        f"SELECT {_GROUPS[question.by]} AS bucket, count(*), sum(tokens_prompt), sum(tokens_completion), sum(cost)"
-        " FROM generation WHERE (:workspace IS NULL OR workspace = :workspace)"
-        " AND (:since IS NULL OR created_at >= :since) AND (:until IS NULL OR created_at < :until)"
+        f"SELECT {_GROUPS[question.by]} AS bucket, sum(requests), sum(tokens_prompt), sum(tokens_completion), sum(cost)"
+        " FROM rollup WHERE (:workspace IS NULL OR workspace = :workspace)"
+        " AND (:since IS NULL OR day >= :since) AND (:until IS NULL OR day < :until)"
         " GROUP BY bucket ORDER BY bucket",
         {"workspace": question.workspace, "since": question.since, "until": question.until},
     )
@@ -98,15 +108,23 @@ def _differences(connection: sqlite3.Connection) -> Iterator[str]:
         else:
             yield f"request {request}: the ledger says {amount} of {booked}, the generation {cost} of {used}"
     for (id_,) in connection.execute(
-        "SELECT id FROM generation WHERE NOT EXISTS"
+        "SELECT id FROM generation WHERE (status <> 'interrupted' OR cost <> 0) AND NOT EXISTS"
         " (SELECT 1 FROM ledger l WHERE l.request = generation.id AND l.kind = 'usage')"
     ):
         yield f"request {id_}: a generation without a ledger row"
     for id_, cost, details in connection.execute("SELECT id, cost, details FROM generation"):
-        yield from _wrong_arithmetic(id_, cost, details)
+        yield from wrong_arithmetic(id_, cost, details)
+    for difference in connection.execute(_WRONG_SUMS):
+        yield wrong_sum(*difference)
 
 
-def _wrong_arithmetic(id_: str, cost: int, details: str) -> Iterator[str]:
+def wrong_sum(day: int, workspace: str, key: str, model: str) -> str:
+    """A sum of a day that is not that of its rows."""
+    return f"the sums of day {day}, {workspace}, {key}, {model} are not those of its generations"
+
+
+def wrong_arithmetic(id_: str, cost: int, details: str) -> Iterator[str]:
+    """What is wrong with the lines of a bill, whose details are JSON."""
     total = 0
     try:
         for line in json.loads(details)["lines"]:

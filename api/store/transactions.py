@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import Refused
 from hyperinfer.api.store.messages import (
     Administration,
@@ -14,6 +15,7 @@ from hyperinfer.api.store.messages import (
     CreateKey,
     CreateWorkspace,
     Done,
+    EnableKey,
     GenerationRow,
     RevokeKey,
     SetLocked,
@@ -21,7 +23,7 @@ from hyperinfer.api.store.messages import (
     Settled,
     TopUp,
 )
-from hyperinfer.api.store.records import KeyRecord, KeyTerms, StoredKey, WorkspaceRecord
+from hyperinfer.api.store.records import KeyRecord, KeySpent, KeyTerms, StoredKey, WorkspaceRecord
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,8 +32,18 @@ if TYPE_CHECKING:
 _COLUMNS = GenerationRow._fields
 _INSERT_GENERATION = f"INSERT INTO generation ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _INSERT_LEDGER = "INSERT INTO ledger (workspace, kind, amount, request, created_at) VALUES (?, ?, ?, ?, ?)"
+_ADD_UP = (
+    "INSERT INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (day, workspace, key_id, model) DO UPDATE SET"
+    " requests = requests + excluded.requests, tokens_prompt = tokens_prompt + excluded.tokens_prompt,"
+    " tokens_completion = tokens_completion + excluded.tokens_completion, cost = cost + excluded.cost"
+)
 _MOVE_BALANCE = "UPDATE workspace SET balance = balance + ?, version = version + 1 WHERE id = ? RETURNING balance, version"
 _WORKSPACE_COLUMNS = "id, name, locked, balance, version, created_at"
+_SPENT_BY_DAY = (
+    "SELECT key_id, day, sum(cost) FROM rollup WHERE day > (SELECT max(day) FROM rollup) - ? GROUP BY key_id, day"
+)
+_DAYS_KEPT = 62
+"""Those of the month of the newest, whichever day of it that is, and of the one before."""
 _KEY_COLUMNS = (
     "id, workspace, prefix, last4, enabled, revoked_at, created_at, name, models, rate_per_minute, burst,"
     " limit_daily, limit_monthly, limit_total, expires_at, sha256"
@@ -53,21 +65,35 @@ def settle(connection: sqlite3.Connection, requests: Sequence[Settle]) -> Settle
     moved: dict[str, int] = dict.fromkeys((row.workspace for row in rows.values()), 0)
     for (id_,) in known:
         del rows[id_]
-    fresh = list(rows.values())
-    touched: set[str] = set()
-    if fresh:
-        connection.executemany(_INSERT_GENERATION, fresh)
+    if rows:
+        connection.executemany(_INSERT_GENERATION, list(rows.values()))
+    # Of an interrupted one nothing is known that could be booked.
+    booked = [row for row in rows.values() if row.status != "interrupted"]
+    if booked:
         connection.executemany(
-            _INSERT_LEDGER, [(row.workspace, "usage", -row.cost, row.id, row.created_at) for row in fresh]
+            _INSERT_LEDGER, [(row.workspace, "usage", -row.cost, row.id, row.created_at) for row in booked]
         )
-        for row in fresh:
-            moved[row.workspace] -= row.cost
-            touched.add(row.workspace)
+        connection.executemany(_ADD_UP, _sums(booked))
+    for row in booked:
+        moved[row.workspace] -= row.cost
+    touched = {row.workspace for row in booked}
     balances = [
         move_balance(connection, workspace, amount) if workspace in touched else _balance(connection, workspace)
         for workspace, amount in moved.items()
     ]
     return Settled(tuple(request.seq for request in requests), tuple(balances))
+
+
+def _sums(rows: Sequence[GenerationRow]) -> list[tuple[str | int, ...]]:
+    """Rows as the table of sums takes them: one for each day, workspace, key and model."""
+    sums: dict[tuple[int, str, str, str], list[int]] = {}
+    for row in rows:
+        # One-time keys are many, and nobody asks for the sum of one.
+        key = row.key_id if row.source == "api" else row.source
+        of = sums.setdefault((day_of(row.created_at).number, row.workspace, key, row.model), [0, 0, 0, 0])
+        for place, amount in enumerate((1, row.tokens_prompt, row.tokens_completion, row.cost)):
+            of[place] += amount
+    return [(*key, *amounts) for key, amounts in sums.items()]
 
 
 def administer(connection: sqlite3.Connection, request: Administration) -> Done:
@@ -85,6 +111,9 @@ def administer(connection: sqlite3.Connection, request: Administration) -> Done:
             return Done(request.seq, record=workspace_record(connection, request.workspace))
         case CreateKey():
             return Done(request.seq, key=_create_key(connection, request.key))
+        case EnableKey():
+            connection.execute("UPDATE api_key SET enabled = ? WHERE id = ?", (request.enabled, request.id))
+            return Done(request.seq, key=_key(connection, request.id))
         case RevokeKey():
             connection.execute(
                 "UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
@@ -112,6 +141,15 @@ def workspace_record(connection: sqlite3.Connection, id_: str) -> WorkspaceRecor
 def all_workspaces(connection: sqlite3.Connection) -> tuple[WorkspaceRecord, ...]:
     """Every workspace, oldest first."""
     return tuple(_workspaces(connection, "ORDER BY created_at, id", ()))
+
+
+def spent_by_keys(connection: sqlite3.Connection) -> tuple[KeySpent, ...]:
+    """What each key has spent that has spent anything."""
+    days: dict[str, list[tuple[int, int]]] = {}
+    for key, day, cost in connection.execute(_SPENT_BY_DAY, (_DAYS_KEPT,)):
+        days.setdefault(key, []).append((day, cost))
+    totals = connection.execute("SELECT key_id, sum(cost) FROM rollup GROUP BY key_id")
+    return tuple(KeySpent(key, total, tuple(days.get(key, ()))) for key, total in totals)
 
 
 def all_keys(connection: sqlite3.Connection) -> tuple[StoredKey, ...]:

@@ -10,6 +10,7 @@ import pytest
 from hyperinfer.api.playground import LIFETIME, PlaygroundKeys, PlaygroundLedger
 from hyperinfer.engine import Failure
 from hyperinfer.nodes.ports import Principal
+from tests.api.store.samples import an_admission
 from tests.support.ledger import USD, MemoryStore, memory_store
 
 
@@ -38,10 +39,10 @@ async def test_one_admission(autojump_clock: object) -> None:
     with memory_store() as store:
         clock, keys, digest, principal = await started(store)
         ledger = PlaygroundLedger(store, keys)
-        assert await ledger.admit("r1", principal, 1) is None
-        assert await ledger.admit("r1", principal, 1) is None  # again, for the same request
+        assert await ledger.admit(an_admission("r1", principal, 1)) is None
+        assert await ledger.admit(an_admission("r1", principal, 1)) is None  # again, for the same request
         assert isinstance(keys.authenticate(digest), Failure)
-        refusal = await ledger.admit("r2", principal, 1)
+        refusal = await ledger.admit(an_admission("r2", principal, 1))
         assert refusal is not None
         assert refusal.code == "invalid_api_key"
         assert keys.reader(digest, "r1") == principal
@@ -56,7 +57,7 @@ async def test_a_refusal_uses_nothing_up_and_prolongs_nothing(credits: int, auto
         clock, keys, digest, principal = await started(store, credits)
         ledger = PlaygroundLedger(store, keys)
         clock.now += LIFETIME - 1
-        assert await ledger.admit("r1", principal, 1) is not None
+        assert await ledger.admit(an_admission("r1", principal, 1)) is not None
         assert keys.authenticate(digest) == principal
         clock.now += 1
         assert isinstance(keys.authenticate(digest), Failure)

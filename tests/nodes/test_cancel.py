@@ -10,6 +10,7 @@ import trio
 
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.tokens import Written, estimate_input
+from tests.api.store.samples import an_admission
 from tests.support.bench import DIALECTS, asked, bench, catalogue
 from tests.support.replies import STREAMS, WHOLES
 from tests.support.upstreams import NEVER, Script
@@ -111,7 +112,7 @@ async def test_while_the_hold_is_being_taken(leaves: float, autojump_clock: obje
         # At the very instant it may go either way, but it is one way.
         admitted = len(gateway.store.settlements)
         assert admitted == len(gateway.transport.played) == (leaves > 1 if leaves != 1 else admitted)
-        assert await gateway.store.admit("next", gateway.principal, 1) is None
+        assert await gateway.store.admit(an_admission("next", gateway.principal, 1)) is None
         await gateway.store.release("next")
 
 

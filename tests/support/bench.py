@@ -15,7 +15,6 @@ from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.engine import Drain
 from hyperinfer.formats import FORMATS, Dialect
-from hyperinfer.nodes.limits import RateLimits
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.providers.catalogue import Catalogue, load
 from hyperinfer.providers.upstreams import Upstreams
@@ -140,7 +139,6 @@ async def bench(*scripts: Script, catalogue: Catalogue | None = None, credits: i
             catalogue=lambda: current,
             ledger=store,
             settlement=settlement,
-            limits=RateLimits(current.limits.rate_per_minute, current.limits.burst),
             clients=Upstreams(transport, transport),
             drain=drain,
             now=lambda: NOW,

@@ -25,7 +25,7 @@ from hyperinfer.api.store.messages import Request, Settled
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion, audit, usage
 from hyperinfer.api.store.writer import Writer
-from hyperinfer.nodes.ports import Generation, Principal, SettlementRejected
+from hyperinfer.nodes.ports import Admission, Generation, Principal, SettlementRejected
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.messages import Reply
@@ -87,18 +87,18 @@ class MemoryStore(EmbeddedStore):
     def __init__(self, connection: sqlite3.Connection, peer: socket.socket) -> None:
         book = Book()
         writer = cast("WriterClient", _WriterDouble(_Inline(connection, peer), book))
-        super().__init__(DataFolder(Path("nowhere")), book, writer, connection, lambda: NOW, os.urandom)
+        super().__init__(DataFolder(Path("nowhere")), book, writer, connection, lambda: NOW, os.urandom, trio.current_time)
         self._connection = connection
         self.settling = self.admitting = 0.0
         self.rejects = False
         self.settlements: list[tuple[float, Generation]] = []
         self.held: set[str] = set()
 
-    async def admit(self, request_id: str, principal: Principal, hold: int) -> Failure | None:
+    async def admit(self, admission: Admission) -> Failure | None:
         """See the port."""
-        failure = await super().admit(request_id, principal, hold)
+        failure = await super().admit(admission)
         if failure is None:
-            self.held.add(request_id)
+            self.held.add(admission.interrupted.id)
         if self.admitting:
             await trio.sleep(self.admitting)
         return failure

@@ -50,7 +50,7 @@ entries AS (
 ),
 sums AS (
     INSERT INTO rollup AS r (day, workspace, key_id, model, requests, tokens_prompt, tokens_completion, cost)
-    SELECT floor(created_at / 86400), workspace, key_id, model,
+    SELECT floor(created_at / 86400), workspace, CASE source WHEN 'api' THEN key_id ELSE source END, model,
            count(*), sum(tokens_prompt), sum(tokens_completion), sum(cost)
     FROM booked GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
     ON CONFLICT (day, workspace, key_id, model) DO UPDATE SET

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import trio
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row
-from hyperinfer.api.store.journal import JournalFile, JournalFolder, adopt
+from hyperinfer.api.store.journal import JournalFolder, adopt
 from hyperinfer.api.store.messages import GenerationRow
 from hyperinfer.api.store.remote.accounts import RemoteAccounts
 from hyperinfer.api.store.remote.admission import Admissions
@@ -127,7 +126,7 @@ async def open_remote(
     """
     folder = JournalFolder(settings.journals)
     folder.create()
-    journal = JournalFile.begin(folder.path, f"{int(now() * 1000):013}-{os.getpid()}-{entropy(3).hex()}")
+    journal = folder.begin(now())
     syncer = Syncer(journal)
     async with open_bridge() as bridge:
         accounts: RemoteAccounts

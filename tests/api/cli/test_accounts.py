@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from hyperinfer.nodes.ports import Principal
-from tests.api.store.samples import USD, a_generation, a_store
+from tests.api.store.samples import USD, a_generation, a_store, an_admission
 
 if TYPE_CHECKING:
     from tests.api.cli.kit import Cli
@@ -240,7 +240,7 @@ async def _use(folder: Path) -> None:
         workspace = (await store.workspace("acme")).id
         for number, (model, cost) in enumerate([("a/b", 7 * USD), ("a/c", 70), ("a/b", 14)]):
             principal = Principal(workspace=workspace, workspace_name="acme", key_id="key_1")
-            assert await store.admit(f"r{number}", principal, 0) is None
+            assert await store.admit(an_admission(f"r{number}", principal, 0)) is None
             await store.settle(a_generation(f"r{number}", workspace, cost, model=model))
 
 

@@ -16,8 +16,8 @@ from hyperinfer.api.store.admin import Admin
 from hyperinfer.api.store.errors import Refused
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.engine.failure import Failure
-from hyperinfer.nodes.ports import Accounts, Ledger, Principal, SettlementRejected
-from tests.api.store.samples import NOW, USD, a_generation
+from hyperinfer.nodes.ports import Accounts, Admission, Ledger, Principal, Rate, SettlementRejected
+from tests.api.store.samples import NOW, USD, a_generation, an_admission
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,14 +36,14 @@ async def _principal(store: Store, credits: int, terms: KeyTerms | None = None) 
 
 
 async def _code(store: Store, request_id: str, principal: Principal, hold: int) -> str | None:
-    failure = await store.admit(request_id, principal, hold)
+    failure = await store.admit(an_admission(request_id, principal, hold))
     return None if failure is None else failure.code
 
 
 async def one_row_for_each_request(store: Store) -> None:
     principal = await _principal(store, USD)
     sent = a_generation("r1", principal.workspace)
-    await store.admit("r1", principal, 50)
+    await store.admit(an_admission("r1", principal, 50))
     await store.settle(sent)
     assert await store.generation(principal.workspace, "r1") == sent
     report = await store.verify_ledger()
@@ -82,7 +82,7 @@ async def the_balance_is_the_sum_of_the_rows(store: Store) -> None:
 
 async def a_debt_is_a_balance_too(store: Store) -> None:
     principal = await _principal(store, 10)
-    await store.admit("r1", principal, 1)
+    await store.admit(an_admission("r1", principal, 1))
     await store.settle(a_generation("r1", principal.workspace, 70))
     assert (await store.workspace("lab")).balance == -60
     assert await _code(store, "r2", principal, 1) == "insufficient_credits"
@@ -95,7 +95,7 @@ async def concurrent_admissions_never_exceed_the_balance(store: Store) -> None:
     admitted: list[int] = []
 
     async def try_one(number: int) -> None:
-        if await store.admit(f"r{number}", principal, 100) is None:
+        if await store.admit(an_admission(f"r{number}", principal, 100)) is None:
             admitted.append(number)
 
     async with trio.open_nursery() as nursery:
@@ -130,8 +130,8 @@ async def an_admission_repeated_holds_once(store: Store) -> None:
 
 async def a_hold_is_given_back_exactly_once(store: Store) -> None:
     principal = await _principal(store, 100)
-    await store.admit("r1", principal, 100)
-    await store.admit("r2", principal, 0)
+    await store.admit(an_admission("r1", principal, 100))
+    await store.admit(an_admission("r2", principal, 0))
     await store.release("r1")
     await store.release("r1")
     await store.release("unknown")
@@ -141,7 +141,7 @@ async def a_hold_is_given_back_exactly_once(store: Store) -> None:
 
 async def settling_gives_the_hold_back(store: Store) -> None:
     principal = await _principal(store, 100)
-    await store.admit("r1", principal, 100)
+    await store.admit(an_admission("r1", principal, 100))
     await store.settle(a_generation("r1", principal.workspace, 70))
     await store.release("r1")
     assert await _code(store, "r2", principal, 30) is None
@@ -150,7 +150,7 @@ async def settling_gives_the_hold_back(store: Store) -> None:
 
 async def a_settlement_after_release_still_counts(store: Store) -> None:
     principal = await _principal(store, 100)
-    await store.admit("r1", principal, 50)
+    await store.admit(an_admission("r1", principal, 50))
     await store.release("r1")
     await store.settle(a_generation("r1", principal.workspace, 70))
     assert (await store.workspace("lab")).balance == 30
@@ -160,7 +160,7 @@ async def a_settlement_after_release_still_counts(store: Store) -> None:
 
 async def a_settlement_whose_caller_gave_up_still_happens(store: Store) -> None:
     principal = await _principal(store, 100)
-    await store.admit("r1", principal, 100)
+    await store.admit(an_admission("r1", principal, 100))
     with trio.CancelScope() as scope:
         scope.cancel()
         await store.settle(a_generation("r1", principal.workspace, 70))
@@ -181,7 +181,7 @@ async def a_record_that_cannot_be_stored_is_refused_alone(store: Store) -> None:
         except SettlementRejected:
             refused.append(id_)
 
-    await store.admit("huge", principal, USD)
+    await store.admit(an_admission("huge", principal, USD))
     async with trio.open_nursery() as nursery:
         for number in range(10):
             nursery.start_soon(settle, f"r{number}", principal.workspace, 7)
@@ -208,7 +208,7 @@ async def a_generation_is_seen_by_its_workspace_alone(store: Store) -> None:
 
 async def a_locked_workspace_admits_nothing_but_settles(store: Store) -> None:
     principal = await _principal(store, USD)
-    await store.admit("r1", principal, 50)
+    await store.admit(an_admission("r1", principal, 50))
     assert (await store.lock("lab")).locked
     assert await _code(store, "r2", principal, 0) == "workspace_locked"
     await store.settle(a_generation("r1", principal.workspace, 35))
@@ -279,10 +279,94 @@ async def usage_adds_up(store: Store) -> None:
     assert {row.group: row.cost for row in await store.usage("workspace")} == {principal.workspace: 77, other: 700}
 
 
+async def a_rate_lets_a_burst_in_and_counts_only_what_is_let_in(store: Store) -> None:
+    principal = await _principal(store, 100)
+    rate = Rate(1, 3)
+    admitted = [await store.admit(an_admission(f"r{n}", principal, 0, rate)) for n in range(2)]
+    assert admitted == [None, None]
+    poor = await store.admit(an_admission("r2", principal, 0, Rate(1, 2)))
+    assert poor is not None
+    assert poor.code == "rate_limit_exceeded"
+    assert poor.retry_after is not None
+    assert 50 < poor.retry_after <= 60
+    assert await store.take_rate(principal, rate) is None
+    refusal = await store.take_rate(principal, rate)
+    assert refusal is not None
+    assert refusal.code == "rate_limit_exceeded"
+    again = await store.admit(an_admission("r0", principal, 0, rate))
+    assert again is None, "a repeat is not counted"
+    other = msgspec.structs.replace(principal, key_id="key_other")
+    assert await store.admit(an_admission("r3", other, 0, rate)) is None
+
+
+async def a_key_spends_up_to_its_limits(store: Store) -> None:
+    day = 86_400.0
+    january = 20_484  # the 31st, in 2026
+    for limits, later, same in (
+        (KeyTerms(limit_daily=100), january + 1, january),
+        (KeyTerms(limit_monthly=100), january + 1, january - 30),
+        (KeyTerms(limit_total=100), None, january - 400),
+    ):
+        workspace = f"lab{later}{same}"
+        await store.create_workspace(workspace, USD)
+        created = await store.create_key(workspace, limits)
+        principal = await store.authenticate(hashlib.sha256(created.secret.reveal().encode()).digest())
+        assert isinstance(principal, Principal)
+        begun = {"key_id": principal.key_id, "created_at": day * same}
+
+        def asked(id_: str, hold: int, at: float, of: Principal = principal) -> Admission:
+            admission = an_admission(f"{of.key_id}-{id_}", of, hold)
+            return msgspec.structs.replace(
+                admission, interrupted=msgspec.structs.replace(admission.interrupted, created_at=at * day)
+            )
+
+        assert await store.admit(asked("r1", 60, same)) is None
+        settled = msgspec.structs.replace(a_generation(f"{principal.key_id}-r1", principal.workspace, 70), **begun)
+        await store.settle(settled)
+        assert await store.admit(asked("r2", 25, january)) is None, "what is held and spent is below the limit"
+        assert await store.admit(asked("r3", 99, january)) is None, "one request may overshoot"
+        refusal = await store.admit(asked("r4", 0, january))
+        assert refusal is not None
+        assert refusal.code == "key_limit_exceeded"
+        await store.release(f"{principal.key_id}-r3")
+        await store.release(f"{principal.key_id}-r2")
+        assert await store.admit(asked("r4", 1, january)) is None
+        await store.release(f"{principal.key_id}-r4")
+        await store.settle(msgspec.structs.replace(settled, id=f"{principal.key_id}-r4"))
+        if later is not None:
+            assert await store.admit(asked("r5", 1, later)) is None, "a new day or month begins at nothing"
+
+
+async def an_interrupted_request_has_a_row_and_no_bill(store: Store) -> None:
+    principal = await _principal(store, 100)
+    interrupted = an_admission("r1", principal, 50).interrupted
+    await store.settle(interrupted)
+    assert await store.generation(principal.workspace, "r1") == interrupted
+    assert (await store.workspace("lab")).balance == 100
+    assert await store.usage("day") == ()
+    report = await store.verify_ledger()
+    assert (report.generations, report.ledger_rows, report.differences) == (1, 1, ())
+
+
+async def keys_are_disabled_and_enabled(store: Store) -> None:
+    await store.create_workspace("lab", USD)
+    created = await store.create_key("lab", KeyTerms())
+    sha256 = hashlib.sha256(created.secret.reveal().encode()).digest()
+    assert not (await store.disable(created.record.id)).enabled
+    refusal = await store.authenticate(sha256)
+    assert isinstance(refusal, Failure)
+    assert refusal.code == "invalid_api_key"
+    assert (await store.enable(created.record.prefix)).enabled
+    assert isinstance(await store.authenticate(sha256), Principal)
+    await store.revoke(created.record.id)
+    with pytest.raises(Refused):
+        await store.enable(created.record.id)
+
+
 async def a_negative_hold_is_a_bug(store: Store) -> None:
     principal = await _principal(store, USD)
     with pytest.raises(ValueError, match="negative"):
-        await store.admit("r1", principal, -1)
+        await store.admit(an_admission("r1", principal, -1))
 
 
 async def odd_text_is_kept(store: Store) -> None:
@@ -313,6 +397,10 @@ LAWS: Final[tuple[Callable[[Store], Awaitable[None]], ...]] = (
     keys_open_until_revoked_or_expired,
     what_cannot_be_done_is_refused,
     usage_adds_up,
+    a_rate_lets_a_burst_in_and_counts_only_what_is_let_in,
+    a_key_spends_up_to_its_limits,
+    an_interrupted_request_has_a_row_and_no_bill,
+    keys_are_disabled_and_enabled,
     a_negative_hold_is_a_bug,
     odd_text_is_kept,
 )

@@ -6,11 +6,12 @@ import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
 import trio
 
 from hyperinfer.api.store.embedded import EmbeddedStore, open_embedded
 from hyperinfer.api.store.folder import DataFolder, FolderLock
-from hyperinfer.nodes.ports import Attempt, CostLine, Generation, LossRecord
+from hyperinfer.nodes.ports import Admission, Attempt, CostLine, Generation, LossRecord, Principal, Rate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -64,3 +65,11 @@ async def a_store(path: Path) -> AsyncGenerator[EmbeddedStore]:
             open_embedded(nursery, folder, now=lambda: NOW, entropy=os.urandom) as store,
         ):
             yield store
+
+
+def an_admission(id_: str, principal: Principal, hold: int, rate: Rate | None = None) -> Admission:
+    """A request of the caller that asks to be let in."""
+    row = msgspec.structs.replace(
+        a_generation(id_, principal.workspace, 0), key_id=principal.key_id, status="interrupted", lines=(), cost=0
+    )
+    return Admission(principal, hold, rate or Rate(60_000, 10_000), row)

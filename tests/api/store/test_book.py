@@ -10,11 +10,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hyperinfer.api.store.book import Book
 from hyperinfer.api.store.records import WorkspaceRecord
+from hyperinfer.nodes.ports import Principal
+from tests.api.store.samples import an_admission
 
 if TYPE_CHECKING:
     from hyperinfer.engine.failure import Failure
 
 WORKSPACES = ("ws_a", "ws_b")
+
+
+def _principal(workspace: str) -> Principal:
+    return Principal(workspace=workspace, workspace_name=workspace, key_id=f"key_{workspace}")
+
+
 workspaces = st.sampled_from(WORKSPACES)
 requests = st.sampled_from([f"r{number}" for number in range(8)])
 amounts = st.integers(0, 10**19)
@@ -41,7 +49,7 @@ class Rules(RuleBasedStateMachine):
 
     @rule(request=requests, workspace=workspaces, amount=amounts)
     def admit(self, request: str, workspace: str, amount: int) -> None:
-        failure: Failure | None = self.book.admit(request, workspace, amount)
+        failure: Failure | None = self.book.admit(an_admission(request, _principal(workspace), amount), 0.0)
         known = any(held == request for held, _, _ in self.held)
         free = self.balance(workspace) - sum(a for _, w, a in self.held if w == workspace)
         if known:

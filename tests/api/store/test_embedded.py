@@ -11,7 +11,7 @@ from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.nodes.ports import Principal
 from tests.api.store.ledger_laws import LAWS
-from tests.api.store.samples import USD, a_generation, a_store
+from tests.api.store.samples import USD, a_generation, a_store, an_admission
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,7 +33,7 @@ async def test_everything_but_holds_is_there_after_a_restart(tmp_path: Path) -> 
         key_digest = hashlib.sha256(created.secret.reveal().encode()).digest()
         principal = await store.authenticate(key_digest)
         assert isinstance(principal, Principal)
-        await store.admit("held", principal, USD)
+        await store.admit(an_admission("held", principal, USD))
         settled = a_generation("r1", workspace.id, 70)
         await store.settle(settled)
         await store.lock("lab")
@@ -43,7 +43,7 @@ async def test_everything_but_holds_is_there_after_a_restart(tmp_path: Path) -> 
         assert (again.balance, again.locked) == (USD - 70, True)
         assert await store.generation(workspace.id, "r1") == settled
         await store.unlock("lab")
-        assert await store.admit("next", principal, 1) is None
+        assert await store.admit(an_admission("next", principal, 1)) is None
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ import sys
 from pathlib import Path
 from hyperinfer.api.settlement.effects import Done
 from hyperinfer.api.store.journal import JournalFile
-journal = JournalFile.begin(Path(sys.argv[1]), "theirs")
+journal = JournalFile.begin(Path(sys.argv[1]) / "theirs.journal")
 journal.append(*[Done(f"r{n}") for n in range(100)])
 print("written", flush=True)
 sys.stdin.read()
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> JournalFolder:
 
 
 def test_what_is_appended_is_read(folder: JournalFolder) -> None:
-    journal = JournalFile.begin(folder.path, "a")
+    journal = JournalFile.begin(folder.path / "a.journal")
     journal.append(ONE)
     journal.append(TWO, THREE)
     assert journal.entries() == [ONE, TWO, THREE]
@@ -52,8 +52,16 @@ def test_what_is_appended_is_read(folder: JournalFolder) -> None:
     journal.close()
 
 
+def test_journals_begun_at_once_are_several(folder: JournalFolder) -> None:
+    journals = [folder.begin(1000.0) for _ in range(3)]
+    assert len({journal.path for journal in journals}) == 3
+    for journal in journals:
+        journal.remove()
+    assert list(folder.path.iterdir()) == []
+
+
 def test_only_its_owner_has_it(folder: JournalFolder) -> None:
-    journal = JournalFile.begin(folder.path, "a")
+    journal = JournalFile.begin(folder.path / "a.journal")
     assert folder.orphans() == []
     journal.close()
     (orphan,) = folder.orphans()
@@ -80,10 +88,10 @@ def test_a_killed_process_leaves_all_that_it_wrote(folder: JournalFolder) -> Non
 
 def test_adopting_takes_everything_over_once(folder: JournalFolder) -> None:
     for name, entry in (("a", ONE), ("b", TWO)):
-        left = JournalFile.begin(folder.path, name)
+        left = JournalFile.begin(folder.path / f"{name}.journal")
         left.append(entry)
         left.close()
-    ours = JournalFile.begin(folder.path, "c")
+    ours = JournalFile.begin(folder.path / "c.journal")
     assert adopt(folder.orphans(), ours) == [ONE, TWO]
     assert ours.entries() == [ONE, TWO]
     assert adopt(folder.orphans(), ours) == []
@@ -92,7 +100,7 @@ def test_adopting_takes_everything_over_once(folder: JournalFolder) -> None:
 
 
 def test_a_torn_entry_is_left_out(folder: JournalFolder) -> None:
-    journal = JournalFile.begin(folder.path, "a")
+    journal = JournalFile.begin(folder.path / "a.journal")
     journal.append(ONE)
     os.write(journal.descriptor, b"\0\0\0\x20\1\2")
     journal.close()
@@ -102,7 +110,7 @@ def test_a_torn_entry_is_left_out(folder: JournalFolder) -> None:
 
 
 def test_journals_that_are_done_are_kept_for_a_day(folder: JournalFolder) -> None:
-    journal = JournalFile.begin(folder.path, "a")
+    journal = JournalFile.begin(folder.path / "a.journal")
     journal.done()
     written = (folder.path / "a.done").stat().st_mtime
     folder.forget(written + KEEP_SECONDS - 1)
@@ -112,7 +120,7 @@ def test_journals_that_are_done_are_kept_for_a_day(folder: JournalFolder) -> Non
 
 
 async def test_a_sync_is_done_by_another_process_and_shared(folder: JournalFolder) -> None:
-    journal = JournalFile.begin(folder.path, "a")
+    journal = JournalFile.begin(folder.path / "a.journal")
     syncer = Syncer(journal)
     journal.append(ONE)
     async with trio.open_nursery() as nursery:
@@ -138,7 +146,7 @@ async def test_a_sync_that_fails_is_never_tried_again(folder: JournalFolder) -> 
 
 
 async def test_a_syncer_that_dies_is_a_failed_sync(folder: JournalFolder) -> None:
-    journal = JournalFile.begin(folder.path, "a")
+    journal = JournalFile.begin(folder.path / "a.journal")
     syncer = Syncer(journal)
     await syncer.sync()
     process = syncer._process  # pyright: ignore[reportPrivateUsage] # to kill it
@@ -151,7 +159,7 @@ async def test_a_syncer_that_dies_is_a_failed_sync(folder: JournalFolder) -> Non
 
 
 def test_a_full_disk_is_an_error_and_not_a_short_entry_unnoticed(folder: JournalFolder) -> None:
-    journal = JournalFile.begin(folder.path, "a")
+    journal = JournalFile.begin(folder.path / "a.journal")
     journal.append(ONE)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

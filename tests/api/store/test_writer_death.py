@@ -15,7 +15,7 @@ import trio
 
 from hyperinfer.api.store.writer_client import GOODBYE_SECONDS, PENDING_LIMIT, child_environment
 from hyperinfer.nodes.ports import Principal
-from tests.api.store.samples import USD, a_generation, a_store
+from tests.api.store.samples import USD, a_generation, a_store, an_admission
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.embedded import EmbeddedStore
@@ -176,11 +176,11 @@ async def test_while_thousands_wait_nothing_more_is_begun(tmp_path: Path) -> Non
             async with trio.open_nursery() as nursery:
                 for number in range(PENDING_LIMIT):
                     nursery.start_soon(store.settle, a_generation(f"r{number:06}", workspace, 7))
-        failure = await store.admit("next", principal, 1)
+        failure = await store.admit(an_admission("next", principal, 1))
         assert failure is not None
         assert failure.code == "internal_error"
         # What was produced is still taken, and all of it is written once there is a writer.
         kill_writer(store)
         await store.settle(a_generation("last", workspace, 7))
-        assert await store.admit("next", principal, 1) is None
+        assert await store.admit(an_admission("next", principal, 1)) is None
         assert (await store.verify_ledger()).generations == PENDING_LIMIT + 1

@@ -76,7 +76,7 @@ CREATE TABLE generation (
 CREATE TABLE rollup (
     day               bigint NOT NULL,
     workspace         text NOT NULL REFERENCES workspace (id),
-    key_id            text NOT NULL,
+    key_id            text NOT NULL,  -- or the source of requests with one-time keys: 'playground', 'chat'
     model             text NOT NULL,
     requests          bigint NOT NULL,
     tokens_prompt     bigint NOT NULL,

@@ -19,9 +19,9 @@ import trio
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.store import RemoteSettings, RemoteStore, open_remote
 from hyperinfer.engine.failure import Failure
-from hyperinfer.nodes.ports import Admission, Principal, Rate, SpendingLimits
+from hyperinfer.nodes.ports import Principal, Rate, SpendingLimits
 from hyperinfer.providers.secret import Secret
-from tests.api.store.samples import USD, a_generation
+from tests.api.store.samples import USD, a_generation, an_admission
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,18 +86,11 @@ async def _principal(store: RemoteStore) -> Principal:
     return principal
 
 
-def _admission(principal: Principal, request: str, hold: int = 100, rate: Rate | None = None) -> Admission:
-    row = msgspec.structs.replace(
-        a_generation(request, principal.workspace, 0), key_id=principal.key_id, status="interrupted", lines=(), cost=0
-    )
-    return Admission(principal, hold, rate or Rate(60_000, 10_000), row)
-
-
 async def _admitted(store: RemoteStore, request: str, hold: int = 100) -> None:
     """Admits, waiting for the accounts to be restored where Redis has begun anew."""
     principal = await _principal(store)
     with trio.fail_after(20):
-        while (refusal := await store.admit(_admission(principal, request, hold))) is not None:
+        while (refusal := await store.admit(an_admission(request, principal, hold))) is not None:
             assert refusal.code == "internal_error", refusal
             await trio.sleep(0.1)
 
@@ -178,7 +171,7 @@ async def test_an_emptied_redis_is_noticed_and_told_again(servers: Servers) -> N
         codes: set[str] = set()
         with trio.fail_after(20):
             while "insufficient_credits" not in codes:  # r1 holds all there is, also in the new epoch
-                refusal = await store.admit(_admission(principal, "r2"))
+                refusal = await store.admit(an_admission("r2", principal, 100))
                 assert refusal is not None, "what r1 holds was forgotten"
                 codes.add(refusal.code)
                 await trio.sleep(0.1)
@@ -194,7 +187,7 @@ async def test_a_redis_that_is_away_refuses_new_requests_and_settles_old_ones(se
         servers.valkey.stop()
         try:
             with trio.fail_after(5):
-                refusal = await store.admit(_admission(await _principal(store), "r2"))
+                refusal = await store.admit(an_admission("r2", await _principal(store), 100))
                 assert refusal is not None
                 assert (refusal.code, refusal.retry_after) == ("internal_error", 1.0)
                 await store.settle(a_generation("r1", "ws", 70))
@@ -215,7 +208,7 @@ async def test_limits_and_rates_hold_over_replicas(servers: Servers) -> None:
         refused: set[str] = set()
         for number in range(12):
             store = (one, other)[number % 2]
-            refusal = await store.admit(_admission(principal, f"s{number}", 1, slow))
+            refusal = await store.admit(an_admission(f"s{number}", principal, 1, slow))
             admitted += refusal is None
             refused |= {refusal.code} if refusal is not None else set()
         assert (admitted, refused) == (5, {"rate_limit_exceeded"})
@@ -223,7 +216,7 @@ async def test_limits_and_rates_hold_over_replicas(servers: Servers) -> None:
         refusal = None
         with trio.fail_after(10):  # the settlement tells Redis a moment later
             for number in itertools.count():
-                refusal = await other.admit(_admission(principal, f"t{number}", 1, Rate(60, 10_000)))
+                refusal = await other.admit(an_admission(f"t{number}", principal, 1, Rate(60, 10_000)))
                 if refusal is not None:
                     break
                 await other.release(f"t{number}")
@@ -237,7 +230,7 @@ async def test_fifty_requests_on_two_replicas_and_money_for_one(servers: Servers
         admitted: list[str] = []
 
         async def ask(store: RemoteStore, request: str) -> None:
-            if await store.admit(_admission(await _principal(store), request, USD)) is None:
+            if await store.admit(an_admission(request, await _principal(store), USD)) is None:
                 admitted.append(request)
 
         async with trio.open_nursery() as nursery:

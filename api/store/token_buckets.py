@@ -1,0 +1,41 @@
+"""Requests per minute, by key: token buckets that fill evenly. In memory, of one process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hyperinfer.nodes.ports import Rate
+
+_FORGET_ABOVE = 10_000
+"""Buckets kept before the full ones, which say nothing, are dropped."""
+
+
+class TokenBuckets:
+    """The buckets of all keys."""
+
+    def __init__(self) -> None:
+        self._full_at: dict[str, float] = {}  # key to the time at which its bucket is full again
+        self._forget_above = _FORGET_ABOVE
+
+    def take(self, key: str, rate: Rate, now: float) -> float | None:
+        """Takes a token. None when there was one, else the seconds until there will be. `now`: any steady clock."""
+        wait, full_at = self._after(key, rate, now)
+        if wait is not None:
+            return wait
+        self._full_at[key] = full_at
+        if len(self._full_at) > self._forget_above:
+            self._full_at = {key: full_at for key, full_at in self._full_at.items() if full_at > now}
+            self._forget_above = max(_FORGET_ABOVE, 2 * len(self._full_at))
+        return None
+
+    def wait(self, key: str, rate: Rate, now: float) -> float | None:
+        """What `take` would say, taking nothing."""
+        return self._after(key, rate, now)[0]
+
+    def _after(self, key: str, rate: Rate, now: float) -> tuple[float | None, float]:
+        seconds_each = 60 / rate.per_minute
+        # A bucket is known by when it is full: each token taken puts that off, and no more than `burst` are ever missing.
+        full_at = max(self._full_at.get(key, now), now) + seconds_each
+        wait = full_at - now - rate.burst * seconds_each
+        return (wait if wait > 1e-9 * seconds_each else None), full_at
