@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hyperinfer.api.store.admin import Admin
     from hyperinfer.api.store.embedded import EmbeddedStore
-    from tests.api.store.ledger_laws import Store
+    from tests.api.store.admission_laws import Store
 
 
 @asynccontextmanager
@@ -52,7 +52,10 @@ class Both:
 
     def __getattr__(self, name: str) -> object:
         return getattr(
-            self._store if name in {"authenticate", "admit", "settle", "release", "generation"} else self._admin, name
+            self._store
+            if name in {"authenticate", "admit", "take_rate", "settle", "release", "generation"}
+            else self._admin,
+            name,
         )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from tests.api.store.ledger_laws import Store
+    from tests.api.store.admission_laws import Store
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
