@@ -11,7 +11,7 @@ from tests.api.store.ledger_laws import LAWS
 from tests.support.ledger import memory_store
 
 if TYPE_CHECKING:
-    from tests.api.store.ledger_laws import Store
+    from tests.api.store.admission_laws import Store
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
