@@ -74,6 +74,8 @@ class _Key(msgspec.Struct):
 class _Usage(msgspec.Struct):
     by: UsageBy
     workspace: str | None
+    since: int | None
+    until: int | None
 
 
 class _Verb(NamedTuple):
@@ -250,9 +252,11 @@ class RemoteAdmin:
         """See Admin."""
         return cast("KeyRecord", await self._call("revoke", _Key(key)))
 
-    async def usage(self, by: UsageBy, workspace: str | None = None) -> tuple[UsageRow, ...]:
+    async def usage(
+        self, by: UsageBy, workspace: str | None = None, *, since: int | None = None, until: int | None = None
+    ) -> tuple[UsageRow, ...]:
         """See Admin."""
-        return cast("tuple[UsageRow, ...]", await self._call("usage", _Usage(by, workspace)))
+        return cast("tuple[UsageRow, ...]", await self._call("usage", _Usage(by, workspace, since, until)))
 
     async def verify_ledger(self) -> LedgerReport:
         """See Admin."""

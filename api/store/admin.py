@@ -73,8 +73,11 @@ class Admin(Protocol):
         Refused: none or several fit."""
         ...
 
-    async def usage(self, by: UsageBy, workspace: str | None = None) -> Sequence[UsageRow]:
-        """Sums over all requests, of a workspace or of all."""
+    async def usage(
+        self, by: UsageBy, workspace: str | None = None, *, since: int | None = None, until: int | None = None
+    ) -> Sequence[UsageRow]:
+        """Sums over all requests, of a workspace or of all, ordered by group. since, until: only requests admitted on
+        these days (UTC, counted since 1970), from the first and before the second."""
         ...
 
     async def verify_ledger(self) -> LedgerReport:

@@ -235,10 +235,12 @@ class EmbeddedStore:
         now = self._now()
         return await self._key_after(lambda sequence: RevokeKey(sequence, id_, now))
 
-    async def usage(self, by: UsageBy, workspace: str | None = None) -> tuple[UsageRow, ...]:
+    async def usage(
+        self, by: UsageBy, workspace: str | None = None, *, since: int | None = None, until: int | None = None
+    ) -> tuple[UsageRow, ...]:
         """See Admin."""
         id_ = None if workspace is None else self._find(workspace).id
-        return await self._report(UsageQuestion(by, id_), tuple[UsageRow, ...])
+        return await self._report(UsageQuestion(by, id_, since, until), tuple[UsageRow, ...])
 
     async def verify_ledger(self) -> LedgerReport:
         """See Admin."""
