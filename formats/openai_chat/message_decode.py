@@ -91,8 +91,7 @@ class MessageDecoder:
     ) -> tuple[Part, ...]:
         raw: list[dict[str, Any]] = message.get("tool_calls") or []
         calls = [
-            self._call(raw[index], call, f"{path}.tool_calls[{index}]")
-            for index, call in enumerate(record.tool_calls or ())
+            self._call(raw[index], call, f"{path}.tool_calls[{index}]") for index, call in enumerate(record.tool_calls or ())
         ]
         if (legacy := record.function_call) is not None:
             self._made += 1
@@ -167,22 +166,22 @@ def _reasoning(message: dict[str, Any]) -> list[tuple[int, ReasoningPart]]:
     raw = {name: message[name] for name in FIELDS if message.get(name)}
     found: list[tuple[int, ReasoningPart]] = []
     texts: list[ReasoningText] = []
+    calls = 0  # before the last piece that says so; what has no place of its own follows it
     for piece in reasoning_pieces(raw, _open_blob):
         if piece.blob is None:
             if piece.text:
                 texts.append(ReasoningText(piece.text, piece.form))
             if piece.last:
-                found.append((0, ReasoningPart(texts=tuple(texts))))
+                found.append((calls, ReasoningPart(texts=tuple(texts))))
                 texts = []
             continue
         after, item_id = piece.entry.get(AFTER_CALLS), piece.entry.get("id")
-        part = ReasoningPart(
-            texts=tuple(texts), opaque=(piece.blob,), item_id=item_id if isinstance(item_id, str) else None
-        )
-        found.append((after if isinstance(after, int) else 0, part))
+        calls = after if isinstance(after, int) else 0
+        part = ReasoningPart(texts=tuple(texts), opaque=(piece.blob,), item_id=item_id if isinstance(item_id, str) else None)
+        found.append((calls, part))
         texts = []
     if texts:
-        found.append((0, ReasoningPart(texts=tuple(texts))))
+        found.append((calls, ReasoningPart(texts=tuple(texts))))
     if raw:
         after, first = found[0] if found else (0, ReasoningPart())
         found[:1] = [(after, msgspec.structs.replace(first, extra={"fields": raw}))]

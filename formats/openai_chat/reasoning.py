@@ -46,9 +46,7 @@ class _Detail(NamedTuple):
     blob: Opaque | None
 
 
-def reasoning_pieces(
-    fields: Mapping[str, Any], open_blob: OpenBlob, so_far: Iterable[str] = ()
-) -> list[ReasoningPiece]:
+def reasoning_pieces(fields: Mapping[str, Any], open_blob: OpenBlob, so_far: Iterable[str] = ()) -> list[ReasoningPiece]:
     """The reasoning of a delta or of a whole message, in order. `so_far`: text of the block that is open, in pieces: a
     detail that brings its signature may repeat it. It is joined only for such a one, as it may be long."""
     found = [fields[name] for name in FIELDS if fields.get(name)]
@@ -59,14 +57,10 @@ def reasoning_pieces(
     signed = [detail for detail in details if detail.blob and detail.words]
     if not signed:
         return _text_first(plain, details)
-    pieces: list[ReasoningPiece] = []
-    if rest := _remainder(plain, details):
-        pieces.append(ReasoningPiece(rest, last=True))
-    elif not plain and len(signed) == 1 and _letters(signed[0].words) == _letters("".join(so_far)):
+    rest = _remainder(plain, details)
+    if not rest and not plain and len(signed) == 1 and _letters(signed[0].words) == _letters("".join(so_far)):
         return _text_first("", [detail._replace(words="") for detail in details])
-    for detail in details:
-        pieces.extend(_in_order(detail))
-    return pieces
+    return list(_among(details, rest))
 
 
 def _text_first(plain: str, details: list[_Detail]) -> list[ReasoningPiece]:
@@ -91,12 +85,27 @@ def _in_order(detail: _Detail) -> Iterable[ReasoningPiece]:
 
 
 def _remainder(plain: str, details: list[_Detail]) -> str:
-    """What the plain text says beyond the details. They are exact, and it holds them."""
-    if _letters(plain) == _letters("".join(detail.words for detail in details)):
-        return ""
+    """The plain text where it says more than the details."""
+    return "" if _letters(plain) == _letters("".join(detail.words for detail in details)) else plain
+
+
+def _among(details: list[_Detail], plain: str) -> Iterable[ReasoningPiece]:
+    """The details in their order, and what the plain text says beyond them: before and behind the words that they share."""
+    if not any(detail.words and detail.words in plain for detail in details):
+        yield from _unsigned(plain)
+        plain = ""
     for detail in details:
-        plain = plain.replace(detail.words, "", 1)
-    return plain.strip()
+        before, found, behind = plain.partition(detail.words) if detail.words else ("", "", "")
+        if found:
+            yield from _unsigned(before)
+            plain = behind
+        yield from _in_order(detail)
+    yield from _unsigned(plain)
+
+
+def _unsigned(text: str) -> Iterable[ReasoningPiece]:
+    if text := text.strip():
+        yield ReasoningPiece(text, last=True)
 
 
 def _letters(text: str) -> str:

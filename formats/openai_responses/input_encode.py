@@ -189,7 +189,8 @@ class InputEncoder:
             return None
         own_words = self._same and any(text.form == "text" for text in part.texts)  # OpenAI never shows those
         if not mine and not own_words and self._target.vendor == "openai" and not self._stored:
-            self._losses.append(Loss(path, "reasoning without its encrypted content is refused by this vendor"))
+            if any(text.text for text in part.texts):
+                self._losses.append(Loss(path, "reasoning without its encrypted content is refused by this vendor"))
             return None
         if not mine and not any(text.text for text in part.texts) and not self._same:
             return None
