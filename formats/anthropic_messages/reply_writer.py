@@ -206,6 +206,8 @@ class ReplyWriter:
                 blobs.remove(signature)
                 text = blob_text(signature, self._reply.upstream, "signature")
                 self._sink.delta({"type": "signature_delta", "signature": text}, {})
+            elif not self._same:  # as llama.cpp does: the AI SDK gives back only thinking that had some signature
+                self._sink.delta({"type": "signature_delta", "signature": ""}, {})
             self._close(event.extra)
         for blob in blobs:
             if blob.kind != "redacted":

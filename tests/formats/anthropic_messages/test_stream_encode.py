@@ -68,6 +68,16 @@ def test_reasoning_text_and_calls_come_one_after_the_other() -> None:
     assert found[0] == {"type": "thinking", "thinking": "hm", "signature": ""}
 
 
+def test_thinking_that_nobody_signed_ends_with_an_empty_signature() -> None:
+    """Without one the AI SDK leaves it out of the next turn."""
+    thought: Events = [ev.ReasoningStart(), ev.ReasoningDelta("hm"), ev.ReasoningEnd()]
+    data, _ = encode_stream([START, *thought, USAGE, ev.MessageEnd("stop")], CHAT)
+    deltas = [frame["delta"] for frame in frames(data) if frame["type"] == "content_block_delta"]
+    assert deltas == [{"type": "thinking_delta", "thinking": "hm"}, {"type": "signature_delta", "signature": ""}]
+    own, _ = encode_stream([ev.MessageStart("anthropic_messages"), *thought, ev.MessageEnd("stop")])
+    assert b"signature_delta" not in own
+
+
 def test_parts_of_reasoning_are_set_apart() -> None:
     deltas = [ev.ReasoningDelta("a", "summary"), ev.ReasoningDelta("b", "summary"), ev.ReasoningDelta("c", "summary", 1)]
     (block,) = content(ev.ReasoningStart(), *deltas, ev.ReasoningDelta("d", "text"), ev.ReasoningEnd())
