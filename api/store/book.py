@@ -11,25 +11,29 @@ from typing import TYPE_CHECKING, NamedTuple
 from hyperinfer.api.store.authentication import UNKNOWN, principal_of, refusal_of
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.spending import Spending
+from hyperinfer.api.store.standing import Standing
 from hyperinfer.api.store.token_buckets import TokenBuckets
+from hyperinfer.api.store.volumes import Volumes
 from hyperinfer.engine.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hyperinfer.api.store.days import Day
     from hyperinfer.api.store.messages import Balance
-    from hyperinfer.api.store.records import KeyRecord, KeySpent, StoredKey, WorkspaceRecord
+    from hyperinfer.api.store.records import KeyRecord, KeySpent, ModelTokens, StoredKey, WorkspaceRecord
     from hyperinfer.nodes.ports import Admission, Principal, Rate
 
 
 class _Account:
-    __slots__ = ("balance", "held", "record", "version")
+    __slots__ = ("balance", "held", "record", "spent", "version")
 
     def __init__(self, record: WorkspaceRecord, held: int) -> None:
         self.record = record
         self.balance = record.balance
         self.version = record.version
         self.held = held
+        self.spent = 0
 
 
 class _Hold(NamedTuple):
@@ -53,6 +57,8 @@ class Book:
         self._holds: dict[str, _Hold] = {}
         self._spending = Spending()
         self._buckets = TokenBuckets()
+        self._volumes = Volumes()
+        self._spent_loaded = False
 
     def load(self, workspaces: Iterable[WorkspaceRecord], keys: Iterable[StoredKey], spent: Iterable[KeySpent] = ()) -> None:
         """Take over what the store says. Holds stay, and so does what was spent by keys that have been used here."""
@@ -61,6 +67,15 @@ class Book:
         for key in keys:
             self.put_key(key)
         self._spending.load(spent)
+
+    def load_sums(self, spent: Iterable[tuple[str, int]], tokens: Iterable[ModelTokens]) -> None:
+        """Take over what workspaces have spent and models have read and written. The first time counts: what comes after
+        is added here as it is settled."""
+        self._volumes.load(tokens)
+        if not self._spent_loaded:
+            self._spent_loaded = True
+            for workspace, total in spent:
+                self._accounts[workspace].spent += total
 
     def put_workspace(self, record: WorkspaceRecord) -> None:
         """A new workspace, or a change of one."""
@@ -129,10 +144,13 @@ class Book:
             self._buckets.take(principal.key_id, rate, clock)
         return refusal
 
-    def settled(self, request_id: str, cost: int) -> None:
-        """A request's row is there; its hold is given back, and what it cost is spent. The first time counts."""
+    def settled(self, request_id: str, cost: int, model: str = "", tokens: int = 0) -> None:
+        """A request's row is there; its hold is given back, and what it cost and used is counted. The first time counts."""
         hold = self._holds.get(request_id)
         if hold is not None:
+            self._accounts[hold.workspace].spent += cost
+            if tokens:
+                self._volumes.add(hold.day, model, tokens)
             if hold.key in self._keys:  # one-time keys have no limits
                 self._spending.spend(hold.key, hold.day, cost)
             self.release(request_id)
@@ -144,6 +162,23 @@ class Book:
             self._accounts[hold.workspace].held -= hold.amount
             if hold.key in self._keys:
                 self._spending.hold(hold.key, -hold.amount)
+
+    def standing(self, principal: Principal, day: Day) -> Standing | None:
+        """See `Standings.standing`."""
+        key, account = self._keys.get(principal.key_id), self._accounts[principal.workspace]
+        if key is None:
+            return None
+        return Standing(
+            key=key,
+            sums=self._spending.sums(key.id, day),
+            workspace=self._current(account),
+            spent=account.spent,
+            held=account.held,
+        )
+
+    def weekly_tokens(self, day: Day) -> dict[str, int]:
+        """See `Standings.weekly_tokens`."""
+        return self._volumes.week(day.number)
 
     def held(self, workspace: str) -> int:
         """The sum of the workspace's holds."""

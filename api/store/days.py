@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _SECONDS = 86_400
+_FIRST_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
 
 
 class Day(NamedTuple):
@@ -15,6 +16,11 @@ class Day(NamedTuple):
     number: int
     month_begins: int
     month_ends: int
+
+    @property
+    def week_begins(self) -> int:
+        """The Monday of its week."""
+        return self.number - (self.number + _FIRST_WEEKDAY) % 7
 
     @property
     def name(self) -> str:

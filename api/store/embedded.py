@@ -18,6 +18,7 @@ from hyperinfer.api.store.admin import CreatedKey
 from hyperinfer.api.store.admitted import AdmittedJournal
 from hyperinfer.api.store.book import Book
 from hyperinfer.api.store.database import open_reader
+from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row, generation_row
 from hyperinfer.api.store.keys import Entropy, check_name, check_terms, digest, find_key, new_id, new_secret, shown
@@ -42,11 +43,12 @@ from hyperinfer.nodes.ports import SettlementRejected
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from hyperinfer.api.store.folder import DataFolder
     from hyperinfer.api.store.messages import Administration, Hello
     from hyperinfer.api.store.records import WorkspaceRecord
+    from hyperinfer.api.store.standing import Standing
     from hyperinfer.api.store.writer_client import Answer
     from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
     from hyperinfer.providers.secret import Secret
@@ -58,7 +60,7 @@ _SELECT_GENERATION = f"SELECT {', '.join(GenerationRow._fields)} FROM generation
 
 
 class EmbeddedStore:
-    """Accounts, Ledger and Admin over one data folder. Made by `open_embedded`."""
+    """Accounts, Ledger, Admin and Standings over one data folder. Made by `open_embedded`."""
 
     def __init__(
         self,
@@ -118,7 +120,10 @@ class EmbeddedStore:
 
         def apply(answer: Answer) -> None:
             # Also when the record was refused: its request is over, and money must not stay held for it.
-            self._book.settled(row.id, 0 if isinstance(answer, Rejected) else row.cost)
+            if isinstance(answer, Rejected):
+                self._book.release(row.id)
+            else:
+                self._book.settled(row.id, row.cost, row.model, row.tokens_prompt + row.tokens_completion)
             self._over(row.id)
 
         try:
@@ -138,6 +143,16 @@ class EmbeddedStore:
         """See the port. One lookup by primary key, on the calling thread."""
         row = self._reader.execute(_SELECT_GENERATION, (id, workspace)).fetchone()
         return None if row is None else generation_from_row(row)
+
+    # Standings ##############################################################
+
+    async def standing(self, principal: Principal, at: float) -> Standing | None:
+        """See Standings."""
+        return self._book.standing(principal, day_of(at))
+
+    async def weekly_tokens(self, at: float) -> Mapping[str, int]:
+        """See Standings."""
+        return self._book.weekly_tokens(day_of(at))
 
     # Admin ##################################################################
 
@@ -323,6 +338,7 @@ async def open_embedded(
 
     def greet(hello: Hello) -> None:
         book.load(hello.workspaces, hello.keys, hello.spent)
+        book.load_sums(hello.spent_by_workspaces, hello.tokens)
 
     folder.create()
     async with open_writer_client(nursery, folder.path, greet, book.move_all) as writer:

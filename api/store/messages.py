@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hyperinfer.api.store.records import KeySpent, StoredKey, WorkspaceRecord
+from hyperinfer.api.store.records import KeySpent, ModelTokens, StoredKey, WorkspaceRecord
 
 
 class GenerationRow(NamedTuple):
@@ -106,14 +106,16 @@ class Balance(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
-    """The writer is ready: its durability settings as SQLite reports them, all accounts as they are stored, and what keys
-    have spent."""
+    """The writer is ready: its durability settings as SQLite reports them, all accounts as they are stored, what keys have
+    spent, what workspaces have (id and pico-USD), and what models have read and written in the last days."""
 
     journal_mode: str
     synchronous: int
     workspaces: tuple[WorkspaceRecord, ...]
     keys: tuple[StoredKey, ...]
     spent: tuple[KeySpent, ...]
+    spent_by_workspaces: tuple[tuple[str, int], ...]
+    tokens: tuple[ModelTokens, ...]
 
 
 class Fatal(msgspec.Struct, frozen=True, array_like=True, tag="fatal"):

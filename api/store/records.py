@@ -73,6 +73,14 @@ class KeySpent(msgspec.Struct, frozen=True):
     days: tuple[tuple[int, int], ...]
 
 
+class ModelTokens(msgspec.Struct, frozen=True):
+    """What a model has read and written on a day (since 1970, UTC)."""
+
+    day: int
+    model: str
+    tokens: int
+
+
 class UsageRow(msgspec.Struct, frozen=True):
     """A sum over generations. group: the UTC day (YYYY-MM-DD), key id, model slug or workspace id."""
 

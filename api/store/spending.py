@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from hyperinfer.api.store.standing import KeySums
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -44,6 +46,17 @@ class Spending:
         of.days[day] = of.days.get(day, 0) + cost
         if len(of.days) > _DAYS_KEPT:
             del of.days[min(of.days)]
+
+    def sums(self, key: str, day: Day) -> KeySums:
+        """What it has spent by the end of a day, and holds."""
+        of = self._keys.get(key, _NOTHING)
+        return KeySums(
+            on_day=of.days.get(day.number, 0),
+            in_week=sum(cost for number, cost in of.days.items() if day.week_begins <= number <= day.number),
+            in_month=sum(cost for number, cost in of.days.items() if day.month_begins <= number < day.month_ends),
+            in_all=of.total,
+            held=of.held,
+        )
 
     def reached(self, key: str, limits: SpendingLimits, day: Day) -> Literal["daily", "monthly", "total"] | None:
         """The limit that what was spent and is held has reached, on a day."""

@@ -23,7 +23,7 @@ from hyperinfer.api.store.messages import (
     Settled,
     TopUp,
 )
-from hyperinfer.api.store.records import KeyRecord, KeySpent, KeyTerms, StoredKey, WorkspaceRecord
+from hyperinfer.api.store.records import KeyRecord, KeyTerms, StoredKey, WorkspaceRecord
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,11 +39,6 @@ _ADD_UP = (
 )
 _MOVE_BALANCE = "UPDATE workspace SET balance = balance + ?, version = version + 1 WHERE id = ? RETURNING balance, version"
 _WORKSPACE_COLUMNS = "id, name, locked, balance, version, created_at"
-_SPENT_BY_DAY = (
-    "SELECT key_id, day, sum(cost) FROM rollup WHERE day > (SELECT max(day) FROM rollup) - ? GROUP BY key_id, day"
-)
-_DAYS_KEPT = 62
-"""Those of the month of the newest, whichever day of it that is, and of the one before."""
 _KEY_COLUMNS = (
     "id, workspace, prefix, last4, enabled, revoked_at, created_at, name, models, rate_per_minute, burst,"
     " limit_daily, limit_monthly, limit_total, expires_at, sha256"
@@ -141,15 +136,6 @@ def workspace_record(connection: sqlite3.Connection, id_: str) -> WorkspaceRecor
 def all_workspaces(connection: sqlite3.Connection) -> tuple[WorkspaceRecord, ...]:
     """Every workspace, oldest first."""
     return tuple(_workspaces(connection, "ORDER BY created_at, id", ()))
-
-
-def spent_by_keys(connection: sqlite3.Connection) -> tuple[KeySpent, ...]:
-    """What each key has spent that has spent anything."""
-    days: dict[str, list[tuple[int, int]]] = {}
-    for key, day, cost in connection.execute(_SPENT_BY_DAY, (_DAYS_KEPT,)):
-        days.setdefault(key, []).append((day, cost))
-    totals = connection.execute("SELECT key_id, sum(cost) FROM rollup GROUP BY key_id")
-    return tuple(KeySpent(key, total, tuple(days.get(key, ()))) for key, total in totals)
 
 
 def all_keys(connection: sqlite3.Connection) -> tuple[StoredKey, ...]:

@@ -25,7 +25,8 @@ from hyperinfer.api.store.database import open_writer
 from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.api.store.frames import FrameReader, frame
 from hyperinfer.api.store.messages import Fatal, Hello, Rejected, Reply, Request, Settle
-from hyperinfer.api.store.transactions import administer, all_keys, all_workspaces, settle, spent_by_keys
+from hyperinfer.api.store.sums import spent_by_keys, spent_by_workspaces, tokens_by_models
+from hyperinfer.api.store.transactions import administer, all_keys, all_workspaces, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,8 +92,15 @@ class Writer:
     def _hello(self) -> Hello:
         mode = self._connection.execute("PRAGMA journal_mode").fetchone()[0]
         synchronous = self._connection.execute("PRAGMA synchronous").fetchone()[0]
-        spent = spent_by_keys(self._connection)
-        return Hello(mode, synchronous, all_workspaces(self._connection), all_keys(self._connection), spent)
+        return Hello(
+            mode,
+            synchronous,
+            all_workspaces(self._connection),
+            all_keys(self._connection),
+            spent_by_keys(self._connection),
+            spent_by_workspaces(self._connection),
+            tokens_by_models(self._connection),
+        )
 
     def _receive(self) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +23,14 @@ from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.ledger import RemoteLedger, pending_generation
 from hyperinfer.api.store.remote.queries import Queries
 from hyperinfer.api.store.remote.rows import Rows
+from hyperinfer.api.store.remote.standing import RemoteStandings
 from hyperinfer.api.store.remote.sweeper import sweep_once
 from hyperinfer.api.store.syncer import Syncer
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.keys import Entropy
     from hyperinfer.api.store.remote.driver import Connection
+    from hyperinfer.api.store.standing import Standing
     from hyperinfer.engine.failure import Failure
     from hyperinfer.nodes.ports import Admission, Generation, Principal
     from hyperinfer.providers.secret import Secret
@@ -62,6 +64,7 @@ class RemoteStore:
     ) -> None:
         self.accounts, self.ledger = accounts, ledger
         self._admissions, self._holds, self._queries = admissions, holds, queries
+        self._standings = RemoteStandings(queries, holds)
         self.postgres_healthy = self.redis_healthy = True
 
     async def authenticate(self, secret_sha256: bytes) -> Principal | Failure:
@@ -98,6 +101,14 @@ class RemoteStore:
         if away:
             raise StoreUnavailable("the database is away")
         return None
+
+    async def standing(self, principal: Principal, at: float) -> Standing | None:
+        """See Standings."""
+        return await self._standings.standing(principal, at)
+
+    async def weekly_tokens(self, at: float) -> Mapping[str, int]:
+        """See Standings."""
+        return await self._standings.weekly_tokens(at)
 
     async def look_at_postgres(self) -> None:
         """Whether it answers."""
