@@ -207,7 +207,7 @@ def _search_result(block: dict[str, Any], path: str) -> Part:
     read = shared.read(block, wire.SearchResultBlock, path)
     lines = (read.title, read.source, _words(read.content) or "")
     text = "\n".join(line for line in lines if line)
-    return NativePart(type="search_result", raw=block, text=text, unsaid=_unsaid(block, "title", "source", "content"))
+    return NativePart(type="search_result", raw=block, text=text, unsaid=unsaid_fields(block, "title", "source", "content"))
 
 
 def _native(block: dict[str, Any]) -> NativePart:
@@ -222,12 +222,13 @@ def _native(block: dict[str, Any]) -> NativePart:
     elif kind == "document":
         source = block.get("source")
         text, said = _words(source.get("content")) if is_object(source) else None, "source"
-    return NativePart(type=kind, raw=block, text=text, unsaid=_unsaid(block, said) if text is not None else ())
+    return NativePart(type=kind, raw=block, text=text, unsaid=unsaid_fields(block, said) if text is not None else ())
 
 
-def _unsaid(block: dict[str, Any], *said: str) -> tuple[str, ...]:
-    """The fields of a block beside those that its words are made of."""
-    return tuple(name for name, value in block.items() if name not in ("type", *said) and value not in (None, [], {}))
+def unsaid_fields(block: dict[str, Any], *said: str) -> tuple[str, ...]:
+    """The fields of a block beside those that its words are made of, and beside its ids."""
+    quiet = ("type", "id", "tool_use_id", *said)
+    return tuple(name for name, value in block.items() if name not in quiet and value not in (None, [], {}))
 
 
 _READERS: dict[str, Callable[[dict[str, Any], str], Part]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hyperinfer.formats.anthropic_messages.content import decode_block
+from hyperinfer.formats.anthropic_messages.content import decode_block, unsaid_fields
 from hyperinfer.formats.conversation import NativePart, Part, TextPart, ToolCallPart, ToolResultPart
 
 
@@ -17,7 +17,10 @@ def decode_placed(role: str, block: dict[str, Any], path: str) -> Part:
     part = decode_block(block, path)
     if isinstance(part, ToolResultPart) and role != "user":
         words = [inner.text for inner in part.content if isinstance(inner, TextPart)]
-        return NativePart(type="tool_result", raw=block, text="\n".join(words) or None)
+        text = "\n".join(words)
+        said = () if len(words) < len(part.content) else ("content",)
+        return NativePart(type="tool_result", raw=block, text=text or None, unsaid=unsaid_fields(block, *said))
     if isinstance(part, ToolCallPart) and role != "assistant":
-        return NativePart(type="tool_use", raw=block, text=f"{part.name} {part.arguments}")
+        text = f"{part.name} {part.arguments}"
+        return NativePart(type="tool_use", raw=block, text=text, unsaid=unsaid_fields(block, "name", "input"))
     return part

@@ -67,7 +67,7 @@ class Machine:
         )
 
 
-@pytest.mark.parametrize("target", ["serve", "test", "venv", "lint", "test-system", "faults", "lock"])
+@pytest.mark.parametrize("target", ["serve", "test", "venv", "lint", "test-system", "faults", "fields", "lock"])
 @pytest.mark.parametrize(
     ("interpreters", "says"),
     [
