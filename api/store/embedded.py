@@ -7,7 +7,6 @@ a process of its own.
 
 from __future__ import annotations
 
-import sys
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -17,11 +16,12 @@ import trio
 from hyperinfer.api.store.admin import CreatedKey
 from hyperinfer.api.store.admitted import AdmittedJournal
 from hyperinfer.api.store.book import Book
+from hyperinfer.api.store.checks import check_enable, check_new_workspace, check_topup, no_workspace
 from hyperinfer.api.store.database import open_reader
 from hyperinfer.api.store.days import day_of
-from hyperinfer.api.store.errors import Refused, StoreUnavailable
+from hyperinfer.api.store.errors import Refused
 from hyperinfer.api.store.generations import generation_from_row, generation_row
-from hyperinfer.api.store.keys import Entropy, check_name, check_terms, digest, find_key, new_id, new_secret, shown
+from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.messages import (
     CreateKey,
     CreateWorkspace,
@@ -35,10 +35,10 @@ from hyperinfer.api.store.messages import (
     TopUp,
 )
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, StoredKey, UsageBy, UsageRow
+from hyperinfer.api.store.report_process import run_report
 from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion
-from hyperinfer.api.store.writer_client import WriterClient, child_environment, open_writer_client
+from hyperinfer.api.store.writer_client import WriterClient, open_writer_client
 from hyperinfer.engine.failure import Failure
-from hyperinfer.nodes.money import PICO_LIMIT, pico_to_usd_text
 from hyperinfer.nodes.ports import SettlementRejected
 
 if TYPE_CHECKING:
@@ -158,11 +158,7 @@ class EmbeddedStore:
 
     async def create_workspace(self, name: str, credits: int = 0) -> WorkspaceRecord:
         """See Admin."""
-        name = check_name(name, "workspace")
-        if name.startswith("ws_"):
-            raise Refused("invalid", "a workspace's name cannot begin like an id, with 'ws_'")
-        if not 0 <= credits <= PICO_LIMIT:
-            raise Refused("invalid", "the credits must be between 0 and 9000000 USD")
+        name = check_new_workspace(name, credits)
         now = self._now()
         workspace, operation = new_id("ws", now, self._entropy), new_id("op", now, self._entropy)
         return await self._workspace_after(
@@ -180,13 +176,7 @@ class EmbeddedStore:
     async def topup(self, workspace: str, amount: int) -> WorkspaceRecord:
         """See Admin."""
         record = self._find(workspace)
-        if amount == 0:
-            raise Refused("invalid", "the amount is 0")
-        balance = f"the balance of '{record.name}' is {pico_to_usd_text(record.balance)} USD"
-        if amount < 0 and record.balance + amount < 0:
-            raise Refused("invalid", f"{balance}: no more than that can be taken away")
-        if amount > PICO_LIMIT or record.balance + amount > PICO_LIMIT:
-            raise Refused("invalid", f"{balance}, and cannot be more than 9000000 USD")
+        check_topup(record, amount)
         now = self._now()
         operation = new_id("op", now, self._entropy)
         return await self._workspace_after(lambda sequence: TopUp(sequence, record.id, amount, operation, now))
@@ -235,8 +225,7 @@ class EmbeddedStore:
     async def enable(self, key: str) -> KeyRecord:
         """See Admin."""
         record = self._key(key)
-        if record.revoked_at is not None:
-            raise Refused("invalid", f"the key {record.id} is revoked for good")
+        check_enable(record)
         return await self._key_after(lambda sequence: EnableKey(sequence, record.id, True))
 
     async def disable(self, key: str) -> KeyRecord:
@@ -270,7 +259,7 @@ class EmbeddedStore:
     def _find(self, reference: str) -> WorkspaceRecord:
         record = self._book.workspace(reference)
         if record is None:
-            raise Refused("not_found", f"no workspace with the id or name {reference!r}")
+            raise no_workspace(reference)
         return record
 
     def _key(self, reference: str) -> KeyRecord:
@@ -301,18 +290,8 @@ class EmbeddedStore:
         return answer
 
     async def _report(self, question: UsageQuestion | AuditQuestion, shape: type[T]) -> T:
-        done = await trio.run_process(
-            [sys.executable, "-P", "-m", "hyperinfer.api.store.reports", str(self._folder.database)],
-            stdin=msgspec.json.encode(question),
-            capture_stdout=True,
-            capture_stderr=True,
-            check=False,
-            env=child_environment(),
-        )
-        if done.returncode != 0:
-            words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise StoreUnavailable(f"the report failed: {words[-1] if words else done.returncode}")
-        return msgspec.json.decode(done.stdout, type=shape)
+        arguments = [str(self._folder.database)]
+        return await run_report("hyperinfer.api.store.reports", arguments, msgspec.json.encode(question), shape)
 
 
 def _refusal_code(code: str) -> Literal["invalid", "not_found", "exists"]:

@@ -9,7 +9,6 @@ that gives up just kills it. They are rare and asked for by people; the 0.1 s th
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hyperinfer.api.store.database import open_reader
+from hyperinfer.api.store.differences import (
+    AND_MORE,
+    MOST,
+    no_entry,
+    nobodys_rows,
+    wrong_arithmetic,
+    wrong_balance,
+    wrong_entry,
+    wrong_sum,
+)
 from hyperinfer.api.store.records import LedgerReport, UsageBy, UsageRow
 
 if TYPE_CHECKING:
@@ -29,7 +38,6 @@ _GROUPS: dict[UsageBy, str] = {
     "model": "model",
     "workspace": "workspace",
 }
-_MOST_DIFFERENCES = 1000
 _SUMS = "SELECT day, workspace, key_id, model, requests, tokens_prompt, tokens_completion, cost FROM rollup"
 _OF_ROWS = (
     "SELECT CAST(floor(created_at / 86400) AS INTEGER), workspace, iif(source = 'api', key_id, source), model, count(*),"
@@ -76,8 +84,8 @@ def audit(connection: sqlite3.Connection) -> LedgerReport:
     connection.execute("BEGIN")
     differences: list[str] = []
     for difference in _differences(connection):
-        if len(differences) == _MOST_DIFFERENCES:
-            differences.append("… and more")
+        if len(differences) == MOST:
+            differences.append(AND_MORE)
             break
         differences.append(difference)
     workspaces, ledger_rows, generations = connection.execute(
@@ -95,47 +103,24 @@ def _differences(connection: sqlite3.Connection) -> Iterator[str]:
     for id_, name, balance in connection.execute("SELECT id, name, balance FROM workspace"):
         total = sums.pop(id_, 0)
         if total != balance:
-            yield f"workspace {id_} ({name}): the balance is {balance}, its ledger rows add up to {total} pico-USD"
+            yield wrong_balance(id_, name, balance, total)
     for id_, total in sums.items():
-        yield f"workspace {id_}: does not exist, but has ledger rows of {total} pico-USD"
-    for request, amount, cost, booked, used in connection.execute(
+        yield nobodys_rows(id_, total)
+    for entry in connection.execute(
         "SELECT l.request, l.amount, g.cost, l.workspace, g.workspace FROM ledger l"
         " LEFT JOIN generation g ON g.id = l.request WHERE l.kind = 'usage'"
         " AND (g.id IS NULL OR g.cost <> -l.amount OR g.workspace <> l.workspace)"
     ):
-        if cost is None:
-            yield f"request {request}: a ledger row of {amount} pico-USD without a generation"
-        else:
-            yield f"request {request}: the ledger says {amount} of {booked}, the generation {cost} of {used}"
+        yield wrong_entry(*entry)
     for (id_,) in connection.execute(
         "SELECT id FROM generation WHERE (status <> 'interrupted' OR cost <> 0) AND NOT EXISTS"
         " (SELECT 1 FROM ledger l WHERE l.request = generation.id AND l.kind = 'usage')"
     ):
-        yield f"request {id_}: a generation without a ledger row"
+        yield no_entry(id_)
     for id_, cost, details in connection.execute("SELECT id, cost, details FROM generation"):
         yield from wrong_arithmetic(id_, cost, details)
     for difference in connection.execute(_WRONG_SUMS):
         yield wrong_sum(*difference)
-
-
-def wrong_sum(day: int, workspace: str, key: str, model: str) -> str:
-    """A sum of a day that is not that of its rows."""
-    return f"the sums of day {day}, {workspace}, {key}, {model} are not those of its generations"
-
-
-def wrong_arithmetic(id_: str, cost: int, details: str) -> Iterator[str]:
-    """What is wrong with the lines of a bill, whose details are JSON."""
-    total = 0
-    try:
-        for line in json.loads(details)["lines"]:
-            total += line["cost"]
-            if line["tokens"] * line["price"] != line["cost"]:
-                yield f"request {id_}: {line['bucket']}: {line['tokens']} x {line['price']} is not {line['cost']}"
-    except (ValueError, KeyError, TypeError):
-        yield f"request {id_}: the details of the bill cannot be read"
-        return
-    if total != cost:
-        yield f"request {id_}: the cost is {cost}, its lines add up to {total} pico-USD"
 
 
 def answer(database: Path, question: bytes) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from hyperinfer.api.store.checks import secret_exists, workspace_exists
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import Refused
 from hyperinfer.api.store.messages import (
@@ -146,7 +147,7 @@ def all_keys(connection: sqlite3.Connection) -> tuple[StoredKey, ...]:
 def _create_workspace(connection: sqlite3.Connection, request: CreateWorkspace) -> WorkspaceRecord:
     taken = connection.execute("SELECT id FROM workspace WHERE name = ?", (request.name,)).fetchone()
     if taken is not None and taken[0] != request.id:
-        raise Refused("exists", f"there is a workspace {request.name!r} already")
+        raise workspace_exists(request.name)
     if taken is None:
         connection.execute(
             "INSERT INTO workspace (id, name, created_at) VALUES (?, ?, ?)",
@@ -167,7 +168,7 @@ def _create_key(connection: sqlite3.Connection, key: StoredKey) -> StoredKey:
     record, terms = key.record, key.record.terms
     taken = connection.execute("SELECT id FROM api_key WHERE sha256 = ?", (key.sha256,)).fetchone()
     if taken is not None and taken[0] != record.id:
-        raise Refused("exists", "there is a key with this secret already")
+        raise secret_exists()
     workspace_record(connection, record.workspace)
     if taken is None:
         connection.execute(

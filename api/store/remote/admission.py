@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, final
 
 from hyperinfer.api.settlement.effects import Balance
@@ -45,20 +45,38 @@ class Admissions:
         """Lets a request in: None, or why not. Raises StoreUnavailable, TimeoutError or Busy: it may be in all the same."""
         day = day_of(admission.interrupted.created_at)
         terms = _terms(admission.principal, admission.rate, day)
+
+        async def count() -> None:
+            spent = await self._queries.run(lambda connection: _spent(connection, terms.key, day))
+            await self._holds.count(hold.workspace, terms.key, spent)
+
+        return await self._told(hold.workspace, lambda epoch: self._holds.take(epoch, hold, terms), count)
+
+    async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
+        """Uses up a token of a key's rate: None, or why not. Raises as `take`."""
+        of, key, each = principal.workspace, principal.key_id, 60 / rate.per_minute
+        return await self._told(of, lambda epoch: self._holds.take_rate(epoch, of, key, each, rate.burst), _no_counters)
+
+    async def _told(
+        self,
+        workspace: str,
+        ask: Callable[[str], Awaitable[Sequence[bytes]]],
+        count: Callable[[], Awaitable[None]],
+    ) -> Failure | None:
+        """Asks in an epoch, telling Redis what it does not know, until it knows enough to answer."""
         for _ in range(_ATTEMPTS):
             epoch = self._epoch if self._epoch is not None and self._epoch.trusted else await self.look()
             if not epoch.trusted:
                 return Failure("internal_error", "The gateway is restoring its accounts.", retry_after=1.0)
-            answer = await self._holds.take(epoch.name, hold, terms)
+            answer = await ask(epoch.name)
             match bytes(answer[0]):
                 case b"ok":
                     return None
                 case b"epoch":
-                    if not await self._load(await self.look(), hold.workspace):
+                    if not await self._load(await self.look(), workspace):
                         return Failure("invalid_api_key", "The workspace of this API key does not exist.")
                 case b"counters":
-                    spent = await self._queries.run(lambda connection: _spent(connection, terms.key, day))
-                    await self._holds.count(hold.workspace, terms.key, spent)
+                    await count()
                 case b"locked":
                     return Failure("workspace_locked", "This workspace is locked.")
                 case b"rate":
@@ -68,7 +86,7 @@ class Admissions:
                 case b"credits":
                     return Failure("insufficient_credits", "The workspace has no credits left for this request.")
                 case other:
-                    raise StoreUnavailable(f"the hold of {hold.request} is {other.decode()}")
+                    raise StoreUnavailable(f"Redis answers {other.decode()}")
         raise StoreUnavailable("Redis forgets what it is told")
 
     async def look(self) -> Epoch:
@@ -89,6 +107,10 @@ class Admissions:
         balance, version, locked = row
         await self._holds.load(epoch.name, Balance(workspace, balance, version), locked=locked)
         return True
+
+
+async def _no_counters() -> None:
+    """A request that costs nothing is not asked for what its key has spent."""
 
 
 def _terms(principal: Principal, rate: Rate, day: Day) -> Terms:

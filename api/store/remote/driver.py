@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
@@ -22,7 +22,11 @@ class Connection(Protocol):
 
     async def fetchval(self, query: str, *arguments: object) -> Any: ...
 
-    def transaction(self) -> AbstractAsyncContextManager[object]: ...
+    def transaction(
+        self, *, isolation: str | None = None, readonly: bool = False
+    ) -> AbstractAsyncContextManager[object]: ...
+
+    def cursor(self, query: str, *arguments: object, prefetch: int) -> AsyncIterable[Sequence[Any]]: ...
 
     def is_closed(self) -> bool: ...
 

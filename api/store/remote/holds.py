@@ -77,6 +77,12 @@ class Holds:
         answer: list[bytes] = await self.actor.ask(Command("take", keys, of_hold + of_key))
         return answer
 
+    async def take_rate(self, epoch: str, workspace: str, key: str, seconds_per_token: float, burst: int) -> list[bytes]:
+        """Uses up a token; see `rate.lua` for the answers."""
+        keys = (*workspace_keys(workspace), bucket_key(workspace, key))
+        answer: list[bytes] = await self.actor.ask(Command("rate", keys, (epoch, seconds_per_token, burst)))
+        return answer
+
     async def held(self, workspace: str, request: str) -> Hold | None:
         """The hold of a request, if there is one."""
         packed: bytes | None = await self.actor.ask(("HGET", workspace_keys(workspace)[1], request))

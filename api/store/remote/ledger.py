@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.remote.holds import Holds
     from hyperinfer.api.store.remote.rows import Rows
     from hyperinfer.api.store.syncer import Syncer
-    from hyperinfer.nodes.ports import Admission, Generation
+    from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
 
 log = logging.getLogger("hyperinfer.ledger")
 
@@ -127,6 +127,15 @@ class RemoteLedger:
             self.perform(self.owner.give_up(row.id))
             return AWAY
         return None
+
+    async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
+        """See the port."""
+        try:
+            with trio.fail_after(ADMIT_SECONDS):
+                return await self._admissions.take_rate(principal, rate)
+        except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
+            log.warning("a rate could not be told: %s", error)
+            return AWAY
 
     async def settle(self, generation: Generation) -> None:
         """See the port."""

@@ -9,6 +9,7 @@ from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.bridge import Actor
 from hyperinfer.api.store.remote.session import Session, is_rejection
 from hyperinfer.api.store.remote.settling import settle_rows
+from hyperinfer.api.store.remote.text import storable
 from hyperinfer.nodes.ports import SettlementRejected
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Rows:
 
     async def _alone(self, row: GenerationRow) -> Balance | Exception:
         try:
-            return (await self._settle([row]))[0]
+            return (await self._settle([storable(row)]))[0]
         except Exception as error:
             if is_rejection(error):
                 return SettlementRejected(f"{row.id}: {type(error).__name__}: {error}")

@@ -17,14 +17,17 @@ from hyperinfer.api.store.generations import generation_from_row
 from hyperinfer.api.store.journal import JournalFolder, adopt
 from hyperinfer.api.store.messages import GenerationRow
 from hyperinfer.api.store.remote.accounts import RemoteAccounts
+from hyperinfer.api.store.remote.administration import RemoteAdministration
 from hyperinfer.api.store.remote.admission import Admissions
 from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.ledger import RemoteLedger, pending_generation
 from hyperinfer.api.store.remote.queries import Queries
+from hyperinfer.api.store.remote.reports import RemoteReports
 from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.api.store.remote.standing import RemoteStandings
 from hyperinfer.api.store.remote.sweeper import sweep_once
+from hyperinfer.api.store.remote.text import can_be_stored, exactly
 from hyperinfer.api.store.syncer import Syncer
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.remote.driver import Connection
     from hyperinfer.api.store.standing import Standing
     from hyperinfer.engine.failure import Failure
-    from hyperinfer.nodes.ports import Admission, Generation, Principal
+    from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
     from hyperinfer.providers.secret import Secret
 
 log = logging.getLogger("hyperinfer.ledger")
@@ -56,14 +59,23 @@ class RemoteSettings:
 
 
 @final
-class RemoteStore:
-    """Accounts and Ledger over Postgres and Redis. Made by `open_remote`."""
+class RemoteStore(RemoteAdministration):
+    """Accounts, Ledger and Admin over Postgres and Redis. Made by `open_remote`."""
 
     def __init__(
-        self, accounts: RemoteAccounts, ledger: RemoteLedger, admissions: Admissions, holds: Holds, queries: Queries
+        self,
+        accounts: RemoteAccounts,
+        ledger: RemoteLedger,
+        admissions: Admissions,
+        holds: Holds,
+        queries: Queries,
+        reports: RemoteReports,
+        now: Callable[[], float],
+        entropy: Entropy,
     ) -> None:
+        super().__init__(queries, accounts, admissions, reports, now, entropy)
         self.accounts, self.ledger = accounts, ledger
-        self._admissions, self._holds, self._queries = admissions, holds, queries
+        self._holds = holds
         self._standings = RemoteStandings(queries, holds)
         self.postgres_healthy = self.redis_healthy = True
 
@@ -75,6 +87,10 @@ class RemoteStore:
         """See the port."""
         return await self.ledger.admit(admission)
 
+    async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
+        """See the port."""
+        return await self.ledger.take_rate(principal, rate)
+
     async def settle(self, generation: Generation) -> None:
         """See the port."""
         await self.ledger.settle(generation)
@@ -85,13 +101,15 @@ class RemoteStore:
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. Also one that is only in a journal, by what this process or Redis knows of it: it is pending."""
+        if not can_be_stored(id):
+            return None
         row, away = None, False
         try:
             row = await self._queries.run(lambda connection: connection.fetchrow(_GENERATION, id, workspace))
         except (StoreUnavailable, TimeoutError, Busy):
             away = True
         if row is not None:
-            return generation_from_row(tuple(row))
+            return generation_from_row(exactly(GenerationRow(*row)))
         pending = self.ledger.pending(id)
         if pending is None:
             hold = await self._holds.held(workspace, id)
@@ -148,7 +166,8 @@ async def open_remote(
         ledger = RemoteLedger(rows, holds, admissions, journal, syncer, bridge, clock)
         for actor in (queries.actor, rows.actor, holds.actor):
             bridge.start_soon(actor.run)
-        store = RemoteStore(accounts, ledger, admissions, holds, queries)
+        reports = RemoteReports(settings.postgres)
+        store = RemoteStore(accounts, ledger, admissions, holds, queries, reports, now, entropy)
         await queries.run(_ping)
         await admissions.look()
         ledger.adopt(adopt(folder.orphans(), journal))
@@ -156,7 +175,8 @@ async def open_remote(
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_postgres)
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_redis)
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.tick)
-            upkeep.start_soon(_every, SWEEP_SECONDS, partial(_sweep, holds, rows, queries, folder))
+            upkeep.start_soon(_every, SWEEP_SECONDS, partial(sweep_once, holds, rows, queries, folder))
+            upkeep.start_soon(_every, SWEEP_SECONDS, store.tell_untold)
             upkeep.start_soon(_every, FORGET_SECONDS, partial(_forget, folder, now))
             try:
                 yield store
@@ -190,10 +210,6 @@ async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         except Exception:
             log.exception("the upkeep of the store")
         await trio.sleep(seconds)
-
-
-async def _sweep(holds: Holds, rows: Rows, queries: Queries, folder: JournalFolder) -> None:
-    await sweep_once(holds, rows, queries, folder)
 
 
 async def _forget(folder: JournalFolder, now: Callable[[], float]) -> None:

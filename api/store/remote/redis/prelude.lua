@@ -1,5 +1,5 @@
 -- What every script begins with. All keys of a workspace have one hash tag, so that they lie in one slot:
---   KEYS[1] account  hash: epoch, version, locked, available (balance minus holds)
+--   KEYS[1] account  hash: epoch, version, locked, locked_as_of (a version), available (balance minus holds)
 --   KEYS[2] holds    hash: request -> "amount key about"
 --   KEYS[3] leases   sorted set: request -> when its hold runs out (seconds)
 --   KEYS[4] gone     sorted set: request -> when its hold was dropped; for a while it cannot be taken or kept again
@@ -48,4 +48,17 @@ end
 -- A key's own held sum; only kept while its counters are loaded, which sums it up anew.
 local function hold_by_key(counters, amount)
     if redis.call('HEXISTS', counters, 'loaded') == 1 then redis.call('HINCRBY', counters, 'held', amount) end
+end
+
+-- What a request would leave of a bucket, which holds when it is full again (seconds): a token to use up, or how long to wait.
+local function a_token(bucket, each, burst)
+    local time = now()
+    local full_at = math.max(tonumber(redis.call('GET', bucket) or 0), time) + each
+    local wait = full_at - time - burst * each
+    if wait > 1e-6 * each then return {wait = tostring(wait)} end
+    return {full_at = full_at, seconds = math.ceil(full_at - time) + 1}
+end
+
+local function use_up(bucket, token)
+    redis.call('SET', bucket, string.format('%.6f', token.full_at), 'EX', token.seconds)
 end

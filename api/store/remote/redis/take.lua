@@ -16,10 +16,8 @@ if redis.call('HGET', account, 'locked') == '1' then return {'locked'} end
 local limits = {{'daily', 'd:' .. ARGV[9], ARGV[11]}, {'monthly', 'm:' .. ARGV[10], ARGV[12]}, {'total', 't', ARGV[13]}}
 if ARGV[11] .. ARGV[12] .. ARGV[13] ~= '' and redis.call('HEXISTS', counters, 'loaded') == 0 then return {'counters'} end
 
-local time = now()
-local full_at = math.max(tonumber(redis.call('GET', bucket) or 0), time) + each
-local wait = full_at - time - burst * each
-if wait > 1e-6 * each then return {'rate', tostring(wait)} end
+local token = a_token(bucket, each, burst)
+if token.wait then return {'rate', token.wait} end
 
 for _, limit in ipairs(limits) do
     if limit[3] ~= '' then
@@ -30,7 +28,7 @@ for _, limit in ipairs(limits) do
 end
 if amount ~= '0' and redis.call('HINCRBY', account, 'available', 0) <= 0 then return {'credits'} end
 
-redis.call('SET', bucket, string.format('%.6f', full_at), 'EX', math.ceil(full_at - time) + 1)
+use_up(bucket, token)
 put_hold(request, amount, key, about, lease)
 hold_by_key(counters, amount)
 return {'ok'}
