@@ -1,6 +1,7 @@
 """What `GET /api/v1/models` answers. The same Structs make the schema in `/openapi.json`."""
 
 from calendar import timegm
+from collections.abc import Mapping
 from datetime import date
 from typing import Literal
 
@@ -83,9 +84,10 @@ class PublicModels(msgspec.Struct, frozen=True):
     last_id: str | None
 
 
-def public_models(catalogue: Catalogue) -> PublicModels:
-    """Every model of the catalogue in its order, those without a callable route included (`available: false`)."""
-    data = tuple(public_model(model) for model in catalogue.models.values())
+def public_models(catalogue: Catalogue, weekly_tokens: Mapping[str, int] | None = None) -> PublicModels:
+    """Every model of the catalogue in its order, those without a callable route included (`available: false`).
+    weekly_tokens: tokens of the last seven days by slug, of models that have any."""
+    data = tuple(public_model(model, (weekly_tokens or {}).get(model.slug)) for model in catalogue.models.values())
     image = catalogue.tools.get("image")
     return PublicModels(
         data=data,
@@ -97,7 +99,7 @@ def public_models(catalogue: Catalogue) -> PublicModels:
     )
 
 
-def public_model(model: Model) -> PublicModel:
+def public_model(model: Model, weekly_tokens: int | None = None) -> PublicModel:
     """One model as the public sees it: of its routes only the locations and whether one can be called."""
     return PublicModel(
         slug=model.slug,
@@ -120,6 +122,7 @@ def public_model(model: Model) -> PublicModel:
         created_at=f"{model.release_date or '1970-01-01'}T00:00:00Z",
         available=model.available,
         hugging_face_id=model.hugging_face_id or msgspec.UNSET,
+        weekly_token_volume=weekly_tokens or msgspec.UNSET,
     )
 
 

@@ -9,6 +9,7 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from hyperinfer.api.control_plane.account import account_routes
 from hyperinfer.api.control_plane.answer import without_content
 from hyperinfer.api.control_plane.catalogue import catalogue_routes
 from hyperinfer.api.control_plane.document import document_routes
@@ -17,6 +18,7 @@ from hyperinfer.api.control_plane.generation import generation_routes
 from hyperinfer.api.control_plane.health import health_routes
 from hyperinfer.api.control_plane.playground_keys import playground_routes
 from hyperinfer.api.edge.exchange import ClientGone
+from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.formats.errors import RequestError
 
 if TYPE_CHECKING:
@@ -110,11 +112,19 @@ def _routes(gateway: Gateway) -> QuartTrio:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False  # it would redirect
-    for register in (health_routes, catalogue_routes, generation_routes, playground_routes, document_routes):
+    for register in (
+        health_routes,
+        catalogue_routes,
+        generation_routes,
+        account_routes,
+        playground_routes,
+        document_routes,
+    ):
         register(app, gateway)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(StoreUnavailable, _unavailable)
     return app
 
 
@@ -122,6 +132,12 @@ async def _refused(refusal: Refusal) -> Response:
     anthropic = wants_anthropic(request.path, "anthropic-version" in request.headers)
     body = error_body(refusal, request.headers["x-request-id"], anthropic=anthropic)
     return Response(body, refusal.http_status, refusal.headers, content_type="application/json")
+
+
+async def _unavailable(error: StoreUnavailable) -> Response:
+    log.warning("%s: %s", request.headers["x-request-id"], error)
+    refusal = Refusal("internal_error", "The accounts cannot be read at the moment.", headers={"Retry-After": "1"})
+    return await _refused(refusal)
 
 
 async def _request_error(error: RequestError) -> Response:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, cast
 from msgspec import UNSET
 from quart import request
 
-from hyperinfer.api.client_key import key_of
 from hyperinfer.api.control_plane.answer import answer
+from hyperinfer.api.control_plane.caller import authenticated, sent_key
 from hyperinfer.api.control_plane.envelope import Refusal
 from hyperinfer.api.ids import bare_id
 from hyperinfer.api.openapi.records import GenerationData, GenerationLine, GenerationReply
 from hyperinfer.api.playground import PlaygroundAccounts
-from hyperinfer.api.store.keys import digest
-from hyperinfer.engine import Failure
 from hyperinfer.formats.usage import usd_json
 from hyperinfer.nodes.money import pico_to_micro_text
 
@@ -37,14 +35,8 @@ def generation_routes(app: QuartTrio, gateway: Gateway) -> None:
 
     async def reader(request_id: str) -> Principal:
         """Who asks. A one-time key that is used up may still read the generation of its own request."""
-        secret = key_of({name.lower(): value for name, value in request.headers.items()})
-        if secret is None:
-            raise Refusal("invalid_api_key", "No API key: send Authorization: Bearer hi-… or x-api-key: hi-….")
-        sha256 = digest(secret)
-        found = gateway.playground.reader(sha256, request_id) or await accounts.authenticate(sha256)
-        if isinstance(found, Failure):
-            raise Refusal(found.code, found.message)
-        return found
+        sha256 = sent_key()
+        return gateway.playground.reader(sha256, request_id) or await authenticated(accounts, sha256)
 
     @app.get("/api/v1/generation")
     async def generation() -> Response:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from quart import request
 
 from hyperinfer.api.control_plane.answer import answer
+from hyperinfer.api.control_plane.caller import require_platform
 from hyperinfer.api.control_plane.envelope import Refusal
 from hyperinfer.api.media_type import is_json
 from hyperinfer.api.openapi.records import PlaygroundKey, PlaygroundKeyRequest
 from hyperinfer.api.store.errors import Refused
 from hyperinfer.formats.wire import parse_object, read
-from hyperinfer.providers.secret import Secret
 
 if TYPE_CHECKING:
     from quart import Response
@@ -27,9 +27,7 @@ def playground_routes(app: QuartTrio, gateway: Gateway) -> None:
 
     @app.post("/api/v1/playground-keys")
     async def mint() -> Response:
-        # Secrets are compared in constant time.
-        if gateway.internal_token is None or Secret(request.headers.get("x-internal-token", "")) != gateway.internal_token:
-            raise Refusal("invalid_api_key", "This route is for the platform: send its token in X-Internal-Token.")
+        require_platform(gateway)
         if not is_json(request.headers.get("content-type", "")):
             message = "The body must be JSON, with the header Content-Type: application/json."
             raise Refusal("invalid_request", message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hyperinfer.api.openapi.account_records import CreditsReply, CurrentKeyReply
 from hyperinfer.api.openapi.errors import ERROR_CODE
 from hyperinfer.api.openapi.records import (
     GenerationData,
@@ -16,7 +17,16 @@ from hyperinfer.nodes.ports import Attempt
 from hyperinfer.providers.listing import PublicBenchmark, PublicCreator, PublicMeta, PublicModel, PublicModels, PublicPricing
 
 RECORDS = Family(
-    records=(PublicModels, GenerationReply, PlaygroundKeyRequest, PlaygroundKey, Health, Readiness),
+    records=(
+        PublicModels,
+        GenerationReply,
+        CurrentKeyReply,
+        CreditsReply,
+        PlaygroundKeyRequest,
+        PlaygroundKey,
+        Health,
+        Readiness,
+    ),
     fields={
         GenerationData: {"error_code": component(ERROR_CODE)},
         Attempt: {"ms": about("To the first output or the failure.")},
@@ -29,7 +39,7 @@ RECORDS = Family(
             "datacenter_locations": about("Where the upstreams of the model are."),
             "benchmarks": about("Published scores, primary ones first; [] without any."),
             "available": about("Whether an upstream is configured for it."),
-            "weekly_token_volume": about("Tokens of the last seven days; absent until they are counted."),
+            "weekly_token_volume": about("Tokens of the last seven days (UTC), a minute old at most; absent without any."),
         },
         PublicCreator: {
             "slug": about("Such as deepseek."),

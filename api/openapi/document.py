@@ -26,6 +26,7 @@ _TAGS = {
     "Gateway": "Model calls in three formats: any model in any of them.",
     "Catalog": "The models.",
     "Metadata": "What became of a request, and this document.",
+    "Account": "What a key may do and has spent, and what its workspace has left.",
     "Health": "Liveness and readiness.",
     "Internal": "For the platform's own services; API keys do not open them.",
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hyperinfer.api.openapi import chat, control, messages, responses
 from hyperinfer.api.openapi import records as rec
+from hyperinfer.api.openapi.account_records import CreditsReply, CurrentKeyReply
+from hyperinfer.api.openapi.answers import ID, Operation, error_answer, json_answer
 from hyperinfer.api.openapi.errors import ERRORS, OpenAIError
 from hyperinfer.formats.anthropic_messages.wire import CountTokensRequest, MessagesRequest
 from hyperinfer.formats.anthropic_messages.wire_response import MessagesError, MessagesResponse
@@ -17,14 +19,11 @@ from hyperinfer.formats.openai_responses.wire_response import TokenCount as Resp
 from hyperinfer.providers.listing import PublicModel, PublicModels
 
 if TYPE_CHECKING:
-    from hyperinfer.api.openapi.schemas import Family, Record, Schema
-
-Operation = dict[str, Any]
+    from hyperinfer.api.openapi.schemas import Schema
 
 _OPENAI = ERRORS.ref(OpenAIError)
 _ANTHROPIC = messages.REPLY.ref(MessagesError)
 
-_ID = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
 _LOSS = {"X-HyperInfer-Loss": {"$ref": "#/components/headers/Loss"}}
 _CACHED = {"ETag": {"$ref": "#/components/headers/ETag"}, "Cache-Control": {"$ref": "#/components/headers/CacheControl"}}
 
@@ -74,6 +73,8 @@ def paths() -> dict[str, dict[str, Operation]]:
         "/api/v1/models": {"get": _models()},
         "/api/v1/models/{slug}": {"get": _model()},
         "/api/v1/generation": {"get": _generation()},
+        "/api/v1/key": {"get": _key()},
+        "/api/v1/credits": {"get": _credits()},
         "/api/v1/playground-keys": {"post": _playground_key()},
         "/healthz": {"get": _healthz()},
         "/readyz": {"get": _readyz()},
@@ -160,13 +161,13 @@ def _count_tokens() -> Operation:
 
 
 def _count(request: Schema, reply: Schema, error: Schema) -> Operation:
-    headers = _ID | {"X-HyperInfer-Estimated": {"$ref": "#/components/headers/Estimated"}}
+    headers = ID | {"X-HyperInfer-Estimated": {"$ref": "#/components/headers/Estimated"}}
     content = {"application/json": {"schema": reply}}
     return {
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
             "200": {"description": "The number.", "headers": headers, "content": content},
-            "default": _error(error),
+            "default": error_answer(error),
         },
     }
 
@@ -178,8 +179,8 @@ def _model_call(request: Schema, description: str, reply: Schema, stream: str, e
         "parameters": [_STRICT],
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
-            "200": {"description": description, "headers": _ID | _LOSS, "content": content, "links": _GENERATION},
-            "default": _error(error),
+            "200": {"description": description, "headers": ID | _LOSS, "content": content, "links": _GENERATION},
+            "default": error_answer(error),
         },
     }
 
@@ -192,9 +193,9 @@ def _models() -> Operation:
         "description": "The public catalogue: prices, context length, features, locations. No key is needed.",
         "security": [],
         "responses": {
-            "200": _json("The catalogue.", control.RECORDS, PublicModels, headers=_CACHED),
-            "304": {"description": "Unchanged since the ETag in If-None-Match.", "headers": _ID | _CACHED},
-            "default": _error(_OPENAI),
+            "200": json_answer("The catalogue.", control.RECORDS, PublicModels, headers=_CACHED),
+            "304": {"description": "Unchanged since the ETag in If-None-Match.", "headers": ID | _CACHED},
+            "default": error_answer(_OPENAI),
         },
     }
 
@@ -215,10 +216,10 @@ def _model() -> Operation:
         "security": [],
         "parameters": [slug],
         "responses": {
-            "200": _json("The model.", control.RECORDS, PublicModel, headers=_CACHED),
-            "304": {"description": "Unchanged since the ETag in If-None-Match.", "headers": _ID | _CACHED},
-            "404": _error(_OPENAI, "There is no such model."),
-            "default": _error(_OPENAI),
+            "200": json_answer("The model.", control.RECORDS, PublicModel, headers=_CACHED),
+            "304": {"description": "Unchanged since the ETag in If-None-Match.", "headers": ID | _CACHED},
+            "404": error_answer(_OPENAI, "There is no such model."),
+            "default": error_answer(_OPENAI),
         },
     }
 
@@ -240,10 +241,30 @@ def _generation() -> Operation:
         "X-Request-Id and in the response's own id.",
         "parameters": [request_id],
         "responses": {
-            "200": _json("The generation.", control.RECORDS, rec.GenerationReply),
-            "404": _error(_OPENAI, "No such generation in the workspace of the key."),
-            "default": _error(_OPENAI),
+            "200": json_answer("The generation.", control.RECORDS, rec.GenerationReply),
+            "404": error_answer(_OPENAI, "No such generation in the workspace of the key."),
+            "default": error_answer(_OPENAI),
         },
+    }
+
+
+def _key() -> Operation:
+    return {
+        "tags": ["Account"],
+        "operationId": "getCurrentKey",
+        "summary": "Get the current API key",
+        "description": "What the key that asks may do, what it has spent and what its running requests hold.",
+        "responses": {"200": json_answer("The key.", control.RECORDS, CurrentKeyReply), "default": error_answer(_OPENAI)},
+    }
+
+
+def _credits() -> Operation:
+    return {
+        "tags": ["Account"],
+        "operationId": "getCredits",
+        "summary": "Get the credits of the workspace",
+        "description": "The account of the workspace whose key asks: what was added, spent, is left and is held.",
+        "responses": {"200": json_answer("The account.", control.RECORDS, CreditsReply), "default": error_answer(_OPENAI)},
     }
 
 
@@ -259,8 +280,8 @@ def _playground_key() -> Operation:
         "security": [{"internalToken": []}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         "responses": {
-            "201": _json("The key.", control.RECORDS, rec.PlaygroundKey),
-            "default": _error(_OPENAI),
+            "201": json_answer("The key.", control.RECORDS, rec.PlaygroundKey),
+            "default": error_answer(_OPENAI),
         },
     }
 
@@ -272,7 +293,7 @@ def _healthz() -> Operation:
         "summary": "Liveness",
         "description": "Whether the process answers. It asks nothing of anything else.",
         "security": [],
-        "responses": {"200": _json("It does.", control.RECORDS, rec.Health)},
+        "responses": {"200": json_answer("It does.", control.RECORDS, rec.Health)},
     }
 
 
@@ -284,8 +305,8 @@ def _readyz() -> Operation:
         "description": "Whether requests should be sent here: not while a store is down, nor while the process drains.",
         "security": [],
         "responses": {
-            "200": _json("Ready.", control.RECORDS, rec.Readiness),
-            "503": _json("Not ready: a store is down, or the process drains.", control.RECORDS, rec.Readiness),
+            "200": json_answer("Ready.", control.RECORDS, rec.Readiness),
+            "503": json_answer("Not ready: a store is down, or the process drains.", control.RECORDS, rec.Readiness),
         },
     }
 
@@ -300,16 +321,7 @@ def _document() -> Operation:
         "minutes. No key is needed.",
         "security": [],
         "responses": {
-            "200": {"description": "This document.", "headers": _ID | _CACHED, "content": content},
-            "304": {"description": "Unchanged since the ETag in If-None-Match.", "headers": _ID | _CACHED},
+            "200": {"description": "This document.", "headers": ID | _CACHED, "content": content},
+            "304": {"description": "Unchanged since the ETag in If-None-Match.", "headers": ID | _CACHED},
         },
     }
-
-
-def _json(description: str, family: Family, record: Record, *, headers: Schema | None = None) -> Operation:
-    content = {"application/json": {"schema": family.ref(record)}}
-    return {"description": description, "headers": _ID | (headers or {}), "content": content}
-
-
-def _error(envelope: Schema, description: str = "An error in the format's own envelope; see ErrorCode.") -> Operation:
-    return {"description": description, "headers": _ID, "content": {"application/json": {"schema": envelope}}}

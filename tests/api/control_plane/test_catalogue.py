@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Any, cast
 
 import anthropic
+import httpx2
 import openai
 import pytest
 
-from tests.api.control_plane.kit import served
+from hyperinfer.api.control_plane import control_plane
+from tests.api.control_plane.kit import KEY, served
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +50,28 @@ async def test_one_model_by_its_slug(gateway: Served) -> None:
         response = await gateway.client.get(f"{MODELS}/{written}")
         assert response.status_code == 200
         assert response.json() == next(model for model in listed if model["slug"] == "demo/chat")
+
+
+async def test_the_tokens_of_a_week_are_told_a_minute_late_at_most(gateway: Served) -> None:
+    now = gateway.gateway.now()
+    plane = control_plane(dataclasses.replace(gateway.gateway, now=lambda: now))
+    transport = httpx2.ASGITransport(cast("Any", plane))
+
+    def volumes(listed: dict[str, Any]) -> dict[str, int]:
+        return {each["slug"]: each["weekly_token_volume"] for each in listed["data"] if "weekly_token_volume" in each}
+
+    async with httpx2.AsyncClient(transport=transport, base_url=gateway.url) as client:
+        assert volumes((await client.get(MODELS)).json()) == {}
+        body = {"model": "demo/chat", "messages": [{"role": "user", "content": "Hello"}]}
+        headers = {"authorization": f"Bearer {KEY}"}
+        sent = await gateway.client.post("/api/v1/chat/completions", json=body, headers=headers)
+        tokens = sent.json()["usage"]["total_tokens"]
+        assert volumes((await client.get(MODELS)).json()) == {}, "what was sent may be kept for a minute"
+        now += 60
+        assert volumes((await client.get(MODELS)).json()) == {"demo/chat": tokens}
+        assert (await client.get(f"{MODELS}/demo/chat")).json()["weekly_token_volume"] == tokens
+        now += 8 * 86_400
+        assert volumes((await client.get(MODELS)).json()) == {}
 
 
 async def test_an_unknown_model_is_404(gateway: Served) -> None:

@@ -55,6 +55,9 @@ async def test_the_control_plane(gateway: Served, described: Described) -> None:
         response = await client.get(f"/api/v1/generation{query}", headers=AUTHORIZED)
         described.check(response, "/api/v1/generation")
     described.check(await client.get("/api/v1/generation"), "/api/v1/generation")
+    for path in ("/api/v1/key", "/api/v1/credits"):
+        described.check(await client.get(path, headers=AUTHORIZED), path)
+        described.check(await client.get(path), path)
     route = "/api/v1/playground-keys"
     body = {"workspace_id": await gateway.workspace(), "user_id": "user"}
     described.check(await client.post(route, json=body, headers={"X-Internal-Token": TOKEN}), route)

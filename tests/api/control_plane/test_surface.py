@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from tests.api.control_plane.kit import Served
 
-READ = ("/healthz", "/readyz", "/api/v1/models", "/api/v1/models/demo/chat", "/api/v1/generation", "/openapi.json")
+READ = (
+    *("/healthz", "/readyz", "/openapi.json", "/api/v1/models", "/api/v1/models/demo/chat"),
+    *("/api/v1/generation", "/api/v1/key", "/api/v1/credits"),
+)
 WRITE = ("/api/v1/playground-keys",)
 UNKNOWN = (
     "/",
