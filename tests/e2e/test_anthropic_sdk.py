@@ -14,6 +14,7 @@ from tests.support.scripted_upstream import COUNT
 from tests.support.served import KEY, Running
 
 if TYPE_CHECKING:
+    import httpx2
     from anthropic.types import MessageParam, ToolParam, ToolResultBlockParam
 
 TOOL: ToolParam = {
@@ -134,8 +135,11 @@ def test_error_classes(client: Anthropic) -> None:
 def test_the_tool_runner_replays_what_cannot_be_continued(served: Running, model: str) -> None:
     """It speaks in threads, which nobody keeps here. Told so, it sends the whole history instead (wire facts 7)."""
     asked: list[dict[str, Any]] = []
-    hooks = {"request": [lambda request: asked.append(json.loads(request.content))]}
-    web = anthropic.DefaultHttpxClient(event_hooks=hooks)
+
+    def note(request: httpx2.Request) -> None:
+        asked.append(json.loads(request.content))
+
+    web = anthropic.DefaultHttpxClient(event_hooks={"request": [note]})
     calls: list[str] = []
 
     @anthropic.beta_tool

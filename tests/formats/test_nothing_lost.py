@@ -19,8 +19,9 @@ from tests.support.pair import ASKED, decode_stream
 from tests.support.recordings import DIALECTS, Recording, recordings
 from tests.support.saying import Saying, sayings
 
-ANSWERED = [r for r in recordings() if r.status == 200 and "error_body" not in r.meta["features"]]
-ANSWERED = [r for r in ANSWERED if r.path.name != "openai-background-mode-with-tool-vcr"]  # it is no answer: it is queued
+QUEUED = "openai-background-mode-with-tool-vcr"
+"""No answer yet."""
+ANSWERED = [r for r in recordings() if r.status == 200 and "error_body" not in r.meta["features"] and r.path.name != QUEUED]
 if not ANSWERED:
     pytest.skip("the recordings are not on this machine", allow_module_level=True)
 
@@ -82,6 +83,7 @@ def check(before: Saying, after: Saying, losses: tuple[Loss, ...], *, same: bool
     assert after.reasoning.replace("\n", "") == before.reasoning.replace("\n", "")
     assert after.calls == before.calls
     if before.usage is not None:
+        assert after.usage is not None
         assert after.usage == before.usage
         assert after.usage[1] + after.usage[2] <= after.usage[0]
         assert after.usage[4] <= after.usage[3]

@@ -59,6 +59,18 @@ def value_of(arguments: Any) -> Any:
         return arguments
 
 
+def _listed(value: Wire, name: str) -> list[Any]:
+    """A field that holds a list; null and absent are none."""
+    found: list[Any] = value.get(name) or []
+    return found
+
+
+def _inner(value: Wire, name: str) -> Wire:
+    """A field that holds an object; null and absent are an empty one."""
+    found: Wire = value.get(name) or {}
+    return found
+
+
 def _citation(source: Wire) -> frozenset[str]:
     """What a citation is known by."""
     names = ("url", "source", "file_id", "cited_text", "content")
@@ -79,12 +91,12 @@ def _chat(chunks: list[Wire]) -> list[Saying]:
     usage: Wire = {}
     addresses: set[frozenset[str]] = set()
     for chunk in chunks:
-        usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage") or usage
+        usage = _inner(chunk, "usage") or _inner(_inner(chunk, "x_groq"), "usage") or usage
         addresses |= set(_addresses(chunk))
-        for choice in chunk.get("choices") or []:
+        for choice in _listed(chunk, "choices"):
             said = found.setdefault(choice.get("index", 0), Saying())
             # Perplexity repeats the message so far beside each delta.
-            message: Wire = (choice["delta"] if "delta" in choice else choice.get("message")) or {}
+            message = _inner(choice, "delta" if "delta" in choice else "message")
             _add_message(said, message, calls.setdefault(choice.get("index", 0), {}))
     for index, said in found.items():
         said.calls = [(name, value_of(arguments)) for name, arguments in calls[index].values()]
@@ -95,12 +107,12 @@ def _chat(chunks: list[Wire]) -> list[Saying]:
 
 def _addresses(chunk: Wire) -> Iterator[frozenset[str]]:
     """Perplexity, xAI: beside the choices."""
-    for cited in [*(chunk.get("citations") or []), *(chunk.get("search_results") or [])]:
+    for cited in [*(_listed(chunk, "citations")), *(_listed(chunk, "search_results"))]:
         yield _citation({"url": cited} if isinstance(cited, str) else cited)
 
 
 def _add_message(said: Saying, message: Wire, calls: dict[Any, list[str]]) -> None:
-    thought = next((message[name] for name in ("reasoning", "reasoning_content", "thinking") if message.get(name)), "")
+    thought: str = next((message[name] for name in ("reasoning", "reasoning_content", "thinking") if message.get(name)), "")
     content: Any = message.get("content") or ""
     if isinstance(content, str):
         said.text += content
@@ -113,31 +125,31 @@ def _add_message(said: Saying, message: Wire, calls: dict[Any, list[str]]) -> No
             else:
                 said.others.append(part["type"])
     said.text += message.get("refusal") or ""
-    for detail in message.get("reasoning_details") or []:
+    for detail in _listed(message, "reasoning_details"):
         said.blobs |= {detail[name] for name in ("data", "signature") if detail.get(name)}
         # With its signature comes a text again that was streamed before.
         again = said.reasoning and detail.get("signature")
         if not thought and not again:
             thought = detail.get("text") or detail.get("summary") or ""
     said.reasoning += thought
-    for note in message.get("annotations") or []:
-        said.citations.add(_citation(note.get(note["type"]) or note))
-    if any((message.get("audio") or {}).values()):
+    for note in _listed(message, "annotations"):
+        said.citations.add(_citation(_inner(note, note["type"]) or note))
+    if any(_inner(message, "audio").values()):
         said.others.append("audio")
-    old: Wire = message.get("function_call") or {}
+    old: Wire = _inner(message, "function_call")
     if old.get("name") or old.get("arguments"):
         _add_call(calls, "old", old.get("name"), old.get("arguments"))
-    for place, call in enumerate(message.get("tool_calls") or []):
+    for place, call in enumerate(_listed(message, "tool_calls")):
         key = call.get("index")
         if key is None:
             key = call.get("id") or place
-        custom: Wire = call.get("custom") or {}
+        custom: Wire = _inner(call, "custom")
         if custom.get("name"):
             _add_call(calls, key, custom.get("name"), json.dumps({"input": custom.get("input")}))
         else:
-            function: Wire = call.get("function") or {}
+            function: Wire = _inner(call, "function")
             _add_call(calls, key, function.get("name"), function.get("arguments"))
-        signed = ((call.get("extra_content") or {}).get("google") or {}).get("thought_signature")
+        signed = _inner(_inner(call, "extra_content"), "google").get("thought_signature")
         said.blobs |= {signed} if signed else set()
 
 
@@ -151,8 +163,8 @@ def _chat_usage(usage: Wire) -> tuple[int, int, int, int, int] | None:
     """As the sums have to be: thinking that only the total has is put into what came out."""
     if not usage:
         return None
-    asked: Wire = usage.get("prompt_tokens_details") or {}
-    made: Wire = usage.get("completion_tokens_details") or {}
+    asked: Wire = _inner(usage, "prompt_tokens_details")
+    made: Wire = _inner(usage, "completion_tokens_details")
     told: int = usage.get("completion_tokens") or 0
     unseen = max(0, (usage.get("total_tokens") or 0) - usage["prompt_tokens"] - told)
     cached = asked.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0
@@ -172,11 +184,11 @@ def _last_response(events: list[Wire]) -> Wire:
 
 def _response(response: Wire) -> Saying:
     said = Saying()
-    for item in response.get("output") or []:
+    for item in _listed(response, "output"):
         _ITEMS.get(item["type"], _add_other)(said, item)
     if usage := response.get("usage"):
-        asked: Wire = usage.get("input_tokens_details") or {}
-        made: Wire = usage.get("output_tokens_details") or {}
+        asked: Wire = _inner(usage, "input_tokens_details")
+        made: Wire = _inner(usage, "output_tokens_details")
         said.usage = (
             usage["input_tokens"],
             asked.get("cached_tokens") or 0,
@@ -194,12 +206,12 @@ def _add_other(said: Saying, item: Wire) -> None:
 def _add_output(said: Saying, item: Wire) -> None:
     for part in item["content"]:
         said.text += part.get("text") or part.get("refusal") or ""
-        for note in part.get("annotations") or []:
+        for note in _listed(part, "annotations"):
             said.citations.add(_citation(note))
 
 
 def _add_reasoning(said: Saying, item: Wire) -> None:
-    parts: list[Wire] = [*(item.get("summary") or []), *(item.get("content") or [])]
+    parts: list[Wire] = [*(_listed(item, "summary")), *(_listed(item, "content"))]
     said.reasoning += "".join(part["text"] for part in parts)
     said.blobs |= {item["encrypted_content"]} if item.get("encrypted_content") else set()
 
@@ -244,7 +256,7 @@ def _add_delta(block: Wire, delta: Wire) -> None:
         case "input_json_delta":
             block["json"] = block.get("json", "") + delta["partial_json"]
         case "citations_delta":
-            block["citations"] = [*(block.get("citations") or []), delta["citation"]]
+            block["citations"] = [*(_listed(block, "citations")), delta["citation"]]
         case _:
             pass
 
@@ -255,7 +267,7 @@ def _message(message: Wire) -> Saying:
         match block["type"]:
             case "text":
                 said.text += block["text"]
-                said.citations |= {_citation(cited) for cited in block.get("citations") or []}
+                said.citations |= {_citation(cited) for cited in _listed(block, "citations")}
             case "thinking":
                 said.reasoning += block["thinking"]
                 said.blobs |= {block["signature"]} if block.get("signature") else set()
@@ -271,9 +283,9 @@ def _message(message: Wire) -> Saying:
 
 def _message_usage(usage: Wire) -> tuple[int, int, int, int, int]:
     """With the compactions, which the sums at the top leave out (wire facts 1.4)."""
-    passes = [usage, *(each for each in usage.get("iterations") or [] if each["type"] == "compaction")]
+    passes: list[Wire] = [usage, *(each for each in _listed(usage, "iterations") if each["type"] == "compaction")]
     cached = sum(each.get("cache_read_input_tokens") or 0 for each in passes)
     written = sum(each.get("cache_creation_input_tokens") or 0 for each in passes)
     fresh, out = sum(each["input_tokens"] for each in passes), sum(each["output_tokens"] for each in passes)
-    thought = (usage.get("output_tokens_details") or {}).get("thinking_tokens") or 0
+    thought: int = _inner(usage, "output_tokens_details").get("thinking_tokens") or 0
     return fresh + cached + written, cached, written, out, thought
