@@ -164,6 +164,14 @@ NOTES: tuple[Note, ...] = (
     ),
     Note((MESSAGES,), "reply", r"\[message_start\].*\.usage\..*", "nothing", "the end of the stream tells it again", OPENAI),
     Note(
+        (MESSAGES,),
+        "reply",
+        r".*usage\.(iterations\[compaction\]\.)?cache_creation\.ephemeral_.*",
+        "nothing",
+        "the sum is told, and its price",
+        OPENAI,
+    ),
+    Note(
         (MESSAGES,), "reply", r".*usage\.cache_creation\.ephemeral_5m.*", "other", "the sum without the hour's", (MESSAGES,)
     ),
     Note((MESSAGES,), "reply", _USAGE + "input_tokens", "other", "with what a cache gave and took", OPENAI),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -33,7 +35,7 @@ field is taken out of an example, and what changes on the other side is where it
 - *gateway*: the gateway does what it asks for itself. *no loss*: leaving it out changes nothing. *follows*: another value of
   the reply says it.
 - [`quirk`]: a [quirk](quirks.md) of the provider or route changes this; `native_tools` is the list of a route.
-- `field.*`: all that is in it.
+- `field.*`: all that is in it. `input[*].id`: that of every type that has no other row.
 
 Fields that are not here are unknown to all three APIs as of today. They go through as they came where client and provider
 speak the same format, and are lost elsewhere.
@@ -61,5 +63,12 @@ def _sections(dialect: Dialect, way: Way) -> list[str]:
 
 
 def _line(row: Row) -> str:
-    fields = ", ".join(f"`{short(field)}`" for field in row.fields)
+    alike = Counter(_of_any_type(field) for field in row.fields)
+    names = [shared if alike[shared := _of_any_type(field)] > 2 else field for field in row.fields]
+    fields = ", ".join(f"`{short(name)}`" for name in dict.fromkeys(names))
     return f"| {fields} | {' | '.join(row.cells)} |"
+
+
+def _of_any_type(kind: str) -> str:
+    """The kind with the type of its first element left open."""
+    return re.sub(r"\[[\w.]+\]", "[*]", kind, count=1)

@@ -56,7 +56,7 @@ def _collapsed(cells: dict[str, Cells]) -> dict[str, Cells]:
     result = dict(cells)
     prefixes = {kind[: match.start()] for kind in cells for match in re.finditer(r"[.\[]", kind) if match.start()}
     prefixes |= {kind[: match.end()] for kind in cells for match in re.finditer(r"\]", kind) if match.end() < len(kind)}
-    for prefix in sorted(prefixes, key=len):
+    for prefix in sorted(prefixes, key=lambda prefix: (len(prefix), prefix)):
         inside = [kind for kind in result if kind.startswith((f"{prefix}.", f"{prefix}["))]
         if len(inside) > 1 and len({result[kind] for kind in inside}) == 1:
             same = result[inside[0]]

@@ -47,10 +47,8 @@ def variants(document: Any, path: Path) -> Iterator[tuple[Any, bool]]:
     yield without(document, path), True
     if not is_distinct(value):
         yield replaced(document, path, other(value)), True
-    for length in range(len(path) - 1, 0, -1):  # all that it is part of, as long as that is one object
-        if isinstance(path[length - 1], int):
-            return
-        yield without(document, path[:length]), False
+    if len(path) > 1 and not isinstance(path[-2], int):  # the object that it is part of, and may only be told by
+        yield without(document, path[:-1]), False
 
 
 def other(value: Any) -> Any:
