@@ -18,6 +18,7 @@ from hyperinfer.formats.answer_reply import AnswerRestorer
 from hyperinfer.formats.codec import Upstream
 from hyperinfer.formats.stop_sequences import StopSequences
 from hyperinfer.formats.upstream_errors import UpstreamFault
+from hyperinfer.nodes.bill import cost_lines, total
 from hyperinfer.nodes.ports import Attempt
 from hyperinfer.nodes.reply_reader import ReplyReader
 from hyperinfer.providers.connection_faults import fault_of_exception
@@ -241,12 +242,18 @@ class Attempting:
             status=self._status,
             code=None if fault is None else fault.code,
             ms=math.floor((trio.current_time() - self._began) * 1000),
+            unbilled=None if fault is None or (self._streamed and self.output) else self._used(),
         )
         if self._record is None:
             self._record = len(attempts)
             attempts.append(attempt)
         else:
             attempts[self._record] = attempt
+
+    def _used(self) -> int:
+        """Pico-USD of what the upstream counted of a reply that goes to nobody."""
+        counts = [event.usage for event in self._held if isinstance(event, ev.UsageUpdate | ev.MessageStart) and event.usage]
+        return total(cost_lines(counts[-1], self._route.pricing)) if counts else 0
 
 
 def _until_stop(events: list[Event], stops: StopSequences) -> list[Event]:

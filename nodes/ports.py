@@ -77,6 +77,8 @@ class Attempt(msgspec.Struct, frozen=True):
 
     model: the upstream's own name. status: its HTTP status, None when there was no answer.
     code: the failure's code, None when it succeeded. ms: how long it took, to the first output or the failure.
+    unbilled: of one whose output the client never saw, what it used, in pico-USD, as far as the upstream said; None for the
+    one that was answered with, which is billed.
     """
 
     provider: str
@@ -84,6 +86,7 @@ class Attempt(msgspec.Struct, frozen=True):
     status: int | None
     code: str | None
     ms: int
+    unbilled: int | None = None
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):

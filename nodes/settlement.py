@@ -13,7 +13,7 @@ from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.bill import cost_lines, generation_of, without_output
 from hyperinfer.nodes.items import Chunk, Head, LastChunk, Output, Ticket
 from hyperinfer.nodes.meter import counted_so_far
-from hyperinfer.nodes.ports import Generation, Ledger, SettlementRejected, Status
+from hyperinfer.nodes.ports import Generation, Ledger, NotRecorded, Status
 from hyperinfer.nodes.reply_writer import error_response
 
 log = logging.getLogger("hyperinfer.settlement")
@@ -46,8 +46,8 @@ class Settlement:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._seconds) as scope:
             try:
                 await self._ledger.settle(row)
-            except SettlementRejected:
-                log.exception("the settlement of %s was rejected", ticket.request_id)
+            except NotRecorded:
+                log.exception("the settlement of %s failed", ticket.request_id)
                 return False
         if scope.cancelled_caught:
             log.error("the settlement of %s took longer than %g s", ticket.request_id, self._seconds)
@@ -55,7 +55,8 @@ class Settlement:
 
 
 def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
-    """The row. A reply that was completed, or cut off by its client, is billed; one that failed is not."""
+    """The row. What a client got is billed, also of a reply that failed on the way or was cut off by the client itself; a
+    failure of which it got nothing is not, and neither is a mistake of ours."""
     tally, latency = ticket.tally, now - ticket.started
     error_code = (tally.error_code or "internal_error") if status == "failed" else None
     if tally.answering is None:
@@ -65,9 +66,10 @@ def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
             ticket.admitted, status=status, error_code=error_code, created_at=ticket.created, latency=latency
         )
     usage, lines = tally.usage or Usage(), tally.lines
-    if status == "failed":
+    got = tally.answering.conversation.streamed and tally.first_output is not None
+    if status == "failed" and (not got or error_code == "internal_error"):
         lines = ()
-    elif status == "cancelled":
+    elif status in ("failed", "cancelled"):
         usage = counted_so_far(tally)
         lines = cost_lines(usage, tally.answering.route.pricing)
     return generation_of(

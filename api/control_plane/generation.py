@@ -12,7 +12,7 @@ from hyperinfer.api.control_plane.answer import answer
 from hyperinfer.api.control_plane.caller import authenticated, sent_key
 from hyperinfer.api.control_plane.envelope import Refusal
 from hyperinfer.api.ids import bare_id
-from hyperinfer.api.openapi.records import GenerationData, GenerationLine, GenerationReply
+from hyperinfer.api.openapi.records import GenerationAttempt, GenerationData, GenerationLine, GenerationReply
 from hyperinfer.api.playground import PlaygroundAccounts
 from hyperinfer.formats.usage import usd_json
 from hyperinfer.nodes.money import pico_to_micro_text
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from quart_trio import QuartTrio
 
     from hyperinfer.api.gateway import Gateway
-    from hyperinfer.nodes.ports import CostLine, Generation, Principal
+    from hyperinfer.nodes.ports import Attempt, CostLine, Generation, Principal
 
 _TOKEN_BUCKETS = frozenset({"prompt", "cached_prompt", "cache_write", "cache_write_1h", "completion"})
 
@@ -89,9 +89,14 @@ def public_generation(g: Generation) -> GenerationData:
         error_code=g.error_code or UNSET,
         finish_reason=g.finish_reason,
         losses=g.losses,
-        attempts=g.attempts,
+        attempts=tuple(map(_attempt, g.attempts)),
         created_at=datetime.fromtimestamp(g.created_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
+
+
+def _attempt(attempt: Attempt) -> GenerationAttempt:
+    unbilled = UNSET if attempt.unbilled is None else pico_to_micro_text(attempt.unbilled)
+    return GenerationAttempt(attempt.provider, attempt.model, attempt.status, attempt.code, attempt.ms, unbilled)
 
 
 def _line(line: CostLine) -> GenerationLine:

@@ -13,7 +13,6 @@ from hyperinfer.api.openapi.records import (
     Readiness,
 )
 from hyperinfer.api.openapi.schemas import Family, about, component
-from hyperinfer.nodes.ports import Attempt
 from hyperinfer.providers.listing import PublicBenchmark, PublicCreator, PublicMeta, PublicModel, PublicModels, PublicPricing
 
 RECORDS = Family(
@@ -29,7 +28,6 @@ RECORDS = Family(
     ),
     fields={
         GenerationData: {"error_code": component(ERROR_CODE)},
-        Attempt: {"ms": about("To the first output or the failure.")},
         PublicModel: {
             "slug": about("creator/name, such as deepseek/deepseek-v4-pro: the `model` of a request."),
             "provider": about("Who made the model; never who serves it."),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from hyperinfer.nodes.ports import Attempt, IngressFormat, LossRecord
+from hyperinfer.nodes.ports import IngressFormat, LossRecord
 
 State = Literal["ok", "down"]
 Source = Literal["playground", "chat"]
@@ -50,6 +50,20 @@ class GenerationLine(msgspec.Struct, frozen=True):
     cost_micro_usd: Annotated[str, Meta(description="Exact micro-USD.")]
 
 
+class GenerationAttempt(msgspec.Struct, frozen=True):
+    """One call of one upstream."""
+
+    provider: str
+    model: Annotated[str, Meta(description="The upstream's own name of it.")]
+    status: Annotated[int | None, Meta(description="Of its HTTP response; null without one.")]
+    code: Annotated[str | None, Meta(description="Why it failed; null when it did not.")]
+    ms: Annotated[int, Meta(description="To the first output, or the failure.")]
+    unbilled_micro_usd: Annotated[
+        str | UnsetType,
+        Meta(description="What a failed attempt used of which the client saw nothing, as far as the upstream said."),
+    ] = UNSET
+
+
 class GenerationData(msgspec.Struct, frozen=True, kw_only=True):
     """A request: what it was, what it used, what it cost."""
 
@@ -83,7 +97,7 @@ class GenerationData(msgspec.Struct, frozen=True, kw_only=True):
     losses: Annotated[
         tuple[LossRecord, ...], Meta(description="What the upstream's format, or the client's, could not express.")
     ]
-    attempts: Annotated[tuple[Attempt, ...], Meta(description="Every upstream that was called, in order.")]
+    attempts: Annotated[tuple[GenerationAttempt, ...], Meta(description="Every upstream that was called, in order.")]
     created_at: Annotated[str, Meta(description="ISO 8601, UTC.", extra_json_schema={"format": "date-time"})]
 
 

@@ -40,7 +40,8 @@ async def test_a_stream_ends_with_an_error(client: Dialect, autojump_clock: obje
         assert "shutting down" in last
         assert exchange.ended_at == gateway.transport.played[0].closed_at == 5.0
         row = gateway.row
-        assert (row.status, row.error_code, row.cost) == ("failed", "provider_unavailable", 0)
+        assert (row.status, row.error_code) == ("failed", "provider_unavailable")
+        assert row.cost > 0, "what the client got is billed"
 
 
 @pytest.mark.parametrize("stream", [True, False])

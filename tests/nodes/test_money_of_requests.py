@@ -215,6 +215,35 @@ async def test_a_ticket_is_settled_once(autojump_clock: object) -> None:
         assert gateway.store.settlements == []
 
 
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_what_came_before_a_failure_is_billed_and_estimated(client: Dialect, autojump_clock: object) -> None:
+    frames = STREAMS["openai_chat"]
+    async with bench(Script([(1.0, frames[0] + frames[1] + frames[2])])) as gateway:
+        await gateway.ask(client, "openai_chat", stream=True)
+        row = gateway.row
+        assert (row.status, row.error_code, row.estimated) == ("failed", "provider_unavailable", True)
+        answering = [line.bucket for line in row.lines]
+        assert answering == ["prompt", "completion"]
+        assert row.cost == sum(line.cost for line in row.lines) > 0
+        assert (row.tokens_prompt, row.tokens_completion) == tuple(line.tokens for line in row.lines)
+        assert [attempt.unbilled for attempt in row.attempts] == [None]
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_failure_of_which_the_client_got_nothing_is_listed_and_not_billed(
+    client: Dialect, autojump_clock: object
+) -> None:
+    frames = STREAMS["anthropic_messages"]
+    silent = Script([(1.0, frames[0])])
+    async with bench(silent, silent, silent, catalogue=catalogue(limits="{retries: 2}")) as gateway:
+        await gateway.ask(client, "anthropic_messages", stream=True)
+        row = gateway.row
+        assert (row.status, row.cost, row.lines) == ("failed", 0, ())
+        used = [attempt.unbilled or 0 for attempt in row.attempts]
+        assert len(used) == 3
+        assert min(used) == max(used) > 0, "what the provider counted at its start"
+
+
 async def test_a_free_model_needs_no_credits_and_leaves_a_row(autojump_clock: object) -> None:
     async with bench(Script([(1.0, WHOLES["openai_chat"])]), credits=0) as gateway:
         assert (await gateway.ask("openai_chat", "free", stream=False)).status == 200

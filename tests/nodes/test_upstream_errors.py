@@ -121,7 +121,8 @@ async def test_an_error_frame_after_output(client: Dialect, protocol: Dialect, a
         assert b"Hel" in exchange.sent
         assert b"lo" in exchange.sent
         assert len(gateway.transport.played) == 1
-        assert (gateway.row.status, gateway.row.cost) == ("failed", 0)
+        assert gateway.row.status == "failed"
+        assert gateway.row.cost > 0, "what the client got is billed"
         assert [(a.status, a.code) for a in gateway.row.attempts] == [(200, code)]
 
 

@@ -271,6 +271,30 @@ def test_an_adopted_journal_is_settled_from_what_it_says() -> None:
     assert owner.adopt(entries, interrupted) == []
 
 
+def test_a_journal_that_is_begun_anew_says_what_is_owed() -> None:
+    owner = Owner(0.0)
+    for r in ("held", "ended", "asking", "over"):
+        owner.admit(Hold(r, WORKSPACE, 5))
+        if r != "asking":
+            owner.hold_taken(r)
+    owner.finish(Record("ended", WORKSPACE, 7))
+    owner.finish(Record("over", WORKSPACE, 7))
+    owner.committed("over", BALANCE)
+    assert not owner.quiet
+    assert owner.record("ended") == Record("ended", WORKSPACE, 7)
+    assert owner.record("over") is None
+    entries = owner.entries()
+    assert entries == [
+        Admitted(Hold("held", WORKSPACE, 5)),
+        Admitted(Hold("ended", WORKSPACE, 5)),
+        Settled(Record("ended", WORKSPACE, 7)),
+    ]
+    taken_over = Owner(0.0)
+    taken_over.adopt(entries, interrupted)
+    assert taken_over.record("ended") == owner.record("ended")
+    assert taken_over.record("held") == Record("held", WORKSPACE, 0, interrupted=True)
+
+
 def test_a_settled_request_is_not_known_any_more_and_a_repeat_is_committed_to_no_effect() -> None:
     owner = _owner(Phase.DROPPING)
     owner.hold_dropped("r")
