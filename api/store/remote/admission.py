@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, final
 
 from hyperinfer.api.settlement.effects import Balance
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import StoreUnavailable
-from hyperinfer.api.store.remote.holds import Epoch, Spent, Terms
+from hyperinfer.api.store.remote.holds import Epoch, Spent
+from hyperinfer.api.store.remote.operations import Operation, Terms, rate, take
 from hyperinfer.engine.failure import Failure
 
 if TYPE_CHECKING:
@@ -50,17 +51,17 @@ class Admissions:
             spent = await self._queries.run(lambda connection: _spent(connection, terms.key, day))
             await self._holds.count(hold.workspace, terms.key, spent)
 
-        return await self._told(hold.workspace, lambda epoch: self._holds.take(epoch, hold, terms), count)
+        return await self._told(hold.workspace, lambda epoch: take(epoch, hold, terms), count)
 
-    async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
+    async def take_rate(self, principal: Principal, limit: Rate) -> Failure | None:
         """Uses up a token of a key's rate: None, or why not. Raises as `take`."""
-        of, key, each = principal.workspace, principal.key_id, 60 / rate.per_minute
-        return await self._told(of, lambda epoch: self._holds.take_rate(epoch, of, key, each, rate.burst), _no_counters)
+        of, key, each = principal.workspace, principal.key_id, 60 / limit.per_minute
+        return await self._told(of, lambda epoch: rate(epoch, of, key, each, limit.burst), _no_counters)
 
     async def _told(
         self,
         workspace: str,
-        ask: Callable[[str], Awaitable[Sequence[bytes]]],
+        operation: Callable[[str], Operation],
         count: Callable[[], Awaitable[None]],
     ) -> Failure | None:
         """Asks in an epoch, telling Redis what it does not know, until it knows enough to answer."""
@@ -68,7 +69,7 @@ class Admissions:
             epoch = self._epoch if self._epoch is not None and self._epoch.trusted else await self.look()
             if not epoch.trusted:
                 return Failure("internal_error", "The gateway is restoring its accounts.", retry_after=1.0)
-            answer = await ask(epoch.name)
+            answer = await self._holds.ask(operation(epoch.name))
             match bytes(answer[0]):
                 case b"ok":
                     return None

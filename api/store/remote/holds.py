@@ -4,14 +4,14 @@ database and from the owners of live holds: an epoch tells the one before from t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, final
 
-from hyperinfer.api.settlement.effects import Balance, DropHold, Hold
-from hyperinfer.api.settlement.owner import LEASE_SECONDS
+from hyperinfer.api.settlement.effects import Balance, Hold
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.bridge import Actor
 from hyperinfer.api.store.remote.driver import Redis, is_unknown_script, open_redis
-from hyperinfer.api.store.remote.scripts import Command, bucket_key, counters_key, pairs, script, workspace_keys
+from hyperinfer.api.store.remote.operations import Operation, together
+from hyperinfer.api.store.remote.scripts import Command, counters_key, pairs, script, workspace_keys
 
 if TYPE_CHECKING:
     from hyperinfer.providers.secret import Secret
@@ -27,17 +27,8 @@ _REGISTER: Final = "hi:workspaces"
 _EPOCH: Final = "hi:epoch"
 
 
-class Terms(NamedTuple):
-    """What a key is admitted by. Limits: pico-USD, None for none. day, month: of the request, as in `20261125`, `202611`."""
-
-    key: str
-    seconds_per_token: float
-    burst: int
-    day: str
-    month: str
-    daily: int | None = None
-    monthly: int | None = None
-    total: int | None = None
+_Plain = tuple[str | bytes | float, ...]
+_Ask = Operation | Command | _Plain
 
 
 class Spent(NamedTuple):
@@ -64,23 +55,11 @@ class Holds:
     def __init__(self, url: Secret) -> None:
         self._url = url
         self._redis: Redis | None = None
-        self.actor: Actor[Command | tuple[str | bytes | float, ...], Any] = Actor(
-            self._perform, self._drop, self._leave, seconds=ANSWER_SECONDS + 1
-        )
+        self.actor: Actor[_Ask, Any] = Actor(self._perform, self._drop, self._leave, seconds=ANSWER_SECONDS + 1)
 
-    async def take(self, epoch: str, hold: Hold, terms: Terms) -> list[bytes]:
-        """Admits; see `take.lua` for the answers."""
-        keys = (*workspace_keys(hold.workspace), *_key_keys(hold.workspace, terms.key))
-        limits = ["" if limit is None else limit for limit in (terms.daily, terms.monthly, terms.total)]
-        of_hold = (epoch, hold.request, hold.amount, terms.key, hold.about, LEASE_SECONDS)
-        of_key = (terms.seconds_per_token, terms.burst, terms.day, terms.month, *limits)
-        answer: list[bytes] = await self.actor.ask(Command("take", keys, of_hold + of_key))
-        return answer
-
-    async def take_rate(self, epoch: str, workspace: str, key: str, seconds_per_token: float, burst: int) -> list[bytes]:
-        """Uses up a token; see `rate.lua` for the answers."""
-        keys = (*workspace_keys(workspace), bucket_key(workspace, key))
-        answer: list[bytes] = await self.actor.ask(Command("rate", keys, (epoch, seconds_per_token, burst)))
+    async def ask(self, operation: Operation) -> list[bytes]:
+        """Carries an operation out; see `operations.lua` for the answers."""
+        answer: list[bytes] = await self.actor.ask(operation)
         return answer
 
     async def held(self, workspace: str, request: str) -> Hold | None:
@@ -116,28 +95,49 @@ class Holds:
 
     # Inside the loop of asyncio ###############################################
 
-    async def _perform(self, asks: Sequence[Command | tuple[str | bytes | float, ...]]) -> Sequence[Any]:
+    async def _perform(self, asks: Sequence[_Ask]) -> Sequence[Any]:
+        # All operations of a workspace are one command: a command costs ten times what an operation does.
+        places: dict[str, list[int]] = {}
+        commands: list[Command | _Plain] = []
+        alone: list[int] = []
+        for index, ask in enumerate(asks):
+            if isinstance(ask, Operation):
+                places.setdefault(ask.workspace, []).append(index)
+            else:
+                commands.append(ask)
+                alone.append(index)
+        commands += [together([cast("Operation", asks[index]) for index in indexes]) for indexes in places.values()]
         try:
-            answers = await self._send(asks)
-            for command in {
-                ask.name for ask, a in zip(asks, answers, strict=True) if isinstance(ask, Command) and is_unknown_script(a)
-            }:
-                await self._client().execute_command("SCRIPT", "LOAD", script(command).text)
-            again = [index for index, answer in enumerate(answers) if is_unknown_script(answer)]
-            if again:
-                for index, answer in zip(again, await self._send([asks[index] for index in again]), strict=True):
-                    answers[index] = answer
+            answers = await self._answers(commands)
         except Exception as error:
             raise StoreUnavailable(f"Redis failed ({type(error).__name__})") from error
+        found: list[Any] = [None] * len(asks)
+        for index, answer in zip(alone, answers[: len(alone)], strict=True):
+            found[index] = answer
+        for indexes, answer in zip(places.values(), answers[len(alone) :], strict=True):
+            each = [answer] * len(indexes) if isinstance(answer, Exception) else answer
+            for index, one in zip(indexes, each, strict=True):
+                found[index] = one
+        return found
+
+    async def _answers(self, commands: Sequence[Command | _Plain]) -> Sequence[Any]:
+        answers = await self._send(commands)
+        unknown = [index for index, answer in enumerate(answers) if is_unknown_script(answer)]
+        if unknown:
+            again = [commands[index] for index in unknown]
+            for name in {command.name for command in again if isinstance(command, Command)}:
+                await self._client().execute_command("SCRIPT", "LOAD", script(name).text)
+            for index, answer in zip(unknown, await self._send(again), strict=True):
+                answers[index] = answer
         return [StoreUnavailable(f"Redis refused: {a}") if isinstance(a, Exception) else a for a in answers]
 
-    async def _send(self, asks: Sequence[Command | tuple[str | bytes | float, ...]]) -> list[Any]:
+    async def _send(self, commands: Sequence[Command | _Plain]) -> list[Any]:
         pipeline = self._client().pipeline(transaction=False)
-        for ask in asks:
-            if isinstance(ask, Command):
-                pipeline.evalsha(script(ask.name).sha1, len(ask.keys), *ask.keys, *ask.arguments)
+        for command in commands:
+            if isinstance(command, Command):
+                pipeline.evalsha(script(command.name).sha1, len(command.keys), *command.keys, *command.arguments)
             else:
-                pipeline.execute_command(*ask)
+                pipeline.execute_command(*command)
         return await pipeline.execute(raise_on_error=False)
 
     def _client(self) -> Redis:
@@ -153,29 +153,6 @@ class Holds:
             await self._redis.aclose()
 
 
-def keep(hold: Hold, key: str) -> Command:
-    """Puts a hold (back), whatever the balance."""
-    keys = (*workspace_keys(hold.workspace), counters_key(hold.workspace, key))
-    return Command("keep", keys, (hold.request, hold.amount, key, hold.about, LEASE_SECONDS))
-
-
-def drop(dropped: DropHold, key: str, day: str, month: str) -> Command:
-    """Gives a hold back for good, and counts what was spent: by whom and when."""
-    hold, balance = dropped.hold, dropped.balance
-    known = ("", "") if balance is None else (balance.amount, balance.version)
-    keys = (*workspace_keys(hold.workspace), counters_key(hold.workspace, key))
-    return Command("drop", keys, (hold.request, dropped.cost, day, month, *known))
-
-
-def renew(workspace: str, requests: Sequence[str]) -> Command:
-    """These holds have a living owner."""
-    return Command("renew", workspace_keys(workspace), (LEASE_SECONDS, *requests))
-
-
 def _unpacked(workspace: str, request: str, packed: bytes) -> tuple[Hold, str]:
     amount, key, about = packed.split(b" ", 2)
     return Hold(request, workspace, int(amount), about), key.decode()
-
-
-def _key_keys(workspace: str, key: str) -> tuple[str, str]:
-    return bucket_key(workspace, key), counters_key(workspace, key)

@@ -36,7 +36,7 @@ from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row, generation_row
 from hyperinfer.api.store.messages import GenerationRow
 from hyperinfer.api.store.remote.bridge import Busy
-from hyperinfer.api.store.remote.holds import drop, keep, renew
+from hyperinfer.api.store.remote.operations import drop, keep, renew
 from hyperinfer.api.store.syncer import SyncFailed
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import NotRecorded, SettlementRejected
@@ -255,13 +255,10 @@ class RemoteLedger:
         self._send(lambda: self._holds.actor.post(command, answered), answered)
 
     def _renew(self, holds: Iterable[Hold]) -> None:
-        by_workspace: dict[str, list[str]] = {}
         for hold in holds:
-            by_workspace.setdefault(hold.workspace, []).append(hold.request)
-        for workspace, requests in by_workspace.items():
             # One that is lost is made up for by the next.
             with suppress(Busy):
-                self._holds.actor.post(renew(workspace, requests), lambda _: None)
+                self._holds.actor.post(renew(hold.workspace, hold.request), lambda _: None)
 
     async def _sync(self, request: str) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ScriptName = Literal["take", "rate", "keep", "drop", "renew", "load", "count", "expired", "epoch"]
+ScriptName = Literal["operations", "load", "count", "expired", "epoch"]
 
 _FOLDER: Final = Path(__file__).with_name("redis")
 

@@ -82,9 +82,7 @@ class RemoteStandings:
     async def weekly_tokens(self, at: float) -> Mapping[str, int]:
         """See the port."""
         day = day_of(at).number
-        rows = await _told(
-            lambda: self._queries.run(lambda connection: connection.fetch(_TOKENS, day - WEEK_DAYS, day))
-        )
+        rows = await _told(lambda: self._queries.run(lambda connection: connection.fetch(_TOKENS, day - WEEK_DAYS, day)))
         return {model: int(tokens) for model, tokens in rows}
 
 

@@ -14,8 +14,8 @@ from hyperinfer.api.settlement.owner import owed
 from hyperinfer.api.settlement.sweep import sweep
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.messages import GenerationRow
-from hyperinfer.api.store.remote.holds import drop
 from hyperinfer.api.store.remote.ledger import interrupted
+from hyperinfer.api.store.remote.operations import drop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ async def sweep_once(holds: Holds, rows: Rows, queries: Queries, journals: Journ
             case DropHold(hold):
                 row = _decode_row(hold.about)
                 day = day_of(row.created_at)
-                await holds.actor.ask(drop(effect, row.key_id, day.name, day.month))
+                await holds.ask(drop(effect, row.key_id, day.name, day.month))
             case _:
                 raise AssertionError(effect)
     return len(expired)

@@ -12,7 +12,8 @@ import trio
 from hyperinfer.api.settlement.effects import Balance, DropHold, Hold
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.bridge import open_bridge
-from hyperinfer.api.store.remote.holds import Holds, Spent, Terms, drop, keep, renew
+from hyperinfer.api.store.remote.holds import Holds, Spent
+from hyperinfer.api.store.remote.operations import Terms, drop, keep, rate, renew, take
 from hyperinfer.providers.secret import Secret
 
 if TYPE_CHECKING:
@@ -43,16 +44,16 @@ async def _loaded(holds: Holds, balance: int = 100) -> Holds:
 
 async def test_money_is_held_until_there_is_none(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
-        assert await holds.take("e1", _hold("r1"), TERMS) == [b"epoch"]
+        assert await holds.ask(take("e1", _hold("r1"), TERMS)) == [b"epoch"]
         await _loaded(holds, 15)
-        assert await holds.take("e2", _hold("r1"), TERMS) == [b"epoch"]
-        assert await holds.take("e1", _hold("r1"), TERMS) == [b"ok"]
-        assert await holds.take("e1", _hold("r1"), TERMS) == [b"ok"]
-        assert await holds.take("e1", _hold("r2"), TERMS) == [b"ok"]
-        assert await holds.take("e1", _hold("r3"), TERMS) == [b"credits"]
-        assert await holds.take("e1", _hold("r4", 0), TERMS) == [b"ok"]
-        await holds.actor.ask(drop(DropHold(_hold("r1"), 1, Balance("ws", 14, 2)), "key_1", "20261125", "202611"))
-        assert await holds.take("e1", _hold("r3"), TERMS) == [b"ok"]
+        assert await holds.ask(take("e2", _hold("r1"), TERMS)) == [b"epoch"]
+        assert await holds.ask(take("e1", _hold("r1"), TERMS)) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r1"), TERMS)) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r2"), TERMS)) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r3"), TERMS)) == [b"credits"]
+        assert await holds.ask(take("e1", _hold("r4", 0), TERMS)) == [b"ok"]
+        await holds.ask(drop(DropHold(_hold("r1"), 1, Balance("ws", 14, 2)), "key_1", "20261125", "202611"))
+        assert await holds.ask(take("e1", _hold("r3"), TERMS)) == [b"ok"]
 
 
 async def test_fifty_at_once_on_money_for_one(valkey: ValkeyServer) -> None:
@@ -61,7 +62,7 @@ async def test_fifty_at_once_on_money_for_one(valkey: ValkeyServer) -> None:
         answers: list[list[bytes]] = []
 
         async def one(number: int) -> None:
-            answers.append(await holds.take("e1", _hold(f"r{number}"), TERMS))
+            answers.append(await holds.ask(take("e1", _hold(f"r{number}"), TERMS)))
 
         async with trio.open_nursery() as nursery:
             for number in range(50):
@@ -72,13 +73,13 @@ async def test_fifty_at_once_on_money_for_one(valkey: ValkeyServer) -> None:
 async def test_large_amounts_are_exact(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds, BIG)
-        assert await holds.take("e1", _hold("r1", BIG - 1), TERMS) == [b"ok"]
-        assert await holds.take("e1", _hold("r2", 1), TERMS) == [b"ok"]
-        assert await holds.take("e1", _hold("r3", 1), TERMS) == [b"credits"]
-        await holds.actor.ask(drop(DropHold(_hold("r1"), BIG - 2, Balance("ws", 2, 2)), "key_1", "20261125", "202611"))
-        assert await holds.take("e1", _hold("r3", 1), TERMS) == [b"ok"]
-        assert await holds.take("e1", _hold("r4", 1), TERMS) == [b"credits"]
-        await holds.actor.ask(drop(DropHold(_hold("r2"), 0, Balance("ws", -BIG, 3)), "key_1", "20261125", "202611"))
+        assert await holds.ask(take("e1", _hold("r1", BIG - 1), TERMS)) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r2", 1), TERMS)) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r3", 1), TERMS)) == [b"credits"]
+        await holds.ask(drop(DropHold(_hold("r1"), BIG - 2, Balance("ws", 2, 2)), "key_1", "20261125", "202611"))
+        assert await holds.ask(take("e1", _hold("r3", 1), TERMS)) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r4", 1), TERMS)) == [b"credits"]
+        await holds.ask(drop(DropHold(_hold("r2"), 0, Balance("ws", -BIG, 3)), "key_1", "20261125", "202611"))
         assert valkey.run("HGET", "hi:{ws}:account", "available") == str(-BIG - 1).encode()
 
 
@@ -86,7 +87,7 @@ async def test_an_older_balance_changes_nothing(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds)
         for request, balance in (("r1", Balance("ws", 50, 3)), ("r2", Balance("ws", 70, 2))):
-            await holds.actor.ask(drop(DropHold(_hold(request), 0, balance), "key_1", "20261125", "202611"))
+            await holds.ask(drop(DropHold(_hold(request), 0, balance), "key_1", "20261125", "202611"))
         assert valkey.run("HGET", "hi:{ws}:account", "available") == b"50"
         await holds.load("e1", Balance("ws", 70, 2), locked=True)
         assert valkey.run("HMGET", "hi:{ws}:account", "available", "locked") == [b"50", b"1"]
@@ -95,34 +96,59 @@ async def test_an_older_balance_changes_nothing(valkey: ValkeyServer) -> None:
 async def test_what_was_dropped_comes_not_back(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds)
-        await holds.actor.ask(drop(DropHold(_hold("r1"), 0), "key_1", "20261125", "202611"))
-        await holds.actor.ask(keep(_hold("r1"), "key_1"))
-        assert await holds.take("e1", _hold("r1"), TERMS) == [b"gone"]
+        await holds.ask(drop(DropHold(_hold("r1"), 0), "key_1", "20261125", "202611"))
+        await holds.ask(keep(_hold("r1"), "key_1"))
+        assert await holds.ask(take("e1", _hold("r1"), TERMS)) == [b"gone"]
         assert valkey.run("HGET", "hi:{ws}:account", "available") == b"100"
 
 
 async def test_a_hold_is_kept_at_its_new_amount_and_through_a_load(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds)
-        assert await holds.take("e1", _hold("r1", 40), TERMS) == [b"ok"]
-        await holds.actor.ask(keep(_hold("r1", 25), "key_1"))
+        assert await holds.ask(take("e1", _hold("r1", 40), TERMS)) == [b"ok"]
+        await holds.ask(keep(_hold("r1", 25), "key_1"))
         assert valkey.run("HGET", "hi:{ws}:account", "available") == b"75"
         await holds.load("e2", Balance("ws", 200, 1), locked=False)
         assert valkey.run("HGET", "hi:{ws}:account", "available") == b"175"
-        assert await holds.take("e1", _hold("r2"), TERMS) == [b"epoch"]
+        assert await holds.ask(take("e1", _hold("r2"), TERMS)) == [b"epoch"]
 
 
 async def test_a_rate_is_one_for_all(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds)
         slow = TERMS._replace(seconds_per_token=1000.0, burst=2)
-        assert await holds.take("e1", _hold("r1", 0), slow) == [b"ok"]
-        assert await holds.take("e1", _hold("r1", 0), slow) == [b"ok"], "a repeat costs nothing"
-        assert await holds.take("e1", _hold("r2", 0), slow) == [b"ok"]
-        refused, wait = await holds.take("e1", _hold("r3", 0), slow)
+        assert await holds.ask(take("e1", _hold("r1", 0), slow)) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r1", 0), slow)) == [b"ok"], "a repeat costs nothing"
+        assert await holds.ask(take("e1", _hold("r2", 0), slow)) == [b"ok"]
+        refused, wait = await holds.ask(take("e1", _hold("r3", 0), slow))
         assert refused == b"rate"
         assert 990 < float(wait) <= 1000
-        assert await holds.take("e1", _hold("r3", 0), slow._replace(key="key_2")) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r3", 0), slow._replace(key="key_2"))) == [b"ok"]
+
+
+async def test_a_token_is_used_up_without_a_hold(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        assert await holds.ask(rate("e1", "ws", "key_1", 1000.0, 1)) == [b"epoch"]
+        await _loaded(holds)
+        assert await holds.ask(rate("e1", "ws", "key_1", 1000.0, 1)) == [b"ok"]
+        assert (await holds.ask(rate("e1", "ws", "key_1", 1000.0, 1)))[0] == b"rate"
+        assert (await holds.ask(take("e1", _hold("r1"), TERMS._replace(seconds_per_token=1000.0, burst=1))))[0] == b"rate"
+
+
+async def test_operations_of_several_workspaces_are_answered_in_their_places(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        for name in ("a", "b"):
+            await holds.load("e1", Balance(name, 10, 1), locked=False)
+        answers: dict[str, list[bytes]] = {}
+
+        async def one(request: str, workspace: str) -> None:
+            answers[request] = await holds.ask(take("e1", Hold(request, workspace, 10, b"x"), TERMS))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(40):
+                nursery.start_soon(one, f"r{number}", "ab"[number % 2] if number % 5 else "nobody")
+        refused = {request: answer[0] for request, answer in answers.items()}
+        assert sorted(refused.values()) == [b"credits"] * 30 + [b"epoch"] * 8 + [b"ok"] * 2
 
 
 @pytest.mark.parametrize(
@@ -132,33 +158,33 @@ async def test_a_rate_is_one_for_all(valkey: ValkeyServer) -> None:
 async def test_limits_of_a_key(valkey: ValkeyServer, which: str, limited: Terms) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds)
-        assert await holds.take("e1", _hold("r1"), limited) == [b"counters"]
+        assert await holds.ask(take("e1", _hold("r1"), limited)) == [b"counters"]
         spent = Spent("20261125", 9, "202611", 9, 9)
         await holds.count("ws", "key_1", spent)
-        assert await holds.take("e1", _hold("r1", 20), limited) == [b"ok"]
-        assert await holds.take("e1", _hold("r2", 1), limited) == [b"ok"]
-        assert await holds.take("e1", _hold("r3", 0), limited) == [b"limit", which.encode()]
-        await holds.actor.ask(drop(DropHold(_hold("r1"), 21), "key_1", "20261125", "202611"))
-        assert await holds.take("e1", _hold("r3", 0), limited) == [b"limit", which.encode()], "what was held is spent"
+        assert await holds.ask(take("e1", _hold("r1", 20), limited)) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r2", 1), limited)) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r3", 0), limited)) == [b"limit", which.encode()]
+        await holds.ask(drop(DropHold(_hold("r1"), 21), "key_1", "20261125", "202611"))
+        assert await holds.ask(take("e1", _hold("r3", 0), limited)) == [b"limit", which.encode()], "what was held is spent"
         await holds.count("ws", "key_1", spent)
-        assert await holds.take("e1", _hold("r3", 0), limited) == [b"ok"]
+        assert await holds.ask(take("e1", _hold("r3", 0), limited)) == [b"ok"]
         next_day = limited._replace(day="20261126")
-        await holds.actor.ask(drop(DropHold(_hold("r2"), 100), "key_1", "20261125", "202611"))
-        answer = await holds.take("e1", _hold("r4", 0), next_day)
+        await holds.ask(drop(DropHold(_hold("r2"), 100), "key_1", "20261125", "202611"))
+        answer = await holds.ask(take("e1", _hold("r4", 0), next_day))
         assert answer == ([b"ok"] if which == "daily" else [b"limit", which.encode()])
 
 
 async def test_leases_run_out(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds)
-        await holds.take("e1", _hold("r1"), TERMS)
-        await holds.take("e1", _hold("r2"), TERMS)
+        await holds.ask(take("e1", _hold("r1"), TERMS))
+        await holds.ask(take("e1", _hold("r2"), TERMS))
         assert await holds.expired(10) == []
         valkey.run("ZADD", "hi:{ws}:leases", 1, "r1", 2, "r2")
         assert await holds.expired(10) == [(_hold("r1"), "key_1"), (_hold("r2"), "key_1")]
-        await holds.actor.ask(renew("ws", ["r2", "r3"]))
+        await holds.ask(renew("ws", "r2"))
         assert await holds.expired(10) == [(_hold("r1"), "key_1")]
-        await holds.actor.ask(drop(DropHold(_hold("r1"), 0), "key_1", "20261125", "202611"))
+        await holds.ask(drop(DropHold(_hold("r1"), 0), "key_1", "20261125", "202611"))
         assert await holds.expired(10) == []
         assert valkey.run("ZRANGE", "hi:{ws}:leases", 0, -1) == [b"r2"]
 
@@ -191,5 +217,5 @@ async def test_a_cancelled_ask_leaves_no_reply_for_the_next(valkey: ValkeyServer
         await _loaded(holds, 10**9)
         for number in range(50):
             with trio.move_on_after(0.0005):
-                await holds.take("e1", _hold(f"r{number}"), TERMS)
+                await holds.ask(take("e1", _hold(f"r{number}"), TERMS))
             assert await holds.epoch("e1") == ("e1", False)
