@@ -102,6 +102,8 @@ _PRICES = ("cost", "estimated_cost", "is_byok")
 
 PIECES = (TextDelta, ArgumentsDelta, ReasoningDelta)
 """Events that nearly every burst is made of. Without `extra` they hold nothing to note, and need not be shown."""
+_TELLING = frozenset((UsageUpdate, MessageStart, TextStart, Citation, ToolCallStart, MessageEnd))
+"""Events that hold something to note beside their `extra`."""
 
 
 class LostFields:
@@ -118,6 +120,10 @@ class LostFields:
 
     def note(self, event: Event) -> None:
         """Looks at one event."""
+        if type(event) not in _TELLING:
+            if extra := getattr(event, "extra", None):
+                self._groups(extra, type(event))
+            return
         match event:
             case UsageUpdate(usage=usage):
                 self._usage = usage

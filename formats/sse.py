@@ -66,6 +66,19 @@ class SSEDecoder:
         if not self._started:
             self._drop_byte_order_mark()
 
+    def takes_whole(self, data: bytes) -> bool:
+        """Whether `data`, as the next bytes, would be whole frames and nothing else: no byte waits before them, a blank line
+        ends them, none is too large, no line ends in an unusual way. Whoever knows the frames may then read them itself."""
+        return (
+            data.endswith(b"\n\n")
+            and not self._ready
+            and self._position == len(self._buffer)
+            and self._started
+            and not self._skip_lf
+            and len(data) <= self._max
+            and b"\r" not in data
+        )
+
     def _append(self, data: bytes) -> None:
         if not isinstance(self._buffer, bytearray):
             self._buffer = bytearray(self._buffer)

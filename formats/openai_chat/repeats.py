@@ -73,20 +73,37 @@ def repeat_of(data: bytes, event: Event) -> Repeat | None:
     return None
 
 
+def repeated_texts(read: bytes, repeat: Repeat) -> list[str] | None:
+    """The strings of a read of whole frames (`SSEDecoder.takes_whole`) that all repeat; None for any other read."""
+    lines = read.split(b"\n")
+    if any(lines[1::2]):
+        return None
+    before, after, padded = b"data: " + repeat.before, repeat.after, repeat.padded
+    texts: list[str] = []
+    for line in lines[:-1:2]:
+        if (text := _string(line, before, after, padded)) is None:
+            return None
+        texts.append(text)
+    return texts
+
+
 def repeated_text(data: bytes, repeat: Repeat) -> str | None:
     """The string of a frame that repeats; None where it does not."""
-    before, after, _, _, padded = repeat
-    if padded:
-        data, _, padding = data.rpartition(after)
-        if not padding.endswith(b'"}') or not (padding[:-2].isalnum() or _PAD.fullmatch(padding[:-2])):
-            return None
-    elif data.endswith(after):
-        data = data[: -len(after)]
-    else:
+    return _string(data, repeat.before, repeat.after, repeat.padded)
+
+
+def _string(frame: bytes, before: bytes, after: bytes, padded: bool) -> str | None:
+    if not frame.startswith(before):
         return None
-    if not data.startswith(before):
+    end = len(frame)
+    if padded:
+        end = frame.rfind(b'"', 0, -2) + 1
+        padding = frame[end:-2]
+        if not frame.endswith(b'"}') or not (padding.isalnum() or _PAD.fullmatch(padding)):
+            return None
+    if not frame.endswith(after, 0, end):
         return None
     try:
-        return _decode(data[len(before) :])
+        return _decode(frame[len(before) : end - len(after)])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -11,7 +11,7 @@ from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.openai_chat.assembler import ChatAssembler
-from hyperinfer.formats.openai_chat.repeats import Repeat, only_piece, repeat_of, repeated_text
+from hyperinfer.formats.openai_chat.repeats import Repeat, only_piece, repeat_of, repeated_text, repeated_texts
 from hyperinfer.formats.split_characters import SplitCharacters
 from hyperinfer.formats.sse import SSEDecoder
 from hyperinfer.formats.wire import reply_object
@@ -37,7 +37,12 @@ class ChatStreamDecoder:
 
     def receive_data(self, data: bytes) -> None:
         """Stores bytes."""
-        if not self._assembler.ended:
+        repeat = self._repeat
+        if repeat is not None and self._sse.takes_whole(data) and (texts := repeated_texts(data, repeat)) is not None:
+            for text in texts:
+                if text:
+                    self._repeater(text)
+        elif not self._assembler.ended:
             self._sse.receive_data(data)
 
     def receive_eof(self) -> None:
@@ -62,12 +67,13 @@ class ChatStreamDecoder:
                 else:
                     return NEED_DATA
             except PeerError as error:
-                self._error = error
+                self._error, self._repeat = error, None
         event = events.popleft()
         try:
             self._lifecycle.step(event)
         except OrderError as error:
             events.clear()
+            self._repeat = None
             self._error = PeerError(str(error))
             raise self._error from None
         return event

@@ -28,6 +28,7 @@ class ReasoningWriter:
         self._item: Wire = {}
         self._lists: dict[str, list[Wire]] = {}
         self._part: tuple[str, int] | None = None  # (list, number of the upstream) of the open part
+        self._form = ""  # of the last piece of the open part
         self._head = b""
         self._said: list[str] = []
 
@@ -35,7 +36,7 @@ class ReasoningWriter:
         """The block opens."""
         output = self._output
         self._id = output.item_id(event.item_id, "rs")
-        self._lists, self._part = {"summary": [], "content": []}, None
+        self._lists, self._part, self._form = {"summary": [], "content": []}, None, ""
         fields = output.group(event.extra, "item") or {}
         self._item = {"id": self._id, "type": "reasoning", "summary": [], **fields}
         return output.added(self._item, output.group(event.extra, "item_event"))
@@ -43,11 +44,15 @@ class ReasoningWriter:
     def delta(self, event: ev.ReasoningDelta) -> bytes:
         """A piece of text; a part opens where it is the first of its part."""
         output = self._output
+        if event.text and event.extra is None and event.form == self._form and self._part and event.part == self._part[1]:
+            self._said.append(event.text)
+            return output.delta(self._head, event.text, b"")
         field = "content" if output.native and event.form == "text" else "summary"
         part = (field, event.part)
         opened = b""
         if part != self._part and (event.text or output.native):
             opened = self._close_part() + self._open_part(part)
+        self._form = event.form
         if not event.text:
             return opened
         self._said.append(event.text)

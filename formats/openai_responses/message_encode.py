@@ -83,13 +83,14 @@ class MessageWriter:
     def text(self, event: ev.TextDelta) -> bytes:
         """A piece of text."""
         text = event.text
+        if text and self._kind and event.logprobs is None and event.extra is None:
+            self._said.append(text)
+            return self._output.delta(self._head, text, _LOGPROBS)
         if not text:
             return b""
         if not self._kind:  # its part gave way to one of an unknown kind
             return self._open_part("output_text", None) + self.text(event)
         self._said.append(text)
-        if event.logprobs is None and event.extra is None:
-            return self._output.delta(self._head, text, _LOGPROBS)
         logprobs = event.logprobs or []
         self._logprobs.extend(logprobs)
         body = {**self._place(), "delta": text, "logprobs": logprobs}

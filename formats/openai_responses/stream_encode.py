@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import EncodedReply, Loss, Reply
 from hyperinfer.formats.errors import EncodeError, ErrorReport
@@ -98,7 +100,8 @@ class _Fold:
         self._fields = fields_at_start(self._reply, event)
         running = self._object("in_progress", [], None)
         if not queued:
-            return self._frame("response.created", running) + self._frame("response.in_progress", running)
+            encoded = msgspec.Raw(encode_json(running))
+            return self._frame("response.created", encoded) + self._frame("response.in_progress", encoded)
         waiting = {**running, "status": "queued"}
         return (
             self._frame("response.created", waiting)
@@ -109,7 +112,7 @@ class _Fold:
     def _object(self, status: str, items: list[Wire], usage: Wire | None) -> Wire:
         return response_object(self._reply, self._fields, status, items, usage)
 
-    def _frame(self, kind: str, response: Wire) -> bytes:
+    def _frame(self, kind: str, response: Wire | msgspec.Raw) -> bytes:
         return self.output.frame(kind, {"response": response})
 
     def _text_end(self, event: ev.TextEnd | ev.RefusalEnd) -> bytes:

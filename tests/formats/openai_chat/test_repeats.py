@@ -19,8 +19,11 @@ from tests.support.recordings import Recording, recordings
 STREAMS = [r for r in recordings() if r.dialect == "openai_chat" and r.streamed]
 
 
-def both_ways(raw: bytes) -> tuple[list[Event | str], list[Event | str], int]:
-    """(events by the hot path, by the long way, how many frames went the hot path)."""
+def both_ways(raw: bytes, size: int = 1_000_000) -> tuple[list[Event | str], list[Event | str], int]:
+    """(events by the hot path, by the long way, how many frames went the hot path).
+
+    The hot path gets reads of `size` frames, the long way all in one.
+    """
     taken = 0
 
     def counted(data: bytes, repeat: repeats.Repeat) -> str | None:
@@ -29,17 +32,28 @@ def both_ways(raw: bytes) -> tuple[list[Event | str], list[Event | str], int]:
         taken += text is not None
         return text
 
+    def counted_reads(read: bytes, repeat: repeats.Repeat) -> list[str] | None:
+        nonlocal taken
+        texts = repeats.repeated_texts(read, repeat)
+        taken += len(texts or ())
+        return texts
+
+    frames = [frame + b"\n\n" for frame in raw.split(b"\n\n")]
+    frames[-1] = frames[-1].removesuffix(b"\n\n")
+    reads = [b"".join(frames[start : start + size]) for start in range(0, len(frames), size)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream_decode, "repeated_text", counted)
-        hot = decode_stream("openai_chat", [raw])
+        patch.setattr(stream_decode, "repeated_texts", counted_reads)
+        hot = decode_stream("openai_chat", reads)
         patch.setattr(stream_decode, "repeat_of", lambda data, event: None)  # pyright: ignore
         return hot, decode_stream("openai_chat", [raw]), taken
 
 
 @pytest.mark.parametrize("recording", STREAMS, ids=str)
 def test_recordings(recording: Recording) -> None:
-    hot, long, _ = both_ways(recording.response)
-    assert hot == long
+    for size in (1, 3, 1_000_000):
+        hot, long, _ = both_ways(recording.response, size)
+        assert hot == long
 
 
 WORDS = st.sampled_from(["a", "", '"', "\\", "\u2028", "😀", ',"obfuscation":"x"}', '"content":', "[DONE]", "\n"])
@@ -63,10 +77,10 @@ FIELDS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
 )
 
 
-@given(st.lists(st.tuples(DELTAS, FIELDS), max_size=12))
-def test_any_frames(frames: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+@given(st.lists(st.tuples(DELTAS, FIELDS), max_size=12), st.sampled_from([1, 2, 1_000_000]))
+def test_any_frames(frames: list[tuple[dict[str, Any], dict[str, Any]]], size: int) -> None:
     raw = b"".join(chunk(delta, **fields) for delta, fields in frames)
-    hot, long, _ = both_ways(raw + DONE)
+    hot, long, _ = both_ways(raw + DONE, size)
     assert hot == long
 
 
@@ -80,7 +94,8 @@ def test_any_frames(frames: list[tuple[dict[str, Any], dict[str, Any]]]) -> None
     ids=str,
 )
 @pytest.mark.parametrize("padded", [True, False])
-def test_the_usual_streams_take_the_hot_path(frame: dict[str, Any], padded: bool) -> None:
+@pytest.mark.parametrize("size", [1, 2, 1_000_000])
+def test_the_usual_streams_take_the_hot_path(frame: dict[str, Any], padded: bool, size: int) -> None:
     begin = chunk({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": ""}}]})
     raw = begin if "tool_calls" in frame["delta"] else b""
     for word in ("one", "two", "thrée", '"4"', "five"):
@@ -89,9 +104,28 @@ def test_the_usual_streams_take_the_hot_path(frame: dict[str, Any], padded: bool
         if padded:
             body["obfuscation"] = "p" * len(word)
         raw += b"data: " + json.dumps(body).replace("%s", json.dumps(word)[1:-1]).encode() + b"\n\n"
-    hot, long, taken = both_ways(raw + DONE)
+    hot, long, taken = both_ways(raw + DONE, size)
     assert hot == long
     assert taken >= 3
+
+
+@given(
+    st.lists(WORDS.filter(bool), min_size=3, max_size=6),
+    st.integers(0, 400),
+    st.sampled_from([b"", b"\n", b"\r", b" ", b'"', b"\n\n", b"data: ", b",", b"\\", b"\xff", b"\x00"]),
+    st.integers(0, 2),
+    st.booleans(),
+)
+def test_broken_bytes_in_a_read_of_repeats(words: list[str], place: int, other: bytes, cut: int, padded: bool) -> None:
+    more: dict[str, Any] = {"obfuscation": "p4"} if padded else {}
+    frames = [chunk({"content": word}, **more) for word in words]
+    read = b"".join(frames[2:])
+    place %= len(read) + 1
+    read = read[:place] + other + read[place + cut :]
+    with pytest.MonkeyPatch.context() as patch:
+        hot = decode_stream("openai_chat", [*frames[:2], read, DONE])
+        patch.setattr(stream_decode, "repeat_of", lambda data, event: None)  # pyright: ignore
+        assert hot == decode_stream("openai_chat", [*frames[:2], read, DONE])
 
 
 def test_a_frame_with_an_effect_of_its_own_is_no_pattern() -> None:
