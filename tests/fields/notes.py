@@ -80,6 +80,18 @@ NOTES: tuple[Note, ...] = (
         "told as text, of no call",
     ),
     Note((MESSAGES,), "request", r".*eager_input_streaming", "nothing", "how Messages streams arguments"),
+    Note(
+        OPENAI,
+        "request",
+        r".*prompt_cache_breakpoint\.mode",
+        "other",
+        "the mark; its lifetime is a field of its own",
+        (MESSAGES,),
+    ),
+    Note(OPENAI, "request", r".*\(json_schema\).*\.name", "other", "a schema goes without a name", (MESSAGES,)),
+    Note(OPENAI, "request", r".*\(json_schema\).*\.strict", "other", "a schema always binds", (MESSAGES,)),
+    Note((MESSAGES,), "request", r"thinking\(\w+\)\.display", "nothing", "Chat shows what thinking there is", (CHAT,)),
+    Note((MESSAGES,), "request", r"thinking\(\w+\)\.display", "other", "whether a summary is asked for", (RESPONSES,)),
     # Replies
     Note(
         ALL,
@@ -121,13 +133,14 @@ NOTES: tuple[Note, ...] = (
         "Responses does not tell where it stopped",
         (RESPONSES,),
     ),
+    Note((CHAT,), "reply", _USAGE + r".*\.text_tokens", "other", "what the other counts leave", (RESPONSES, MESSAGES)),
     Note((CHAT,), "reply", _USAGE + "prompt_tokens", "other", "without what a cache gave or took", (MESSAGES,)),
     Note((CHAT,), "reply", _USAGE + "total_tokens", "other", "what it has beside the two sums is output", (MESSAGES,)),
     Note(
         (CHAT,), "reply", r".*url_citation\.(start|end)_index", "other", "a citation is of its whole text block", (MESSAGES,)
     ),
     Note((RESPONSES,), "reply", _USAGE + "input_tokens", "other", "without what a cache gave or took", (MESSAGES,)),
-    Note((RESPONSES,), "reply", _USAGE + "total_tokens", "other", "the sum of the two", (RESPONSES,)),
+    Note((RESPONSES,), "reply", _USAGE + "total_tokens", "other", "the sum of the two"),
     Note((RESPONSES,), "reply", _ECHO, "nothing", "repeats the request", (CHAT, MESSAGES)),
     Note((RESPONSES,), "reply", "status", "other", "follows from how the reply ended"),
     Note((RESPONSES,), "reply", "completed_at", "gateway", "has its own times", (CHAT, MESSAGES)),

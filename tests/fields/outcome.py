@@ -67,8 +67,12 @@ def _frames(frames: list[Any]) -> Counter[str]:
 
 
 def _places(document: Any) -> Counter[tuple[str, str]]:
-    """(kind of path, value as JSON) of everything in the document."""
-    return Counter((kind, json.dumps(value, ensure_ascii=False)) for kind, value in places(document))
+    """(kind of path, value as JSON) of everything in the document, but for the numbers of frames."""
+    return Counter(
+        (kind, json.dumps(value, ensure_ascii=False))
+        for kind, value in places(document)
+        if kind and not kind.endswith(".sequence_number")
+    )
 
 
 def marks_of(value: Any) -> frozenset[str]:
@@ -117,7 +121,7 @@ def _around(path: str, kind: str, losses: Iterable[tuple[str, str]]) -> tuple[st
     names = {_SPELLINGS.get(name, name) for name in _NAME.findall(kind)}
     for loss in losses:
         lost, reason = loss
-        if path.startswith((f"{lost}.", f"{lost}[")):
+        if re.match(re.escape(lost).replace(r"\[\]", r"\[\d+\]") + r"[.\[]", path):
             return loss
         place, _, name = lost.rpartition(".")
         if lost.startswith("response."):

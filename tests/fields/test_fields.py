@@ -49,6 +49,21 @@ def test_no_field_vanishes(dialect: Dialect, way: Way) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_loss_names_the_field_that_it_is_of(dialect: Dialect) -> None:
+    def names(path: str) -> list[str]:
+        return re.findall(r"[a-z_]+", path)
+
+    wrong = [
+        f"{field.kind} towards {to} as {path}"
+        for field in survey(dialect, "request")
+        for to, outcome in field.outcomes.items()
+        for path, _ in outcome.lost
+        if names(path)[0] != names(field.kind)[0] or (names(path)[-1] not in names(field.kind) and path[-1] != "]")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_stream_tells_what_a_whole_reply_tells(dialect: Dialect) -> None:
     def what(outcome: Outcome) -> tuple[bool, bool]:
         return bool(outcome.landed), bool(outcome.lost or outcome.lost_with)

@@ -74,7 +74,7 @@ def became(document: Any, path: Path, full: Sides, view: View) -> dict[Dialect, 
         for dialect, side in full.items():
             if less[dialect].refused is None:
                 outcome = compared(document, path, side, less[dialect])
-                found[dialect].append(outcome if alone else replace(outcome, carried=False))
+                found[dialect].append(outcome if alone else replace(outcome, carried=False, lost=()))
         if all(any(_is_clear(outcome) for outcome in outcomes) for outcomes in found.values()):
             break
     return {dialect: _best(outcomes, full[dialect], path) for dialect, outcomes in found.items()}
