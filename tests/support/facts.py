@@ -51,7 +51,7 @@ class Fact:
 def facts(conversation: Conversation) -> list[Fact]:
     """All facts, in order; words that say nothing are none."""
     found = [fact for turn in conversation.turns for fact in _of_turn(turn, conversation.dialect)]
-    return [fact for fact in found if fact.text.strip() or fact.kind not in ("user", "says")]
+    return [fact for fact in found if fact.text.strip() or fact.kind not in ("user", "says", "thought")]
 
 
 def _of_turn(turn: Turn, dialect: Dialect) -> Iterable[Fact]:
