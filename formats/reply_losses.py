@@ -56,6 +56,9 @@ _PLACES: Mapping[Dialect, Mapping[str, str]] = {
 
 _INTERNAL = frozenset({"details", "redacted", "no_part", "retold"})
 """Groups that only say how the events were written."""
+CONTRADICTED = "its last state says it otherwise than its pieces did, which stand"
+"""Why what an upstream's last state of a block says was left out."""
+_PART = "output[].content[]"
 _REPEATED: Mapping[type, Mapping[str, str]] = {
     ReasoningStart: {"item": "encrypted_content"},
     ToolCallEnd: {"args_event": "name"},
@@ -149,7 +152,12 @@ class LostFields:
         repeated = _REPEATED.get(kind, {})
         for group, fields in (extra or {}).items():
             place = self._places.get(group)
-            if place is not None and is_object(fields):
+            if group == "contradicted":
+                for path in fields:
+                    self._lose(path, CONTRADICTED)
+            elif place == _PART and "type" in fields:  # the state of a part of another kind than its pieces
+                self._lose(place, CONTRADICTED)
+            elif place is not None and is_object(fields):
                 self._fields([(name, value) for name, value in fields.items() if name != repeated.get(group)], place)
             elif group not in _INTERNAL:
                 self._fields([(group, fields)], self._places[""])
@@ -186,5 +194,5 @@ class LostFields:
         known = _COUNTED[self._upstream]
         self._fields([(name, value) for name, value in counts if name not in known], place)
 
-    def _lose(self, path: str) -> None:
-        lose_once(self._losses, Loss(f"response.{path}", "the client's format has no such field"))
+    def _lose(self, path: str, reason: str = "the client's format has no such field") -> None:
+        lose_once(self._losses, Loss(f"response.{path}", reason))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.backlog import Backlog
 from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.openai_responses.call_decode import CallItem
 from hyperinfer.formats.openai_responses.item_decode import (
-    CallItem,
     Item,
     NativeItem,
     ReasoningItem,
@@ -136,6 +136,7 @@ class Assembler:
                 unmatched.remove(found)
             pairs.append((found, item))
         for found, item in pairs:
+            found = found or self._named(item)
             if found is None:
                 found = self._open(item, None)
             if not found.done_seen:
@@ -147,6 +148,8 @@ class Assembler:
         """`output_item.added`."""
         item = _item_of(event)
         known = self._find(event, string(item.get("type")))
+        if known is not None and known.added_fields and known.kind == item.get("type") and known.wire_id == item.get("id"):
+            return  # it is told again
         if known is not None and not known.done_seen and not known.added_fields and known.kind == item.get("type"):
             known.added(item, event_extra(event))  # its deltas came first
             return
@@ -186,6 +189,8 @@ class Assembler:
     def has_left(self, event: Wire, kind: str) -> bool:
         """Whether the item that an event ends a part of was closed before: what it says is in the item's last state."""
         found = self._find(event, kind)
+        if found is None or found.kind != kind:
+            found = self._by_id.get(string(event.get("item_id")))
         return found is not None and found.kind == kind and found.left
 
     def other(self, event: Wire) -> bool:
@@ -205,7 +210,9 @@ class Assembler:
 
     def _of_kind(self, event: Wire, kind: str) -> Item:
         found = self._find(event, kind)
-        if found is None or found.kind != kind or found.done_seen:
+        if found is None or found.kind != kind:
+            found = self._elsewhere(event, kind)
+        if found is None or found.done_seen:
             found = self._open({"type": kind, "id": event.get("item_id")}, event)
         self._speaks(found)
         return found
@@ -285,8 +292,28 @@ class Assembler:
     def _find_done(self, event: Wire, item: Wire) -> Item | None:
         if _is_index(event.get("output_index")):
             found = self._find(event, "")
-            return found if found is not None and found.kind == item.get("type") else None
-        return _match([known for known in self._items if not known.done_seen], item)
+            if found is not None and found.kind == item.get("type"):
+                return found
+            return self._at(event.get("output_index"), string(item.get("type"))) or self._named(item)
+        return self._named(item) or _match([known for known in self._items if not known.done_seen], item)
+
+    def _at(self, index: object, kind: str) -> Item | None:
+        """The last item of a kind at an index, where one of another kind came to stand."""
+        return next((item for item in reversed(self._items) if item.index == index and item.kind == kind), None)
+
+    def _elsewhere(self, event: Wire, kind: str) -> Item | None:
+        """The item that an event names, where no item of its kind is to be found by its index."""
+        index, named = event.get("output_index"), self._by_id.get(string(event.get("item_id")))
+        if (found := self._at(index, kind)) is not None or not _is_index(index):
+            return found
+        return named if named is not None and named.kind == kind and not named.done_seen else None
+
+    def _named(self, item: Wire) -> Item | None:
+        """The item that a last state is of by its id: one that is not done, or that has said all of it already."""
+        found = self._by_id.get(string(item.get("id")))
+        if found is None or found.kind != item.get("type"):
+            return None
+        return found if not found.done_seen or found.said_all(item) else None
 
 
 def _match(known: list[Item], item: Wire) -> Item | None:
@@ -320,6 +347,4 @@ def _item_of(event: Wire) -> Wire:
 
 
 def _failed_text(response: Wire) -> str:
-    if response.get("status") == "cancelled":
-        return "The provider cancelled the response."
-    return ""
+    return "The provider cancelled the response." if response.get("status") == "cancelled" else ""

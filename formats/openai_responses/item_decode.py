@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.backlog import Backlog
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.openai_responses.lanes import Lane
 from hyperinfer.formats.wire import is_array, is_object
@@ -72,10 +71,20 @@ def objects(value: object) -> list[Wire]:
     return [item for item in value if is_object(item)] if is_array(value) else []
 
 
-def missing(said: list[str], text: str) -> str:
-    """What is still to be said of `text`. A text that went another way than its deltas is left as the deltas had it."""
+def numbered(value: object, known: list[int]) -> list[tuple[int, Wire]]:
+    """The objects of an array field and their places among the parts at `known`: in that order if there are as many, however
+    the deltas had numbered them, else by their own numbers."""
+    parts = value if is_array(value) else []
+    places = known if len(known) == len(parts) else range(len(parts))
+    return [(place, part) for place, part in zip(places, parts, strict=True) if is_object(part)]
+
+
+def missing(said: list[str], text: str) -> str | None:
+    """What is still to be said of `text`; None where it went another way than its deltas, which stand."""
+    if not text:
+        return ""
     so_far = "".join(said)
-    return text[len(so_far) :] if text.startswith(so_far) else ""
+    return text[len(so_far) :] if text.startswith(so_far) else None
 
 
 class Item(Lane):
@@ -110,6 +119,10 @@ class Item(Lane):
         """The item is done; `item` is its last state, None when the stream ended without."""
         raise NotImplementedError
 
+    def said_all(self, item: Wire) -> bool:
+        """Whether all that a state of the item says was said."""
+        raise NotImplementedError
+
 
 class ReasoningItem(Item):
     """`reasoning`: summary parts and content parts."""
@@ -118,12 +131,14 @@ class ReasoningItem(Item):
     kind = "reasoning"
     _KNOWN = frozenset(("type", "id", "summary", "encrypted_content"))
 
-    __slots__ = ("_foreign", "_said", "_vendor")
+    __slots__ = ("_contradicted", "_said", "_settled", "_vendor")
 
     def __init__(self, order: int, wire_id: str | None, index: int | None, vendor: str) -> None:
         super().__init__(order, wire_id, index)
         self._vendor = vendor
         self._said: dict[tuple[str, int], list[str]] = {}
+        self._contradicted: set[str] = set()
+        self._settled: set[tuple[str, int]] = set()  # the parts of which a last state came
 
     def start(self) -> None:
         """Opens the block."""
@@ -151,9 +166,19 @@ class ReasoningItem(Item):
     def whole(self, form: Any, part: int, text: str) -> None:
         """All of one part's text."""
         said = self._said.get((form, part))
+        self._settled.add((form, part))
         rest = missing(said or [], text)
-        if rest or said is None:
+        elsewhere = rest and any(  # its deltas had another number
+            key[0] == form and key not in self._settled and "".join(pieces) == rest for key, pieces in self._said.items()
+        )
+        if rest is None or elsewhere:
+            self._contradicted.add(f"output[].{'summary' if form == 'summary' else 'content'}[].text")
+        elif rest or said is None:
             self.delta(form, part, rest)
+
+    def said_all(self, item: Wire) -> bool:
+        told = [string(part.get("text")) for field in ("summary", "content") for part in objects(item.get(field))]
+        return "".join(told) == "".join(text for _, said in sorted(self._said.items()) for text in said)
 
     def can_close_early(self) -> bool:
         return bool(self._said) and not self.closed_early
@@ -162,7 +187,7 @@ class ReasoningItem(Item):
         """Closes the block; what the item's end still brings makes a block of its own."""
         self.closed_early = True
         self.started = False
-        self.out.append(ev.ReasoningEnd())
+        self.out.append(ev.ReasoningEnd((), packed(contradicted=self._otherwise())))
 
     def has_news(self, item: Wire | None) -> bool:
         """Whether the end of an item that was closed early brings something."""
@@ -172,11 +197,12 @@ class ReasoningItem(Item):
         self.done_seen = True
         if item is None:
             self.start()
-            self.out.append(ev.ReasoningEnd())
+            self.out.append(ev.ReasoningEnd((), packed(contradicted=self._otherwise())))
             return
         if not self.closed_early:
             for form, field in (("summary", "summary"), ("text", "content")):
-                for index, part in enumerate(objects(item.get(field))):
+                known = [part for said, part in sorted(self._said) if said == form]
+                for index, part in numbered(item.get(field), known):
                     self.whole(form, index, string(part.get("text")))
         self.start()
         opaque: tuple[Opaque, ...] = ()
@@ -199,111 +225,15 @@ class ReasoningItem(Item):
         extra: Wire = {"item": fields}
         if event:
             extra["item_event"] = event
+        if otherwise := self._otherwise():
+            extra["contradicted"] = otherwise
         return extra
 
-
-class CallItem(Item):
-    """`function_call` and `custom_tool_call`: opened once name and call id are known."""
-
-    _KNOWN = frozenset(("type", "id", "call_id", "name", "arguments", "input", "namespace"))
-
-    __slots__ = (
-        "_args_event",
-        "_call_id",
-        "_field",
-        "_held",
-        "_held_size",
-        "_make_id",
-        "_name",
-        "_namespace",
-        "_said",
-        "kind",
-    )
-
-    def __init__(self, order: int, wire_id: str | None, index: int | None, kind: str, make_id: Any) -> None:
-        super().__init__(order, wire_id, index)
-        self.kind = kind
-        self._field = "arguments" if kind == "function_call" else "input"
-        self._make_id = make_id
-        self._call_id = self._name = ""
-        self._namespace: str | None = None
-        self._args_event: Extra = None
-        self._said: list[str] = []
-        self._held: list[tuple[str, Extra]] = []  # while the name is not known
-        self._held_size = Backlog()
-
-    @property
-    def call_id(self) -> str:
-        """What pairs the call with its result; empty while unknown."""
-        return self._call_id
-
-    def added(self, item: Wire, event: Extra) -> None:
-        super().added(item, event)
-        self._learn(item)
-        early = string(item.get(self._field))
-        if self._call_id and self._name:
-            self.start()
-        if early:  # some servers open the item with all of it
-            self.delta(early)
-
-    def _learn(self, item: Wire) -> None:
-        self._call_id = self._call_id or string(item.get("call_id"))
-        self._name = self._name or string(item.get("name"))
-        self._namespace = self._namespace or string(item.get("namespace")) or None
-
-    def start(self) -> None:
-        """Opens the block."""
-        if self.started:
-            return
-        self.started = True
-        self._call_id = self._call_id or self._make_id()
-        extra: Extra = {"item": without(self.added_fields, self._KNOWN) or {}} if self.added_fields else None
-        if self.added_event:
-            extra = {**(extra or {}), "item_event": self.added_event}
-        self.out.append(
-            ev.ToolCallStart(
-                self._call_id,
-                self._name,
-                "function" if self.kind == "function_call" else "custom",
-                namespace=self._namespace,
-                item_id=self.wire_id,
-                extra=extra,
-            )
-        )
-        for text, more in self._held:
-            self.out.append(ev.ArgumentsDelta(text, more))
-        self._held.clear()
-
-    def delta(self, text: str, extra: Extra = None) -> None:
-        """A piece of the arguments."""
-        self._said.append(text)
-        if self.started:
-            self.out.append(ev.ArgumentsDelta(text, extra))
-        else:
-            self._held_size.hold(self.kind, len(text))
-            self._held.append((text, extra))
-
-    def whole(self, text: str, event: Wire) -> None:
-        """All of the arguments."""
-        self._learn(event)
-        if self._call_id and self._name:
-            self.start()
-        rest = missing(self._said, text)
-        if rest:
-            self.delta(rest)
-        self._args_event = event_extra(event)
-
-    def finish(self, item: Wire | None, event: Extra) -> None:
-        self.done_seen = True
-        self._learn(item or {})
-        self.start()
-        rest = missing(self._said, string((item or {}).get(self._field)))
-        if rest:
-            self.delta(rest)
-        extra: Wire = packed(args_event=self._args_event, item_event=event) or {}
-        if item is not None:
-            extra["item"] = without(item, self._KNOWN) or {}
-        self.out.append(ev.ToolCallEnd(extra or None))
+    def _otherwise(self) -> Extra:
+        """The places whose last state is another text than their deltas were; told once."""
+        found: Wire = dict.fromkeys(sorted(self._contradicted), True)
+        self._contradicted.clear()
+        return found or None
 
 
 class NativeItem(Item):
@@ -337,6 +267,9 @@ class NativeItem(Item):
             self.added_fields = item
         self.start()
         self.out.append(ev.ServerToolEnd(item if item is not None else self.added_fields))
+
+    def said_all(self, item: Wire) -> bool:
+        return True  # its words are those of the item with its id
 
 
 _NUMBERING = frozenset(("sequence_number", "obfuscation"))

@@ -97,6 +97,7 @@ class ReasoningWriter:
         """The block closes: the item is done."""
         output = self._output
         frame = self._close_part()
+        output.contradicted(event.extra)
         fields = output.group(event.extra, "item")
         item: Wire = {**self._item, "summary": self._lists["summary"]}
         if self._lists["content"]:
@@ -179,6 +180,7 @@ class CallWriter:
     def end(self, event: ev.ToolCallEnd) -> bytes:
         """The call is complete. Arguments that are no JSON were cut short: the call is `incomplete`."""
         output = self._output
+        output.contradicted(event.extra)
         text, frame = "".join(self._said), b""
         function = self._field == "arguments"
         if function and not text.strip():

@@ -27,8 +27,8 @@ def _text(assembler: Assembler, event: Wire) -> Say | None:
 def _text_done(assembler: Assembler, event: Wire) -> None:
     if assembler.has_left(event, "message"):
         return
-    part = assembler.text(event).part(_index(event, "content_index"), "output_text")
-    part.text_done(event)
+    message = assembler.text(event)
+    message.ending(_index(event, "content_index"), "output_text", string(event.get("text")), "text").text_done(event)
 
 
 def _refusal(assembler: Assembler, event: Wire) -> None:
@@ -39,7 +39,8 @@ def _refusal(assembler: Assembler, event: Wire) -> None:
 def _refusal_done(assembler: Assembler, event: Wire) -> None:
     if assembler.has_left(event, "message"):
         return
-    assembler.text(event).part(_index(event, "content_index"), "refusal").text_done(event)
+    message = assembler.text(event)
+    message.ending(_index(event, "content_index"), "refusal", string(event.get("refusal")), "text").text_done(event)
 
 
 def _annotation(assembler: Assembler, event: Wire) -> None:
@@ -62,12 +63,7 @@ def _part_done(assembler: Assembler, event: Wire) -> None:
         part_text = string(event["part"].get("text"))
         assembler.reasoning(event).whole("text", _index(event, "content_index") or 0, part_text)
         return
-    message = assembler.text(event)
-    raw = event.get("part")
-    kind = "refusal" if is_object(raw) and raw.get("type") == "refusal" else "output_text"
-    part = message.part(_index(event, "content_index"), kind)
-    part.part_done(event)
-    message.part_ended(part)
+    assembler.text(event).part_done(event, _index(event, "content_index"))
 
 
 def _summary(assembler: Assembler, event: Wire) -> Say | None:

@@ -9,127 +9,27 @@ from hyperinfer.formats.openai_responses.item_decode import (
     Item,
     Wire,
     event_extra,
-    missing,
+    numbered,
     objects,
     packed,
     string,
     without,
 )
-from hyperinfer.formats.openai_responses.lanes import Lane, Stage
-from hyperinfer.formats.wire import is_array, is_object
+from hyperinfer.formats.openai_responses.lanes import Stage
+from hyperinfer.formats.openai_responses.part_decode import (
+    REFUSAL_FIELDS,
+    TEXT_FIELDS,
+    Part,
+    kind_of,
+    text_of,
+)
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.backlog import Backlog
     from hyperinfer.formats.events import Extra
 
-_TEXT = frozenset(("type", "text", "annotations", "logprobs"))
-_REFUSAL = frozenset(("type", "refusal"))
-_KINDS = ("output_text", "text", "refusal")
 _ITEM = frozenset(("type", "id", "role", "content", "phase"))
-
-
-class Part(Lane):
-    """One content part: text or refusal. It closes when the next part opens or the item ends, to know all of itself."""
-
-    __slots__ = ("_end", "_logprobs", "_owner", "_said", "_started", "added_extra", "citations", "ended", "kind")
-
-    def __init__(self, owner: MessageItem, index: int, kind: str) -> None:
-        super().__init__(index)
-        self._owner = owner
-        self.kind = kind
-        self.added_extra: Extra = None
-        self.ended = False
-        self._started = False
-        self._said: list[str] = []
-        self._logprobs: list[Any] = []
-        self.citations: list[Wire] = []
-        self._end: dict[str, Extra] = {}
-
-    def start(self) -> None:
-        """Opens the block."""
-        if self._started:
-            return
-        self._started = True
-        owner = self._owner
-        if self.kind == "refusal":
-            self.out.append(ev.RefusalStart(owner.wire_id, owner.item_extra(), self.added_extra))
-        else:
-            self.out.append(ev.TextStart(owner.wire_id, owner.phase, owner.item_extra(), self.added_extra))
-
-    def delta(self, text: str, logprobs: list[Any] | None = None, extra: Extra = None) -> None:
-        """A piece of text."""
-        if not self._started:
-            self.start()
-        self._said.append(text)
-        if self.kind == "refusal":
-            self.out.append(ev.RefusalDelta(text, extra))
-        elif logprobs:
-            self._logprobs.extend(logprobs)
-            self.out.append(ev.TextDelta(text, logprobs, extra))
-        else:
-            self.out.append(ev.TextDelta(text, None, extra))
-
-    def whole(self, text: str, logprobs: Any = None) -> None:
-        """All of the text."""
-        self.start()
-        rest = missing(self._said, text)
-        if rest:
-            self.delta(rest, logprobs if is_array(logprobs) and not self._said else None, None)
-
-    def citation(self, raw: Wire) -> None:
-        """An annotation."""
-        self.start()
-        if self.kind != "refusal":
-            self.citations.append(raw)
-            self.out.append(citation(raw))
-
-    def unsaid(self, part: Wire) -> list[Wire]:
-        """The annotations of the part's last state that go on from those that came."""
-        final, count = objects(part.get("annotations")), len(self.citations)
-        return final[count:] if final[:count] == self.citations else []
-
-    def text_done(self, event: Wire) -> None:
-        """`output_text.done` or `refusal.done`."""
-        text = event.get("refusal" if self.kind == "refusal" else "text")
-        self.whole(string(text), event.get("logprobs"))
-        logprobs = event.get("logprobs")
-        more = event_extra(event) or {}
-        if is_array(logprobs) and logprobs != self._logprobs:
-            more["logprobs"] = logprobs
-        self._end["text_event"] = more or None
-
-    def settle(self, part: Wire) -> None:
-        """The part's last state."""
-        self.whole(string(part.get("refusal" if self.kind == "refusal" else "text")), part.get("logprobs"))
-        fields = without(part, _REFUSAL if self.kind == "refusal" else _TEXT) or {}
-        final = objects(part.get("annotations"))
-        if final[: len(self.citations)] == self.citations:
-            for raw in self.unsaid(part):
-                self.citation(raw)
-        elif final:
-            fields["annotations"] = final
-        logprobs = part.get("logprobs")
-        if is_array(logprobs) and logprobs != self._logprobs:
-            fields["logprobs"] = logprobs
-        self._end["part"] = fields or None
-
-    def part_done(self, event: Wire) -> None:
-        """`content_part.done`."""
-        part = event.get("part")
-        if is_object(part):
-            self.settle(part)
-            logprobs = part.get("logprobs")
-            if is_array(logprobs) and logprobs != self._logprobs:  # the item may say it better
-                self._end["done_part"] = {"logprobs": logprobs}
-        self._end["part_event"] = event_extra(event)
-
-    def close(self, item_end: dict[str, Extra]) -> None:
-        """Closes the block."""
-        self.start()
-        extra = packed(**self._end) or {}
-        extra.update(item_end)
-        end = ev.RefusalEnd if self.kind == "refusal" else ev.TextEnd
-        self.out.append(end(extra or None))
 
 
 class MessageItem(Item):
@@ -194,23 +94,43 @@ class MessageItem(Item):
             self._close_ended()
         return part
 
+    def ending(self, index: int | None, kind: str, text: str, state: str) -> Part:
+        """The part that a last state with this text is of: the one at its index, or one that has said just that, whatever
+        its index, and had no such last state (`state`: of its text or of the part) yet."""
+        known = self._parts.get(index) if index is not None else None
+        if text and (known is None or not known.text):
+            for part in self._parts.values():
+                if part.kind == kind and not part.left and state not in part.settled and part.text == text:
+                    return part
+        return self.part(index, kind)
+
+    def said_elsewhere(self, part: Part, text: str) -> bool:
+        """Whether what a last state adds to a part is what another part has said, that had no last state."""
+        others = (other for other in self._parts.values() if other is not part and other.kind == part.kind)
+        return any(not other.settled and other.text == text for other in others)
+
     def part_added(self, event: Wire, index: int | None) -> None:
         """`content_part.added`."""
         raw = event.get("part")
         part = raw if is_object(raw) else {}
-        if part.get("type", "output_text") not in _KINDS:
+        kind = kind_of(part)
+        if kind is None:
             return  # the item's last state brings it
-        kind = "refusal" if part.get("type") == "refusal" else "output_text"
-        known = _REFUSAL if kind == "refusal" else _TEXT
+        known = REFUSAL_FIELDS if kind == "refusal" else TEXT_FIELDS
         opened = self.part(index, kind)
         opened.added_extra = packed(part=without(part, known), part_event=event_extra(event))
         opened.start()
         text = string(part.get("refusal" if kind == "refusal" else "text"))
-        if text:  # some servers open the part with text in it
-            opened.delta(text, None, None)
+        opened.whole(text)  # some servers open the part with text in it
 
-    def part_ended(self, part: Part) -> None:
-        """The part gets no more text. It is closed once another one waits, or the item ends."""
+    def part_done(self, event: Wire, index: int | None) -> None:
+        """`content_part.done`: the part gets no more text. It is closed once another one waits, or the item ends."""
+        raw = event.get("part")
+        kind = kind_of(raw if is_object(raw) else {})
+        if kind is None and (index not in self._parts or self._parts[index].left):
+            return  # the item's last state brings it
+        part = self.ending(index, kind or "output_text", text_of(raw) if is_object(raw) else "", "part")
+        part.part_done(event)
         part.ended = True
         self._close_ended()
 
@@ -239,10 +159,10 @@ class MessageItem(Item):
 
     def has_news(self, item: Wire | None) -> bool:
         """Whether the end of an item that was closed early brings something."""
-        content = objects((item or {}).get("content"))
+        content = self._numbered(item or {})
         if len(content) > sum(1 for part in self._parts.values() if part.left):
             return True
-        return any(self._untold(index, raw) for index, raw in enumerate(content))
+        return any(self._untold(index, raw) for index, raw in content)
 
     def _untold(self, index: int, raw: Wire) -> list[Wire]:
         """The annotations in the last state of a part that neither it nor a block behind it had."""
@@ -260,8 +180,7 @@ class MessageItem(Item):
             item_end["item"] = fields
             if not self.added_fields and not self.started:
                 self.added_fields = {"phase": item["phase"]} if "phase" in item else {}
-            for index, raw in enumerate(objects(item.get("content"))):
-                self._settle(index, raw)
+            self._settle_all(item)
         if event:
             item_end["item_event"] = event
         if not self._parts and not self.closed_early:
@@ -270,29 +189,31 @@ class MessageItem(Item):
             return
         self._close_all(item_end)
 
+    def _numbered(self, item: Wire) -> list[tuple[int, Wire]]:
+        return numbered(item.get("content"), sorted(self._parts))
+
+    def said_all(self, item: Wire) -> bool:
+        told = "".join(text_of(raw) for raw in objects(item.get("content")))
+        return told == "".join(part.text for _, part in sorted(self._parts.items()))
+
+    def _settle_all(self, item: Wire) -> None:
+        """The last states of the parts. Where all of their text was said, but in other parts, it is not said again."""
+        told = self.said_all(item)
+        for index, raw in self._numbered(item):
+            known = self._parts.get(index)
+            if told and text_of(raw) and (known is None or known.text != text_of(raw)):
+                self._parts[max(self._parts)].contradicts("output[].content[]")
+            else:
+                self._settle(index, raw)
+
     def _settle(self, index: int, raw: Wire) -> None:
-        kind = raw.get("type")
         known = self._parts.get(index)
         if known is not None and known.left:
             for late in self._untold(index, raw):  # sources of a text that was closed early, in a block of their own
                 self.part(None, "output_text").citation(late)
             return
-        if not isinstance(kind, str):
-            return
-        if kind not in _KINDS:
+        kind = kind_of(raw)
+        if kind is None and known is None:
             self.out.append(ev.Unknown("openai_responses", "response.content_part", {"item_id": self.wire_id, "part": raw}))
             return
-        self.part(index, "refusal" if kind == "refusal" else "output_text").settle(raw)
-
-
-def citation(raw: Wire) -> ev.Citation:
-    """An annotation as a canonical source."""
-    start, end = raw.get("start_index"), raw.get("end_index")
-    return ev.Citation(
-        "openai_responses",
-        raw,
-        url=string(raw.get("url")) or None,
-        title=string(raw.get("title") or raw.get("filename")) or None,
-        start=start if isinstance(start, int) else None,
-        end=end if isinstance(end, int) else None,
-    )
+        self.part(index, kind or "output_text").settle(raw)

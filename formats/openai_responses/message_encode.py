@@ -134,6 +134,7 @@ class MessageWriter:
         output = self._output
         if output.native and extra:
             self._end = extra
+            output.contradicted(extra)
         if not self._kind:
             return b""
         kind, self._kind = self._kind, ""
@@ -149,7 +150,8 @@ class MessageWriter:
             if text_event and "logprobs" in text_event:
                 body["logprobs"] = text_event["logprobs"]
             frame = output.frame("response.output_text.done", body, text_event)
-        part = {**part, **self._fields, **(output.group(extra, "part") or {})}
+        theirs = output.group(extra, "part") or {}
+        part = theirs if "type" in theirs else {**part, **self._fields, **theirs}
         frame += output.frame(
             "response.content_part.done",
             {**place, "part": {**part, **(output.group(extra, "done_part") or {})}},

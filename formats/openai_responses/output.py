@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from hyperinfer.formats.codec import Loss
+from hyperinfer.formats.reply_losses import CONTRADICTED
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Dialect, Extra
@@ -66,6 +67,11 @@ class Output:
     def group(self, extra: Extra, name: str) -> Extra:
         """One group of private fields, if they are ours to read."""
         return extra.get(name) if self.native and extra else None
+
+    def contradicted(self, extra: Extra) -> None:
+        """The losses of a block whose last state is another text than its deltas were: the deltas stand."""
+        for path in self.group(extra, "contradicted") or ():
+            self.lose(f"response.{path}", CONTRADICTED)
 
     def frame(self, kind: str, body: Wire, extra: Extra = None) -> bytes:
         """One event."""
