@@ -30,7 +30,7 @@ class FenceStripper:
     __slots__ = ("_before", "_escaped", "_held", "_in_string", "_length", "_state", "changed", "dropped")
 
     def __init__(self) -> None:
-        self._state = "begin"  # then "words", "fence", "block", "after"; or "plain"
+        self._state = "begin"  # then "words", "fence", "block", "closing", "after"; or "plain"
         self._before: list[str] = []  # what came before a fence, if one comes
         self._length = 0  # of what came before
         self._held: str = ""  # the end of it, or of the block: what may belong to a fence
@@ -52,13 +52,16 @@ class FenceStripper:
                 return self._fence(text)
             case "block":
                 return self._block(text)
+            case "closing":
+                self._closing(text)
+                return ""
             case _:
                 self._after(text)
                 return ""
 
     def end(self) -> str:
         """What was held back, once the text is complete."""
-        if self._state in ("block", "after"):
+        if self._state in ("block", "closing", "after"):
             return ""
         return self._plain()
 
@@ -119,8 +122,8 @@ class FenceStripper:
         for found in _MARKS.finditer(text):
             place, mark = found.start(), found[0]
             if mark == "`" and not self._in_string and text.startswith(_FENCE, place):
-                self._state, self._held = "after", ""
-                self._after(text[place:].lstrip("`"))
+                self._state, self._held = "closing", ""
+                self._closing(text[place:])
                 return text[:place].removesuffix("\n").removesuffix("\r")
             if place < skip or mark == "`":
                 continue
@@ -134,6 +137,12 @@ class FenceStripper:
         held = None if self._in_string else _HELD.search(text, max(0, len(text) - 4))
         self._held = "" if held is None else held[0]
         return text[: len(text) - len(self._held)]
+
+    def _closing(self, text: str) -> None:
+        """Backticks of the fence that ends the block, of which more may come."""
+        if rest := text.lstrip("`"):
+            self._state = "after"
+            self._after(rest)
 
     def _after(self, text: str) -> None:
         self.dropped = self.dropped or (text != "" and not text.isspace())

@@ -45,6 +45,7 @@ def test_what_stands_in_the_block_is_the_answer(
 
 @given(st.text(alphabet='``json\n\r "\\{}a.', max_size=40), st.data())
 @example("```jso", None)
+@example("````json\n1\n````", None)
 @example('```json\n"\\"```"\n```', None)
 def test_any_text_comes_out_alike_however_it_is_cut(text: str, data: st.DataObject | None) -> None:
     whole = strip([text])
