@@ -36,9 +36,9 @@ HeaderList: TypeAlias = tuple[tuple[str, str], ...]
 class Tally:
     """What the meter has seen of one reply.
 
-    `usage`: the upstream's latest counts. `written`: the model's output. `first_output`: trio's clock at the first of it.
-    `stop`: set when the reply was complete. `error_code`: set when the request failed, whatever else is known. `lines`: the
-    bill, once it is final.
+    `began`: the upstream has begun with it. `usage`: the upstream's latest counts. `written`: the model's output.
+    `first_output`: trio's clock at the first of it. `stop`: set when the reply was complete. `error_code`: set when the
+    request failed, whatever else is known. `lines`: the bill, once it is final.
     """
 
     answering: Answering | None = None

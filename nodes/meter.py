@@ -76,6 +76,8 @@ class Meter:
     def _finished(self, burst: Burst, end: ev.MessageEnd) -> Burst:
         tally = self._tally
         tally.written.end()
+        if end.stop == "unfinished" and end.raw_stop == "queued":
+            tally.began = False  # the upstream has not read the request yet
         usage = counted(tally)
         if tally.answering is not None:
             tally.lines = cost_lines(usage, tally.answering.route.pricing)

@@ -47,6 +47,31 @@ async def test_a_response_that_has_not_ended_is_no_reply_in_another_form(
         assert b"So far" not in exchange.sent
 
 
+@pytest.mark.parametrize(
+    ("status", "output", "usage", "billed"),
+    [
+        ("queued", (), None, "nothing"),
+        ("queued", (text_item("So far"),), None, "an estimate"),
+        ("queued", (), {"input_tokens": 7, "output_tokens": 0, "total_tokens": 7}, "what was counted"),
+        ("in_progress", (), None, "an estimate"),
+    ],
+)
+async def test_a_response_that_has_not_begun_is_not_billed(
+    status: str, output: tuple[dict[str, Any], ...], usage: object, billed: str, autojump_clock: object
+) -> None:
+    """What is queued was not read yet. One that says how much was read, or what came of it, has begun."""
+    async with bench(Script([(1.0, response_whole(*output, status=status, usage=usage))])) as gateway:
+        exchange = await gateway.ask(RESPONSES, RESPONSES, stream=False)
+        row, told = gateway.row, json.loads(exchange.sent)
+        assert (row.tokens_prompt > 0, row.cost > 0, row.estimated) == (
+            billed != "nothing",
+            billed != "nothing",
+            billed == "an estimate",
+        )
+        assert billed != "what was counted" or row.tokens_prompt == 7
+        assert (told["usage"] or {"cost": 0})["cost"] == pytest.approx(row.cost / 10**12)
+
+
 @unfinished
 @both
 @of
