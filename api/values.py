@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -78,6 +79,24 @@ def expiry(text: str) -> Callable[[float], float]:
     except (OverflowError, ValueError):
         raise ValueError(f"not a date that this machine knows: {text!r}") from None
     return lambda now: _future(text, then, now)
+
+
+def utc_day(text: str) -> int:
+    """A date (`2026-11-25`): the days from 1970 to it."""
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError(text)
+        return date.fromisoformat(text).toordinal() - _EPOCH
+    except ValueError:
+        raise ValueError(f"not a date such as 2026-11-25: {text!r}") from None
+
+
+def day_text(day: int) -> str:
+    """A day since 1970 as a date. Raises ValueError for one beyond the years 1 to 9999."""
+    try:
+        return date.fromordinal(day + _EPOCH).isoformat()
+    except (ValueError, OverflowError):
+        raise ValueError(f"there is no date {day} days after 1970") from None
 
 
 def _future(text: str, then: float, now: float) -> float:

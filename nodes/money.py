@@ -54,6 +54,11 @@ def usd_to_pico(amount: str | int | Decimal) -> int:
     return -pico if sign else pico
 
 
+def pico_to_usd(pico: int) -> Decimal:
+    """USD, exact."""
+    return Decimal(pico_to_usd_text(pico))
+
+
 def pico_to_usd_text(pico: int) -> str:
     """USD as plain decimal text: no exponent, at least one decimal and none that is a trailing zero (`"100.0"`)."""
     return _decimal_text(pico, PICO_PER_USD, 12)

@@ -10,6 +10,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from hyperinfer.api.control_plane.account import account_routes
+from hyperinfer.api.control_plane.admin import admin_routes
 from hyperinfer.api.control_plane.answer import without_content
 from hyperinfer.api.control_plane.catalogue import catalogue_routes
 from hyperinfer.api.control_plane.document import document_routes
@@ -18,7 +19,7 @@ from hyperinfer.api.control_plane.generation import generation_routes
 from hyperinfer.api.control_plane.health import health_routes
 from hyperinfer.api.control_plane.playground_keys import playground_routes
 from hyperinfer.api.edge.exchange import ClientGone
-from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.formats.errors import RequestError
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def _routes(gateway: Gateway) -> QuartTrio:
         catalogue_routes,
         generation_routes,
         account_routes,
+        admin_routes,
         playground_routes,
         document_routes,
     ):
@@ -124,6 +126,7 @@ def _routes(gateway: Gateway) -> QuartTrio:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(Refused, _not_as_asked)
     app.register_error_handler(StoreUnavailable, _unavailable)
     return app
 
@@ -132,6 +135,13 @@ async def _refused(refusal: Refusal) -> Response:
     anthropic = wants_anthropic(request.path, "anthropic-version" in request.headers)
     body = error_body(refusal, request.headers["x-request-id"], anthropic=anthropic)
     return Response(body, refusal.http_status, refusal.headers, content_type="application/json")
+
+
+async def _not_as_asked(refused: Refused) -> Response:
+    """What a store refuses; `details.refused` says in one word why."""
+    status = 404 if refused.code == "not_found" else 400
+    details = {"refused": refused.code}
+    return await _refused(Refusal("invalid_request", refused.message, status=status, details=details))
 
 
 async def _unavailable(error: StoreUnavailable) -> Response:

@@ -19,11 +19,13 @@ class Refusal(Exception):
         param: str | None = None,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
+        details: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.code, self.message, self.param = code, message, param
         self.http_status = status if status is not None else CODES[code]
         self.headers = dict(headers or {})
+        self.details = details
 
 
 def wants_anthropic(path: str, version_header: bool) -> bool:
@@ -33,5 +35,12 @@ def wants_anthropic(path: str, version_header: bool) -> bool:
 
 def error_body(refusal: Refusal, request_id: str, *, anthropic: bool) -> bytes:
     """The JSON body of an error."""
-    report = ErrorReport(refusal.code, refusal.message, request_id, param=refusal.param, status=refusal.http_status)
+    report = ErrorReport(
+        refusal.code,
+        refusal.message,
+        request_id,
+        param=refusal.param,
+        status=refusal.http_status,
+        details=refusal.details,
+    )
     return FORMATS["anthropic_messages" if anthropic else "openai_chat"].encode_error(report)

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from hyperinfer.api.openapi.account_records import CreditsReply, CurrentKeyReply
+from hyperinfer.api.openapi.admin_records import (
+    KeyData,
+    KeyReference,
+    Keys,
+    LedgerVerdict,
+    MadeKey,
+    NewKey,
+    NewWorkspace,
+    TopUpAmount,
+    UsageReport,
+    WorkspaceData,
+    Workspaces,
+)
 from hyperinfer.api.openapi.errors import ERROR_CODE
 from hyperinfer.api.openapi.records import (
     GenerationData,
@@ -12,7 +25,7 @@ from hyperinfer.api.openapi.records import (
     PlaygroundKeyRequest,
     Readiness,
 )
-from hyperinfer.api.openapi.schemas import Family, about, component
+from hyperinfer.api.openapi.schemas import Family, about, amount, component
 from hyperinfer.providers.listing import PublicBenchmark, PublicCreator, PublicMeta, PublicModel, PublicModels, PublicPricing
 
 RECORDS = Family(
@@ -23,6 +36,17 @@ RECORDS = Family(
         CreditsReply,
         PlaygroundKeyRequest,
         PlaygroundKey,
+        Workspaces,
+        WorkspaceData,
+        NewWorkspace,
+        TopUpAmount,
+        Keys,
+        KeyData,
+        NewKey,
+        MadeKey,
+        KeyReference,
+        UsageReport,
+        LedgerVerdict,
         Health,
         Readiness,
     ),
@@ -47,6 +71,9 @@ RECORDS = Family(
         PublicMeta: {
             "image_generation_configured": about("Whether the image tool has a provider."),
         },
+        NewWorkspace: {"credits": amount()},
+        TopUpAmount: {"amount": amount()},
+        NewKey: {"limit_daily": amount(), "limit_monthly": amount(), "limit_total": amount()},
         PublicPricing: {"cached_prompt": about("Prompt tokens that were read from a cache.")},
         PublicBenchmark: {
             "label": about("The benchmark's published name, such as GPQA Diamond."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hyperinfer.api.openapi import chat, control, messages, responses
 from hyperinfer.api.openapi import records as rec
 from hyperinfer.api.openapi.account_records import CreditsReply, CurrentKeyReply
+from hyperinfer.api.openapi.admin_operations import admin_paths
 from hyperinfer.api.openapi.answers import ID, Operation, error_answer, json_answer
 from hyperinfer.api.openapi.errors import ERRORS, OpenAIError
 from hyperinfer.formats.anthropic_messages.wire import CountTokensRequest, MessagesRequest
@@ -76,6 +77,7 @@ def paths() -> dict[str, dict[str, Operation]]:
         "/api/v1/key": {"get": _key()},
         "/api/v1/credits": {"get": _credits()},
         "/api/v1/playground-keys": {"post": _playground_key()},
+        **admin_paths(),
         "/healthz": {"get": _healthz()},
         "/readyz": {"get": _readyz()},
         "/openapi.json": {"get": _document()},

@@ -62,6 +62,11 @@ def objects(*kinds: Record) -> Refinement:
     return Refinement(_replacing({"type": "object"}, [_ref(kind.__name__) for kind in kinds]), kinds)
 
 
+def amount() -> Refinement:
+    """A decimal number, written as one or as text."""
+    return Refinement(_replacing({"type": "string", "format": "decimal"}, [{"type": "number"}, _STRING]))
+
+
 def component(name: str) -> Refinement:
     """A string that is described elsewhere."""
     return Refinement(_replacing(_STRING, [_ref(name)]))
