@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from hyperinfer.nodes.items import Incoming, Ticket
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.dispatch import Handler
+    from hyperinfer.api.idempotency import Idempotency
     from hyperinfer.api.ids import RequestIds
     from hyperinfer.api.pipelines import Pipelines
     from hyperinfer.engine import Graph
@@ -57,6 +58,7 @@ _READ = {
         "content-encoding",
         "x-hyperinfer-strict",
         "x-request-id",
+        "idempotency-key",
         "anthropic-version",
         "anthropic-beta",
     )
@@ -68,12 +70,16 @@ _READ = {
 _STREAMED = re.compile(rb'"stream"\s*:\s*true')
 
 
+_Serve = Callable[[Exchange, Mapping[str, str], Incoming, ExchangeSink], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPlane:
     """The parts that a request needs. `body_limit`: bytes. `now`: unix seconds."""
 
     accounts: Accounts
     settlement: Settlement
+    idempotency: Idempotency
     pipelines: Pipelines
     ids: RequestIds
     drain: Drain
@@ -90,22 +96,19 @@ class DataPlane:
 
     async def handle(self, format: Format, exchange: Exchange) -> None:
         """One exchange that asks for an answer. Nothing that a client or an upstream does leaves it as an exception."""
-        await self._exchange(format, exchange, self._answering)
+        await self._exchange(format, exchange, self._answer)
 
     async def count(self, format: Format, exchange: Exchange) -> None:
         """The same for one that asks for the number of its tokens."""
-        await self._exchange(format, exchange, lambda _: self.pipelines.count)
+        await self._exchange(format, exchange, self._count)
 
-    def _answering(self, body: bytes) -> Graph:
-        return self.pipelines.stream if _STREAMED.search(body) else self.pipelines.whole
-
-    async def _exchange(self, format: Format, exchange: Exchange, graph: Callable[[bytes], Graph]) -> None:
+    async def _exchange(self, format: Format, exchange: Exchange, serve: _Serve) -> None:
         ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
         sink = ExchangeSink(exchange, ticket)
         try:
             try:
                 async with self.drain.admitted():
-                    await self._serve(exchange, ticket, sink, graph)
+                    await self._serve(exchange, ticket, sink, serve)
             except DrainingError:
                 await sink.fail(Failure("provider_overloaded", "The gateway is shutting down.", retry_after=1.0))
             except ClientGone:
@@ -116,7 +119,7 @@ class DataPlane:
         except ClientGone:
             log.info("%s the client left", ticket.request_id)
 
-    async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink, graph: Callable[[bytes], Graph]) -> None:
+    async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink, serve: _Serve) -> None:
         if exchange.method != "POST":
             message = f"{exchange.method} is not possible here; use POST."
             await sink.fail(Failure("invalid_request", message), status=405, headers=(("allow", "POST"),))
@@ -128,7 +131,28 @@ class DataPlane:
             return
         if theirs := headers.get("x-request-id"):
             log.info("%s is the client's %.100r", ticket.request_id, theirs)
-        await self._run(exchange, incoming, sink, graph(incoming.body))
+        await serve(exchange, headers, incoming, sink)
+
+    async def _count(self, exchange: Exchange, _: Mapping[str, str], incoming: Incoming, sink: ExchangeSink) -> None:
+        await self._run(exchange, incoming, sink, self.pipelines.count)
+
+    async def _answer(
+        self, exchange: Exchange, headers: Mapping[str, str], incoming: Incoming, sink: ExchangeSink
+    ) -> None:
+        graph = self.pipelines.stream if _STREAMED.search(incoming.body) else self.pipelines.whole
+        if (key := headers.get("idempotency-key")) is None:
+            await self._run(exchange, incoming, sink, graph)
+            return
+        ticket = incoming.ticket
+        path = ticket.format.ingress
+        refused = await self.idempotency.begin(_workspace_of(ticket), key, path, incoming.body, ticket.request_id)
+        if refused is not None:
+            await sink.fail(refused.failure, status=refused.status)
+            return
+        try:
+            await self._run(exchange, incoming, sink, graph)
+        finally:
+            self.idempotency.end(ticket.request_id)
 
     async def _incoming(self, exchange: Exchange, headers: Mapping[str, str], ticket: Ticket) -> Incoming | Failure:
         """The request, or why it is not taken in."""
@@ -189,6 +213,12 @@ class DataPlane:
         if crash is not None:
             raise crash
         await sink.finish()
+
+
+def _workspace_of(ticket: Ticket) -> str:
+    if ticket.principal is None:
+        raise RuntimeError("a request without a principal was taken in")
+    return ticket.principal.workspace
 
 
 def _read(exchange: Exchange) -> dict[str, str]:

@@ -17,6 +17,7 @@ import trio
 from hyperinfer.api.catalogue_file import CatalogueFile
 from hyperinfer.api.control import serve_control
 from hyperinfer.api.data_plane import DataPlane
+from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, PlaygroundLedger
@@ -108,6 +109,7 @@ async def open_gateway(
             data_plane = DataPlane(
                 accounts=accounts,
                 settlement=settlement,
+                idempotency=Idempotency(store, ledger, now),
                 pipelines=pipelines,
                 ids=ids,
                 drain=drain,

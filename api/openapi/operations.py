@@ -44,6 +44,15 @@ _STRICT: Schema = {
     "schema": {"type": "string", "enum": ["true", "false"]},
 }
 
+_IDEMPOTENCY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and body within 24 hours are never a second bill: a repeat is refused with 409, and"
+    " `error.details.first_request_id` names the first request. One that was not billed does not stand in the way.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
 _CHAT_STREAM = (
     "Server-sent events, each a `chat.completion.chunk` in a `data:` frame: the role, then deltas of content, reasoning and "
     "tool calls, the finish_reason, a last chunk with nothing but usage (it always comes), then `data: [DONE]`. An error "
@@ -178,7 +187,7 @@ def _model_call(request: Schema, description: str, reply: Schema, stream: str, e
     events = {"type": "string", "description": stream + _KEEP_ALIVE}
     content = {"application/json": {"schema": reply}, "text/event-stream": {"schema": events}}
     return {
-        "parameters": [_STRICT],
+        "parameters": [_STRICT, _IDEMPOTENCY],
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
             "200": {"description": description, "headers": ID | _LOSS, "content": content, "links": _GENERATION},

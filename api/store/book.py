@@ -180,6 +180,11 @@ class Book:
         """See `Standings.weekly_tokens`."""
         return self._volumes.week(day.number)
 
+    def holds_of(self, request_id: str) -> str | None:
+        """The workspace of a request that holds something."""
+        hold = self._holds.get(request_id)
+        return None if hold is None else hold.workspace
+
     def held(self, workspace: str) -> int:
         """The sum of the workspace's holds."""
         return self._accounts[workspace].held

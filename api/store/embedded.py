@@ -19,10 +19,12 @@ from hyperinfer.api.store.book import Book
 from hyperinfer.api.store.checks import check_enable, check_new_workspace, check_topup, no_workspace
 from hyperinfer.api.store.database import open_reader
 from hyperinfer.api.store.days import day_of
-from hyperinfer.api.store.errors import Refused
+from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row, generation_row
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.messages import (
+    Claimed,
+    ClaimKey,
     CreateKey,
     CreateWorkspace,
     Done,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncGenerator, Callable, Mapping
 
+    from hyperinfer.api.store.claims import Claim
     from hyperinfer.api.store.folder import DataFolder
     from hyperinfer.api.store.messages import Administration, Hello
     from hyperinfer.api.store.records import WorkspaceRecord
@@ -154,6 +157,20 @@ class EmbeddedStore:
         """See Standings."""
         return self._book.weekly_tokens(day_of(at))
 
+    # Claims #################################################################
+
+    async def claim(self, claim: Claim) -> Claim:
+        """See Claims."""
+        return await self._claim(claim, None)
+
+    async def replace_claim(self, earlier: str, claim: Claim) -> Claim:
+        """See Claims."""
+        return await self._claim(claim, earlier)
+
+    async def under_way(self, workspace: str, request: str) -> bool:
+        """See Claims."""
+        return self._book.holds_of(request) == workspace
+
     # Admin ##################################################################
 
     async def create_workspace(self, name: str, credits: int = 0) -> WorkspaceRecord:
@@ -255,6 +272,13 @@ class EmbeddedStore:
     def _over(self, request_id: str) -> None:
         if self._admitted is not None:
             self._admitted.over(request_id)
+
+    async def _claim(self, claim: Claim, earlier: str | None) -> Claim:
+        answer = await self._writer.submit(lambda sequence: ClaimKey(sequence, claim, earlier), lambda _: None)
+        if isinstance(answer, Rejected):
+            raise StoreUnavailable(f"the claim of {claim.request} was rejected: {answer.message}")
+        assert isinstance(answer, Claimed)
+        return answer.claim
 
     def _find(self, reference: str) -> WorkspaceRecord:
         record = self._book.workspace(reference)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from hyperinfer.api.store.claims import Claim
 from hyperinfer.api.store.records import KeySpent, ModelTokens, StoredKey, WorkspaceRecord
 
 
@@ -93,8 +94,16 @@ class RevokeKey(msgspec.Struct, frozen=True, array_like=True, tag="revoke_key"):
     revoked_at: float
 
 
+class ClaimKey(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
+    """Let an idempotency key stand for a request. earlier: a request whose claim counts as none."""
+
+    seq: int
+    claim: Claim
+    earlier: str | None
+
+
 Administration = CreateWorkspace | TopUp | SetLocked | CreateKey | EnableKey | RevokeKey
-Request = Settle | Administration
+Request = Settle | ClaimKey | Administration
 
 
 class Balance(msgspec.Struct, frozen=True, array_like=True):
@@ -139,6 +148,13 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
     key: StoredKey | None = None
 
 
+class Claimed(msgspec.Struct, frozen=True, array_like=True, tag="claimed"):
+    """The claim that holds is durable."""
+
+    seq: int
+    claim: Claim
+
+
 class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
     """This request, and no other of its group, cannot be done. code: see errors.RefusalCode."""
 
@@ -147,4 +163,4 @@ class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
     message: str
 
 
-Reply = Hello | Fatal | Settled | Done | Rejected
+Reply = Hello | Fatal | Settled | Done | Claimed | Rejected

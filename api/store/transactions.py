@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from hyperinfer.api.store.checks import secret_exists, workspace_exists
+from hyperinfer.api.store.claims import CLAIM_SECONDS, Claim
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import Refused
 from hyperinfer.api.store.messages import (
@@ -90,6 +91,22 @@ def _sums(rows: Sequence[GenerationRow]) -> list[tuple[str | int, ...]]:
         for place, amount in enumerate((1, row.tokens_prompt, row.tokens_completion, row.cost)):
             of[place] += amount
     return [(*key, *amounts) for key, amounts in sums.items()]
+
+
+def claim(connection: sqlite3.Connection, asked: Claim, earlier: str | None) -> Claim:
+    """The claim that holds for a key after this. Claims older than a day are forgotten."""
+    connection.execute("DELETE FROM idempotency WHERE created_at <= ?", (asked.created_at - CLAIM_SECONDS,))
+    connection.execute(
+        "INSERT INTO idempotency (workspace, key, body, request, created_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (workspace, key) DO UPDATE SET body = excluded.body, request = excluded.request,"
+        " created_at = excluded.created_at WHERE request = ?",
+        (asked.workspace, asked.key, asked.body, asked.request, asked.created_at, earlier),
+    )
+    found = connection.execute(
+        "SELECT workspace, key, body, request, created_at FROM idempotency WHERE workspace = ? AND key = ?",
+        (asked.workspace, asked.key),
+    ).fetchone()
+    return Claim(*found)
 
 
 def administer(connection: sqlite3.Connection, request: Administration) -> Done:

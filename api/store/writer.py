@@ -24,9 +24,9 @@ import msgspec
 from hyperinfer.api.store.database import open_writer
 from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.api.store.frames import FrameReader, frame
-from hyperinfer.api.store.messages import Fatal, Hello, Rejected, Reply, Request, Settle
+from hyperinfer.api.store.messages import Claimed, ClaimKey, Fatal, Hello, Rejected, Reply, Request, Settle
 from hyperinfer.api.store.sums import spent_by_keys, spent_by_workspaces, tokens_by_models
-from hyperinfer.api.store.transactions import administer, all_keys, all_workspaces, settle
+from hyperinfer.api.store.transactions import administer, all_keys, all_workspaces, claim, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -154,7 +154,9 @@ class Writer:
         if settlements:
             yield settle(self._connection, settlements)
         for request in run:
-            if not isinstance(request, Settle):
+            if isinstance(request, ClaimKey):
+                yield Claimed(request.seq, claim(self._connection, request.claim, request.earlier))
+            elif not isinstance(request, Settle):
                 yield administer(self._connection, request)
 
     def _checkpoint(self) -> None:

@@ -23,7 +23,7 @@ import trio
 import hyperinfer
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.frames import FrameReader, frame
-from hyperinfer.api.store.messages import Balance, Done, Fatal, Hello, Rejected, Reply, Request, Settled
+from hyperinfer.api.store.messages import Balance, Claimed, Done, Fatal, Hello, Rejected, Reply, Request, Settled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -35,7 +35,7 @@ BACKOFF_MOST: Final = 2.0
 GOODBYE_SECONDS: Final = 10.0
 """How long closing waits for what is pending, and then for the process."""
 
-Answer = Settled | Done | Rejected
+Answer = Settled | Done | Claimed | Rejected
 
 
 class _Pending:
@@ -197,7 +197,7 @@ class WriterClient:
                 self._moved(reply.balances)
                 for sequence in reply.seqs:
                     self._answer(sequence, reply)
-            case Done() | Rejected():
+            case Done() | Claimed() | Rejected():
                 self._answer(reply.seq, reply)
             case Hello():
                 self._greet(reply)

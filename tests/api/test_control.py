@@ -53,7 +53,18 @@ class Both:
     def __getattr__(self, name: str) -> object:
         return getattr(
             self._store
-            if name in {"authenticate", "admit", "take_rate", "settle", "release", "generation"}
+            if name
+            in {
+                "authenticate",
+                "admit",
+                "take_rate",
+                "settle",
+                "release",
+                "generation",
+                "claim",
+                "replace_claim",
+                "under_way",
+            }
             else self._admin,
             name,
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.api.data_plane import ROUTES, DataPlane
+from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.engine import Drain
@@ -149,6 +150,7 @@ async def bench(*scripts: Script, catalogue: Catalogue | None = None, credits: i
         data_plane = DataPlane(
             accounts=store,
             settlement=settlement,
+            idempotency=Idempotency(store, store, lambda: NOW),
             pipelines=pipelines,
             ids=ids,
             drain=drain,

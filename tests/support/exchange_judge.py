@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 COUNTS = ("/api/v1/messages/count_tokens", "/api/v1/responses/input_tokens")
 """The routes that count tokens."""
 
-BESIDE_THE_TABLE = (404, 405)
-"""The statuses that stand beside the contract's table, both with `invalid_request` (RULES: Errors)."""
+BESIDE_THE_TABLE = (404, 405, 409)
+"""The statuses that stand beside the contract's table, all with `invalid_request` (RULES: Errors)."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from hyperinfer.api.store.remote.accounts import RemoteAccounts
 from hyperinfer.api.store.remote.administration import RemoteAdministration
 from hyperinfer.api.store.remote.admission import Admissions
 from hyperinfer.api.store.remote.bridge import Busy, open_bridge
+from hyperinfer.api.store.remote.claims import RemoteClaims
 from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.ledger import RemoteLedger, pending_generation
 from hyperinfer.api.store.remote.queries import Queries
@@ -31,6 +32,7 @@ from hyperinfer.api.store.remote.text import can_be_stored, exactly
 from hyperinfer.api.store.syncer import Syncer
 
 if TYPE_CHECKING:
+    from hyperinfer.api.store.claims import Claim
     from hyperinfer.api.store.keys import Entropy
     from hyperinfer.api.store.remote.driver import Connection
     from hyperinfer.api.store.standing import Standing
@@ -77,6 +79,7 @@ class RemoteStore(RemoteAdministration):
         self.accounts, self.ledger = accounts, ledger
         self._holds = holds
         self._standings = RemoteStandings(queries, holds)
+        self._claims = RemoteClaims(queries, holds, ledger)
         self.postgres_healthy = self.redis_healthy = True
 
     async def authenticate(self, secret_sha256: bytes) -> Principal | Failure:
@@ -119,6 +122,18 @@ class RemoteStore(RemoteAdministration):
         if away:
             raise StoreUnavailable("the database is away")
         return None
+
+    async def claim(self, claim: Claim) -> Claim:
+        """See Claims."""
+        return await self._claims.claim(claim)
+
+    async def replace_claim(self, earlier: str, claim: Claim) -> Claim:
+        """See Claims."""
+        return await self._claims.replace_claim(earlier, claim)
+
+    async def under_way(self, workspace: str, request: str) -> bool:
+        """See Claims."""
+        return await self._claims.under_way(workspace, request)
 
     async def standing(self, principal: Principal, at: float) -> Standing | None:
         """See Standings."""

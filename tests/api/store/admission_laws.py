@@ -9,17 +9,18 @@ import msgspec
 import pytest
 
 from hyperinfer.api.store.admin import Admin
+from hyperinfer.api.store.claims import CLAIM_SECONDS, Claim, Claims
 from hyperinfer.api.store.errors import Refused
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import Accounts, Admission, Ledger, Principal, Rate
-from tests.api.store.samples import USD, a_generation, an_admission
+from tests.api.store.samples import NOW, USD, a_generation, an_admission
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-class Store(Accounts, Ledger, Admin, Protocol):
+class Store(Accounts, Ledger, Claims, Admin, Protocol):
     """What is under test: all three at once, its clock standing at NOW."""
 
 
@@ -115,9 +116,31 @@ async def keys_are_disabled_and_enabled(store: Store) -> None:
         await store.enable(created.record.id)
 
 
+async def an_idempotency_key_stands_for_one_request(store: Store) -> None:
+    principal = await a_principal(store, USD)
+    await store.create_workspace("other", USD)
+    other = (await store.workspace("other")).id
+
+    def claim(request: str, body: bytes = b"b", workspace: str = principal.workspace, at: float = NOW) -> Claim:
+        return Claim(workspace, b"k" * 32, body * 32, request, at)
+
+    assert await store.claim(claim("r1")) == claim("r1")
+    assert await store.claim(claim("r2", b"c")) == claim("r1")
+    assert await store.claim(claim("r3", workspace=other)) == claim("r3", workspace=other)
+    assert await store.replace_claim("r9", claim("r2")) == claim("r1"), "somebody was faster"
+    assert await store.replace_claim("r1", claim("r2")) == claim("r2")
+    late = claim("r4", at=NOW + CLAIM_SECONDS)
+    assert await store.claim(late) == late
+    assert not await store.under_way(principal.workspace, "r5")
+    await store.admit(an_admission("r5", principal, 1))
+    assert await store.under_way(principal.workspace, "r5")
+    await store.settle(a_generation("r5", principal.workspace, 7))
+
+
 ADMISSION_LAWS: Final[tuple[Callable[[Store], Awaitable[None]], ...]] = (
     a_rate_lets_a_burst_in_and_counts_only_what_is_let_in,
     a_key_spends_up_to_its_limits,
     an_interrupted_request_has_a_row_and_no_bill,
     keys_are_disabled_and_enabled,
+    an_idempotency_key_stands_for_one_request,
 )
