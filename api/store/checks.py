@@ -37,18 +37,3 @@ def check_enable(record: KeyRecord) -> None:
     """Raises Refused for a key that stays away for good."""
     if record.revoked_at is not None:
         raise Refused("invalid", f"the key {record.id} is revoked for good")
-
-
-def no_workspace(reference: str) -> Refused:
-    """Why a workspace that was named is not found."""
-    return Refused("not_found", f"no workspace with the id or name {reference!r}")
-
-
-def workspace_exists(name: str) -> Refused:
-    """Why a workspace cannot be made."""
-    return Refused("exists", f"there is a workspace {name!r} already")
-
-
-def secret_exists() -> Refused:
-    """Why a key cannot be made."""
-    return Refused("exists", "there is a key with this secret already")

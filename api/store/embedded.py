@@ -16,10 +16,10 @@ import trio
 from hyperinfer.api.store.admin import CreatedKey
 from hyperinfer.api.store.admitted import AdmittedJournal
 from hyperinfer.api.store.book import Book
-from hyperinfer.api.store.checks import check_enable, check_new_workspace, check_topup, no_workspace
+from hyperinfer.api.store.checks import check_enable, check_new_workspace, check_topup
 from hyperinfer.api.store.database import open_reader
 from hyperinfer.api.store.days import day_of
-from hyperinfer.api.store.errors import Refused, StoreUnavailable
+from hyperinfer.api.store.errors import Refused, StoreUnavailable, no_workspace
 from hyperinfer.api.store.generations import generation_from_row, generation_row
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.messages import (

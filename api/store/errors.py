@@ -29,3 +29,18 @@ class NoStore(StoreUnavailable):
 
 class FolderInUse(StoreUnavailable):
     """Another process serves this data folder."""
+
+
+def no_workspace(reference: str) -> Refused:
+    """Why a workspace that was named is not found."""
+    return Refused("not_found", f"no workspace with the id or name {reference!r}")
+
+
+def workspace_exists(name: str) -> Refused:
+    """Why a workspace cannot be made."""
+    return Refused("exists", f"there is a workspace {name!r} already")
+
+
+def secret_exists() -> Refused:
+    """Why a key cannot be made."""
+    return Refused("exists", "there is a key with this secret already")

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from hyperinfer.api.store.checks import secret_exists, workspace_exists
 from hyperinfer.api.store.claims import CLAIM_SECONDS, Claim
 from hyperinfer.api.store.days import day_of
-from hyperinfer.api.store.errors import Refused
+from hyperinfer.api.store.errors import Refused, secret_exists, workspace_exists
 from hyperinfer.api.store.messages import (
     Administration,
     Balance,

@@ -16,15 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import trio
 
 from hyperinfer.api.store.admin import CreatedKey
-from hyperinfer.api.store.checks import (
-    check_enable,
-    check_new_workspace,
-    check_topup,
-    no_workspace,
-    secret_exists,
-    workspace_exists,
-)
-from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.checks import check_enable, check_new_workspace, check_topup
+from hyperinfer.api.store.errors import StoreUnavailable, no_workspace, secret_exists, workspace_exists
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, UsageBy, UsageRow, WorkspaceRecord
 from hyperinfer.api.store.remote.accounts import KEY_COLUMNS, key_record
