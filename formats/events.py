@@ -90,10 +90,11 @@ class Citation(msgspec.Struct, frozen=True):
 
 
 class TextEnd(msgspec.Struct, frozen=True):
-    """The text block closes."""
+    """The text block closes. `logprobs`: of its whole text, where no piece of it had any."""
 
     extra: Extra = None
     choice: int = 0
+    logprobs: list[Any] | None = None
 
 
 class ReasoningStart(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from hyperinfer.formats.events import (
     ReasoningDelta,
     ReasoningStart,
     TextDelta,
+    TextEnd,
     TextStart,
     ToolCallEnd,
     ToolCallStart,
@@ -47,6 +48,7 @@ _PLACES: Mapping[Dialect, Mapping[str, str]] = {
         "part": "output[].content[]",
         "done_part": "output[].content[]",
         "part_event": "",
+        "text_event": "output[].content[]",
         "args_event": "",
         "": "",
     },
@@ -61,10 +63,11 @@ CONTRADICTED = "its last state says it otherwise than its pieces did, which stan
 _PART = "output[].content[]"
 _REPEATED: Mapping[type, Mapping[str, str]] = {
     ReasoningStart: {"item": "encrypted_content"},
+    TextEnd: {"part": "logprobs", "done_part": "logprobs", "text_event": "logprobs"},
     ToolCallEnd: {"args_event": "name"},
 }
-"""What events say beside what they are about: an early copy of the blob, which comes with the end, and whose the arguments
-are. By event and group."""
+"""What events say beside what they are about: an early copy of the blob, which comes with the end, whose the arguments are,
+and logprobs, where the end of their text has them. By event and group."""
 _OWN_RUN = frozenset(
     {
         *("id", "object", "created", "created_at", "completed_at", "model", "system_fingerprint", "type", "role", "status"),
@@ -125,7 +128,8 @@ class LostFields:
         """Looks at one event."""
         if type(event) not in _TELLING:
             if extra := getattr(event, "extra", None):
-                self._groups(extra, type(event))
+                plain = isinstance(event, TextEnd) and not event.logprobs
+                self._groups(extra, MessageStart if plain else type(event))
             return
         match event:
             case UsageUpdate(usage=usage):

@@ -157,6 +157,8 @@ class ReplyWriter:
 
     def _block_end(self, event: ev.TextEnd | ev.RefusalEnd) -> None:
         self._pending = None
+        if isinstance(event, ev.TextEnd) and event.logprobs:
+            self._lose("output[].content[].logprobs", "Messages tells no probabilities of tokens")
         if self._sources:  # a client could not send an empty text back
             self._lose(str(self._sources[0]["type"]), "sources of a text that had ended before")
             self._sources = []

@@ -104,6 +104,8 @@ class ChatFold:
             case ev.TextDelta():
                 fold.text.append(event.text)
                 fold.logprobs.extend(event.logprobs or ())
+            case ev.TextEnd():
+                fold.logprobs.extend(event.logprobs or ())
             case ev.RefusalDelta():
                 fold.refusal.append(event.text)
             case ev.Citation():

@@ -169,6 +169,8 @@ class ChatStreamEncoder:
                 return self._unknown(event)
             case ev.ServerToolDelta() | ev.ServerToolEnd():
                 return b""
+            case ev.TextEnd(logprobs=[_, *_] as late):
+                return self._chunk({}, event.extra, choice=event.choice, logprobs={"content": late, "refusal": None})
             case ev.TextStart() | ev.TextEnd() | ev.RefusalStart() | ev.RefusalEnd():
                 return self._hold(event.extra)
 

@@ -31,6 +31,7 @@ class Part(Lane):
     __slots__ = (
         "_contradicted",
         "_end",
+        "_late_logprobs",
         "_logprobs",
         "_owner",
         "_said",
@@ -52,6 +53,7 @@ class Part(Lane):
         self._started = False
         self._said: list[str] = []
         self._logprobs: list[Any] = []
+        self._late_logprobs: list[Any] | None = None  # of a last state, where the deltas had none
         self.citations: list[Wire] = []
         self._end: dict[str, Extra] = {}
         self._contradicted: set[str] = set()
@@ -119,6 +121,7 @@ class Part(Lane):
         more = event_extra(event) or {}
         if is_array(logprobs) and logprobs != self._logprobs:
             more["logprobs"] = logprobs
+            self._learn(logprobs)
         self._end["text_event"] = more or None
 
     def settle(self, part: Wire) -> None:
@@ -141,7 +144,12 @@ class Part(Lane):
         logprobs = part.get("logprobs")
         if is_array(logprobs) and logprobs != self._logprobs:
             fields["logprobs"] = logprobs
+            self._learn(logprobs)
         self._end["part"] = fields or None
+
+    def _learn(self, logprobs: list[Any]) -> None:
+        if logprobs and not self._logprobs:
+            self._late_logprobs = logprobs
 
     def part_done(self, event: Wire) -> None:
         """`content_part.done`."""
@@ -160,8 +168,10 @@ class Part(Lane):
         extra.update(item_end)
         if self._contradicted:
             extra["contradicted"] = dict.fromkeys(sorted(self._contradicted), True)
-        end = ev.RefusalEnd if self.kind == "refusal" else ev.TextEnd
-        self.out.append(end(extra or None))
+        if self.kind == "refusal":
+            self.out.append(ev.RefusalEnd(extra or None))
+        else:
+            self.out.append(ev.TextEnd(extra or None, logprobs=self._late_logprobs))
 
 
 def kind_of(part: Wire) -> str | None:

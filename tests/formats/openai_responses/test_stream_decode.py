@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from hyperinfer.formats import FORMATS
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Wait
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
-from tests.formats.openai_responses.harness import decoded, encoded, judged, stream, upstream
+from tests.formats.openai_responses.harness import decoded, encoded, judged, reply, stream, upstream
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.events import Event
+    from hyperinfer.formats.events import Dialect, Event
 
 CREATED = {"type": "response.created", "response": {"id": "resp_u", "created_at": 7, "model": "up", "status": "in_progress"}}
 
@@ -251,6 +255,37 @@ def test_refusals_annotations_and_log_probabilities() -> None:
     )
     assert events[2] == ev.TextDelta("hi", [token])
     assert events[3] == ev.Citation("openai_responses", note, "https://x", "t", None, 0, 2)
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("state", ["text", "part", "item"])
+@pytest.mark.parametrize("client", ["openai_chat", "anthropic_messages", "openai_responses"])
+def test_late_log_probabilities_reach_chat_or_are_one_loss(client: Dialect, state: str, early: bool) -> None:
+    """`early`: the deltas have others, which stand."""
+    token, other = ({"token": word, "logprob": -0.1, "bytes": [104], "top_logprobs": []} for word in ("hi", "ho"))
+    at = {"item_id": "m", "output_index": 0, "content_index": 0}
+    part = {"type": "output_text", "text": "hi", "annotations": [], "logprobs": [token]}
+    bare = {**part, "logprobs": []}
+    of_text = {"type": "response.output_text.done", **at, "text": "hi", "logprobs": [token] if state == "text" else []}
+    of_part = {"type": "response.content_part.done", **at, "part": part if state == "part" else bare}
+    item = {"type": "message", "id": "m", "role": "assistant", "content": [part if state == "item" else bare]}
+    said = delta("output_text", "hi", output_index=0, content_index=0, logprobs=[other] if early else [])
+    events = decoded([stream(CREATED, said, of_text, of_part, completed(item))])
+    streamed = FORMATS[client].stream_encoder(reply())
+    out = b"".join(streamed.send(event) for event in events) + streamed.end()
+    told = FORMATS[client].encode_response(events, reply())
+    lost = [loss.path for loss in told.losses]
+    assert lost == [loss.path for loss in streamed.losses]
+    if client == "openai_chat":
+        chunks = [json.loads(line[6:]) for line in out.decode().splitlines() if line.startswith("data: {")]
+        choices = [choice for chunk in chunks for choice in chunk["choices"]]
+        found = [choice["logprobs"]["content"] for choice in choices if choice["logprobs"]]
+        assert found == [[other if early else token]]
+        assert json.loads(told.body)["choices"][0]["logprobs"]["content"] == found[0]
+    assert lost == (["response.output[].content[].logprobs"] if (client, early) in LOST_LOGPROBS else [])
+
+
+LOST_LOGPROBS = {("openai_chat", True), ("anthropic_messages", True), ("anthropic_messages", False)}
 
 
 def test_unknown_fields_and_events_are_kept() -> None:
