@@ -5,6 +5,8 @@ A `Conversation` holds turns in the order of the wire. One turn is one wire mess
 
 `extra` on any record holds the wire fields that are not modelled, verbatim, in the dialect of the whole conversation
 (`Conversation.dialect`). An encoder of that dialect writes them back; any other encoder reports each as a `Loss`.
+
+The records are made of JSON and hold no cycles, so the garbage collector need not walk them (`gc=False`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from hyperinfer.formats.events import Dialect, Extra
 from hyperinfer.formats.opaque import Opaque
 
 
-class CacheMark(msgspec.Struct, frozen=True):
+class CacheMark(msgspec.Struct, frozen=True, gc=False):
     """A caller's prompt cache breakpoint. `raw` is `cache_control` (Anthropic shape) or `prompt_cache_breakpoint`.
 
     `ttl`: `5m`, `1h` or None for the default.
@@ -29,14 +31,14 @@ class CacheMark(msgspec.Struct, frozen=True):
     ttl: str | None = None
 
 
-class Base64Source(msgspec.Struct, frozen=True):
+class Base64Source(msgspec.Struct, frozen=True, gc=False):
     """Bytes in the request itself. `media_type`: an IANA type; None when the caller gave none."""
 
     data: str
     media_type: str | None = None
 
 
-class UrlSource(msgspec.Struct, frozen=True):
+class UrlSource(msgspec.Struct, frozen=True, gc=False):
     """An https URL that the upstream fetches. The gateway never fetches it. `field`: where a Chat client put the URL of a
     file, which has no field of its own there: `file_url`, else None."""
 
@@ -44,13 +46,13 @@ class UrlSource(msgspec.Struct, frozen=True):
     field: str | None = None
 
 
-class FileIdSource(msgspec.Struct, frozen=True):
+class FileIdSource(msgspec.Struct, frozen=True, gc=False):
     """A file at one vendor. It is refused when the target is another (RULES: always 400)."""
 
     file_id: str
 
 
-class PlainTextSource(msgspec.Struct, frozen=True):
+class PlainTextSource(msgspec.Struct, frozen=True, gc=False):
     """A document given as text (Anthropic `source.type` `text`). `raw`: as the wire had it, where that was in pieces."""
 
     text: str
@@ -60,7 +62,7 @@ class PlainTextSource(msgspec.Struct, frozen=True):
 Source: TypeAlias = Base64Source | UrlSource | FileIdSource | PlainTextSource
 
 
-class TextPart(msgspec.Struct, frozen=True, kw_only=True):
+class TextPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Text. `citations`: as the wire had them (Anthropic citations, OpenAI annotations). `logprobs`: Responses replay."""
 
     text: str
@@ -70,7 +72,7 @@ class TextPart(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class ImagePart(msgspec.Struct, frozen=True, kw_only=True):
+class ImagePart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An image. `detail`: OpenAI's low | high | auto | original."""
 
     source: Source
@@ -79,7 +81,7 @@ class ImagePart(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class FilePart(msgspec.Struct, frozen=True, kw_only=True):
+class FilePart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A document or file. `name`: file name or title. `context`: Anthropic's note beside a document."""
 
     source: Source
@@ -90,7 +92,7 @@ class FilePart(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class AudioPart(msgspec.Struct, frozen=True, kw_only=True):
+class AudioPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Audio input of OpenAI's dialects. `format`: wav, mp3, …"""
 
     data: str
@@ -99,21 +101,21 @@ class AudioPart(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class RefusalPart(msgspec.Struct, frozen=True, kw_only=True):
+class RefusalPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A refusal in an earlier assistant turn."""
 
     text: str
     extra: Extra = None
 
 
-class ReasoningText(msgspec.Struct, frozen=True):
+class ReasoningText(msgspec.Struct, frozen=True, gc=False):
     """One part of a reasoning item: the model's own `text`, or a `summary`."""
 
     text: str
     form: Literal["text", "summary"] = "text"
 
 
-class ReasoningPart(msgspec.Struct, frozen=True, kw_only=True):
+class ReasoningPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Reasoning of an earlier assistant turn with the state that its vendor wants back. `item_id`: Responses id."""
 
     texts: tuple[ReasoningText, ...] = ()
@@ -122,7 +124,7 @@ class ReasoningPart(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class ToolCallPart(msgspec.Struct, frozen=True, kw_only=True):
+class ToolCallPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A call in an earlier assistant turn. `arguments`: JSON text (`function`; never empty: `{}`) or raw input
     (`custom`)."""
 
@@ -137,7 +139,7 @@ class ToolCallPart(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True):
+class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The result of a call. `content`: text, images, files; empty when the caller sent none.
 
     `kind` is that of the call it answers. `name`: tool name where the wire carries one. `plain`: the content was one
@@ -155,7 +157,7 @@ class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class NativePart(msgspec.Struct, frozen=True, kw_only=True):
+class NativePart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A content block or item that only its own dialect knows (server tool history, compaction, …), verbatim.
 
     `text`: its meaning in words, for the other dialects (a search result, the summary of a compaction); None where there
@@ -177,7 +179,7 @@ Part: TypeAlias = (
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class Turn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message or item. `path`: where it stood in the request (`messages[3]`, `input[0]`, `system`), for errors and
     losses.
 
@@ -200,7 +202,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class Tool(msgspec.Struct, frozen=True, kw_only=True):
+class Tool(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tool that the caller declares.
 
     `function`: `parameters` is a JSON schema object, None for no arguments. `custom`: free text, `grammar` is OpenAI's
@@ -223,7 +225,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class ToolChoice(msgspec.Struct, frozen=True, kw_only=True):
+class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Which tool the model must call. `named`: `name` (and `kind`). `allowed`: only the tools of `allowed`, in
     `allowed_mode`.
 
@@ -240,7 +242,7 @@ class ToolChoice(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
+class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The shape that the answer must have. `json_schema` carries `schema`; Anthropic has no `name` and no `strict`.
 
     `field`: the field of `Conversation.extra` that it was read from, where it still stands as it came.
@@ -255,7 +257,7 @@ class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True):
+class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How much to think. `effort`: none | minimal | low | medium | high | xhigh | max. `budget_tokens`: Anthropic's
     budget.
 
@@ -271,7 +273,7 @@ class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = None
 
 
-class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+class Sampling(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Sampling parameters that more than one dialect knows. None: not given. `stop`: at least one string, or None.
 
     `max_tokens_field`: the spelling that a Chat client used, `max_tokens` or `max_completion_tokens`. `stop_alone`: that
@@ -294,7 +296,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     top_logprobs: int | None = None
 
 
-class Plugin(msgspec.Struct, frozen=True, kw_only=True):
+class Plugin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A server tool of the gateway that the request switches on. `id`: web_search | web_fetch | pdf | datetime | image."""
 
     id: str
@@ -303,7 +305,7 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
 
 
-class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+class Conversation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A whole request.
 
     `model`: what the caller asked for, a catalogue slug. `extra`: top-level fields that are not modelled. `streamed`:

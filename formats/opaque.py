@@ -21,7 +21,7 @@ DEFAULT_VENDOR = {"openai_chat": "openai", "openai_responses": "openai", "anthro
 _REDACTED = "redacted:"
 
 
-class Opaque(msgspec.Struct, frozen=True):
+class Opaque(msgspec.Struct, frozen=True, gc=False):
     """One blob. `kind`: `signature` belongs to visible text, `redacted` replaces it, `encrypted` accompanies an item.
 
     `extra`: fields beside the blob on the wire (`id`, `format`, `index` of a Chat reasoning detail).

@@ -14,13 +14,15 @@ import msgspec
 from hyperinfer.formats.conversation import Part, ToolCallPart, ToolResultPart, Turn
 from hyperinfer.formats.errors import RequestError
 
+_NAMED = (ToolCallPart, ToolResultPart)
+
 
 def with_call_ids(turns: Sequence[Turn], where: Callable[[Turn, int], str]) -> Sequence[Turn]:
     """The turns with an id on every call and result; an empty `call_id` is one that is missing.
 
     `where`: the path of the missing field for a part of a turn, by its position. Raises `RequestError` with that path.
     """
-    if all(part.call_id for turn in turns for part in turn.parts if isinstance(part, (ToolCallPart, ToolResultPart))):
+    if not any(isinstance(part, _NAMED) and not part.call_id for turn in turns for part in turn.parts):
         return turns
     pairing = _Pairing(where)
     return [pairing.paired(turn, ahead) for turn, ahead in _with_answers_ahead(turns)]

@@ -16,20 +16,23 @@ if TYPE_CHECKING:
 
 _ITEMS = (NativePart, ReasoningPart, ToolCallPart, ToolResultPart)
 """Parts that are whole items in Responses."""
+_BESIDE = (ReasoningPart, ToolCallPart)
+"""Parts that have fields of their own in an assistant message of Chat."""
 _WHOLE = ("instructions", "input")
 """Turns that are one string."""
 
 
 def part_path(turn: Turn, index: int, dialect: Dialect) -> str:
     """The path of a part, as well as it can be told: blocks of Messages that stood behind results count from there."""
-    part = turn.parts[index]
     if turn.path in _WHOLE:
         return turn.path
     if turn.path == "system":
         return turn.path if turn.plain else f"system[{index}]"
-    if dialect == "openai_responses" and len(turn.parts) == 1 and isinstance(part, _ITEMS):
-        return turn.path
-    if dialect == "openai_chat":
+    if dialect == "openai_responses":
+        if len(turn.parts) == 1 and isinstance(turn.parts[0], _ITEMS):
+            return turn.path
+    elif dialect == "openai_chat":
+        part = turn.parts[index]
         before = turn.parts[:index]
         match part:
             case ToolCallPart():
@@ -41,7 +44,8 @@ def part_path(turn: Turn, index: int, dialect: Dialect) -> str:
             case RefusalPart() if "refusal" in (turn.quiet or {}):
                 return f"{turn.path}.refusal"
             case _:
-                index -= sum(isinstance(other, ReasoningPart | ToolCallPart) for other in before)
+                for other in before:
+                    index -= isinstance(other, _BESIDE)
     return f"{turn.path}.content" if turn.plain else f"{turn.path}.content[{index}]"
 
 

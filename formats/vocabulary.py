@@ -47,7 +47,7 @@ Lose = Callable[[str, str], None]
 
 def unknown_role(turn: Turn) -> str | None:
     """The role of a turn whose role nobody knows, which is then the user's: it stands in `extra`."""
-    role = (turn.extra or {}).get("role") if turn.role == "user" else None
+    role = turn.extra.get("role") if turn.extra and turn.role == "user" else None
     return role if isinstance(role, str) else None
 
 
@@ -92,20 +92,22 @@ def _reasoning(config: ReasoningConfig, dialect: Dialect, lose: Lose) -> Reasoni
     )
 
 
+_WORDY = frozenset((ImagePart, ToolCallPart, ToolResultPart))
+
+
 def _may_hold_words(part: Part) -> bool:
     if isinstance(part, ToolCallPart):
         return part.extra is not None
     if isinstance(part, ToolResultPart):
-        return any(isinstance(inner, ImagePart) for inner in part.content)
+        return ImagePart in map(type, part.content)
     return isinstance(part, ImagePart)
 
 
 def _turn(turn: Turn, lose: Lose) -> Turn:
-    role = unknown_role(turn)
-    if role is not None:
+    if turn.role == "user" and (role := unknown_role(turn)) is not None:
         lose(f"{turn.path}.role", role)
         turn = msgspec.structs.replace(turn, extra=_without("role", turn.extra))
-    if not any(map(_may_hold_words, turn.parts)):
+    if _WORDY.isdisjoint(map(type, turn.parts)) or not any(map(_may_hold_words, turn.parts)):
         return turn
     calls = 0
     parts: list[Part] = []

@@ -111,7 +111,7 @@ def extras(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any] 
     known = _known.get(kind)
     if known is None:
         known = _known[kind] = frozenset(kind.__struct_encode_fields__)
-    if value.keys() <= known:
+    if known.issuperset(value):
         return None
     return {key: item for key, item in value.items() if key not in known}
 

@@ -110,10 +110,10 @@ class BlockEncoder:
             yield from self.blocks(inner, result_part_path(part, path, index, self._scope.conversation.dialect))
 
     def _with_cache(self, block: Block, part: _Markable, path: str) -> Block:
-        mark = self._scope.cache(part.cache, path)
-        if mark is not None:
+        if part.cache is not None and (mark := self._scope.cache(part.cache, path)) is not None:
             block["cache_control"] = mark
-        block.update(self._scope.extra(part.extra, path))
+        if part.extra:
+            block.update(self._scope.extra(part.extra, path))
         return block
 
     def _text(self, part: TextPart, path: str) -> list[Block]:

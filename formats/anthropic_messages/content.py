@@ -50,7 +50,7 @@ def decode_blocks(
     blobs: list[Opaque] = []  # state that the reply encoder had put in thinking blocks before its call
     for index, block in enumerate(blocks):
         part = decode(block, f"{path}[{index}]")
-        if isinstance(part, ReasoningPart) and (blob := _blob_of_call(block)) is not None:
+        if isinstance(part, ReasoningPart) and part.opaque and (blob := _blob_of_call(block)) is not None:
             blobs.append(blob)
             continue
         if blobs and isinstance(part, ToolCallPart):

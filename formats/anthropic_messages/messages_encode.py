@@ -133,10 +133,11 @@ class _History:
         if turn.role in ("system", "developer"):
             self._scope.lose(f"{turn.path}.role", "a later system turn was folded into the user's")
         for position, part in enumerate(turn.parts):
+            if isinstance(part, ToolResultPart) and self._results.was_taken(part):
+                continue
             path = part_path(turn, position, self._scope.conversation.dialect)
             if isinstance(part, ToolResultPart):
-                if not self._results.was_taken(part):
-                    self._orphan(part, path)
+                self._orphan(part, path)
                 continue
             blocks = self._encoder.blocks(part, path)
             if turn.role in ("system", "developer"):

@@ -117,10 +117,10 @@ def _messages(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Tu
 def _split(turns: Iterable[Turn]) -> Iterator[Turn]:
     """Results as a turn of their own before what else their message holds."""
     for turn in turns:
-        results = tuple(part for part in turn.parts if isinstance(part, ToolResultPart))
-        if not results:
+        if ToolResultPart not in map(type, turn.parts):
             yield turn
             continue
+        results = tuple(part for part in turn.parts if isinstance(part, ToolResultPart))
         yield Turn(role="tool", parts=results, path=turn.path, extra=turn.extra)
         if others := tuple(part for part in turn.parts if not isinstance(part, ToolResultPart)):
             yield Turn(role="user", parts=others, path=turn.path)

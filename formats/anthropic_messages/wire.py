@@ -15,7 +15,7 @@ from msgspec import Meta
 JsonObject = dict[str, Any]
 
 
-class TextBlock(msgspec.Struct, kw_only=True):
+class TextBlock(msgspec.Struct, kw_only=True, gc=False):
     """Text."""
 
     type: str
@@ -24,7 +24,7 @@ class TextBlock(msgspec.Struct, kw_only=True):
     cache_control: JsonObject | None = None
 
 
-class Source(msgspec.Struct, kw_only=True):
+class Source(msgspec.Struct, kw_only=True, gc=False):
     """Where an image or document comes from. `type`: base64, url, text, content or file, each with its own field."""
 
     type: str
@@ -35,7 +35,7 @@ class Source(msgspec.Struct, kw_only=True):
     content: str | list[JsonObject] | None = None
 
 
-class ImageBlock(msgspec.Struct, kw_only=True):
+class ImageBlock(msgspec.Struct, kw_only=True, gc=False):
     """An image."""
 
     type: str
@@ -43,7 +43,7 @@ class ImageBlock(msgspec.Struct, kw_only=True):
     cache_control: JsonObject | None = None
 
 
-class DocumentBlock(msgspec.Struct, kw_only=True):
+class DocumentBlock(msgspec.Struct, kw_only=True, gc=False):
     """A PDF or text document."""
 
     type: str
@@ -54,7 +54,7 @@ class DocumentBlock(msgspec.Struct, kw_only=True):
     cache_control: JsonObject | None = None
 
 
-class ThinkingBlock(msgspec.Struct, kw_only=True):
+class ThinkingBlock(msgspec.Struct, kw_only=True, gc=False):
     """Thinking of an earlier answer, to be sent back as it came."""
 
     type: str
@@ -62,14 +62,14 @@ class ThinkingBlock(msgspec.Struct, kw_only=True):
     signature: str | None = None
 
 
-class RedactedThinkingBlock(msgspec.Struct, kw_only=True):
+class RedactedThinkingBlock(msgspec.Struct, kw_only=True, gc=False):
     """Encrypted thinking of an earlier answer, to be sent back as it came."""
 
     type: str
     data: str
 
 
-class ToolUseBlock(msgspec.Struct, kw_only=True):
+class ToolUseBlock(msgspec.Struct, kw_only=True, gc=False):
     """A tool call of an earlier answer."""
 
     type: str
@@ -79,7 +79,7 @@ class ToolUseBlock(msgspec.Struct, kw_only=True):
     cache_control: JsonObject | None = None
 
 
-class ToolResultBlock(msgspec.Struct, kw_only=True):
+class ToolResultBlock(msgspec.Struct, kw_only=True, gc=False):
     """The result of a tool call, in the user message after it. `tool_use_id` may be left out where one call is open."""
 
     type: str
@@ -89,7 +89,7 @@ class ToolResultBlock(msgspec.Struct, kw_only=True):
     cache_control: JsonObject | None = None
 
 
-class SearchResultBlock(msgspec.Struct, kw_only=True):
+class SearchResultBlock(msgspec.Struct, kw_only=True, gc=False):
     """A search result of the caller's own, that the model may cite."""
 
     type: str
@@ -98,14 +98,14 @@ class SearchResultBlock(msgspec.Struct, kw_only=True):
     content: list[JsonObject]
 
 
-class InputMessage(msgspec.Struct, kw_only=True):
+class InputMessage(msgspec.Struct, kw_only=True, gc=False):
     """One message. `role`: user, assistant, or system in mid-conversation. `content`: a string or blocks."""
 
     role: str
     content: str | list[JsonObject] | None = None
 
 
-class ToolDefinition(msgspec.Struct, kw_only=True):
+class ToolDefinition(msgspec.Struct, kw_only=True, gc=False):
     """A tool. One with a `type` other than `custom` is Anthropic's own and has no `input_schema`."""
 
     type: str | None = None
@@ -116,7 +116,7 @@ class ToolDefinition(msgspec.Struct, kw_only=True):
     cache_control: JsonObject | None = None
 
 
-class ToolChoiceField(msgspec.Struct, kw_only=True):
+class ToolChoiceField(msgspec.Struct, kw_only=True, gc=False):
     """`type`: auto, any, tool (with `name`) or none."""
 
     type: str
@@ -124,7 +124,7 @@ class ToolChoiceField(msgspec.Struct, kw_only=True):
     disable_parallel_tool_use: bool | None = None
 
 
-class Thinking(msgspec.Struct, kw_only=True):
+class Thinking(msgspec.Struct, kw_only=True, gc=False):
     """`type`: enabled (with `budget_tokens`), disabled, adaptive or between_tools. `display`: summarized or omitted."""
 
     type: str
@@ -132,34 +132,34 @@ class Thinking(msgspec.Struct, kw_only=True):
     display: str | None = None
 
 
-class OutputFormat(msgspec.Struct, kw_only=True):
+class OutputFormat(msgspec.Struct, kw_only=True, gc=False):
     """The shape of the answer. `type`: json_schema."""
 
     type: str
     schema: JsonObject | None = None
 
 
-class OutputConfig(msgspec.Struct, kw_only=True):
+class OutputConfig(msgspec.Struct, kw_only=True, gc=False):
     """`effort`: low, medium, high, xhigh or max."""
 
     effort: str | None = None
     format: OutputFormat | None = None
 
 
-class RequestMetadata(msgspec.Struct, kw_only=True):
+class RequestMetadata(msgspec.Struct, kw_only=True, gc=False):
     """`user_id`: an opaque id of the caller's end user."""
 
     user_id: str | None = None
 
 
-class PluginField(msgspec.Struct, kw_only=True):
+class PluginField(msgspec.Struct, kw_only=True, gc=False):
     """A server tool of the gateway. `id`: web_search, web_fetch, pdf, datetime or image."""
 
     id: str
     events: bool | None = None
 
 
-class CountTokensRequest(msgspec.Struct, kw_only=True):
+class CountTokensRequest(msgspec.Struct, kw_only=True, gc=False):
     """The body of POST /api/v1/messages/count_tokens: what of a request a model reads, or what changes how it reads."""
 
     model: str
@@ -172,7 +172,7 @@ class CountTokensRequest(msgspec.Struct, kw_only=True):
     cache_control: JsonObject | None = None
 
 
-class MessagesRequest(CountTokensRequest, kw_only=True):
+class MessagesRequest(CountTokensRequest, kw_only=True, gc=False):
     """The body of POST /api/v1/messages."""
 
     max_tokens: Annotated[int, Meta(ge=0, description="0 only warms the prompt cache.")]

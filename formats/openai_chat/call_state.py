@@ -25,6 +25,8 @@ _PLACES = (
 
 def take_state(fields: dict[str, Any], open_blob: OpenBlob) -> tuple[dict[str, Any], tuple[Opaque, ...]]:
     """(the unmodelled fields of a call without its state, the state)."""
+    if not fields:
+        return fields, ()
     found: list[Opaque] = []
     for place in _PLACES:
         data, rest = _without(fields, place)

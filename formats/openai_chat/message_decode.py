@@ -44,10 +44,7 @@ class MessageDecoder:
 
     def turn(self, message: dict[str, Any], record: wire.Message, path: str) -> Turn:
         """One message. `record` is `message`, validated. Raises `RequestError`."""
-        extra = extras(message, wire.Message) or {}
-        for name in [name for name, value in extra.items() if value is None or value == []]:
-            del extra[name]  # replies are sent back with annotations: [], audio: null (wire facts 5.3)
-        quiet = {name: extra.pop(name) for name in _QUIET if name in extra}
+        extra, quiet = _split(extras(message, wire.Message))
         role = "tool" if record.role == "function" else record.role
         if role not in _ROLES:
             # On to an upstream that speaks Chat, as it came; the role is a Loss elsewhere.
@@ -131,6 +128,15 @@ class MessageDecoder:
         )
 
 
+def _split(found: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(fields of a message that are not modelled, those among them that mean nothing to a model)."""
+    if found is None:
+        return {}, {}
+    # Replies are sent back with annotations: [], audio: null (wire facts 5.3).
+    extra = {name: value for name, value in found.items() if value is not None and value != []}
+    return extra, {name: extra.pop(name) for name in _QUIET if name in extra}
+
+
 def _content(record: wire.Message, path: str) -> tuple[Part, ...]:
     if isinstance(record.content, str):
         empty = not record.content and record.role == "assistant"
@@ -164,6 +170,8 @@ def _reasoning(message: dict[str, Any]) -> list[tuple[int, ReasoningPart]]:
     The first part keeps the fields of the message as they were, for an upstream that takes them so.
     """
     raw = {name: message[name] for name in FIELDS if message.get(name)}
+    if not raw:
+        return []
     found: list[tuple[int, ReasoningPart]] = []
     texts: list[ReasoningText] = []
     calls = 0  # before the last piece that says so; what has no place of its own follows it
@@ -182,7 +190,6 @@ def _reasoning(message: dict[str, Any]) -> list[tuple[int, ReasoningPart]]:
         texts = []
     if texts:
         found.append((calls, ReasoningPart(texts=tuple(texts))))
-    if raw:
-        after, first = found[0] if found else (0, ReasoningPart())
-        found[:1] = [(after, msgspec.structs.replace(first, extra={"fields": raw}))]
+    after, first = found[0] if found else (0, ReasoningPart())
+    found[:1] = [(after, msgspec.structs.replace(first, extra={"fields": raw}))]
     return found

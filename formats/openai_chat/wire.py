@@ -15,7 +15,7 @@ from msgspec import Meta
 Count = Annotated[int, Meta(gt=0)]
 
 
-class TextPart(msgspec.Struct, kw_only=True):
+class TextPart(msgspec.Struct, kw_only=True, gc=False):
     """Text."""
 
     type: str
@@ -24,14 +24,14 @@ class TextPart(msgspec.Struct, kw_only=True):
     prompt_cache_breakpoint: dict[str, Any] | None = None
 
 
-class ImageUrl(msgspec.Struct, kw_only=True):
+class ImageUrl(msgspec.Struct, kw_only=True, gc=False):
     """An https or data URL."""
 
     url: str
     detail: str | None = None
 
 
-class ImagePart(msgspec.Struct, kw_only=True):
+class ImagePart(msgspec.Struct, kw_only=True, gc=False):
     """An image."""
 
     type: str
@@ -40,7 +40,7 @@ class ImagePart(msgspec.Struct, kw_only=True):
     prompt_cache_breakpoint: dict[str, Any] | None = None
 
 
-class File(msgspec.Struct, kw_only=True):
+class File(msgspec.Struct, kw_only=True, gc=False):
     """A file by its bytes (a data URL or base64), an https URL or a vendor's id."""
 
     filename: str | None = None
@@ -49,7 +49,7 @@ class File(msgspec.Struct, kw_only=True):
     file_id: str | None = None
 
 
-class FilePart(msgspec.Struct, kw_only=True):
+class FilePart(msgspec.Struct, kw_only=True, gc=False):
     """A file."""
 
     type: str
@@ -58,14 +58,14 @@ class FilePart(msgspec.Struct, kw_only=True):
     prompt_cache_breakpoint: dict[str, Any] | None = None
 
 
-class InputAudio(msgspec.Struct, kw_only=True):
+class InputAudio(msgspec.Struct, kw_only=True, gc=False):
     """Audio as base64."""
 
     data: str
     format: str
 
 
-class AudioPart(msgspec.Struct, kw_only=True):
+class AudioPart(msgspec.Struct, kw_only=True, gc=False):
     """Audio input."""
 
     type: str
@@ -74,28 +74,28 @@ class AudioPart(msgspec.Struct, kw_only=True):
     prompt_cache_breakpoint: dict[str, Any] | None = None
 
 
-class RefusalPart(msgspec.Struct, kw_only=True):
+class RefusalPart(msgspec.Struct, kw_only=True, gc=False):
     """A refusal in an earlier answer."""
 
     type: str
     refusal: str
 
 
-class Function(msgspec.Struct, kw_only=True):
+class Function(msgspec.Struct, kw_only=True, gc=False):
     """The function of a call. `arguments` is JSON text."""
 
     name: str
     arguments: str | dict[str, Any] | None = None
 
 
-class Custom(msgspec.Struct, kw_only=True):
+class Custom(msgspec.Struct, kw_only=True, gc=False):
     """The custom tool of a call, with its raw input."""
 
     name: str
     input: str | None = None
 
 
-class ToolCall(msgspec.Struct, kw_only=True):
+class ToolCall(msgspec.Struct, kw_only=True, gc=False):
     """A call of an earlier answer."""
 
     id: str | None = None
@@ -105,7 +105,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
     index: int | None = None
 
 
-class Message(msgspec.Struct, kw_only=True):
+class Message(msgspec.Struct, kw_only=True, gc=False):
     """One message. `reasoning`, `reasoning_content` and `reasoning_details` bring reasoning of earlier answers back."""
 
     role: str
@@ -122,7 +122,7 @@ class Message(msgspec.Struct, kw_only=True):
     cache_control: dict[str, Any] | None = None
 
 
-class FunctionDefinition(msgspec.Struct, kw_only=True):
+class FunctionDefinition(msgspec.Struct, kw_only=True, gc=False):
     """A function that the model may call. No `parameters` means no arguments."""
 
     name: str
@@ -131,7 +131,7 @@ class FunctionDefinition(msgspec.Struct, kw_only=True):
     strict: bool | None = None
 
 
-class CustomDefinition(msgspec.Struct, kw_only=True):
+class CustomDefinition(msgspec.Struct, kw_only=True, gc=False):
     """A custom tool: free text, or a grammar in `format`."""
 
     name: str
@@ -139,7 +139,7 @@ class CustomDefinition(msgspec.Struct, kw_only=True):
     format: dict[str, Any] | None = None
 
 
-class Tool(msgspec.Struct, kw_only=True):
+class Tool(msgspec.Struct, kw_only=True, gc=False):
     """A tool: `function`, `custom`, or a type of the upstream's own."""
 
     type: str
@@ -148,7 +148,7 @@ class Tool(msgspec.Struct, kw_only=True):
     cache_control: dict[str, Any] | None = None
 
 
-class JsonSchema(msgspec.Struct, kw_only=True):
+class JsonSchema(msgspec.Struct, kw_only=True, gc=False):
     """A named JSON schema."""
 
     name: str
@@ -157,14 +157,14 @@ class JsonSchema(msgspec.Struct, kw_only=True):
     description: str | None = None
 
 
-class ResponseFormat(msgspec.Struct, kw_only=True):
+class ResponseFormat(msgspec.Struct, kw_only=True, gc=False):
     """The shape of the answer."""
 
     type: str
     json_schema: JsonSchema | None = None
 
 
-class Reasoning(msgspec.Struct, kw_only=True):
+class Reasoning(msgspec.Struct, kw_only=True, gc=False):
     """OpenRouter's object form of the reasoning wish."""
 
     effort: str | None = None
@@ -173,14 +173,14 @@ class Reasoning(msgspec.Struct, kw_only=True):
     exclude: bool | None = None
 
 
-class PluginRequest(msgspec.Struct, kw_only=True):
+class PluginRequest(msgspec.Struct, kw_only=True, gc=False):
     """A server tool of the gateway."""
 
     id: str
     events: bool | None = None
 
 
-class ChatRequest(msgspec.Struct, kw_only=True):
+class ChatRequest(msgspec.Struct, kw_only=True, gc=False):
     """The body of POST /api/v1/chat/completions."""
 
     model: str

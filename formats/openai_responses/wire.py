@@ -37,14 +37,14 @@ _ITEM_SCHEMA: dict[str, Any] = {
 Content: TypeAlias = str | list[Any]
 
 
-class InputText(msgspec.Struct, frozen=True, kw_only=True):
+class InputText(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Text that the caller wrote."""
 
     type: str
     text: str
 
 
-class OutputText(msgspec.Struct, frozen=True, kw_only=True):
+class OutputText(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Text that a model wrote earlier. Clients send it without annotations."""
 
     type: str
@@ -53,7 +53,7 @@ class OutputText(msgspec.Struct, frozen=True, kw_only=True):
     logprobs: list[Any] | None = None
 
 
-class InputImage(msgspec.Struct, frozen=True, kw_only=True):
+class InputImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An image: an https URL, a data URL, or a file id of the upstream's vendor."""
 
     type: str
@@ -62,7 +62,7 @@ class InputImage(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
 
 
-class InputFile(msgspec.Struct, frozen=True, kw_only=True):
+class InputFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A document: an https URL, base64 data (with or without `data:`), or a file id of the upstream's vendor."""
 
     type: str
@@ -72,28 +72,28 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
     file_id: str | None = None
 
 
-class AudioData(msgspec.Struct, frozen=True, kw_only=True):
+class AudioData(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base64 audio and its container."""
 
     data: str
     format: str
 
 
-class InputAudio(msgspec.Struct, frozen=True, kw_only=True):
+class InputAudio(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Audio. Only upstreams of this format may take it."""
 
     type: str
     input_audio: AudioData
 
 
-class RefusalContent(msgspec.Struct, frozen=True, kw_only=True):
+class RefusalContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A refusal of an earlier turn."""
 
     type: str
     refusal: str
 
 
-class InputMessage(msgspec.Struct, frozen=True, kw_only=True):
+class InputMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message; `type` may be left out. `content`: a string or a list of parts."""
 
     role: str
@@ -103,7 +103,7 @@ class InputMessage(msgspec.Struct, frozen=True, kw_only=True):
     phase: str | None = None
 
 
-class FunctionCall(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A call of a function in an earlier turn. `arguments`: JSON text."""
 
     type: str
@@ -114,7 +114,7 @@ class FunctionCall(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str | None = None
 
 
-class FunctionCallOutput(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionCallOutput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a function returned: a string, or a list of text, image and file parts."""
 
     type: str
@@ -124,7 +124,7 @@ class FunctionCallOutput(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class CustomToolCall(msgspec.Struct, frozen=True, kw_only=True):
+class CustomToolCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A call of a custom tool in an earlier turn. `input`: free text."""
 
     type: str
@@ -135,7 +135,7 @@ class CustomToolCall(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str | None = None
 
 
-class CustomToolCallOutput(msgspec.Struct, frozen=True, kw_only=True):
+class CustomToolCallOutput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a custom tool returned."""
 
     type: str
@@ -145,7 +145,7 @@ class CustomToolCallOutput(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class ReasoningItem(msgspec.Struct, frozen=True, kw_only=True):
+class ReasoningItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Reasoning of an earlier turn, to be handed back. Clients leave out `id`, `summary` or both."""
 
     type: str
@@ -155,20 +155,20 @@ class ReasoningItem(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
 
 
-class OtherItem(msgspec.Struct, frozen=True, kw_only=True):
+class OtherItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Any other item: history of hosted tools, compactions. Only upstreams of this format take it."""
 
     type: str
 
 
-class TextConfig(msgspec.Struct, frozen=True, kw_only=True):
+class TextConfig(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`format`: `text`, `json_object` or `json_schema` with `name`, `schema`, `strict`. `verbosity`: low | medium | high."""
 
     format: dict[str, Any] | None = None
     verbosity: str | None = None
 
 
-class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
+class TextFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The shape that the answer must have."""
 
     type: str
@@ -178,14 +178,14 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
 
 
-class ReasoningOptions(msgspec.Struct, frozen=True, kw_only=True):
+class ReasoningOptions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`effort`: none | minimal | low | medium | high | xhigh | max. `summary`: auto | concise | detailed."""
 
     effort: str | None = None
     summary: str | None = None
 
 
-class FunctionTool(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionTool(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A function of the caller. `parameters`: a JSON schema object, null for no arguments."""
 
     type: str
@@ -195,7 +195,7 @@ class FunctionTool(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool | None = None
 
 
-class CustomTool(msgspec.Struct, frozen=True, kw_only=True):
+class CustomTool(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tool of the caller that takes free text. `format`: the grammar of that text."""
 
     type: str
@@ -204,7 +204,7 @@ class CustomTool(msgspec.Struct, frozen=True, kw_only=True):
     format: dict[str, Any] | None = None
 
 
-class NamespaceTool(msgspec.Struct, frozen=True, kw_only=True):
+class NamespaceTool(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A named group of tools."""
 
     type: str
@@ -213,20 +213,20 @@ class NamespaceTool(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
 
 
-class ServerTool(msgspec.Struct, frozen=True, kw_only=True):
+class ServerTool(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tool that the gateway or the upstream runs: web_search | web_fetch | pdf | datetime | image, or a hosted tool."""
 
     type: str
     events: bool | None = None
 
 
-class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
+class StreamOptions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`include_obfuscation` is accepted; the gateway's streams never carry obfuscation."""
 
     include_obfuscation: bool | None = None
 
 
-class _Read(msgspec.Struct, frozen=True, kw_only=True):
+class _Read(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What of a request, beside `input`, a model reads, or what changes how it reads."""
 
     model: str
@@ -238,13 +238,13 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: ReasoningOptions | None = None
 
 
-class InputTokensRequest(_Read, frozen=True, kw_only=True):
+class InputTokensRequest(_Read, frozen=True, kw_only=True, gc=False):
     """The body of `POST /api/v1/responses/input_tokens`."""
 
     input: Content | None = None
 
 
-class ResponsesRequest(_Read, frozen=True, kw_only=True):
+class ResponsesRequest(_Read, frozen=True, kw_only=True, gc=False):
     """The body of `POST /api/v1/responses`."""
 
     input: Annotated[Content, Meta(extra_json_schema=_ITEM_SCHEMA)]
