@@ -38,6 +38,8 @@ class State(enum.Enum):
     ENDED = "ended"
     FAILED = "failed"
 
+    __hash__ = object.__hash__  # that of an enum is a Python function; members are single, so identity serves
+
 
 _OPEN = (State.BETWEEN, State.TEXT, State.REASONING, State.REFUSAL, State.TOOL_CALL, State.SERVER_TOOL)
 

@@ -62,9 +62,9 @@ class CallBook:
         """The call of `piece` is open now."""
         self.current, self._kind, self._arguments = piece.ordinal, piece.kind, []
 
-    def add(self, arguments: str) -> None:
-        """A piece of the open call's arguments."""
-        self._arguments.append(arguments)
+    def add(self, *arguments: str) -> None:
+        """Pieces of the open call's arguments."""
+        self._arguments.extend(arguments)
 
     def close(self) -> None:
         """No call is open."""

@@ -10,7 +10,7 @@ the call, so that interleaved calls come out one after the other and no argument
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -93,22 +93,25 @@ class ChoiceDecoder:
         """Whether nothing waits for a later delta."""
         return not self._extra and not self._waiting and not self._annotations
 
-    def repeater(self, kind: type[Event]) -> Callable[[str], None]:
-        """What takes one more piece of the open block, of the kind that its last delta was."""
+    def repeater(self, kind: type[Event]) -> Callable[[Sequence[str]], None]:
+        """What takes more pieces of the open block, of the kind that its last delta was. None of them is empty."""
         if kind is ev.TextDelta:
             return self._more_text
         return self._more_reasoning if kind is ev.ReasoningDelta else self._more_arguments
 
-    def _more_text(self, text: str) -> None:
-        self._out.append(ev.TextDelta(text, choice=self._index))
+    def _more_text(self, texts: Sequence[str]) -> None:
+        index = self._index
+        self._out.extend([ev.TextDelta(text, choice=index) for text in texts])
 
-    def _more_reasoning(self, text: str) -> None:
-        self._thought.append(text)
-        self._out.append(ev.ReasoningDelta(text, choice=self._index))
+    def _more_reasoning(self, texts: Sequence[str]) -> None:
+        index = self._index
+        self._thought.extend(texts)
+        self._out.extend([ev.ReasoningDelta(text, choice=index) for text in texts])
 
-    def _more_arguments(self, text: str) -> None:
-        self._calls.add(text)
-        self._out.append(ev.ArgumentsDelta(text, choice=self._index))
+    def _more_arguments(self, texts: Sequence[str]) -> None:
+        index = self._index
+        self._calls.add(*texts)
+        self._out.extend([ev.ArgumentsDelta(text, choice=index) for text in texts])
 
     def _open_blob(self, text: str) -> tuple[str, str]:
         return self._upstream.vendor, text

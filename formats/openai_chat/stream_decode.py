@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -32,16 +32,14 @@ class ChatStreamDecoder:
         self._eof = False
         self._error: PeerError | None = None
         self._repeat: Repeat | None = None  # what the next frame is likely to be
-        self._repeater: Callable[[str], None] = _nowhere
+        self._repeater: Callable[[Sequence[str]], None] = _nowhere
         self._split = SplitCharacters()
 
     def receive_data(self, data: bytes) -> None:
         """Stores bytes."""
         repeat = self._repeat
         if repeat is not None and self._sse.takes_whole(data) and (texts := repeated_texts(data, repeat)) is not None:
-            for text in texts:
-                if text:
-                    self._repeater(text)
+            self._repeater([text for text in texts if text])
         elif not self._assembler.ended:
             self._sse.receive_data(data)
 
@@ -87,7 +85,7 @@ class ChatStreamDecoder:
         repeat = self._repeat
         if repeat is not None and (text := repeated_text(data, repeat)) is not None:
             if text:
-                self._repeater(text)
+                self._repeater((text,))
             return
         self._repeat = None
         assembler, events = self._assembler, self._events
@@ -106,5 +104,5 @@ class ChatStreamDecoder:
             self._repeater = assembler.repeater(piece) if self._repeat is not None else _nowhere
 
 
-def _nowhere(text: str) -> None:
+def _nowhere(texts: Sequence[str]) -> None:
     """Nothing repeats."""

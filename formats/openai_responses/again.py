@@ -52,6 +52,31 @@ class Again:
 
     def takes(self, data: bytes) -> bool:
         """Whether the frame was a delta for the same place; then it has been said."""
+        text = self._text(data)
+        if text is None:
+            return False
+        self._say(text)
+        return True
+
+    def takes_read(self, read: bytes) -> bool:
+        """Whether a read of whole frames (`SSEDecoder.takes_whole`) was deltas for the same place alone, each frame with
+        a name; then they have been said, else nothing has."""
+        lines = read.split(b"\n")
+        if any(lines[2::3]) or len(lines) % 3 != 1 or not lines[0].startswith(b"event: "):
+            return False
+        if lines[:-1:3].count(lines[0]) != len(lines) // 3:
+            return False
+        texts: list[str] = []
+        for line in lines[1::3]:
+            if not line.startswith(b"data: ") or (text := self._text(line[6:])) is None:
+                return False
+            texts.append(text)
+        for text in texts:
+            self._say(text)
+        return True
+
+    def _text(self, data: bytes) -> str | None:
+        """The text of a delta for the same place; None for any other frame."""
         last, delta = self._last, usual_delta(data)
         if (
             delta is None
@@ -61,6 +86,5 @@ class Again:
             or delta.summary_index != last.summary_index
             or delta.type != last.type
         ):
-            return False
-        self._say(delta.delta)
-        return True
+            return None
+        return delta.delta

@@ -39,7 +39,14 @@ class ResponsesStreamDecoder:
         self._pending: ev.UpstreamError | None = None  # an error that a next frame may say better
 
     def receive_data(self, data: bytes) -> None:
-        """Stores bytes."""
+        """Stores bytes, and says what they are at once where it is more of the same."""
+        if self._again is not None and self._sse.takes_whole(data):
+            try:
+                if self._again.takes_read(data):
+                    return
+            except PeerError as error:  # it is raised behind the events that came before it
+                self._error, self._again = error, None
+                return
         self._sse.receive_data(data)
 
     def receive_eof(self) -> None:
@@ -65,12 +72,12 @@ class ResponsesStreamDecoder:
                     raise PeerError("the stream ended before response.completed")
                 self._assembler.give_up(self._pending)
             except PeerError as error:
-                self._error = error
+                self._error, self._again = error, None
         event = self._events.popleft()
         try:
             self._life.step(event)
         except OrderError as error:
-            self._error = PeerError(str(error))
+            self._error, self._again = PeerError(str(error)), None
             self._events.clear()
             raise self._error from None
         return event
