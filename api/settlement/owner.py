@@ -144,9 +144,9 @@ class Owner:
 
     def finish(self, record: Record) -> list[Effect]:
         """R is over, and this is what it came to. A second time it changes nothing. An R that is not known (it was never
-        admitted, or is settled already) is committed all the same: the row decides."""
+        admitted, is settled already, or was given up) is committed all the same: the row decides."""
         request = self._requests.get(record.request)
-        if request is None:
+        if request is None or _was_given_up(request):
             request = self._requests[record.request] = _Request(_hold_of(record, 0), Phase.HELD)
         if request.phase is not Phase.HELD:
             return []
@@ -315,6 +315,10 @@ def owed(entries: Iterable[Entry]) -> list[tuple[Hold, Record | None]]:
 
 def _hold_of(record: Record, amount: int) -> Hold:
     return Hold(record.request, record.workspace, amount, record.body)
+
+
+def _was_given_up(request: _Request) -> bool:
+    return request.phase is Phase.DROPPING and request.record is None
 
 
 def _has_hold(request: _Request) -> bool:

@@ -295,6 +295,17 @@ def test_a_journal_that_is_begun_anew_says_what_is_owed() -> None:
     assert taken_over.record("held") == Record("held", WORKSPACE, 0, interrupted=True)
 
 
+def test_a_request_that_was_given_up_and_comes_to_something_all_the_same_is_settled() -> None:
+    owner = _owner(Phase.HELD)
+    owner.give_up("r")
+    assert owner.finish(RECORD) == [Append(Settled(RECORD)), Commit(RECORD)]
+    assert owner.hold_dropped("r") == []
+    *told, dropped = owner.committed("r", BALANCE)
+    assert told[0] == End("r", well=True)
+    assert isinstance(dropped, DropHold)
+    assert dropped.balance == BALANCE
+
+
 def test_a_settled_request_is_not_known_any_more_and_a_repeat_is_committed_to_no_effect() -> None:
     owner = _owner(Phase.DROPPING)
     owner.hold_dropped("r")
