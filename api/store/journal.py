@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 KEEP_SECONDS: Final = 24 * 3600.0
 """So long a journal outlives what it held."""
+KEEP_BYTES: Final = 4 * 1024**3
+"""So much of them is kept at most, the newest: a busy gateway writes far more in a day."""
 
 _OPEN = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 
@@ -131,10 +133,13 @@ class JournalFolder:
         return entries
 
     def forget(self, now: float) -> None:
-        """Remove the journals that have been done with for a day. now: unix seconds."""
-        for path in self.path.glob("*.done"):
+        """Remove the journals that have been done with for a day, or of which there are too many. now: unix seconds."""
+        size = 0
+        for path in sorted(self.path.glob("*.done"), reverse=True):
             with suppress(FileNotFoundError):
-                if now - path.stat().st_mtime > KEEP_SECONDS:
+                status = path.stat()
+                size += status.st_size
+                if now - status.st_mtime > KEEP_SECONDS or size > KEEP_BYTES:
                     path.unlink()
 
 

@@ -52,8 +52,17 @@ class Syncer:
                 await self._sync_once()
             self._done = covered
 
+    async def close_in_turn(self) -> None:
+        """The same as `close`, when all who have asked so far have been answered."""
+        async with self._turn:
+            await self.close()
+
     async def close(self) -> None:
-        """End the process, if there is one."""
+        """End the process, if there is one. Whoever asks, or still waits, gets SyncFailed."""
+        self._failed = True
+        await self._end()
+
+    async def _end(self) -> None:
         if self._stream is not None and self._process is not None:
             await self._stream.aclose()
             with trio.CancelScope(shield=True):
@@ -61,12 +70,14 @@ class Syncer:
 
     async def _sync_once(self) -> None:
         if self._failed:
-            raise SyncFailed("an earlier sync of this journal failed")
+            raise SyncFailed("an earlier sync of this journal failed, or it is closed")
         try:
             stream = self._stream or await self._start()
+            if self._failed:  # closed while it was started
+                await self._end()
             await stream.send_all(b"\0")
             answer = await stream.receive_some(1)
-        except trio.BrokenResourceError:
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             answer = b""
         if answer != b"\0":
             self._failed = True

@@ -7,7 +7,7 @@ waits twice at most for a server: once to be let in, once to be settled. Everyth
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
@@ -43,11 +43,10 @@ from hyperinfer.nodes.ports import NotRecorded, SettlementRejected
 
 if TYPE_CHECKING:
     from hyperinfer.api.settlement.effects import Balance, Entry
-    from hyperinfer.api.store.journal import JournalFile
     from hyperinfer.api.store.remote.admission import Admissions
     from hyperinfer.api.store.remote.holds import Holds
+    from hyperinfer.api.store.remote.ledger_journal import LedgerJournal
     from hyperinfer.api.store.remote.rows import Rows
-    from hyperinfer.api.store.syncer import Syncer
     from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
 
 log = logging.getLogger("hyperinfer.ledger")
@@ -83,13 +82,12 @@ class RemoteLedger:
         rows: Rows,
         holds: Holds,
         admissions: Admissions,
-        journal: JournalFile,
-        syncer: Syncer,
+        journal: LedgerJournal,
         nursery: trio.Nursery,
         clock: Callable[[], float],
     ) -> None:
         self._rows, self._holds, self._admissions = rows, holds, admissions
-        self._journal, self._syncer = journal, syncer
+        self._journal = journal
         self._nursery, self._clock = nursery, clock
         self.owner = Owner(clock())
         self._endings: dict[str, _Ending] = {}
@@ -188,6 +186,8 @@ class RemoteLedger:
         if self._unkept:
             self.put_holds_back()
         self.perform(self.owner.tick(self._clock()))
+        if self._journal.large and not self.owner.broken:
+            self._nursery.start_soon(self._begin_anew)
 
     async def wait_quiet(self) -> None:
         """Until everything that has ended is settled, and its hold dropped."""
@@ -261,13 +261,20 @@ class RemoteLedger:
                 self._holds.actor.post(renew(hold.workspace, hold.request), lambda _: None)
 
     async def _sync(self, request: str) -> None:
+        if await self._on_the_disk(self._journal.sync()):
+            self.perform(self.owner.synced(request))
+
+    async def _begin_anew(self) -> None:
+        await self._on_the_disk(self._journal.begin_anew(self.owner.entries()))
+
+    async def _on_the_disk(self, work: Awaitable[None]) -> bool:
         try:
-            await self._syncer.sync()
+            await work
         except SyncFailed as error:
             log.critical("%s", error)
             self.perform(self.owner.journal_failed())
-        else:
-            self.perform(self.owner.synced(request))
+            return False
+        return True
 
     def _tell(self, request: str, well: bool) -> None:
         ending = self._endings.pop(request, None)

@@ -23,13 +23,13 @@ from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.claims import RemoteClaims
 from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.ledger import RemoteLedger, pending_generation
+from hyperinfer.api.store.remote.ledger_journal import LedgerJournal
 from hyperinfer.api.store.remote.queries import Queries
 from hyperinfer.api.store.remote.reports import RemoteReports
 from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.api.store.remote.standing import RemoteStandings
 from hyperinfer.api.store.remote.sweeper import sweep_once
 from hyperinfer.api.store.remote.text import can_be_stored, exactly
-from hyperinfer.api.store.syncer import Syncer
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.claims import Claim
@@ -170,22 +170,21 @@ async def open_remote(
     """
     folder = JournalFolder(settings.journals)
     folder.create()
-    journal = folder.begin(now())
-    syncer = Syncer(journal)
+    journal = LedgerJournal(folder, now)
     async with open_bridge() as bridge:
         accounts: RemoteAccounts
         queries = Queries(settings.postgres, clock, lambda digest: accounts.forget(digest))
         accounts = RemoteAccounts(queries, now, clock)
         rows, holds = Rows(settings.postgres, clock), Holds(settings.redis)
         admissions = Admissions(holds, queries, lambda: entropy(8).hex(), lambda: ledger.put_holds_back())
-        ledger = RemoteLedger(rows, holds, admissions, journal, syncer, bridge, clock)
+        ledger = RemoteLedger(rows, holds, admissions, journal, bridge, clock)
         for actor in (queries.actor, rows.actor, holds.actor):
             bridge.start_soon(actor.run)
         reports = RemoteReports(settings.postgres)
         store = RemoteStore(accounts, ledger, admissions, holds, queries, reports, now, entropy)
         await queries.run(_ping)
         await admissions.look()
-        ledger.adopt(adopt(folder.orphans(), journal))
+        ledger.adopt(adopt(folder.orphans(), journal.file))
         async with trio.open_nursery() as upkeep:
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_postgres)
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_redis)
@@ -200,11 +199,8 @@ async def open_remote(
                     await ledger.wait_quiet()
                 upkeep.cancel_scope.cancel()
                 with trio.CancelScope(shield=True):
-                    await syncer.close()
-    if ledger.owner.idle and not ledger.owner.broken:
-        journal.done()
-    else:
-        journal.close()
+                    await journal.close()
+    journal.let_go(owing=not ledger.owner.idle or ledger.owner.broken)
 
 
 async def _answers(question: Awaitable[object]) -> bool:

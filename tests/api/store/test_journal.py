@@ -119,6 +119,38 @@ def test_journals_that_are_done_are_kept_for_a_day(folder: JournalFolder) -> Non
     assert list(folder.path.iterdir()) == []
 
 
+def test_of_what_is_done_with_only_so_much_is_kept(folder: JournalFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hyperinfer.api.store.journal.KEEP_BYTES", 100)
+    for name in ("a", "b", "c"):
+        journal = JournalFile.begin(folder.path / f"{name}.journal")
+        os.write(journal.descriptor, bytes(50))
+        journal.done()
+    folder.forget((folder.path / "a.done").stat().st_mtime)
+    assert sorted(path.name for path in folder.path.iterdir()) == ["b.done", "c.done"]
+
+
+async def test_a_syncer_that_is_closed_lets_nobody_wait(folder: JournalFolder) -> None:
+    journal = JournalFile.begin(folder.path / "a.journal")
+    syncer = Syncer(journal)
+    await syncer.sync()
+    failed = 0
+
+    async def ask() -> None:
+        nonlocal failed
+        try:
+            await syncer.sync()
+        except SyncFailed:
+            failed += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(syncer.close)
+        for _ in range(3):
+            nursery.start_soon(ask)
+    await ask()
+    assert failed >= 1
+    journal.close()
+
+
 async def test_a_sync_is_done_by_another_process_and_shared(folder: JournalFolder) -> None:
     journal = JournalFile.begin(folder.path / "a.journal")
     syncer = Syncer(journal)
