@@ -144,7 +144,10 @@ class EmbeddedStore:
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. One lookup by primary key, on the calling thread."""
-        row = self._reader.execute(_SELECT_GENERATION, (id, workspace)).fetchone()
+        try:
+            row = self._reader.execute(_SELECT_GENERATION, (id, workspace)).fetchone()
+        except UnicodeEncodeError:  # half of a surrogate pair is no text, and names nothing
+            return None
         return None if row is None else generation_from_row(row)
 
     # Standings ##############################################################

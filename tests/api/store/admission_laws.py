@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 import pytest
 
-from hyperinfer.api.store.admin import Admin
+from hyperinfer.api.store.admin import Admin, CreatedKey
 from hyperinfer.api.store.claims import CLAIM_SECONDS, Claim, Claims
 from hyperinfer.api.store.errors import Refused
 from hyperinfer.api.store.records import KeyTerms
@@ -19,9 +19,15 @@ from tests.api.store.samples import NOW, USD, a_generation, an_admission
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from hyperinfer.providers.secret import Secret
+
 
 class Store(Accounts, Ledger, Claims, Admin, Protocol):
-    """What is under test: all three at once, its clock standing at NOW."""
+    """What is under test: all three at once, its clock standing at NOW. And what only a first start does."""
+
+    async def create_key_with(self, workspace: str, terms: KeyTerms, secret: Secret) -> CreatedKey: ...
+
+    async def has_key(self, sha256: bytes) -> bool: ...
 
 
 async def a_principal(store: Store, credits: int, terms: KeyTerms | None = None) -> Principal:

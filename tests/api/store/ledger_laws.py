@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import pytest
 import trio
 
@@ -18,6 +17,7 @@ from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import Principal, SettlementRejected
 from tests.api.store.admission_laws import ADMISSION_LAWS, Store, a_principal
 from tests.api.store.samples import NOW, USD, a_generation, an_admission
+from tests.api.store.text_laws import TEXT_LAWS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -273,17 +273,9 @@ async def a_negative_hold_is_a_bug(store: Store) -> None:
         await store.admit(an_admission("r1", principal, -1))
 
 
-async def odd_text_is_kept(store: Store) -> None:
-    principal = await a_principal(store, USD)
-    odd = msgspec.structs.replace(
-        a_generation("r-1_x", principal.workspace), model="x'; DROP TABLE ledger; --", provider="\x00\u202e🙂"
-    )
-    await store.settle(odd)
-    assert await store.generation(principal.workspace, "r-1_x") == odd
-
-
 LAWS: Final[tuple[Callable[[Store], Awaitable[None]], ...]] = (
     *ADMISSION_LAWS,
+    *TEXT_LAWS,
     one_row_for_each_request,
     a_second_settlement_moves_nothing,
     the_balance_is_the_sum_of_the_rows,
@@ -303,5 +295,4 @@ LAWS: Final[tuple[Callable[[Store], Awaitable[None]], ...]] = (
     what_cannot_be_done_is_refused,
     usage_adds_up,
     a_negative_hold_is_a_bug,
-    odd_text_is_kept,
 )
