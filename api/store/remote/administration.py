@@ -88,7 +88,8 @@ class RemoteAdministration:
         now: Callable[[], float],
         entropy: Entropy,
     ) -> None:
-        self._queries, self._accounts, self._admissions, self._reports = queries, accounts, admissions, reports
+        self.queries, self.admissions = queries, admissions
+        self._accounts, self._reports = accounts, reports
         self._now, self._entropy = now, entropy
 
     # Workspaces ###############################################################
@@ -230,7 +231,7 @@ class RemoteAdministration:
 
     async def tell_untold(self) -> None:
         """Tells Redis of changed accounts that it may not have heard of. Raises StoreUnavailable, TimeoutError or Busy."""
-        for id_, version in await self._queries.run(lambda connection: connection.fetch(_TELL, UNTOLD)):
+        for id_, version in await self.queries.run(lambda connection: connection.fetch(_TELL, UNTOLD)):
             await self._tell(id_, version)
 
     # Inside ###################################################################
@@ -240,7 +241,7 @@ class RemoteAdministration:
         deadline = trio.current_time() + PATIENCE_SECONDS
         while True:
             try:
-                return await self._queries.run(query)
+                return await self.queries.run(query)
             except (StoreUnavailable, TimeoutError, Busy) as error:
                 if trio.current_time() >= deadline:
                     raise error if isinstance(error, StoreUnavailable) else StoreUnavailable(str(error)) from error
@@ -255,8 +256,8 @@ class RemoteAdministration:
         return record
 
     async def _tell(self, workspace: str, version: int) -> None:
-        await self._admissions.reload(workspace)
-        await self._queries.run(lambda connection: connection.execute(_TOLD, workspace, version))
+        await self.admissions.reload(workspace)
+        await self.queries.run(lambda connection: connection.execute(_TOLD, workspace, version))
 
     async def _change_key(
         self, reference: str, change: Callable[[Connection, KeyRecord], Awaitable[Sequence[Any] | None]]

@@ -23,7 +23,7 @@ from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.claims import RemoteClaims
 from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.ledger import RemoteLedger, pending_generation
-from hyperinfer.api.store.remote.ledger_journal import LedgerJournal
+from hyperinfer.api.store.remote.ledger_journal import LARGE, LedgerJournal
 from hyperinfer.api.store.remote.queries import Queries
 from hyperinfer.api.store.remote.reports import RemoteReports
 from hyperinfer.api.store.remote.rows import Rows
@@ -53,11 +53,12 @@ _GENERATION: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteSettings:
-    """Where the servers are, and the folder of this machine's journals."""
+    """Where the servers are, and the folder of this machine's journals, which are begun anew after so many bytes."""
 
     postgres: Secret
     redis: Secret
     journals: Path
+    journal_bytes: int = LARGE
 
 
 @final
@@ -108,7 +109,7 @@ class RemoteStore(RemoteAdministration):
             return None
         row, away = None, False
         try:
-            row = await self._queries.run(lambda connection: connection.fetchrow(_GENERATION, id, workspace))
+            row = await self.queries.run(lambda connection: connection.fetchrow(_GENERATION, id, workspace))
         except (StoreUnavailable, TimeoutError, Busy):
             away = True
         if row is not None:
@@ -145,11 +146,11 @@ class RemoteStore(RemoteAdministration):
 
     async def look_at_postgres(self) -> None:
         """Whether it answers."""
-        self.postgres_healthy = await _answers(self._queries.run(_ping))
+        self.postgres_healthy = await _answers(self.queries.run(_ping))
 
     async def look_at_redis(self) -> None:
         """Whether it answers, and in which epoch it is."""
-        self.redis_healthy = await _answers(self._admissions.look())
+        self.redis_healthy = await _answers(self.admissions.look())
 
     async def tick(self) -> None:
         """The upkeep of the ledger."""
@@ -170,7 +171,7 @@ async def open_remote(
     """
     folder = JournalFolder(settings.journals)
     folder.create()
-    journal = LedgerJournal(folder, now)
+    journal = LedgerJournal(folder, now, settings.journal_bytes)
     async with open_bridge() as bridge:
         accounts: RemoteAccounts
         queries = Queries(settings.postgres, clock, lambda digest: accounts.forget(digest))
