@@ -43,10 +43,10 @@ class PostgresServer:
         """By unix socket."""
         return f"postgresql://postgres@/{database}?host={self._data}&port={self._port}"
 
-    def new_database(self) -> str:
-        """The name of a new database."""
+    def new_database(self, template: str = "template1") -> str:
+        """The name of a new database, like another that nobody is connected to."""
         name = f"hi{os.getpid()}_{next(_NUMBERS)}"
-        self.run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
     def run(self, sql: str, database: str = "postgres") -> str:
