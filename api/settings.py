@@ -79,6 +79,9 @@ CONFIG = Flag(
 CERTFILE = Flag(name="certfile", value="FILE", help="TLS certificate chain, PEM; needs --keyfile", read=_path)
 KEYFILE = Flag(name="keyfile", value="FILE", help="the certificate's private key, PEM", read=_path)
 EDGE = Flag(name="edge", value="NAME", help="who speaks HTTP with clients (default: stock, hypercorn's)", read=_edge)
+SERVER = Flag(
+    name="server", value="URL", help="the gateway to administer, over HTTP, instead of a data folder", read=values.server_url
+)
 DATA = Flag(name="data", value="FOLDER", help="accounts, keys and the ledger (default: ./data)", read=_path)
 JSON = Flag(name="json", value="", help="JSON instead of text for people", read=values.switch)
 
@@ -103,7 +106,8 @@ OTHER_VARIABLES: Final = {
 
 def known_variables() -> frozenset[str]:
     """Every variable that means something."""
-    return frozenset({DATA.variable, JSON.variable, *(flag.variable for flag in SERVE_FLAGS), *OTHER_VARIABLES})
+    flags = (DATA, JSON, SERVER, *SERVE_FLAGS)
+    return frozenset({*(flag.variable for flag in flags), *OTHER_VARIABLES})
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -41,6 +42,18 @@ def port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
         raise ValueError(f"not a port (0 to 65535): {text!r}")
     return int(text)
+
+
+def server_url(text: str) -> str:
+    """Where a gateway answers: `https://host` or `http://host:port`, and the path that it is under, if any."""
+    try:
+        found = urlsplit(text)
+        fits = found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0 and found.username is None
+    except ValueError:
+        fits = False
+    if fits and not re.search(r"[\s?#\\]", text) and text.isprintable():
+        return text.rstrip("/")
+    raise ValueError(f"not an address such as https://gateway.example: {text!r}")
 
 
 def names(text: str) -> tuple[str, ...]:

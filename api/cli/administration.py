@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from hyperinfer.api.settings import DATA, DEFAULT_DATA, read_flag
-from hyperinfer.api.values import instant
+from hyperinfer.api.cli.invocation import UsageError
+from hyperinfer.api.settings import DATA, DEFAULT_DATA, SERVER, SettingError, SettingsConflict, read_flag
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from hyperinfer.api.cli.invocation import Invocation
+    from hyperinfer.api.openapi.admin_records import KeyData, WorkspaceData
     from hyperinfer.api.store.admin import Admin
     from hyperinfer.api.store.records import KeyRecord, WorkspaceRecord
 
 T = TypeVar("T")
+
+TOKEN_VARIABLE: Final = "HYPERINFER_INTERNAL_TOKEN"
 
 
 def data_folder(invocation: Invocation) -> Path:
@@ -24,41 +30,65 @@ def data_folder(invocation: Invocation) -> Path:
 
 
 def administer(invocation: Invocation, act: Callable[[Admin], Awaitable[T]]) -> T:
-    """What `act` returns, on a data folder with a store: through the server that runs on it, else on the store itself.
+    """What `act` returns, on the server that is named; else on a data folder with a store: through the server that runs
+    on it, else on the store itself.
 
-    Raises Refused, NoStore, StoreUnavailable, SettingError.
+    Raises Refused, NoStore, StoreUnavailable, SettingError, SettingsConflict, UsageError.
     """
-    import trio
-
     from hyperinfer.api.store.open import open_admin
 
-    folder = data_folder(invocation)
-
-    async def acting() -> T:
-        async with open_admin(folder) as admin:
-            return await act(admin)
-
-    return trio.run(acting)
+    return _run(_server(invocation) or partial(open_admin, data_folder(invocation)), act)
 
 
 def administer_or_make(invocation: Invocation, act: Callable[[Admin], Awaitable[T]]) -> T:
     """The same for what may be the first thing that is done: makes the folder and its store when there is none, and
     says so."""
-    import trio
-
     from hyperinfer.api.store.folder import DataFolder
     from hyperinfer.api.store.open import open_or_make_admin
 
+    server = _server(invocation)
+    if server is not None:
+        return _run(server, act)
     folder = data_folder(invocation)
     was_there = DataFolder(folder).database.exists()
 
+    async def said(admin: Admin) -> T:
+        if not was_there:
+            invocation.output.note(f"made a store in the data folder {folder}")
+        return await act(admin)
+
+    return _run(partial(open_or_make_admin, folder), said)
+
+
+def _run(opening: Callable[[], AbstractAsyncContextManager[Admin]], act: Callable[[Admin], Awaitable[T]]) -> T:
+    import trio
+
     async def acting() -> T:
-        async with open_or_make_admin(folder) as admin:
-            if not was_there:
-                invocation.output.note(f"made a store in the data folder {folder}")
+        async with opening() as admin:
             return await act(admin)
 
     return trio.run(acting)
+
+
+def _server(invocation: Invocation) -> Callable[[], AbstractAsyncContextManager[Admin]] | None:
+    """The server that is named. A flag that names a folder wins over a variable that names a server."""
+    given = invocation.arguments.server
+    if given is not None and invocation.arguments.data is not None:
+        raise UsageError("--server and --data exclude each other: who is administered?")
+    if given is None and invocation.arguments.data is not None:
+        return None
+    url = read_flag(SERVER, {"server": given}, invocation.environ)
+    if url is None:
+        return None
+    token = invocation.environ.get(TOKEN_VARIABLE)
+    if not token:
+        raise SettingsConflict(f"to administer {url}, {TOKEN_VARIABLE} must be set to its internal token")
+    if not (token.isascii() and token.isprintable()):
+        raise SettingError(f"{TOKEN_VARIABLE}: must be visible ASCII")
+    from hyperinfer.api.http_admin import connect_http_admin
+    from hyperinfer.providers.secret import Secret
+
+    return partial(connect_http_admin, url, Secret(token))
 
 
 def amount(pico: int) -> object:
@@ -68,11 +98,6 @@ def amount(pico: int) -> object:
     from hyperinfer.nodes.money import pico_to_usd_text
 
     return msgspec.Raw(pico_to_usd_text(pico).encode())
-
-
-def maybe_amount(pico: int | None) -> object:
-    """The same for an amount that need not be there."""
-    return None if pico is None else amount(pico)
 
 
 def usd_text(pico: int | None) -> str:
@@ -85,40 +110,18 @@ def usd_text(pico: int | None) -> str:
     return f"{whole}.{fraction:0<2}"
 
 
-def workspace_object(record: WorkspaceRecord) -> dict[str, object]:
-    """A workspace in JSON."""
-    from hyperinfer.nodes.money import pico_to_micro_text
+def workspace_object(record: WorkspaceRecord) -> WorkspaceData:
+    """A workspace in JSON, as over HTTP."""
+    from hyperinfer.api.administered import workspace_data
 
-    return {
-        "id": record.id,
-        "name": record.name,
-        "locked": record.locked,
-        "balance": amount(record.balance),
-        "balance_micro_usd": pico_to_micro_text(record.balance),
-        "created_at": instant(record.created_at),
-    }
+    return workspace_data(record)
 
 
-def key_object(record: KeyRecord, now: float) -> dict[str, object]:
-    """A key in JSON, without its secret."""
-    terms = record.terms
-    return {
-        "id": record.id,
-        "workspace": record.workspace,
-        "name": terms.name,
-        "prefix": record.prefix,
-        "last4": record.last4,
-        "status": record.status(now),
-        "models": terms.models,
-        "rate_per_minute": terms.rate_per_minute,
-        "burst": terms.burst,
-        "limit_daily": maybe_amount(terms.limit_daily),
-        "limit_monthly": maybe_amount(terms.limit_monthly),
-        "limit_total": maybe_amount(terms.limit_total),
-        "expires_at": None if terms.expires_at is None else instant(terms.expires_at),
-        "revoked_at": None if record.revoked_at is None else instant(record.revoked_at),
-        "created_at": instant(record.created_at),
-    }
+def key_object(record: KeyRecord, now: float) -> KeyData:
+    """A key in JSON, as over HTTP, without its secret."""
+    from hyperinfer.api.administered import key_data
+
+    return key_data(record, now)
 
 
 def shown_key(record: KeyRecord) -> str:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 def create(invocation: Invocation) -> int:
     """Make one, and print its secret alone."""
+    from hyperinfer.api.administered import made_key
+
     terms = _terms(invocation)
     for unknown in _unknown_models(invocation, terms.models or ()):
         invocation.output.note(f"warning: {unknown}")
     created = administer(invocation, lambda admin: admin.create_key(invocation.arguments.workspace, terms))
-    secret = created.secret.reveal()
-    invocation.output.result(
-        {"key": secret, **key_object(created.record, invocation.now())}, lambda console: console.print(secret)
-    )
+    made = made_key(created, invocation.now())
+    invocation.output.result(made, lambda console: console.print(made.key))
     return DONE
 
 

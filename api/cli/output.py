@@ -38,6 +38,11 @@ class Output:
             _print(show, self._stdout, _UNBROKEN)
         self._stdout.flush()
 
+    def text(self, text: str) -> None:
+        """A result that is for programs, in a form of its own."""
+        self._stdout.write(text)
+        self._stdout.flush()
+
     def document(self, document: object) -> None:
         """A JSON document, indented, on standard output."""
         import msgspec

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from hyperinfer.api.cli.administration import administer, amount, shown_key, usd_text
-from hyperinfer.api.cli.invocation import DONE
+from hyperinfer.api.cli.invocation import DONE, UsageError
 from hyperinfer.api.cli.output import table
 
 if TYPE_CHECKING:
@@ -20,10 +21,15 @@ if TYPE_CHECKING:
 
 def usage(invocation: Invocation) -> int:
     """Sums by day, key, model or workspace."""
-    by = invocation.arguments.by
+    from hyperinfer.api.administered import total_of
+
+    given, by = invocation.arguments, invocation.arguments.by
+    if given.csv and given.json:
+        raise UsageError("--csv and --json exclude each other", see="hyperinfer usage")
+    until = None if given.until is None else given.until + 1
 
     async def ask(admin: Admin) -> tuple[Sequence[UsageRow], Mapping[str, str]]:
-        rows = await admin.usage(by, invocation.arguments.workspace)
+        rows = await admin.usage(by, given.workspace, since=given.since, until=until)
         if by == "workspace":
             return rows, {each.id: each.name for each in await admin.workspaces()}
         if by == "key":
@@ -31,9 +37,13 @@ def usage(invocation: Invocation) -> int:
         return rows, {}
 
     rows, labels = administer(invocation, ask)
+    if given.csv:
+        invocation.output.text(_csv(rows, by, labels))
+        return DONE
+    nothing = "no requests yet" if given.since is None and given.until is None else "no requests on these days"
     invocation.output.result(
-        {"by": by, "data": [_object(row, by, labels) for row in rows], "total": _numbers(_total(rows))},
-        lambda console: console.print(_rows(rows, by, labels) if rows else "no requests yet"),
+        {"by": by, "data": [_object(row, by, labels) for row in rows], "total": _numbers(total_of(rows))},
+        lambda console: console.print(_rows(rows, by, labels) if rows else nothing),
     )
     return DONE
 
@@ -55,22 +65,28 @@ def _numbers(row: UsageRow) -> dict[str, object]:
     }
 
 
-def _total(rows: Sequence[UsageRow]) -> UsageRow:
-    from hyperinfer.api.store.records import UsageRow
+def _csv(rows: Sequence[UsageRow], by: str, labels: Mapping[str, str]) -> str:
+    """A header and a line for each group; no total, which a reader of sums would count again."""
+    import csv
 
-    return UsageRow(
-        group="total",
-        requests=sum(row.requests for row in rows),
-        tokens_prompt=sum(row.tokens_prompt for row in rows),
-        tokens_completion=sum(row.tokens_completion for row in rows),
-        cost=sum(row.cost for row in rows),
-    )
+    from hyperinfer.nodes.money import pico_to_usd_text
+
+    text = StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    label = ("label",) if by in ("key", "workspace") else ()
+    lines.writerow((by, *label, "requests", "tokens_prompt", "tokens_completion", "cost"))
+    for row in rows:
+        named = (row.group, labels.get(row.group, "")) if label else (row.group,)
+        lines.writerow((*named, row.requests, row.tokens_prompt, row.tokens_completion, pico_to_usd_text(row.cost)))
+    return text.getvalue()
 
 
 def _rows(rows: Sequence[UsageRow], by: str, labels: Mapping[str, str]) -> Table:
     numbers = ("REQUESTS", "PROMPT TOKENS", "COMPLETION TOKENS", "COST (USD)")
+    from hyperinfer.api.administered import total_of
+
     made = table(by.upper(), *numbers, right=numbers)
-    total = _total(rows)
+    total = total_of(rows)
     for row in (*rows, total):
         made.add_row(
             labels.get(row.group, row.group),

@@ -7,9 +7,10 @@ from typing import Final
 
 from hyperinfer.api import values
 from hyperinfer.api.cli.verb import Argument, Verb
-from hyperinfer.api.settings import CONFIG, DATA, JSON, SERVE_FLAGS
+from hyperinfer.api.settings import CONFIG, DATA, JSON, SERVE_FLAGS, SERVER
 
 _COMMON = tuple(Argument(name=f"--{flag.name}", value=flag.value, help=flag.help) for flag in (DATA, JSON))
+_ADMIN = (Argument(name=f"--{SERVER.name}", value=SERVER.value, help=SERVER.help), *_COMMON)
 _SERVE = tuple(Argument(name=f"--{flag.name}", value=flag.value, help=flag.help) for flag in SERVE_FLAGS)
 _CONFIG = Argument(name=f"--{CONFIG.name}", value=CONFIG.value, help=CONFIG.help)
 _WORKSPACE = Argument(name="WORKSPACE", help="its id or its name", required=True)
@@ -69,7 +70,7 @@ _VERBS = (
         arguments=(
             Argument(name="NAME", help="how it is called; no two have the same name", required=True),
             Argument(name="--credits", value="USD", help="what it starts with (default: 0)", read=values.usd_not_negative),
-            *_COMMON,
+            *_ADMIN,
         ),
         examples=(("hyperinfer workspaces create acme --credits 12.50", "with 12.50 USD"),),
     ),
@@ -77,7 +78,7 @@ _VERBS = (
         path=("workspaces", "show"),
         summary="Show a workspace: its balance, and whether it is locked.",
         run="hyperinfer.api.cli.workspaces:show",
-        arguments=(_WORKSPACE, *_COMMON),
+        arguments=(_WORKSPACE, *_ADMIN),
         examples=(("hyperinfer workspaces show acme", ""),),
     ),
     Verb(
@@ -88,7 +89,7 @@ _VERBS = (
         arguments=(
             _WORKSPACE,
             Argument(name="USD", help="how much, to the last digit that you type", read=values.usd, required=True),
-            *_COMMON,
+            *_ADMIN,
         ),
         examples=(("hyperinfer workspaces topup acme 100", "100 USD more"),),
     ),
@@ -97,21 +98,21 @@ _VERBS = (
         summary="Refuse a workspace's requests from now on.",
         run="hyperinfer.api.cli.workspaces:lock",
         details="Requests that run are finished and billed.",
-        arguments=(_WORKSPACE, *_COMMON),
+        arguments=(_WORKSPACE, *_ADMIN),
         examples=(("hyperinfer workspaces lock acme", ""),),
     ),
     Verb(
         path=("workspaces", "unlock"),
         summary="Take a locked workspace's requests again.",
         run="hyperinfer.api.cli.workspaces:unlock",
-        arguments=(_WORKSPACE, *_COMMON),
+        arguments=(_WORKSPACE, *_ADMIN),
         examples=(("hyperinfer workspaces unlock acme", ""),),
     ),
     Verb(
         path=("workspaces", "list"),
         summary="List all workspaces and their balances.",
         run="hyperinfer.api.cli.workspaces:list_all",
-        arguments=_COMMON,
+        arguments=_ADMIN,
         examples=(("hyperinfer workspaces list", ""),),
     ),
     Verb(
@@ -135,7 +136,7 @@ _VERBS = (
                 help="from when it is refused: 30d, 12h, 90m, 2w; or an ISO date or time (UTC)",
                 read=values.expiry,
             ),
-            *_COMMON,
+            *_ADMIN,
         ),
         examples=(
             ("hyperinfer keys create --workspace acme", ""),
@@ -147,28 +148,28 @@ _VERBS = (
         path=("keys", "list"),
         summary="List the keys: how each begins and ends, and what it may do. Never the keys themselves.",
         run="hyperinfer.api.cli.keys:list_all",
-        arguments=(_IN_WORKSPACE, *_COMMON),
+        arguments=(_IN_WORKSPACE, *_ADMIN),
         examples=(("hyperinfer keys list --workspace acme", ""),),
     ),
     Verb(
         path=("keys", "disable"),
         summary="Refuse a key until it is enabled again.",
         run="hyperinfer.api.cli.keys:disable",
-        arguments=(_KEY, *_COMMON),
+        arguments=(_KEY, *_ADMIN),
         examples=(("hyperinfer keys disable hi-3fQx9a_k", ""),),
     ),
     Verb(
         path=("keys", "enable"),
         summary="Let a key in again that was disabled.",
         run="hyperinfer.api.cli.keys:enable",
-        arguments=(_KEY, *_COMMON),
+        arguments=(_KEY, *_ADMIN),
         examples=(("hyperinfer keys enable hi-3fQx9a_k", ""),),
     ),
     Verb(
         path=("keys", "revoke"),
         summary="Refuse a key from now on, for good.",
         run="hyperinfer.api.cli.keys:revoke",
-        arguments=(_KEY, *_COMMON),
+        arguments=(_KEY, *_ADMIN),
         examples=(("hyperinfer keys revoke hi-3fQx9a_k", ""),),
     ),
     Verb(
@@ -184,16 +185,22 @@ _VERBS = (
                 default="model",
             ),
             _IN_WORKSPACE,
-            *_COMMON,
+            Argument(name="--since", value="DATE", help="the first day, such as 2026-11-01 (UTC)", read=values.utc_day),
+            Argument(name="--until", value="DATE", help="the last day (UTC)", read=values.utc_day),
+            Argument(name="--csv", help="comma-separated values instead of a table"),
+            *_ADMIN,
         ),
-        examples=(("hyperinfer usage --by day --workspace acme", "what acme used, day by day"),),
+        examples=(
+            ("hyperinfer usage --by day --workspace acme", "what acme used, day by day"),
+            ("hyperinfer usage --since 2026-11-01 --until 2026-11-30 --csv", "November by model, for a spreadsheet"),
+        ),
     ),
     Verb(
         path=("ledger", "verify"),
         summary="Recompute every balance and every cost, and say what differs.",
         run="hyperinfer.api.cli.ledger:verify",
         details="Exits with 1 when anything differs.",
-        arguments=_COMMON,
+        arguments=_ADMIN,
         examples=(("hyperinfer ledger verify", ""),),
     ),
     Verb(

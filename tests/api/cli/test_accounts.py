@@ -260,6 +260,13 @@ def test_usage_and_the_audit(cli: Cli, tmp_path: Path) -> None:
     assert header.split()[:2] == ["MODEL", "REQUESTS"]
     assert first.split() == ["a/b", "2", "22", "44", "7.000000000014"]
     assert total.split() == ["total", "3", "33", "66", "7.000000000084"]
+    assert cli("usage --csv").out == (
+        "model,requests,tokens_prompt,tokens_completion,cost\na/b,2,22,44,7.000000000014\na/c,1,11,22,0.00000000007\n"
+    )
+    day = cli("usage --by day --json").document["data"][0]["day"]
+    assert cli(f"usage --since {day} --until {day} --json").document == used
+    assert cli("usage --until 2020-01-01").out == "no requests on these days\n"
+    assert cli("usage --csv --json").error["message"] == "--csv and --json exclude each other"
     (by_workspace,) = cli("usage --by workspace --workspace acme --json").document["data"]
     assert by_workspace["label"] == "acme"
     assert cli("usage --by day").out.splitlines()[1].startswith("2026-")

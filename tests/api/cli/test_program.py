@@ -152,6 +152,8 @@ def test_help_is_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) ->
         ("keys create --workspace a --models a,,b", "--models: not a list of names between commas: 'a,,b'"),
         ("keys create --workspace a --expires soon", "--expires: neither a duration"),
         ("keys create --workspace a --expires 2020-01-01", "--expires: lies in the past: 2020-01-01"),
+        ("usage --since yesterday", "--since: not a date such as 2026-11-25: 'yesterday'"),
+        ("usage --until 2026-02-30", "--until: not a date such as 2026-11-25: '2026-02-30'"),
         ("serve --port http", "--port: not a port (0 to 65535): 'http'"),
         ("serve --workers 0", "--workers: not a whole number from 1 on"),
         ("serve --edge fast", "--edge: not one of "),
