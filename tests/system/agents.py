@@ -84,7 +84,17 @@ def agents(folder: Path) -> Generator[Agents]:
 
 
 def run(command: Sequence[str | Path], folder: Path, environ: Mapping[str, str], *, seconds: float = 55) -> str:
-    """What a client prints on stdout, run in `folder` with nothing of our own environment; all that it started is ended."""
+    """What a client prints on stdout that is content with how its work went."""
+    status, printed, complaints = end_of(command, folder, environ, seconds=seconds)
+    assert status == 0, f"{printed}\n{complaints}"
+    return printed
+
+
+def end_of(
+    command: Sequence[str | Path], folder: Path, environ: Mapping[str, str], *, seconds: float = 55
+) -> tuple[int, str, str]:
+    """A client's status, stdout and stderr, run in `folder` with nothing of our own environment; all that it started is
+    ended."""
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1", **environ}
     process = subprocess.Popen(
         command,
@@ -102,5 +112,4 @@ def run(command: Sequence[str | Path], folder: Path, environ: Mapping[str, str],
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    assert process.returncode == 0, f"{printed}\n{complaints}"
-    return printed
+    return process.returncode, printed, complaints
