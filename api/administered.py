@@ -157,7 +157,8 @@ def moment(text: str) -> float:
     """Unix seconds of an ISO 8601 date or time, in UTC unless it says otherwise. Raises ValueError."""
     try:
         found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        # In UTC it may be beyond the years that there are, though its own text is not.
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
     except (ValueError, OverflowError):
         raise ValueError(f"not an ISO 8601 date or time: {text!r}") from None
 

@@ -113,6 +113,10 @@ def day_text(day: int) -> str:
 
 
 def _future(text: str, then: float, now: float) -> float:
+    try:
+        instant(then)
+    except (OverflowError, OSError, ValueError):
+        raise ValueError(f"beyond the year 9999: {text}") from None
     if then <= now:
         raise ValueError(f"lies in the past: {text}")
     return then

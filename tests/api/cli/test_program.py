@@ -151,6 +151,8 @@ def test_help_is_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) ->
         ("keys create --workspace a --rate 0", "--rate: not a whole number from 1 on: '0'"),
         ("keys create --workspace a --models a,,b", "--models: not a list of names between commas: 'a,,b'"),
         ("keys create --workspace a --expires soon", "--expires: neither a duration"),
+        ("keys create --workspace a --expires 999999w", "--expires: beyond the year 9999: 999999w"),
+        ("keys create --workspace a --expires 9999-12-31T23:59:59-23:00", "--expires: beyond the year 9999"),
         ("keys create --workspace a --expires 2020-01-01", "--expires: lies in the past: 2020-01-01"),
         ("usage --since yesterday", "--since: not a date such as 2026-11-25: 'yesterday'"),
         ("usage --until 2026-02-30", "--until: not a date such as 2026-11-25: '2026-02-30'"),

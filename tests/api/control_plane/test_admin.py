@@ -62,6 +62,7 @@ WRONG: list[tuple[str, Any, int, str | None]] = [
     ("/keys", {"workspace": "default", "models": "demo/chat"}, 400, "models"),
     ("/keys", {"workspace": "default", "limit_total": "1e-13"}, 400, "limit_total"),
     ("/keys", {"workspace": "default", "expires_at": "soon"}, 400, "expires_at"),
+    ("/keys", {"workspace": "default", "expires_at": "9999-12-31T23:59:59-23:00"}, 400, "expires_at"),
     ("/keys", {"workspace": "nobody"}, 404, None),
     ("/keys/revoke", {"key": "key_0"}, 404, None),
     ("/keys/revoke", {}, 400, "key"),
