@@ -20,7 +20,7 @@ from hyperinfer.api.store.checks import check_enable, check_new_workspace, check
 from hyperinfer.api.store.database import open_reader
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import Refused, StoreUnavailable, no_workspace
-from hyperinfer.api.store.generations import generation_from_row, generation_row
+from hyperinfer.api.store.generations import generation_row, read_generation
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.messages import (
     Claimed,
@@ -29,7 +29,6 @@ from hyperinfer.api.store.messages import (
     CreateWorkspace,
     Done,
     EnableKey,
-    GenerationRow,
     Rejected,
     RevokeKey,
     SetLocked,
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CANNOT_RECORD = Failure("internal_error", "The gateway cannot record requests at the moment.", retry_after=1.0)
-_SELECT_GENERATION = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = ? AND workspace = ?"
 
 
 class EmbeddedStore:
@@ -144,11 +142,7 @@ class EmbeddedStore:
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. One lookup by primary key, on the calling thread."""
-        try:
-            row = self._reader.execute(_SELECT_GENERATION, (id, workspace)).fetchone()
-        except UnicodeEncodeError:  # half of a surrogate pair is no text, and names nothing
-            return None
-        return None if row is None else generation_from_row(row)
+        return read_generation(self._reader, workspace, id)
 
     # Standings ##############################################################
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from hyperinfer.api.store.messages import GenerationRow
 from hyperinfer.nodes.ports import Attempt, CostLine, Generation, IngressFormat, LossRecord
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,6 +29,7 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
     estimated: bool = False
 
 
+_SELECT: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = ? AND workspace = ?"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Details).decode
 
@@ -72,3 +76,12 @@ def generation_from_row(row: tuple[Any, ...]) -> Generation:
     columns = GenerationRow(*row)._asdict()
     details = _decode(columns.pop("details"))
     return msgspec.convert(columns | {name: getattr(details, name) for name in Details.__struct_fields__}, Generation)
+
+
+def read_generation(connection: sqlite3.Connection, workspace: str, id: str) -> Generation | None:
+    """A workspace's generation in SQLite, by primary key; None when there is none."""
+    try:
+        row = connection.execute(_SELECT, (id, workspace)).fetchone()
+    except UnicodeEncodeError:  # half of a surrogate pair is no text, and names nothing
+        return None
+    return None if row is None else generation_from_row(row)

@@ -49,16 +49,3 @@ end
 local function hold_by_key(counters, amount)
     if redis.call('HEXISTS', counters, 'loaded') == 1 then redis.call('HINCRBY', counters, 'held', amount) end
 end
-
--- What a request would leave of a bucket, which holds when it is full again (seconds): a token to use up, or how long to wait.
-local function a_token(bucket, each, burst)
-    local time = now()
-    local full_at = math.max(tonumber(redis.call('GET', bucket) or 0), time) + each
-    local wait = full_at - time - burst * each
-    if wait > 1e-6 * each then return {wait = tostring(wait)} end
-    return {full_at = full_at, seconds = math.ceil(full_at - time) + 1}
-end
-
-local function use_up(bucket, token)
-    redis.call('SET', bucket, string.format('%.6f', token.full_at), 'EX', token.seconds)
-end
