@@ -5,7 +5,6 @@ A `Conversation` holds turns in the order of the wire. One turn is one wire mess
 
 `extra` on any record holds the wire fields that are not modelled, verbatim, in the dialect of the whole conversation
 (`Conversation.dialect`). An encoder of that dialect writes them back; any other encoder reports each as a `Loss`.
-
 The records are made of JSON and hold no cycles, so the garbage collector need not walk them (`gc=False`).
 """
 
