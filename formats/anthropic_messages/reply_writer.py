@@ -122,6 +122,8 @@ class ReplyWriter:
             self._sources = []
 
     def _text_delta(self, event: ev.TextDelta) -> None:
+        if event.logprobs:
+            self._lose_logprobs()
         if event.text or self._same:
             self._open_text()
             delta = {"type": "text_delta", "text": event.text, **self._extra(event.extra, "delta")}
@@ -158,11 +160,15 @@ class ReplyWriter:
     def _block_end(self, event: ev.TextEnd | ev.RefusalEnd) -> None:
         self._pending = None
         if isinstance(event, ev.TextEnd) and event.logprobs:
-            self._lose("output[].content[].logprobs", "Messages tells no probabilities of tokens")
+            self._lose_logprobs()
         if self._sources:  # a client could not send an empty text back
             self._lose(str(self._sources[0]["type"]), "sources of a text that had ended before")
             self._sources = []
         self._close(event.extra)
+
+    def _lose_logprobs(self) -> None:
+        place = "choices[0]" if self._reply.upstream == "openai_chat" else "output[].content[]"
+        self._lose(f"{place}.logprobs", "Messages tells no probabilities of tokens")
 
     def _close(self, extra: Extra) -> None:
         if self._open:

@@ -57,7 +57,7 @@ class MessagesStreamEncoder:
     def _usual(self, event: Event) -> bytes:
         """The frame for one more piece of the open block, which is legal; nothing when it must be written the long way."""
         if type(event) is ev.TextDelta:
-            if event.text and event.extra is None:
+            if event.text and event.extra is None and event.logprobs is None:
                 return self._frames.text_prefix + _encode(event.text) + b"}}\n\n"
         elif type(event) is ev.ReasoningDelta:
             if event.text and event.extra is None and self._writer.is_same_part(event):

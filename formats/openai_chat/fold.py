@@ -107,7 +107,8 @@ class ChatFold:
             case ev.TextEnd():
                 fold.logprobs.extend(event.logprobs or ())
             case ev.RefusalDelta():
-                fold.refusal.append(event.text)
+                if event.text:
+                    fold.refusal.append(event.text)
             case ev.Citation():
                 if annotation := annotation_to_wire(event, self.losses):
                     fold.annotations.append(annotation)

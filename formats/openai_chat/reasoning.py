@@ -48,7 +48,7 @@ class _Detail(NamedTuple):
 
 def reasoning_pieces(fields: Mapping[str, Any], open_blob: OpenBlob, so_far: Iterable[str] = ()) -> list[ReasoningPiece]:
     """The reasoning of a delta or of a whole message, in order. `so_far`: text of the block that is open, in pieces: a
-    detail that brings its signature may repeat it. It is joined only for such a one, as it may be long."""
+    detail that brings its signature may repeat it, or the end of it. It is read only for such a one, as it may be long."""
     found = [fields[name] for name in FIELDS if fields.get(name)]
     if not found:
         return []
@@ -57,10 +57,27 @@ def reasoning_pieces(fields: Mapping[str, Any], open_blob: OpenBlob, so_far: Ite
     signed = [detail for detail in details if detail.blob and detail.words]
     if not signed:
         return _text_first(plain, details)
-    rest = _remainder(plain, details)
-    if not rest and not plain and len(signed) == 1 and _letters(signed[0].words) == _letters("".join(so_far)):
-        return _text_first("", [detail._replace(words="") for detail in details])
-    return list(_among(details, rest))
+    if len(signed) == 1 and _repeats(signed[0].words, so_far, plain or "".join(d.words for d in details if not d.blob)):
+        return _text_first(plain, [detail._replace(words="") if detail.blob else detail for detail in details])
+    return list(_among(details, _remainder(plain, details)))
+
+
+def _repeats(words: str, so_far: Iterable[str], more: str) -> bool:
+    """Whether a signed detail repeats what was streamed before it: `more`, of its own delta, and pieces of the open block
+    back to the one that its words begin with. Unsigned text before that one has no end of its own in a stream."""
+    left = _letters(words)
+    if more := _letters(more):
+        if not left.endswith(more) or left == more:  # what its own delta alone says is told in order
+            return False
+        left = left.removesuffix(more)
+    for piece in reversed(list(so_far)):
+        if not left:
+            break
+        letters = _letters(piece)
+        if not left.endswith(letters):
+            return False
+        left = left.removesuffix(letters)
+    return not left
 
 
 def _text_first(plain: str, details: list[_Detail]) -> list[ReasoningPiece]:

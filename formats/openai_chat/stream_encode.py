@@ -149,7 +149,7 @@ class ChatStreamEncoder:
                 details = [self._detail(blob, state) for blob in event.opaque]
                 return self._chunk({"reasoning_details": details}, choice=event.choice) if details else b""
             case ev.RefusalDelta():
-                state.refused = True
+                state.refused |= bool(event.text)
                 return self._chunk({"refusal": event.text}, event.extra, choice=event.choice)
             case ev.Citation():
                 return self._citation(event, state)

@@ -18,7 +18,8 @@ _LOGPROBS = b',"logprobs":[]'
 
 
 class MessageWriter:
-    """Writes message items. `is_open`: an item is not done yet. `refused`: some item had a refusal."""
+    """Writes message items. `is_open`: an item is not done yet. `refused`: some item had a refusal
+    that says something."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -71,7 +72,6 @@ class MessageWriter:
         self._fields = output.group(extra, "part") or {}
         place = self._place()
         if kind == "refusal":
-            self.refused = True
             part: Wire = {"type": kind, "refusal": ""}
             self._head = output.delta_head("response.refusal.delta", place)
         else:
@@ -102,6 +102,7 @@ class MessageWriter:
             return b""
         if not self._kind:
             return self._open_part("refusal", None) + self.refusal(event)
+        self.refused = True
         self._said.append(event.text)
         if event.extra and self._output.native:
             return self._output.frame("response.refusal.delta", {**self._place(), "delta": event.text}, event.extra)

@@ -129,6 +129,20 @@ def test_ids_are_legal_and_never_the_same() -> None:
     assert ids[2] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("upstream", "path"),
+    [("openai_chat", "response.choices[0].logprobs"), ("openai_responses", "response.output[].content[].logprobs")],
+)
+def test_probabilities_of_tokens_are_a_loss(upstream: Any, path: str) -> None:
+    """Also those of a later piece of an open block, which is written the short way."""
+    told = [{"token": "b", "logprob": -0.5, "bytes": [98], "top_logprobs": []}]
+    for first in ([], told):
+        pieces: Events = [ev.TextDelta("a", first), ev.TextDelta("b", told), ev.TextDelta("c", told)]
+        message, losses = written(ev.TextStart(), *pieces, ev.TextEnd(), answer=reply(upstream))
+        assert message["content"] == [{"type": "text", "text": "abc"}]
+        assert losses == [path]
+
+
 def test_refusals_are_text_and_a_stop_reason() -> None:
     refusal: Events = [ev.RefusalStart(), ev.RefusalDelta("I "), ev.RefusalDelta("won't"), ev.RefusalEnd()]
     message, _ = written(*refusal)

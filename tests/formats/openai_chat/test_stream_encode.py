@@ -13,7 +13,7 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.usage import Usage
 from tests.support.judge import breaches
-from tests.support.pair import Pair
+from tests.support.pair import Pair, decode_stream
 
 CHAT = FORMATS["openai_chat"]
 START, END = ev.MessageStart("anthropic_messages"), ev.MessageEnd("stop")
@@ -237,6 +237,29 @@ def test_a_refusal_is_explained_once() -> None:
     said: list[Event] = [ev.RefusalStart(), ev.RefusalDelta("no"), ev.RefusalEnd()]
     assert [delta for delta in deltas(START, *said, explained) if "refusal" in delta] == [{"refusal": "no"}]
     assert message(START, *said, explained) == {"refusal": "no"}
+
+
+def test_a_refusal_that_says_nothing_does_not_stand_for_why() -> None:
+    explained = ev.MessageEnd("refusal", explanation="because")
+    empty: list[Event] = [ev.RefusalStart(), ev.RefusalDelta(""), ev.RefusalEnd()]
+    assert "".join(delta.get("refusal") or "" for delta in deltas(START, *empty, explained)) == "because"
+    assert message(START, *empty, explained) == {"refusal": "because"}
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])
+def test_signed_reasoning_right_behind_unsigned_is_not_doubled_by_the_next_hop(dialect: Dialect) -> None:
+    """A block without a blob has no end in a Chat stream; the signature behind it brings the text of its own block."""
+    signature = Opaque("anthropic", "signature", "c2ln")
+    events: list[Event] = [
+        ev.MessageStart(dialect),
+        *(ev.ReasoningStart(), ev.ReasoningDelta("Hm."), ev.ReasoningEnd()),
+        *(ev.ReasoningStart(), ev.ReasoningDelta("a"), ev.ReasoningDelta("b"), ev.ReasoningEnd((signature,))),
+        ev.MessageEnd("stop"),
+    ]
+    heard = decode_stream("openai_chat", [Pair("openai_chat", upstream=dialect).stream(events)])
+    thought = "".join(event.text for event in heard if isinstance(event, ev.ReasoningDelta))
+    assert "".join(thought.split()) == "Hm.ab"
+    assert sum(len(event.opaque) for event in heard if isinstance(event, ev.ReasoningEnd)) == 1
 
 
 def test_citations_with_an_address_and_without() -> None:

@@ -46,6 +46,34 @@ class TestReasoning:
         )
         assert blocks(events)[0] == "reasoning ab <signature s>"
 
+    @pytest.mark.parametrize(
+        ("deltas", "words"),
+        [
+            ([{"reasoning": "Hm."}, {"reasoning": "\n\na"}, {"reasoning": "b"}], "ab"),
+            ([{"reasoning": "Hm."}, {"reasoning": "a b"}], "a b"),
+            ([{"reasoning": "Hm."}, {"reasoning": "a"}, {"reasoning": "\n"}, {"reasoning": "b"}], "a\nb"),
+            ([{"thinking": "Hm."}, {"reasoning_details": [{"type": "reasoning.text", "text": "ab"}]}], "ab"),
+        ],
+    )
+    def test_a_signature_that_brings_again_what_followed_unsigned_text(
+        self, deltas: list[dict[str, object]], words: str
+    ) -> None:
+        detail = {"type": "reasoning.text", "text": words, "signature": "s"}
+        events = decoded(*map(chunk, deltas), chunk({"reasoning_details": [detail]}), chunk({}, "stop"))
+        (block, end) = blocks(events)
+        assert "".join(block.split()) == f"reasoningHm.{''.join(words.split())}<signatures>"
+        assert end == "end stop"
+
+    def test_a_signature_that_comes_with_the_last_of_its_text(self) -> None:
+        detail = {"type": "reasoning.text", "text": "ab", "signature": "s"}
+        last = chunk({"reasoning": "b", "reasoning_details": [detail]})
+        assert blocks(decoded(chunk({"reasoning": "a"}), last, chunk({}, "stop")))[0] == "reasoning ab <signature s>"
+
+    def test_signed_text_that_was_not_streamed_before_is_not_taken_for_a_repetition(self) -> None:
+        detail = {"type": "reasoning.text", "text": "b", "signature": "s"}
+        events = decoded(chunk({"reasoning": "ab"}), chunk({"reasoning_details": [detail]}), chunk({}, "stop"))
+        assert blocks(events)[0] == "reasoning abb <signature s>"
+
     def test_a_blob_ends_its_block(self) -> None:
         def signed(data: str) -> bytes:
             return chunk({"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": data}]})

@@ -182,6 +182,14 @@ def test_why_it_was_refused_is_a_refusal_part() -> None:
     assert message["content"][1]["refusal"] == "not this"
 
 
+def test_a_refusal_that_says_nothing_does_not_stand_for_why() -> None:
+    empty = [ev.RefusalStart(), ev.RefusalDelta(""), ev.RefusalEnd()]
+    out, _ = encoded(story(empty, stop="refusal", explanation="not this"), reply(source="openai_chat"))
+    assert judged(out) == []
+    (message,) = frames(out)[-1]["response"]["output"]
+    assert "".join(part["refusal"] for part in message["content"]) == "not this"
+
+
 def test_a_call_that_was_cut_short_is_not_complete() -> None:
     out, _ = encoded(story(call('{"a":'), stop="length"), reply(source="openai_chat"))
     assert judged(out) == []
