@@ -10,7 +10,7 @@ provider (`quirks: {tool_id: alnum9}`) or at one route, which lies over the prov
 sent is a loss, counted in `X-HyperInfer-Loss` like any other.
 
 This page is written from `formats/quirks.py`; a test compares them. Write it anew with
-`python -c "from hyperinfer.providers.quirks_page import quirks_page; print(quirks_page(), end='')" > docs/quirks.md`.
+`.venv/bin/python -c "from hyperinfer.providers.quirks_page import quirks_page as p; print(p(), end='')" > docs/quirks.md`.
 """
 
 
