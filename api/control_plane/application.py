@@ -37,6 +37,8 @@ BODY_LIMIT = 1024 * 1024
 BODY_TIMEOUT = 30.0
 """Seconds in which a request body has to come."""
 
+NO_SUCH_PATH = "There is no such path. The API's paths begin with /api/v1/, and /openapi.json describes them all."
+
 
 def control_plane(gateway: Gateway) -> AsgiApp:
     """The application for one gateway. It takes `http` scopes alone: the lifespan is the gateway's own."""
@@ -56,7 +58,7 @@ class ControlPlane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = _Identified(scope, self._ids.next(), send)
         if not scope["path"].startswith("/"):  # `OPTIONS *`; quart would make a URL of it
-            await exchange.refuse(404, "invalid_request", "There is no such path.")
+            await exchange.refuse(404, "invalid_request", NO_SUCH_PATH)
             return
         inner = cast("HypercornScope", {**scope, "headers": _headers(scope, exchange.request_id)})
         try:
@@ -158,7 +160,7 @@ async def _http_error(error: HTTPException) -> Response:
     """What werkzeug refuses: no such path, another method, too large or slow a body, a malformed host."""
     match error.code:
         case 404:
-            refusal = Refusal("invalid_request", "There is no such path.", status=404)
+            refusal = Refusal("invalid_request", NO_SUCH_PATH, status=404)
         case 405:
             return await _wrong_method(error)
         case 413:
