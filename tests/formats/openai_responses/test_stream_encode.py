@@ -183,7 +183,7 @@ def test_why_it_was_refused_is_a_refusal_part() -> None:
 
 
 def test_a_refusal_that_says_nothing_does_not_stand_for_why() -> None:
-    empty = [ev.RefusalStart(), ev.RefusalDelta(""), ev.RefusalEnd()]
+    empty: list[Event] = [ev.RefusalStart(), ev.RefusalDelta(""), ev.RefusalEnd()]
     out, _ = encoded(story(empty, stop="refusal", explanation="not this"), reply(source="openai_chat"))
     assert judged(out) == []
     (message,) = frames(out)[-1]["response"]["output"]
