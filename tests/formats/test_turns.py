@@ -116,9 +116,9 @@ def test_nothing_is_lost_and_every_kind_keeps_its_order(turns: list[Turn]) -> No
 
 def test_a_long_history_costs_linear_time() -> None:
     turns = [turn("assistant", call("1")), turn("user", text("u")), turn("tool", result("1"))] * 50_000
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(results_first(turns)) == len(turns)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def text_part(words: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from hyperinfer.providers.transport import Transport
 from hyperinfer.providers.transport_exchange import Exchange
@@ -27,6 +28,12 @@ SCRIPTS: dict[str, Script] = {
 }
 
 
+@pytest.fixture
+def still_clock() -> MockClock:
+    """Stands still while anything happens, however slowly the machine runs it; goes on when all tasks wait for a time."""
+    return MockClock(autojump_threshold=0.1)
+
+
 async def whole(transport: Transport, server: RawServer) -> bytes:
     response = await transport.handle_async_request(httpx2.Request("POST", server.url, content=b"{}"))
     return await response.aread()
@@ -41,7 +48,7 @@ async def assert_gone_within_50_ms(peer: Peer, since: float) -> None:
     with trio.fail_after(5):
         await peer.closed.wait()
     assert peer.closed_at is not None
-    assert peer.closed_at - since < 0.05
+    assert peer.closed_at - since < 0.05  # of the `still_clock`: what somebody waited on purpose
 
 
 async def run_until_blocked_then_cancel(call: Callable[[], Awaitable[object]]) -> float:
@@ -60,7 +67,7 @@ async def run_until_blocked_then_cancel(call: Callable[[], Awaitable[object]]) -
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-async def test_cancelled(name: str) -> None:
+async def test_cancelled(name: str, still_clock: MockClock) -> None:
     async with raw_server(SCRIPTS[name]) as server, Transport() as transport:
         if name == "on a reused connection":
             await whole(transport, server)
@@ -69,7 +76,7 @@ async def test_cancelled(name: str) -> None:
         await assert_gone_within_50_ms(server.connections[0], now)
 
 
-async def test_cancelled_while_sending() -> None:
+async def test_cancelled_while_sending(still_clock: MockClock) -> None:
     read_on = trio.Event()
     async with raw_server([Wait(read_on), Hold()]) as server, Transport() as transport:
         request = httpx2.Request("POST", server.url, content=b"x" * 20_000_000)
@@ -79,7 +86,7 @@ async def test_cancelled_while_sending() -> None:
         await assert_gone_within_50_ms(server.connections[0], now)
 
 
-async def test_cancelled_over_tls(tmp_path: Path) -> None:
+async def test_cancelled_over_tls(tmp_path: Path, still_clock: MockClock) -> None:
     server_context, client_context = tls_contexts(tmp_path)
     for script in (SCRIPTS["before the head"], SCRIPTS["within the body"]):
         async with (
@@ -91,7 +98,7 @@ async def test_cancelled_over_tls(tmp_path: Path) -> None:
             await assert_gone_within_50_ms(server.connections[0], now)
 
 
-async def test_cancelled_during_the_handshake() -> None:
+async def test_cancelled_during_the_handshake(still_clock: MockClock) -> None:
     context = ssl.create_default_context()
     async with raw_server([Hold()]) as server, Transport(ssl_context=context) as transport:
         request = httpx2.Request("POST", server.url.replace("http", "https"), content=b"{}")
@@ -99,7 +106,7 @@ async def test_cancelled_during_the_handshake() -> None:
         await assert_gone_within_50_ms(server.connections[0], now)
 
 
-async def test_a_body_closed_before_its_end() -> None:
+async def test_a_body_closed_before_its_end(still_clock: MockClock) -> None:
     async with raw_server(SCRIPTS["within the body"]) as server, Transport() as transport:
         response = await transport.handle_async_request(httpx2.Request("POST", server.url, content=b"{}"))
         assert await anext(body_of(response)) == b"hello"
@@ -140,7 +147,7 @@ async def test_closing_the_transport_ends_requests_under_way() -> None:
     [(SCRIPTS["before the head"], httpx2.ReadTimeout), (SCRIPTS["within the body"], httpx2.ReadTimeout)],
     ids=["head", "body"],
 )
-async def test_read_timeouts_of_a_client(script: Script, error: type[Exception]) -> None:
+async def test_read_timeouts_of_a_client(script: Script, error: type[Exception], still_clock: MockClock) -> None:
     async with raw_server(script) as server:
         async with httpx2.AsyncClient(transport=Transport(), timeout=httpx2.Timeout(5, read=0.02)) as client:
             with pytest.raises(error):

@@ -329,6 +329,6 @@ def test_deep_nesting_is_not_followed_for_ever() -> None:
 
 @pytest.mark.parametrize("unit", ["model ", "models/a", "input length ", "exceeded your ", "api key ", "a.", "invalid "])
 def test_no_text_takes_long(unit: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     fault_of_error({"error": {"message": unit * 200_000, "metadata": {"raw": unit * 200_000}}})
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

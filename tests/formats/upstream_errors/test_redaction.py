@@ -124,9 +124,9 @@ def test_any_text_gives_one_bounded_printable_line(text: str) -> None:
     "unit", ["a", "a.", "1.", "sk-", "a:", "http://", "1a", "*", "/", "x@", "f:", "::", "f::", "[", "a.a-"]
 )
 def test_no_text_takes_long(unit: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     redact(unit * 100_000)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_slug() -> None:
