@@ -249,11 +249,10 @@ def test_a_refusal_that_says_nothing_does_not_stand_for_why() -> None:
 @pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])
 def test_signed_reasoning_right_behind_unsigned_is_not_doubled_by_the_next_hop(dialect: Dialect) -> None:
     """A block without a blob has no end in a Chat stream; the signature behind it brings the text of its own block."""
-    signature = Opaque("anthropic", "signature", "c2ln")
+    signed = ev.ReasoningEnd((Opaque("anthropic", "signature", "c2ln"),))
     events: list[Event] = [
-        ev.MessageStart(dialect),
-        *(ev.ReasoningStart(), ev.ReasoningDelta("Hm."), ev.ReasoningEnd()),
-        *(ev.ReasoningStart(), ev.ReasoningDelta("a"), ev.ReasoningDelta("b"), ev.ReasoningEnd((signature,))),
+        *(ev.MessageStart(dialect), ev.ReasoningStart(), ev.ReasoningDelta("Hm."), ev.ReasoningEnd()),
+        *(ev.ReasoningStart(), ev.ReasoningDelta("a"), ev.ReasoningDelta("b"), signed),
         ev.MessageEnd("stop"),
     ]
     heard = decode_stream("openai_chat", [Pair("openai_chat", upstream=dialect).stream(events)])
