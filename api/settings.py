@@ -197,8 +197,8 @@ def check_settings(settings: Settings) -> None:
         )
     if settings.workers > 1:
         raise SettingsConflict(
-            f"{settings.workers} workers need the shared mode (HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL);"
-            " without it one worker serves: leave out --workers"
+            f"{settings.workers} workers need the shared mode, which this version does not have yet:"
+            " leave out --workers, and HYPERINFER_WORKERS"
         )
     if (settings.certfile is None) != (settings.keyfile is None):
         there, absent = ("--certfile", "--keyfile") if settings.keyfile is None else ("--keyfile", "--certfile")
