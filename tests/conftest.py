@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.valkey import ValkeyServer, valkey_server
+
 ROOT = Path(__file__).resolve().parents[1]
 BARE_NAMES = frozenset({"api", "engine", "formats", "nodes", "providers"})
 
@@ -59,6 +62,20 @@ def shared() -> Path:
     if not (folder / "recordings").is_dir():
         pytest.skip(f"no recordings: {folder} is not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, one for all tests: each takes a database of its own, and starts again what it has stopped."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    """A real Valkey, one for all tests: each begins by emptying it."""
+    with valkey_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -342,7 +342,7 @@ async def open_embedded(
 
     folder.create()
     async with open_writer_client(nursery, folder.path, greet, book.move_all) as writer:
-        with closing(open_reader(folder.database)) as reader, AdmittedJournal.open(folder.journals, now) as admitted:
+        with closing(open_reader(folder.database)) as reader, AdmittedJournal.open(folder.admitted, now) as admitted:
             store = EmbeddedStore(folder, book, writer, reader, now, entropy, clock, admitted)
             await admitted.interrupt(store.settle)
             yield store

@@ -1,4 +1,5 @@
-"""The data folder: which files are where, and the lock that lets one process serve it."""
+"""The data folder: which files are where, and the lock that says who serves from it: one gateway that keeps its store
+there, or any number of gateways of the shared store that keep nothing there but a journal each."""
 
 from __future__ import annotations
 
@@ -22,7 +23,10 @@ class DataFolder:
         self.database = path / "hyperinfer.db"
         self.lock = path / "lock"
         self.control_socket = path / "control.sock"
+        self.admitted = path / "admitted"
+        """Journals of the embedded store: which requests are under way."""
         self.journals = path / "journal"
+        """Journals of the shared store. Apart from the others: neither may adopt what the other owes."""
 
     def create(self) -> None:
         """Make the folder, for its owner alone, unless it is there. Raises StoreUnavailable."""
@@ -32,7 +36,16 @@ class DataFolder:
             raise StoreUnavailable(f"cannot make the data folder {self.path}: {error.strerror}") from error
 
 
+_SHARED = "shared"
+"""In the place of a pid."""
+
+
 def _who(holder: str) -> str:
+    if holder == _SHARED:
+        return (
+            "gateways of the shared mode; set HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL as they have them, or choose"
+            " another folder with --data"
+        )
     if not holder.isdigit() or int(holder) == 0:
         return "process (unknown); stop that one or choose another folder with --data"
     try:
@@ -47,7 +60,7 @@ def _who(holder: str) -> str:
 
 @final
 class FolderLock:
-    """Held by the one process that serves a data folder; a context manager. The kernel frees it with the process.
+    """A claim to a data folder; a context manager. The kernel frees it with the process.
 
     The descriptor may be handed to a child (`pass_fds`), which then holds the same lock through `adopt`: it is free when
     all of them have let go.
@@ -58,14 +71,25 @@ class FolderLock:
 
     @classmethod
     def acquire(cls, folder: DataFolder) -> Self:
-        """Take the lock and leave our pid in it. Raises FolderInUse, naming who has it, or StoreUnavailable."""
+        """For the one process that keeps its store there. Leaves our pid in it. Raises FolderInUse, naming who has it, or
+        StoreUnavailable."""
+        return cls._take(folder, fcntl.LOCK_EX, f"{os.getpid()}\n")
+
+    @classmethod
+    def share(cls, folder: DataFolder) -> Self:
+        """For a gateway of the shared store: with others of its kind, never beside an embedded store. Raises FolderInUse or
+        StoreUnavailable."""
+        return cls._take(folder, fcntl.LOCK_SH, f"{_SHARED}\n")
+
+    @classmethod
+    def _take(cls, folder: DataFolder, kind: int, words: str) -> Self:
         folder.create()
         try:
             descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreUnavailable(f"cannot open {folder.lock}: {error.strerror}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except OSError as error:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
@@ -73,7 +97,7 @@ class FolderLock:
                 raise StoreUnavailable(f"cannot lock {folder.lock}: {error.strerror}") from error
             raise FolderInUse(f"the data folder {folder.path} is in use by {_who(holder)}") from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, words.encode(), 0)
         return cls(descriptor)
 
     @classmethod

@@ -64,7 +64,7 @@ async def test_what_a_killed_gateway_had_admitted_is_interrupted(tmp_path: Path)
             assert (await store.workspace("lab")).balance == USD - 14
             report = await store.verify_ledger()
             assert (report.generations, report.ledger_rows, report.differences) == (6, 3, ())
-    assert [*DataFolder(tmp_path).journals.glob("*.journal")] == []
+    assert [*DataFolder(tmp_path).admitted.glob("*.journal")] == []
 
 
 async def test_a_real_row_is_never_interrupted(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ async def test_a_real_row_is_never_interrupted(tmp_path: Path) -> None:
         principal = Principal(workspace=workspace, workspace_name="lab", key_id="key_1")
         await store.settle(a_generation("r1", workspace, 7))
         # As a kill between the commit and the note of it leaves it.
-        with AdmittedJournal.open(DataFolder(tmp_path).journals, lambda: NOW + 1) as left:
+        with AdmittedJournal.open(DataFolder(tmp_path).admitted, lambda: NOW + 1) as left:
             assert left.admit(an_admission("r1", principal, 1))
     async with a_store(tmp_path) as store:
         row = await store.generation(workspace, "r1")
