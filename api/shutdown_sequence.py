@@ -55,12 +55,16 @@ SEQUENCE: Final = (
     ),
     Phase(
         name="cutting off",
-        what="What still runs is cancelled, clients that do not read are reset; settlement is shielded from both.",
+        what="What still runs is cancelled, clients that do not read are reset; settlement is shielded from both, and has a"
+        " deadline of its own.",
         ends=(("all ended", "closing"), ("second SIGINT", "killed")),
+        limit=lambda edge: edge.grace + edge.settle_margin + edge.settling,
+        overrun="closing",
     ),
     Phase(
         name="closing",
-        what="The application closes its stores and upstream connections.",
+        what="The application closes its upstream connections and its store, which settles what it still can within 5 s; the"
+        " shared store's rest is in the journal, for the next start.",
         ends=(("all closed", "ended"), ("second SIGINT", "killed")),
         limit=lambda edge: edge.drain_time,
         overrun="giving up",

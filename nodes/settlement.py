@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Final
 
 import trio
 
@@ -18,13 +19,16 @@ from hyperinfer.nodes.reply_writer import error_response
 
 log = logging.getLogger("hyperinfer.settlement")
 
+SETTLE_SECONDS: Final = 10.0
+"""The longest that a settlement keeps its client waiting, and a server that ends."""
+
 _CUT_SHORT = ("length", "context_window", "refusal", "unfinished")
 
 
 class Settlement:
     """Settles requests, each once, shielded from cancellation and under a deadline of its own. `seconds`: that deadline."""
 
-    def __init__(self, ledger: Ledger, *, seconds: float = 10.0) -> None:
+    def __init__(self, ledger: Ledger, *, seconds: float = SETTLE_SECONDS) -> None:
         self._ledger, self._seconds = ledger, seconds
 
     async def finish(self, ticket: Ticket) -> bool:

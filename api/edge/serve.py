@@ -11,7 +11,8 @@ A drain, seconds from the shutdown signal:
     grace                   the application ends its streams itself; a client that does not read has a third of the
                             settle margin from here
     grace + settle_margin   whatever still runs is cancelled, clients that do not read are reset
-    then                    the application's lifespan ends
+    … + settling            the last settlement has ended, by its own deadline
+    then                    the application's lifespan ends, within `shutdown`
 """
 
 from __future__ import annotations

@@ -21,10 +21,13 @@ class EdgeSettings:
     """How long running requests may go on after a drain began (`limits.grace`)."""
     settle_margin: float = 3.0
     """After the grace: for last words, settlement and clients that do not read. Then everything is cut."""
+    settling: float = 10.0
+    """After that: as long as a settlement that has just begun may take, which nothing cuts."""
     startup: float = 60.0
     """For the application to start."""
-    shutdown: float = 5.0
-    """For the application to shut down after the last connection ended."""
+    shutdown: float = 7.0
+    """For the application to shut down after the last connection ended: 5 s for its store to settle what is left, and
+    some for taking leave of everybody."""
     handshake: float = 10.0
     """For the TLS handshake."""
     first_request: float = 10.0
@@ -45,7 +48,7 @@ class EdgeSettings:
     @property
     def drain_time(self) -> float:
         """The longest that a worker takes from the signal to its exit."""
-        return self.grace + self.settle_margin + self.shutdown
+        return self.grace + self.settle_margin + self.settling + self.shutdown
 
 
 def hypercorn_config(settings: EdgeSettings) -> Config:

@@ -32,7 +32,7 @@ PENDING_LIMIT: Final = 4096
 """So many unanswered requests and no more work should be begun. What has been done is still taken."""
 BACKOFF_FIRST: Final = 0.05
 BACKOFF_MOST: Final = 2.0
-GOODBYE_SECONDS: Final = 10.0
+GOODBYE_SECONDS: Final = 5.0
 """How long closing waits for what is pending, and then for the process."""
 
 Answer = Settled | Done | Claimed | Rejected

@@ -16,10 +16,14 @@ from hyperinfer.api.edge.settings import EdgeSettings
 from hyperinfer.api.gateway import GatewaySettings, open_gateway
 from hyperinfer.api.pipelines import STREAM_BUFFER, named_graphs
 from hyperinfer.api.shutdown_sequence import FIRST, LAST, SEQUENCE, transitions
+from hyperinfer.api.store.remote.bridge import LEAVE_SECONDS
+from hyperinfer.api.store.remote.store import CLOSE_SECONDS
+from hyperinfer.api.store.writer_client import GOODBYE_SECONDS
 from hyperinfer.api.supervisor import KILL_MARGIN
 from hyperinfer.engine import Drain, graph_diagram
 from hyperinfer.formats.lifecycle import TRANSITIONS, State
 from hyperinfer.nodes import Output, Reply
+from hyperinfer.nodes.settlement import SETTLE_SECONDS
 from tests.project.tree import LAYERS as FOLDERS
 from tests.project.tree import ROOT, imports_of, python_files
 
@@ -89,15 +93,24 @@ def test_the_lifecycle_has_every_state_and_event() -> None:
     assert f"[*] --> {State.START.name}" in chart
 
 
+def test_the_shutdown_leaves_time_for_the_money() -> None:
+    """A settlement that begins when everything is cut may take its whole time, and after it the store its own."""
+    edge = EdgeSettings()
+    assert edge.settling >= SETTLE_SECONDS
+    embedded, shared = GOODBYE_SECONDS, CLOSE_SECONDS + LEAVE_SECONDS
+    assert edge.shutdown >= max(embedded, shared) + 1
+
+
 def test_the_shutdown_has_the_times_of_the_code() -> None:
     edge = EdgeSettings()
     limits = [phase.limit(edge) for phase in SEQUENCE if phase.limit]
     kill = math.ceil(edge.drain_time + KILL_MARGIN)
-    assert limits == [edge.grace, edge.grace + edge.settle_margin, edge.drain_time, kill] == sorted(limits)
+    cut = edge.grace + edge.settle_margin
+    assert limits == [edge.grace, cut, cut + edge.settling, edge.drain_time, kill] == sorted(limits)
     said = re.findall(r"([\d.]+) s after the signal", shutdown().charts[0].mermaid)
     assert sorted(map(float, said)) == limits
     later = [phase.limit(replace(edge, grace=edge.grace + 10)) for phase in SEQUENCE if phase.limit]
-    assert [after - before for before, after in zip(limits, later, strict=True)] == [10] * 4
+    assert [after - before for before, after in zip(limits, later, strict=True)] == [10] * 5
 
 
 def test_the_shutdown_always_ends() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
 ROOT = Path(__file__).parents[3]
-EDGE: dict[str, object] = {"grace": 0.4, "settle_margin": 0.9, "shutdown": 1.0, "write_deadline": 30.0}
+EDGE: dict[str, object] = {"grace": 0.4, "settle_margin": 0.9, "settling": 0.5, "shutdown": 1.0, "write_deadline": 30.0}
 
 
 @dataclass
