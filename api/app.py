@@ -88,9 +88,10 @@ class Application:
         await receive()
         try:
             async with open_gateway(self._settings, self.drain) as gateway:
-                self.greeting = await first_start(
-                    gateway.store, self._settings.environ, self._output, now=gateway.now()
-                )
+                if self._settings.servers is None:  # else whoever starts the workers does it, once for all
+                    self.greeting = await first_start(
+                        gateway.store, self._settings.environ, self._output, now=gateway.now()
+                    )
                 self._gateway = gateway
                 await send({"type": "lifespan.startup.complete"})
                 await receive()

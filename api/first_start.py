@@ -12,10 +12,10 @@ from hyperinfer.providers.secret import Secret
 
 if TYPE_CHECKING:
     from hyperinfer.api.cli.output import Output
-    from hyperinfer.api.store.embedded import EmbeddedStore
+    from hyperinfer.api.store.store import FullAdmin
 
 
-async def first_start(store: EmbeddedStore, environ: Mapping[str, str], output: Output, *, now: float) -> str | None:
+async def first_start(store: FullAdmin, environ: Mapping[str, str], output: Output, *, now: float) -> str | None:
     """Makes the workspace and the key of a store without keys, and says a key that was made here. `now`: unix seconds.
 
     Returns what else there is to say: about variables that are ignored and the keys that there are. Raises Refused.
@@ -38,7 +38,7 @@ async def first_start(store: EmbeddedStore, environ: Mapping[str, str], output: 
     return None
 
 
-async def _keys(store: EmbeddedStore, now: float) -> str:
+async def _keys(store: FullAdmin, now: float) -> str:
     active = sum(record.status(now) == "active" for record in await store.keys())
     another = "another" if active else "one"
     return f"active API keys: {active or 'none'} (`hyperinfer keys create --workspace NAME` makes {another})"

@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from hyperinfer.api.backing import open_backing
 from hyperinfer.api.catalogue_file import CatalogueFile
-from hyperinfer.api.control import serve_control
 from hyperinfer.api.data_plane import DataPlane
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, PlaygroundLedger
-from hyperinfer.api.store.embedded import EmbeddedStore, open_embedded
+from hyperinfer.api.settings import SharedServers, shared_servers
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.upstreams import open_upstreams
 
 if TYPE_CHECKING:
+    from hyperinfer.api.store.store import Store
     from hyperinfer.engine import Drain
     from hyperinfer.nodes.ports import Ledger
 
@@ -48,13 +49,18 @@ class GatewaySettings:
         token = self.environ.get("HYPERINFER_INTERNAL_TOKEN")
         return Secret(token) if token else None
 
+    @property
+    def servers(self) -> SharedServers | None:
+        """Those of the shared store; None for the embedded one."""
+        return shared_servers(self.environ)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
     """The parts, as routes see them."""
 
     catalogue: CatalogueFile
-    store: EmbeddedStore
+    store: Store
     ledger: Ledger
     playground: PlaygroundKeys
     parts: Parts
@@ -83,53 +89,50 @@ async def open_gateway(
     catalogue = CatalogueFile(settings.config, settings.environ)
     limits = catalogue.current().limits
     folder = DataFolder(settings.data)
-    with settings.lock or FolderLock.acquire(folder):
-        async with (
-            trio.open_nursery() as keeping,  # the store's actor outlives everything that may still settle
-            open_embedded(keeping, folder, now=now, entropy=entropy) as store,
-            open_upstreams(now=now) as upstreams,
-            trio.open_nursery() as serving,
-        ):
-            await serving.start(serve_control, store, folder.control_socket)
-            serving.start_soon(_end_with_the_grace, drain)
-            playground = PlaygroundKeys(now, entropy)
-            accounts, ledger = PlaygroundAccounts(store, playground), PlaygroundLedger(store, playground)
-            settlement = Settlement(ledger)
-            parts = Parts(
-                catalogue=catalogue.current,
-                ledger=ledger,
-                settlement=settlement,
-                clients=upstreams,
-                drain=drain,
-                now=now,
-                jitter=random.random,
-            )
-            pipelines = build_pipelines(parts, limits)
-            ids = RequestIds(now, entropy)
-            data_plane = DataPlane(
-                accounts=accounts,
-                settlement=settlement,
-                idempotency=Idempotency(store, ledger, now),
-                pipelines=pipelines,
-                ids=ids,
-                drain=drain,
-                body_limit=lambda: catalogue.current().limits.body_mb * 1024 * 1024,
-                now=now,
-            )
-            yield Gateway(
-                catalogue=catalogue,
-                store=store,
-                ledger=ledger,
-                playground=playground,
-                parts=parts,
-                pipelines=pipelines,
-                data_plane=data_plane,
-                ids=ids,
-                drain=drain,
-                internal_token=settings.internal_token,
-                now=now,
-            )
-            serving.cancel_scope.cancel()
+    async with (
+        open_backing(folder, settings.lock, settings.servers, now=now, entropy=entropy) as backing,
+        open_upstreams(now=now) as upstreams,
+        trio.open_nursery() as serving,
+    ):
+        serving.start_soon(_end_with_the_grace, drain)
+        store, playground = backing.store, backing.playground
+        accounts, ledger = PlaygroundAccounts(store, playground), PlaygroundLedger(store, playground)
+        settlement = Settlement(ledger)
+        parts = Parts(
+            catalogue=catalogue.current,
+            ledger=ledger,
+            settlement=settlement,
+            clients=upstreams,
+            drain=drain,
+            now=now,
+            jitter=random.random,
+        )
+        pipelines = build_pipelines(parts, limits)
+        ids = RequestIds(now, entropy)
+        data_plane = DataPlane(
+            accounts=accounts,
+            settlement=settlement,
+            idempotency=Idempotency(store, ledger, now),
+            pipelines=pipelines,
+            ids=ids,
+            drain=drain,
+            body_limit=lambda: catalogue.current().limits.body_mb * 1024 * 1024,
+            now=now,
+        )
+        yield Gateway(
+            catalogue=catalogue,
+            store=store,
+            ledger=ledger,
+            playground=playground,
+            parts=parts,
+            pipelines=pipelines,
+            data_plane=data_plane,
+            ids=ids,
+            drain=drain,
+            internal_token=settings.internal_token,
+            now=now,
+        )
+        serving.cancel_scope.cancel()
 
 
 async def _end_with_the_grace(drain: Drain) -> None:

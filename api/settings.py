@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from hyperinfer.api import values
 from hyperinfer.api.values import did_you_mean
@@ -103,6 +103,11 @@ OTHER_VARIABLES: Final = {
 }
 """Secrets come by environment alone: a command line is seen by every user of a machine."""
 
+_SCHEMES: Final = {
+    "HYPERINFER_POSTGRES_URL": ("postgresql://", "postgres://"),
+    "HYPERINFER_REDIS_URL": ("redis://", "rediss://", "unix://"),
+}
+
 
 def known_variables() -> frozenset[str]:
     """Every variable that means something."""
@@ -136,6 +141,13 @@ def read_flag(flag: Flag[T], given: Mapping[str, str | None], environ: Mapping[s
         raise SettingError(f"{name}: {error}") from None
 
 
+class SharedServers(NamedTuple):
+    """Where Postgres and Redis are: URLs, with their passwords."""
+
+    postgres: Secret
+    redis: Secret
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a gateway process is started with. `config` None: not named, `edge` None: the default one."""
@@ -150,6 +162,11 @@ class Settings:
     keyfile: Path | None = None
     postgres_url: Secret | None = None
     redis_url: Secret | None = None
+
+    @property
+    def shared(self) -> SharedServers | None:
+        """The servers of the shared mode; None for the embedded one. Raises SettingsConflict for one without the other."""
+        return _together(self.postgres_url, self.redis_url)
 
     @property
     def bind(self) -> str:
@@ -183,19 +200,26 @@ def read_settings(given: Mapping[str, str | None], environ: Mapping[str, str]) -
     )
 
 
+def shared_servers(environ: Mapping[str, str]) -> SharedServers | None:
+    """The servers of the shared mode; None for the embedded one. Raises SettingsConflict for one without the other."""
+    return _together(_secret("postgres_url", environ), _secret("redis_url", environ))
+
+
+def _together(postgres: Secret | None, redis: Secret | None) -> SharedServers | None:
+    if postgres is not None and redis is not None:
+        return SharedServers(postgres, redis)
+    if postgres is None and redis is None:
+        return None
+    there, missing = ("POSTGRES", "REDIS") if redis is None else ("REDIS", "POSTGRES")
+    raise SettingsConflict(
+        f"{PREFIX}{there}_URL is set and {PREFIX}{missing}_URL is not: the shared mode needs both, the embedded none"
+    )
+
+
 def check_settings(settings: Settings) -> None:
     """Raises SettingsConflict for what no gateway could be started with."""
-    urls = {"HYPERINFER_POSTGRES_URL": settings.postgres_url, "HYPERINFER_REDIS_URL": settings.redis_url}
-    missing = [name for name, url in urls.items() if url is None]
-    if len(missing) == 1:
-        (there,) = urls.keys() - set(missing)
-        raise SettingsConflict(f"{there} is set and {missing[0]} is not: the shared mode needs both, the embedded none")
-    if not missing:
-        raise SettingsConflict(
-            "this version has no shared mode yet: unset HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL"
-            " to serve from the data folder"
-        )
-    if settings.workers > 1:
+    shared = settings.shared
+    if settings.workers > 1 and shared is None:
         raise SettingsConflict(
             f"{settings.workers} workers need the shared mode, which this version does not have yet:"
             " leave out --workers, and HYPERINFER_WORKERS"
@@ -209,8 +233,14 @@ def _secret(name: str, environ: Mapping[str, str]) -> Secret | None:
     # The package that it lies in is heavy, and this module is loaded for every help page.
     from hyperinfer.providers.secret import Secret
 
-    text = environ.get(PREFIX + name.upper())
-    return Secret(text) if text else None
+    variable = PREFIX + name.upper()
+    text = environ.get(variable)
+    if not text:
+        return None
+    if not text.startswith(_SCHEMES[variable]):
+        # Not the text itself: there may be a password in it.
+        raise SettingError(f"{variable}: must begin with {' or '.join(_SCHEMES[variable])}")
+    return Secret(text)
 
 
 def _check_bootstrap(environ: Mapping[str, str]) -> None:

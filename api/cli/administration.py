@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from hyperinfer.api.cli.invocation import UsageError
-from hyperinfer.api.settings import DATA, DEFAULT_DATA, SERVER, SettingError, SettingsConflict, read_flag
+from hyperinfer.api.settings import DATA, DEFAULT_DATA, SERVER, SettingError, SettingsConflict, read_flag, shared_servers
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -30,14 +30,14 @@ def data_folder(invocation: Invocation) -> Path:
 
 
 def administer(invocation: Invocation, act: Callable[[Admin], Awaitable[T]]) -> T:
-    """What `act` returns, on the server that is named; else on a data folder with a store: through the server that runs
-    on it, else on the store itself.
+    """What `act` returns: on the server that is named; else on the shared store where the environment names its servers;
+    else on a data folder with a store, through the server that runs on it or on the store itself.
 
     Raises Refused, NoStore, StoreUnavailable, SettingError, SettingsConflict, UsageError.
     """
     from hyperinfer.api.store.open import open_admin
 
-    return _run(_server(invocation) or partial(open_admin, data_folder(invocation)), act)
+    return _run(_server(invocation) or _shared(invocation) or partial(open_admin, data_folder(invocation)), act)
 
 
 def administer_or_make(invocation: Invocation, act: Callable[[Admin], Awaitable[T]]) -> T:
@@ -46,9 +46,9 @@ def administer_or_make(invocation: Invocation, act: Callable[[Admin], Awaitable[
     from hyperinfer.api.store.folder import DataFolder
     from hyperinfer.api.store.open import open_or_make_admin
 
-    server = _server(invocation)
-    if server is not None:
-        return _run(server, act)
+    elsewhere = _server(invocation) or _shared(invocation)
+    if elsewhere is not None:
+        return _run(elsewhere, act)
     folder = data_folder(invocation)
     was_there = DataFolder(folder).database.exists()
 
@@ -89,6 +89,16 @@ def _server(invocation: Invocation) -> Callable[[], AbstractAsyncContextManager[
     from hyperinfer.providers.secret import Secret
 
     return partial(connect_http_admin, url, Secret(token))
+
+
+def _shared(invocation: Invocation) -> Callable[[], AbstractAsyncContextManager[Admin]] | None:
+    """The shared store, where the environment names its servers. Raises SettingsConflict for one without the other."""
+    servers = shared_servers(invocation.environ)
+    if servers is None:
+        return None
+    from hyperinfer.api.store.open import open_shared_admin
+
+    return partial(open_shared_admin, servers)
 
 
 def amount(pico: int) -> object:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from hyperinfer.api.cli.catalogue_choice import choose_catalogue, load_catalogue
 from hyperinfer.api.cli.invocation import CommandRefused
-from hyperinfer.api.settings import DATA, SERVE_FLAGS, Settings, check_settings, read_settings, unknown_variables
+from hyperinfer.api.settings import (
+    DATA,
+    SERVE_FLAGS,
+    Settings,
+    SharedServers,
+    check_settings,
+    read_settings,
+    unknown_variables,
+)
 
 if TYPE_CHECKING:
     from hyperinfer.api.cli.invocation import Invocation
@@ -49,12 +57,28 @@ def serve(invocation: Invocation) -> int:
         invocation.output.note(f"warning: {warning}")
     data = invocation.folder / settings.data
     output = invocation.output
-    with take_folder(data) as lock:
+    with take_folder(data) if settings.shared is None else share_folder(data) as lock:
+        greeting = None if settings.shared is None else _first_start(settings.shared, invocation)
         plan = plan_of(settings, catalogue.limits, config=config, data=data, lock=lock, json=output.json)
-        return _supervise(plan, output)
+        return _supervise(plan, output, greeting)
 
 
-def _supervise(plan: Plan, output: Output) -> int:
+def _first_start(servers: SharedServers, invocation: Invocation) -> str | None:
+    """Of the shared store: here, once for all workers. Raises StoreUnavailable, Refused."""
+    import trio
+
+    from hyperinfer.api.first_start import first_start
+    from hyperinfer.api.store.open import open_shared_admin_alone
+
+    async def starting() -> str | None:
+        async with open_shared_admin_alone(servers) as admin:
+            return await first_start(admin, invocation.environ, invocation.output, now=invocation.now())
+
+    return trio.run(starting)
+
+
+def _supervise(plan: Plan, output: Output, greeting: str | None) -> int:
+    """`greeting`: what there is to say once it listens, beside what the workers say."""
     import trio
 
     from hyperinfer.api.supervisor import supervise
@@ -65,8 +89,10 @@ def _supervise(plan: Plan, output: Output) -> int:
 
     def announce(line: str) -> None:
         nonlocal listening
-        listening = True
         output.event({"event": "listening", "url": line.removeprefix("listening ")}, line)
+        if greeting and not listening:
+            output.note(greeting)
+        listening = True
 
     def report(line: str) -> None:
         # Before it has listened, whatever is reported is why it does not start.
@@ -124,6 +150,14 @@ def take_folder(data: Path) -> FolderLock:
             if _answers(folder.control_socket) or time.monotonic() >= deadline:
                 raise
             time.sleep(_AGAIN_SECONDS)
+
+
+def share_folder(data: Path) -> FolderLock:
+    """The data folder for a gateway of the shared store, whose journals lie there; others of its kind may be there too.
+    Makes the folder. Raises FolderInUse beside an embedded store."""
+    from hyperinfer.api.store.folder import DataFolder, FolderLock
+
+    return FolderLock.share(DataFolder(data))
 
 
 def _answers(control_socket: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from quart import request
 
 from hyperinfer.api.client_key import key_of
-from hyperinfer.api.control_plane.envelope import Refusal
+from hyperinfer.api.control_plane.envelope import Refusal, refusal_of
 from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Failure
 from hyperinfer.providers.secret import Secret
@@ -29,7 +29,7 @@ async def authenticated(accounts: Accounts, sha256: bytes) -> Principal:
     """The principal of a key. Raises Refusal."""
     found = await accounts.authenticate(sha256)
     if isinstance(found, Failure):
-        raise Refusal(found.code, found.message)
+        raise refusal_of(found)
     return found
 
 

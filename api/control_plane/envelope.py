@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.errors import CODES, ErrorReport
+
+if TYPE_CHECKING:
+    from hyperinfer.engine import Failure
 
 
 class Refusal(Exception):
@@ -26,6 +31,12 @@ class Refusal(Exception):
         self.http_status = status if status is not None else CODES[code]
         self.headers = dict(headers or {})
         self.details = details
+
+
+def refusal_of(failure: Failure) -> Refusal:
+    """What accounts or ledger refuse, with the time after which it may be tried again."""
+    after = failure.retry_after
+    return Refusal(failure.code, failure.message, headers={} if after is None else {"Retry-After": str(math.ceil(after))})
 
 
 def wants_anthropic(path: str, version_header: bool) -> bool:

@@ -9,11 +9,12 @@ from msgspec import UNSET
 from quart import request
 
 from hyperinfer.api.control_plane.answer import answer
-from hyperinfer.api.control_plane.caller import authenticated, sent_key
-from hyperinfer.api.control_plane.envelope import Refusal
+from hyperinfer.api.control_plane.caller import sent_key
+from hyperinfer.api.control_plane.envelope import Refusal, refusal_of
 from hyperinfer.api.ids import bare_id
 from hyperinfer.api.openapi.records import GenerationAttempt, GenerationData, GenerationLine, GenerationReply
 from hyperinfer.api.playground import PlaygroundAccounts
+from hyperinfer.engine import Failure
 from hyperinfer.formats.usage import usd_json
 from hyperinfer.nodes.money import pico_to_micro_text
 
@@ -36,7 +37,13 @@ def generation_routes(app: QuartTrio, gateway: Gateway) -> None:
     async def reader(request_id: str) -> Principal:
         """Who asks. A one-time key that is used up may still read the generation of its own request."""
         sha256 = sent_key()
-        return gateway.playground.reader(sha256, request_id) or await authenticated(accounts, sha256)
+        found = await accounts.authenticate(sha256)
+        if not isinstance(found, Failure):
+            return found
+        used_up = await gateway.playground.reader(sha256, request_id)
+        if used_up is None:
+            raise refusal_of(found)
+        return used_up
 
     @app.get("/api/v1/generation")
     async def generation() -> Response:

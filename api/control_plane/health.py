@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperinfer.api.control_plane.answer import answer
-from hyperinfer.api.openapi.records import Health, Readiness, ReadinessChecks
+from hyperinfer.api.openapi.records import Health, Readiness, ReadinessChecks, State
 
 if TYPE_CHECKING:
     from quart import Response
@@ -23,9 +23,9 @@ def health_routes(app: QuartTrio, gateway: Gateway) -> None:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        healthy = gateway.store.healthy
-        ready = healthy and not gateway.drain.is_draining
-        checks = ReadinessChecks(store="ok" if healthy else "down")
-        return answer(Readiness("ok" if ready else "degraded", checks), 200 if ready else 503)
+        checks = gateway.store.checks
+        ready = all(checks.values()) and not gateway.drain.is_draining
+        states: dict[str, State] = {name: "ok" if well else "down" for name, well in checks.items()}
+        return answer(Readiness("ok" if ready else "degraded", ReadinessChecks(**states)), 200 if ready else 503)
 
     del healthz, readyz

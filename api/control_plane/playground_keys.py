@@ -37,7 +37,7 @@ def playground_routes(app: QuartTrio, gateway: Gateway) -> None:
             workspace = await gateway.store.workspace(asked.workspace_id)
         except Refused:
             raise Refusal("invalid_request", "There is no such workspace.", param="workspace_id") from None
-        key, expires = gateway.playground.mint(workspace.id, workspace.name, asked.user_id, asked.source)
+        key, expires = await gateway.playground.mint(workspace.id, workspace.name, asked.user_id, asked.source)
         expires_at = datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return answer(PlaygroundKey(key.reveal(), expires_at, asked.source), 201)
 

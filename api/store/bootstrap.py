@@ -13,7 +13,7 @@ from hyperinfer.nodes.money import PICO_PER_USD
 from hyperinfer.providers.secret import Secret
 
 if TYPE_CHECKING:
-    from hyperinfer.api.store.embedded import EmbeddedStore
+    from hyperinfer.api.store.store import FullAdmin
 
 WORKSPACE: Final = "default"
 CREDITS: Final = 100 * PICO_PER_USD
@@ -33,7 +33,7 @@ class Ignored(msgspec.Struct, frozen=True):
     warning: str | None
 
 
-async def bootstrap(store: EmbeddedStore, given: Secret | None = None, credits: int | None = None) -> Bootstrapped | Ignored:
+async def bootstrap(store: FullAdmin, given: Secret | None = None, credits: int | None = None) -> Bootstrapped | Ignored:
     """Make workspace `default` and its key on a store without keys.
 
     given: the key to use instead of a new one. credits: pico-USD, CREDITS by default; booked only when the workspace
@@ -57,7 +57,7 @@ async def bootstrap(store: EmbeddedStore, given: Secret | None = None, credits: 
     return Bootstrapped(workspace, created.record, created.secret)
 
 
-async def _warning(store: EmbeddedStore, given: Secret | None, credits: int | None) -> str | None:
+async def _warning(store: FullAdmin, given: Secret | None, credits: int | None) -> str | None:
     if given is not None and not await store.has_key(digest(given.reveal())):
         return "HYPERINFER_BOOTSTRAP_KEY is ignored: the store has keys already, and not this one"
     if credits is not None and given is None:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.messages import Administration, Hello
     from hyperinfer.api.store.records import WorkspaceRecord
     from hyperinfer.api.store.standing import Standing
+    from hyperinfer.api.store.store import Dependency
     from hyperinfer.api.store.writer_client import Answer
     from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
     from hyperinfer.providers.secret import Secret
@@ -87,6 +88,11 @@ class EmbeddedStore:
     def healthy(self) -> bool:
         """Whether settlements are being written right now."""
         return self._writer.healthy
+
+    @property
+    def checks(self) -> Mapping[Dependency, bool]:
+        """See Store."""
+        return {"store": self.healthy}
 
     @property
     def writer(self) -> WriterClient:
@@ -331,7 +337,7 @@ async def open_embedded(
     """The store of a data folder whose lock the caller holds; its actor lives in the given nursery.
 
     What an earlier process admitted and never settled has its row, interrupted, when this opens. On the way out it waits
-    (10 s) for what has been sent to be written. now: unix seconds. clock: steady, in seconds. entropy: n random bytes.
+    (5 s) for what has been sent to be written. now: unix seconds. clock: steady, in seconds. entropy: n random bytes.
     Raises StoreUnavailable.
     """
     book = Book()

@@ -1,11 +1,12 @@
-"""Administration from outside: through the server that runs on the data folder, else on the store itself."""
+"""Administration from outside: of an embedded store through the server that runs on its data folder, else on the store
+itself; of the shared one on its servers."""
 
 from __future__ import annotations
 
 import os
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
@@ -15,11 +16,13 @@ from hyperinfer.api.store.errors import FolderInUse, NoStore
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Generator
     from pathlib import Path
 
+    from hyperinfer.api.settings import SharedServers
     from hyperinfer.api.store.admin import Admin
     from hyperinfer.api.store.embedded import EmbeddedStore
+    from hyperinfer.api.store.store import FullAdmin
 
 PATIENCE_SECONDS: Final = 5.0
 """So long another process may hold the folder without a socket: it starts or stops, or is a command like this one."""
@@ -81,16 +84,51 @@ async def _reach(folder: DataFolder, take: Callable[[DataFolder], FolderLock], s
 
 @asynccontextmanager
 async def _directly(folder: DataFolder, lock: FolderLock) -> AsyncGenerator[EmbeddedStore]:
+    with _ungrouped(), lock:
+        async with (
+            trio.open_nursery() as nursery,
+            open_embedded(nursery, folder, now=time.time, entropy=os.urandom) as store,
+        ):
+            yield store
+
+
+@asynccontextmanager
+async def open_shared_admin(servers: SharedServers) -> AsyncGenerator[FullAdmin]:
+    """The Admin of the shared store, whoever serves from it. What is raised inside leaves as it is, not in a group."""
+    from hyperinfer.api.store.remote.outside import open_remote_admin
+
+    with _ungrouped():
+        async with open_remote_admin(servers.postgres, servers.redis, now=time.time, entropy=os.urandom) as admin:
+            yield admin
+
+
+@asynccontextmanager
+async def open_shared_admin_alone(servers: SharedServers) -> AsyncGenerator[FullAdmin]:
+    """The same, to one at a time of all who open it so, on any machine. Raises StoreUnavailable."""
+    from hyperinfer.api.store.remote.outside import open_alone
+
+    with _ungrouped():
+        async with open_alone(servers.postgres, servers.redis, now=time.time, entropy=os.urandom) as admin:
+            yield admin
+
+
+@contextmanager
+def _ungrouped() -> Generator[None]:
+    """The nurseries are ours and not the caller's business; so are their groups."""
     try:
-        with lock:
-            async with (
-                trio.open_nursery() as nursery,
-                open_embedded(nursery, folder, now=time.time, entropy=os.urandom) as store,
-            ):
-                yield store
+        yield
     except BaseExceptionGroup as group:
-        # The nursery is ours and not the caller's business; so is its group.
-        first, *others = group.exceptions
-        if others:
+        leaves = _leaves(group)
+        if len(leaves) > 1:
             raise
-        raise first from None
+        raise leaves[0] from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            leaves += _leaves(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            leaves.append(error)
+    return leaves

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
-    from hyperinfer.api.store.embedded import EmbeddedStore
+    from hyperinfer.api.store.store import Store
     from tests.api.store.admission_laws import Store
 
 
 @asynccontextmanager
-async def administered(path: Path) -> AsyncGenerator[tuple[EmbeddedStore, HttpAdmin]]:
+async def administered(path: Path) -> AsyncGenerator[tuple[Store, HttpAdmin]]:
     """A gateway's store, its time standing still, and the administration of it through the routes."""
     settings = GatewaySettings(config=None, data=path, environ={"HYPERINFER_INTERNAL_TOKEN": TOKEN})
     async with open_gateway(settings, Drain(), now=lambda: NOW) as gateway:

@@ -1,76 +1,79 @@
-"""One-time keys through the data plane: used up by admission alone."""
+"""One-time keys: the laws, on the memory of a gateway and on the Redis of several."""
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
-from hyperinfer.api.playground import LIFETIME, PlaygroundKeys, PlaygroundLedger
+from hyperinfer.api.playground import LIFETIME, MemoryPlaygroundKeys, PlaygroundKeys
+from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.remote.bridge import open_bridge
+from hyperinfer.api.store.remote.holds import Holds
+from hyperinfer.api.store.remote.one_time import RedisPlaygroundKeys
 from hyperinfer.engine import Failure
-from hyperinfer.nodes.ports import Principal
-from tests.api.store.samples import an_admission
-from tests.support.ledger import USD, MemoryStore, memory_store
+from hyperinfer.providers.secret import Secret
+from tests.api.playground_laws import LAWS, Clock, minted
+
+if TYPE_CHECKING:
+    from tests.support.valkey import ValkeyServer
+
+Law = Callable[[Clock, PlaygroundKeys, PlaygroundKeys], Awaitable[None]]
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-async def started(store: MemoryStore, credits: int = USD) -> tuple[Clock, PlaygroundKeys, bytes, Principal]:
-    await store.create_workspace("lab", credits)
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+async def test_in_memory(law: Law) -> None:
     clock = Clock()
-    keys = PlaygroundKeys(clock, os.urandom)
-    secret, expires = keys.mint((await store.workspace("lab")).id, "lab", "u", "chat")
-    assert expires == clock.now + LIFETIME
-    digest = hashlib.sha256(secret.reveal().encode()).digest()
-    principal = keys.authenticate(digest)
-    assert isinstance(principal, Principal)
-    assert principal.source == "chat"
-    return clock, keys, digest, principal
+    keys = MemoryPlaygroundKeys(clock, os.urandom)
+    await law(clock, keys, keys)
 
 
-async def test_one_admission(autojump_clock: object) -> None:
-    with memory_store() as store:
-        clock, keys, digest, principal = await started(store)
-        ledger = PlaygroundLedger(store, keys)
-        assert await ledger.admit(an_admission("r1", principal, 1)) is None
-        assert await ledger.admit(an_admission("r1", principal, 1)) is None  # again, for the same request
-        assert isinstance(keys.authenticate(digest), Failure)
-        refusal = await ledger.admit(an_admission("r2", principal, 1))
-        assert refusal is not None
-        assert refusal.code == "invalid_api_key"
-        assert keys.reader(digest, "r1") == principal
-        assert keys.reader(digest, "r2") is None
-        clock.now += LIFETIME
-        assert keys.reader(digest, "r1") is None
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+async def test_in_redis_as_two_gateways_see_it(law: Law, valkey: ValkeyServer) -> None:
+    clock = Clock()
+    async with open_bridge() as bridge:
+        actors = [Holds(Secret(valkey.url)).actor for _ in range(2)]
+        for actor in actors:
+            bridge.start_soon(actor.run)
+        keys, other = (RedisPlaygroundKeys(actor, clock, os.urandom) for actor in actors)
+        await law(clock, keys, other)
+    assert all(valkey.run("TTL", key) > 0 for key in valkey.run("KEYS", "hi:onetime:*"))
 
 
-@pytest.mark.parametrize("credits", [0])
-async def test_a_refusal_uses_nothing_up_and_prolongs_nothing(credits: int, autojump_clock: object) -> None:
-    with memory_store() as store:
-        clock, keys, digest, principal = await started(store, credits)
-        ledger = PlaygroundLedger(store, keys)
-        clock.now += LIFETIME - 1
-        assert await ledger.admit(an_admission("r1", principal, 1)) is not None
-        assert keys.authenticate(digest) == principal
-        clock.now += 1
-        assert isinstance(keys.authenticate(digest), Failure)
+async def test_a_redis_that_is_away_is_told_as_that(valkey: ValkeyServer) -> None:
+    clock = Clock()
+    async with open_bridge() as bridge:
+        actor = Holds(Secret(valkey.url)).actor
+        bridge.start_soon(actor.run)
+        keys = RedisPlaygroundKeys(actor, clock, os.urandom)
+        digest, principal = await minted(clock, keys)
+        valkey.stop()
+        try:
+            for answer in (await keys.authenticate(digest), await keys.take(principal.key_id, "r1")):
+                assert isinstance(answer, Failure)
+                assert (answer.code, answer.retry_after) == ("internal_error", 1.0)
+            assert await keys.reader(digest, "r1") is None
+            keys.give_back(principal.key_id, "r1")
+            with pytest.raises(StoreUnavailable):
+                await keys.mint("ws", "lab", "u", "chat")
+        finally:
+            valkey.start()
+        # It holds no keys any more.
+        assert await keys.authenticate(digest) is None
+        await minted(clock, keys)
 
 
-async def test_keys_are_forgotten_in_the_end(autojump_clock: object) -> None:
-    with memory_store() as store:
-        clock, keys, digest, principal = await started(store)
-        clock.now += LIFETIME - 1
-        assert keys.take(principal.key_id, "r1")
-        clock.now += LIFETIME - 1
-        keys.mint("w", "lab", "u", "chat")
-        assert keys.reader(digest, "r1") == principal
-        clock.now += 2
-        keys.mint("w", "lab", "u", "chat")
-        assert keys.authenticate(digest) is None
+async def test_keys_in_memory_are_forgotten_in_the_end() -> None:
+    clock = Clock()
+    keys = MemoryPlaygroundKeys(clock, os.urandom)
+    digest, principal = await minted(clock, keys)
+    clock.now += LIFETIME - 1
+    assert await keys.take(principal.key_id, "r1") is None
+    clock.now += LIFETIME - 1
+    await minted(clock, keys)
+    assert await keys.reader(digest, "r1") == principal
+    clock.now += 2
+    await minted(clock, keys)
+    assert await keys.authenticate(digest) is None

@@ -18,6 +18,7 @@ from hyperinfer.api.settings import (
     known_variables,
     read_flag,
     read_settings,
+    shared_servers,
 )
 
 SAID = {
@@ -126,7 +127,6 @@ REDIS = {"HYPERINFER_REDIS_URL": "redis://:hush@h"}
         ({"workers": "2"}, {}, "2 workers need the shared mode"),
         ({}, POSTGRES, "HYPERINFER_POSTGRES_URL is set and HYPERINFER_REDIS_URL is not"),
         ({}, REDIS, "HYPERINFER_REDIS_URL is set and HYPERINFER_POSTGRES_URL is not"),
-        ({}, POSTGRES | REDIS, "this version has no shared mode yet"),
         ({"certfile": "c"}, {}, "--certfile is given and --keyfile is not"),
         ({"keyfile": "c"}, {}, "--keyfile is given and --certfile is not"),
     ],
@@ -140,7 +140,20 @@ def test_impossible_settings(given: dict[str, str], environ: dict[str, str], mes
 
 def test_possible_settings_and_secrets_that_do_not_print() -> None:
     check_settings(read_settings({"certfile": "c", "keyfile": "k"}, {}))
-    assert "hush" not in repr(read_settings({}, POSTGRES | REDIS))
+    shared = read_settings({"workers": "4"}, POSTGRES | REDIS)
+    check_settings(shared)
+    assert "hush" not in repr(shared) + repr(shared.shared)
+    assert shared.shared == shared_servers(POSTGRES | REDIS)
+    assert shared_servers({"HYPERINFER_POSTGRES_URL": ""}) is None
+
+
+@pytest.mark.parametrize("name", ["HYPERINFER_POSTGRES_URL", "HYPERINFER_REDIS_URL"])
+@pytest.mark.parametrize("url", ["user:hush@host", "mysql://u:hush@h", "/hush", "postgres:hush"])
+def test_what_is_no_address_is_told_without_its_password(name: str, url: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        read_settings({}, POSTGRES | REDIS | {name: url})
+    assert str(caught.value).startswith(f"{name}: must begin with ")
+    assert "hush" not in str(caught.value)
 
 
 def test_secrets_have_no_flag() -> None:

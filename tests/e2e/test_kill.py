@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.slow import PROTOCOLS, SLOW, slow_catalogue
+from tests.e2e.load import PATIENCE, UPSTREAM_OF, Load, children, post, until_served, wire, workers_of
+from tests.e2e.slow import SLOW, slow_catalogue
 from tests.support.faulty_upstream import FaultyUpstream, faulty_upstream
-from tests.support.formats import AUTHORIZED, CHAT, ROUTES, Route
+from tests.support.formats import CHAT, ROUTES, Route
 from tests.support.judge import breaches_if_judged
-from tests.support.rawclient import Answer, ask, connected, head
+from tests.support.rawclient import ask, connected
 from tests.support.served import KEY, ROOT, Running, command_line, gateway, generations
-
-PATIENCE = 15.0
-
-UPSTREAM_OF = dict(zip(ROUTES, ("messages", "chat", "responses"), strict=True))
-"""A protocol for each client format, none of them its own."""
 
 
 @dataclass(frozen=True)
@@ -53,43 +46,9 @@ def setting(tmp_path: Path) -> Iterator[Setting]:
             yield Setting(server, tmp_path, upstream)
 
 
-def children(pid: int) -> list[int]:
-    """Of all threads of a process."""
-    lists = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
-    return [int(child) for file in lists for child in file.read_text().split()]
-
-
 def worker_of(server: Running) -> int:
     """The process that serves; waited for."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        for pid in children(server.process.pid):
-            with contextlib.suppress(OSError):
-                if b"hyperinfer.api.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    return pid
-        assert time.monotonic() < deadline, "there is no worker"
-        time.sleep(0.01)
-
-
-def post(url: str, route: Route, model: str, mark: str, *, stream: bool = False) -> Answer:
-    body = json.dumps(route.body(model, f"request {mark} please", stream=stream)).encode()
-    return ask(url, "POST", route.path, AUTHORIZED, body)
-
-
-def wire(route: Route, model: str, mark: str) -> bytes:
-    body = json.dumps(route.body(model, f"request {mark} please", stream=True)).encode()
-    return head("POST", route.path, {**AUTHORIZED, "content-length": str(len(body))}) + body
-
-
-def until_served(url: str) -> None:
-    """Waits for a worker that answers."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        with contextlib.suppress(OSError, HTTPException):
-            if ask(url, "GET", "/readyz", {}).status == 200:
-                return
-        assert time.monotonic() < deadline, "the gateway did not come back"
-        time.sleep(0.05)
+    return workers_of(server)[0]
 
 
 def check_books(folder: Path, seen: dict[str, Any] | None = None) -> None:
@@ -103,50 +62,6 @@ def check_books(folder: Path, seen: dict[str, Any] | None = None) -> None:
     for request_id in seen or {}:
         assert rows[request_id]["status"] == "completed", rows.get(request_id)
         assert rows[request_id]["cost"] == 10 * 100 * 10**6 + 4 * 1000 * 10**6
-
-
-class Load:
-    """Clients that ask one request after the other, of every format, until told to stop. `seen`: ids of whole answers."""
-
-    def __init__(self, url: str, clients: int = 6) -> None:
-        self._url, self._clients = url, clients
-        self._stop = threading.Event()
-        self.seen: dict[str, Route] = {}
-        self.wrong: list[Any] = []
-
-    def _client(self, number: int) -> None:
-        route, protocol = ROUTES[number % 3], list(PROTOCOLS)[number // 3 % 3]
-        turn = 0
-        while not self._stop.is_set():
-            turn += 1
-            model, stream = f"slow/{'lasting' if turn % 5 == 0 else 'plain'}-{protocol}", turn % 2 == 0
-            try:
-                answer = post(self._url, route, model, f"load-{number}-{turn}", stream=stream)
-            except (OSError, HTTPException):
-                time.sleep(0.05)  # killed under this client
-                continue
-            if answer.status == 200 and not (stream and breaches_if_judged(route.dialect, answer.body)):
-                self.seen[answer.headers["x-request-id"]] = route
-            elif answer.status == 200 or route.told(answer).code == "internal_error":
-                self.wrong.append(answer)
-
-    @contextlib.contextmanager
-    def running(self) -> Generator[None]:
-        with ThreadPoolExecutor(self._clients) as pool:
-            futures = [pool.submit(self._client, number) for number in range(self._clients)]
-            try:
-                yield
-            finally:
-                self._stop.set()
-        for future in futures:
-            future.result()
-
-    def until_seen(self, more: int) -> None:
-        """Waits for so many more whole answers."""
-        goal, deadline = len(self.seen) + more, time.monotonic() + PATIENCE
-        while len(self.seen) < goal:
-            assert time.monotonic() < deadline, f"only {len(self.seen)} answers"
-            time.sleep(0.01)
 
 
 def test_a_killed_worker_in_mid_stream(setting: Setting) -> None:

@@ -73,10 +73,11 @@ def gateway(folder: Path, config: str, environ: Mapping[str, str] | None = None)
         yield server
 
 
-def command_line(folder: Path, *words: str) -> Any:
+def command_line(folder: Path, *words: str, environ: Mapping[str, str] | None = None) -> Any:
     """What a verb of `hyperinfer` prints as JSON, run on the data folder of `gateway(folder)`."""
     command = [sys.executable, "-m", "hyperinfer", *words, "--data", str(folder / "data"), "--json"]
-    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    environ = {**os.environ, **(environ or {})}
+    return json.loads(subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True).stdout)
 
 
 def generations(folder: Path) -> list[dict[str, Any]]:

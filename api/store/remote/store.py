@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import trio
 
@@ -32,19 +32,26 @@ from hyperinfer.api.store.remote.sweeper import sweep_once
 from hyperinfer.api.store.remote.text import can_be_stored, exactly
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from hyperinfer.api.store.claims import Claim
     from hyperinfer.api.store.keys import Entropy
+    from hyperinfer.api.store.remote.bridge import Actor
     from hyperinfer.api.store.remote.driver import Connection
     from hyperinfer.api.store.standing import Standing
+    from hyperinfer.api.store.store import Dependency
     from hyperinfer.engine.failure import Failure
     from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
     from hyperinfer.providers.secret import Secret
+
+T = TypeVar("T")
 
 log = logging.getLogger("hyperinfer.ledger")
 
 UPKEEP_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 15.0
 FORGET_SECONDS: Final = 3600.0
+_RESTORED_AGAIN_SECONDS: Final = 0.1
 CLOSE_SECONDS: Final = 5.0
 """So long the end waits for what is not settled yet; the rest is in the journal, for whoever starts next."""
 
@@ -83,6 +90,26 @@ class RemoteStore(RemoteAdministration):
         self._claims = RemoteClaims(queries, holds, ledger)
         self.postgres_healthy = self.redis_healthy = True
 
+    @property
+    def checks(self) -> Mapping[Dependency, bool]:
+        """See `Store`."""
+        return {"redis": self.redis_healthy, "postgres": self.postgres_healthy}
+
+    @property
+    def redis(self) -> Actor[Any, Any]:
+        """Who asks Redis, also for what is no account."""
+        return self._holds.actor
+
+    async def wait_restored(self) -> None:
+        """Until Redis has been told again what it had forgotten, some seconds where it began anew: before that nothing is
+        admitted. Raises StoreUnavailable when it does not answer."""
+        while True:
+            with _as_unavailable():
+                epoch = await self.admissions.look()
+            if epoch.trusted:
+                return
+            await trio.sleep(_RESTORED_AGAIN_SECONDS)
+
     async def authenticate(self, secret_sha256: bytes) -> Principal | Failure:
         """See the port."""
         return await self.accounts.authenticate(secret_sha256)
@@ -104,19 +131,22 @@ class RemoteStore(RemoteAdministration):
         await self.ledger.release(request_id)
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
-        """See the port. Also one that is only in a journal, by what this process or Redis knows of it: it is pending."""
+        """See the port. Also one that is only in a journal, by what this process or Redis knows of it: it is pending.
+        Raises StoreUnavailable when neither can tell."""
         if not can_be_stored(id):
             return None
         row, away = None, False
         try:
-            row = await self.queries.run(lambda connection: connection.fetchrow(_GENERATION, id, workspace))
-        except (StoreUnavailable, TimeoutError, Busy):
+            with _as_unavailable():
+                row = await self.queries.run(lambda connection: connection.fetchrow(_GENERATION, id, workspace))
+        except StoreUnavailable:
             away = True
         if row is not None:
             return generation_from_row(exactly(GenerationRow(*row)))
         pending = self.ledger.pending(id)
         if pending is None:
-            hold = await self._holds.held(workspace, id)
+            with _as_unavailable():
+                hold = await self._holds.held(workspace, id)
             pending = None if hold is None else pending_generation(hold.about)
         if pending is not None:
             return pending if pending.workspace == workspace else None
@@ -146,11 +176,11 @@ class RemoteStore(RemoteAdministration):
 
     async def look_at_postgres(self) -> None:
         """Whether it answers."""
-        self.postgres_healthy = await _answers(self.queries.run(_ping))
+        self.postgres_healthy = await _answer(self.queries.run(_ping)) is not None
 
     async def look_at_redis(self) -> None:
-        """Whether it answers, and in which epoch it is."""
-        self.redis_healthy = await _answers(self.admissions.look())
+        """Whether it answers, and admits: not while it is being told again what it had forgotten."""
+        self.redis_healthy = False if (epoch := await _answer(self.admissions.look())) is None else epoch.trusted
 
     async def tick(self) -> None:
         """The upkeep of the ledger."""
@@ -183,8 +213,9 @@ async def open_remote(
             bridge.start_soon(actor.run)
         reports = RemoteReports(settings.postgres)
         store = RemoteStore(accounts, ledger, admissions, holds, queries, reports, now, entropy)
-        await queries.run(_ping)
-        await admissions.look()
+        with _as_unavailable():
+            await queries.run(_ping)
+            await admissions.look()
         ledger.adopt(adopt(folder.orphans(), journal.file))
         async with trio.open_nursery() as upkeep:
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_postgres)
@@ -204,12 +235,22 @@ async def open_remote(
     journal.let_go(owing=not ledger.owner.idle or ledger.owner.broken)
 
 
-async def _answers(question: Awaitable[object]) -> bool:
+async def _answer(question: Awaitable[T]) -> T | None:
+    """None where there is none."""
     try:
-        await question
-    except (StoreUnavailable, TimeoutError, Busy):
-        return False
-    return True
+        with _as_unavailable():
+            return await question
+    except StoreUnavailable:
+        return None
+
+
+@contextmanager
+def _as_unavailable() -> Generator[None]:
+    """Whatever a server that is away makes of a question, as StoreUnavailable."""
+    try:
+        yield
+    except (TimeoutError, Busy) as error:
+        raise StoreUnavailable(str(error) or "the store did not answer in time") from error
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

@@ -44,11 +44,6 @@ PATIENCE = 30.0
         ("", {"HYPERINFER_WORKERS": "2"}, "2 workers need the shared mode"),
         ("", {"HYPERINFER_POSTGRES_URL": "postgres://h"}, "HYPERINFER_POSTGRES_URL is set and HYPERINFER_REDIS_URL is not"),
         ("", {"HYPERINFER_REDIS_URL": "redis://h"}, "HYPERINFER_REDIS_URL is set and HYPERINFER_POSTGRES_URL is not"),
-        (
-            "",
-            {"HYPERINFER_POSTGRES_URL": "postgres://h", "HYPERINFER_REDIS_URL": "redis://h"},
-            "this version has no shared mode yet",
-        ),
         ("--certfile x.pem", {}, "--certfile is given and --keyfile is not"),
         ("--certfile x.pem --keyfile y.pem", {}, "--certfile: there is no file x.pem"),
     ],

@@ -149,8 +149,8 @@ async def test_a_revoked_key_is_401(gateway: Served) -> None:
 
 async def minted(gateway: Served) -> tuple[Secret, str]:
     """A one-time key and its id."""
-    secret, _ = gateway.gateway.playground.mint(await gateway.workspace(), "default", "user", "playground")
-    principal = gateway.gateway.playground.authenticate(digest(secret))
+    secret, _ = await gateway.gateway.playground.mint(await gateway.workspace(), "default", "user", "playground")
+    principal = await gateway.gateway.playground.authenticate(digest(secret))
     assert principal is not None
     assert not isinstance(principal, Failure)
     return secret, principal.key_id
@@ -162,7 +162,7 @@ def digest(secret: Secret) -> bytes:
 
 async def test_a_used_one_time_key_reads_its_own_request_alone(gateway: Served) -> None:
     secret, key_id = await minted(gateway)
-    assert gateway.gateway.playground.take(key_id, "own")
+    assert await gateway.gateway.playground.take(key_id, "own") is None
     await gateway.settled("own", key_id=key_id, source="playground")
     await gateway.settled("others")
     response = await ask(gateway, "gen-own", secret.reveal())

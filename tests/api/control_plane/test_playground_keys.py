@@ -40,7 +40,7 @@ async def check_minting(gateway: Served, source: str | None) -> None:
     expires = datetime.fromisoformat(minted["expires_at"])
     assert expires.tzinfo is not None
     assert 598 < expires.timestamp() - before < 602
-    principal = gateway.gateway.playground.authenticate(hashlib.sha256(minted["key"].encode()).digest())
+    principal = await gateway.gateway.playground.authenticate(hashlib.sha256(minted["key"].encode()).digest())
     assert isinstance(principal, Principal)
     assert (principal.workspace, principal.source) == (workspace, source or "playground")
 

@@ -97,9 +97,9 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 def test_gateways_of_the_shared_store_share_it_and_no_embedded_store_comes_between(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
-    with FolderLock.share(folder), FolderLock.share(folder):
-        with pytest.raises(FolderInUse, match="in use by gateways of the shared mode; set HYPERINFER_POSTGRES_URL"):
-            FolderLock.acquire(folder)
+    words = "in use by gateways of the shared mode; set HYPERINFER_POSTGRES_URL"
+    with FolderLock.share(folder), FolderLock.share(folder), pytest.raises(FolderInUse, match=words):
+        FolderLock.acquire(folder)
     with FolderLock.acquire(folder), pytest.raises(FolderInUse, match=rf"in use by process {os.getpid()};"):
         FolderLock.share(folder)
 

@@ -1,0 +1,82 @@
+"""What is behind a gateway: its store and its one-time keys. The only place that knows which of the two stores it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from hyperinfer.api.control import serve_control
+from hyperinfer.api.playground import MemoryPlaygroundKeys, PlaygroundKeys
+from hyperinfer.api.store.embedded import open_embedded
+from hyperinfer.api.store.folder import DataFolder, FolderLock
+
+if TYPE_CHECKING:
+    from hyperinfer.api.settings import SharedServers
+    from hyperinfer.api.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """Of one worker."""
+
+    store: Store
+    playground: PlaygroundKeys
+
+
+@asynccontextmanager
+async def open_backing(
+    folder: DataFolder,
+    lock: FolderLock | None,
+    servers: SharedServers | None,
+    *,
+    now: Callable[[], float],
+    entropy: Callable[[int], bytes],
+) -> AsyncGenerator[Backing]:
+    """The shared store where there are servers, else the embedded one, for as long as the block runs.
+
+    `lock`: the folder's, where whoever started us holds it; else we take it. Raises FolderInUse, StoreUnavailable.
+    """
+    if servers is None:
+        async with _embedded(folder, lock or FolderLock.acquire(folder), now, entropy) as backing:
+            yield backing
+    else:
+        async with _shared(folder, lock or FolderLock.share(folder), servers, now, entropy) as backing:
+            yield backing
+
+
+@asynccontextmanager
+async def _embedded(
+    folder: DataFolder, lock: FolderLock, now: Callable[[], float], entropy: Callable[[int], bytes]
+) -> AsyncGenerator[Backing]:
+    with lock:
+        async with (
+            trio.open_nursery() as keeping,  # the store's actor outlives everything that may still settle
+            open_embedded(keeping, folder, now=now, entropy=entropy) as store,
+            trio.open_nursery() as answering,
+        ):
+            await answering.start(serve_control, store, folder.control_socket)
+            yield Backing(store, MemoryPlaygroundKeys(now, entropy))
+            answering.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _shared(
+    folder: DataFolder,
+    lock: FolderLock,
+    servers: SharedServers,
+    now: Callable[[], float],
+    entropy: Callable[[int], bytes],
+) -> AsyncGenerator[Backing]:
+    # Half of a megabyte and a tenth of a second, for those who use it.
+    from hyperinfer.api.store.remote.one_time import RedisPlaygroundKeys
+    from hyperinfer.api.store.remote.store import RemoteSettings, open_remote
+
+    with lock:
+        settings = RemoteSettings(postgres=servers.postgres, redis=servers.redis, journals=folder.journals)
+        async with open_remote(settings, now=now, clock=trio.current_time, entropy=entropy) as store:
+            await store.wait_restored()
+            yield Backing(store, RedisPlaygroundKeys(store.redis, now, entropy))
