@@ -75,14 +75,9 @@ class EmbeddedStore:
         clock: Callable[[], float],
         admitted: AdmittedJournal | None = None,
     ) -> None:
-        self._folder = folder
-        self._clock = clock
-        self._admitted = admitted
-        self._book = book
-        self._writer = writer
-        self._reader = reader
-        self._now = now
-        self._entropy = entropy
+        self._folder, self._clock, self._admitted = folder, clock, admitted
+        self._book, self._writer, self._reader = book, writer, reader
+        self._now, self._entropy = now, entropy
 
     @property
     def healthy(self) -> bool:

@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
-    from hyperinfer.api.store.store import Store
+    from hyperinfer.api.store.embedded import EmbeddedStore
     from tests.api.store.admission_laws import Store
 
 
 @asynccontextmanager
-async def administered(path: Path) -> AsyncGenerator[tuple[Store, HttpAdmin]]:
+async def administered(path: Path) -> AsyncGenerator[tuple[EmbeddedStore, HttpAdmin]]:
     """A gateway's store, its time standing still, and the administration of it through the routes."""
     settings = GatewaySettings(config=None, data=path, environ={"HYPERINFER_INTERNAL_TOKEN": TOKEN})
     async with open_gateway(settings, Drain(), now=lambda: NOW) as gateway:
         transport = httpx2.ASGITransport(cast("Any", control_plane(gateway)))
         async with httpx2.AsyncClient(transport=transport, headers={"x-internal-token": TOKEN}) as client:
-            yield gateway.store, HttpAdmin(client, "http://gateway")
+            yield cast("EmbeddedStore", gateway.store), HttpAdmin(client, "http://gateway")
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
