@@ -221,8 +221,8 @@ def check_settings(settings: Settings) -> None:
     shared = settings.shared
     if settings.workers > 1 and shared is None:
         raise SettingsConflict(
-            f"{settings.workers} workers need the shared mode, which this version does not have yet:"
-            " leave out --workers, and HYPERINFER_WORKERS"
+            f"{settings.workers} workers need the shared mode (HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL);"
+            " without it one worker serves: leave out --workers, and HYPERINFER_WORKERS"
         )
     if (settings.certfile is None) != (settings.keyfile is None):
         there, absent = ("--certfile", "--keyfile") if settings.keyfile is None else ("--keyfile", "--certfile")
