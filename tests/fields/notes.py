@@ -115,7 +115,6 @@ NOTES: tuple[Note, ...] = (
         "gateway",
         "numbers what it sends itself",
     ),
-    Note(OPENAI, "reply", r".*logprobs\b.*", "nothing", "Messages cannot ask for them", (MESSAGES,)),
     Note((CHAT,), "reply", _ANY + "system_fingerprint", "nothing", "names the provider's own run", (RESPONSES, MESSAGES)),
     Note(
         (CHAT,),
