@@ -147,7 +147,8 @@ class DataPlane:
         path = ticket.format.ingress
         refused = await self.idempotency.begin(_workspace_of(ticket), key, path, incoming.body, ticket.request_id)
         if refused is not None:
-            await sink.fail(refused.failure, status=refused.status)
+            # The official SDKs repeat a 409 by themselves unless they are told not to.
+            await sink.fail(refused.failure, status=refused.status, headers=(("x-should-retry", "false"),))
             return
         try:
             await self._run(exchange, incoming, sink, graph)

@@ -53,6 +53,7 @@ async def test_a_repeat_is_refused_in_the_callers_format_and_names_the_first(
         again = _exchange(gateway, client, "k1", stream=stream)
         await gateway.serve(client, again)
         assert again.status == 409
+        assert again.sent_headers["x-should-retry"] == "false"
         error = json.loads(again.sent)["error"]
         assert error["code"] == "invalid_request"
         assert error["details"]["first_request_id"] == gateway.row.id
