@@ -154,11 +154,12 @@ class StreamEncoder(Protocol):
         ...
 
     def send(self, event: Event) -> bytes:
-        """The bytes for one event; may be empty."""
+        """The bytes for one event; may be empty. Those of `MessageEnd` do not end the stream yet, but `losses` is complete
+        with it."""
         ...
 
     def end(self) -> bytes:
-        """The bytes after the last event (`[DONE]`), once."""
+        """The bytes that end a reply which went well, once, after `MessageEnd`."""
         ...
 
     def keep_alive(self) -> bytes:

@@ -41,14 +41,16 @@ class Usage(msgspec.Struct, frozen=True):
         return max(0, self.input_tokens - self.cache_read - self.cache_write)
 
 
+MOST_TOKENS = 10**9
+"""A hundred times what any model reads. A count above it is a mistake, whose price no ledger could hold."""
+
+
 def token_count(value: object) -> int:
-    """A count as upstreams write it: a non-negative integer, also as 12.0; anything else counts as 0."""
+    """A count as upstreams write it: an integer from 0 to `MOST_TOKENS`, also as 12.0; anything else counts as 0."""
     if isinstance(value, bool):
         return 0
-    if isinstance(value, int):
-        return max(0, value)
-    if isinstance(value, float) and value.is_integer():
-        return max(0, int(value))
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return int(value) if 0 <= value <= MOST_TOKENS else 0
     return 0
 
 

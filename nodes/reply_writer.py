@@ -82,16 +82,15 @@ class ReplyWriter:
 
     def _streamed(self, burst: Sequence[Event], encoder: StreamEncoder) -> Outputs:
         known = len(encoder.losses)
-        last = burst[-1]
-        ends = isinstance(last, MessageEnd)
+        ends = isinstance(burst[-1], MessageEnd)
         pieces = self._pieces
-        for event in burst[:-1] if ends else burst:
+        for event in burst:
             pieces.append(encoder.send(event))
         data = b"".join(pieces)
         self._note(encoder.losses[known:])
         if ends:
             self.done = True
-            return (*self._head(), LastChunk(data, lambda: encoder.send(last) + encoder.end(), encoder.fail))
+            return (*self._head(), LastChunk(data, encoder.end, encoder.fail))
         pieces.clear()
         return (*self._head(), Chunk(data)) if data else ()
 

@@ -25,13 +25,14 @@ _encode = msgspec.json.Encoder().encode
 class MessagesStreamEncoder:
     """A `codec.StreamEncoder`."""
 
-    __slots__ = ("_frames", "_lifecycle", "_over", "_reply", "_writer")
+    __slots__ = ("_frames", "_last", "_lifecycle", "_over", "_reply", "_writer")
 
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
         self._frames = _Frames()
         self._writer = ReplyWriter(reply, self._frames)
         self._lifecycle = Lifecycle()
+        self._last = b""
         self._over = False
 
     @property
@@ -52,6 +53,9 @@ class MessagesStreamEncoder:
         if type(event) is ev.UpstreamError:
             return self.fail(ErrorReport(event.code, event.message, self._reply.request_id, event.param))
         self._writer.write(event)
+        if type(event) is ev.MessageEnd:
+            self._last = self._frames.take()
+            return b""
         return self._frames.take()
 
     def _usual(self, event: Event) -> bytes:
@@ -68,9 +72,9 @@ class MessagesStreamEncoder:
         return b""
 
     def end(self) -> bytes:
-        """Nothing: `message_stop` has been sent with `MessageEnd`."""
+        """`message_delta` and `message_stop`."""
         self._over = True
-        return b""
+        return self._last
 
     def keep_alive(self) -> bytes:
         """A comment and a ping."""

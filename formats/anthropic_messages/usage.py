@@ -31,12 +31,13 @@ def decode_usage(raw: dict[str, Any], before: dict[str, Any] | None = None) -> U
         read += token_count(entry.get("cache_read_input_tokens"))
         written, written_1h = written + more, written_1h + more_1h
         output += token_count(entry.get("output_tokens"))
+    fresh, read, written, output = token_count(fresh), token_count(read), token_count(written), token_count(output)
     return Usage(
         input_tokens=fresh + read + written,
         output_tokens=output,
         cache_read=read,
         cache_write=written,
-        cache_write_1h=written_1h,
+        cache_write_1h=min(written_1h, written),
         reasoning=min(thinking, output),
         dialect=DIALECT,
         raw=raw,

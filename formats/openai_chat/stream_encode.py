@@ -84,6 +84,7 @@ class ChatStreamEncoder:
         self._pending: dict[str, Any] = {}  # extra fields of events that wrote no chunk
         self._usage = Usage()
         self._started = False
+        self._last = b""
         self._lost = LostFields(self.losses, reply.upstream) if reply.upstream != "openai_chat" else None
 
     def send(self, event: Event) -> bytes:
@@ -159,7 +160,8 @@ class ChatStreamEncoder:
             case ev.ChoiceEnd():
                 return self._finish(event.stop, None, event.extra, event.choice)
             case ev.MessageEnd():
-                return self._end(event)
+                self._last = self._end(event)
+                return b""
             case ev.UpstreamError():
                 return self.fail(ErrorReport(event.code, event.message, self._reply.request_id, param=event.param))
             case ev.ServerToolStart():
@@ -288,9 +290,8 @@ class ChatStreamEncoder:
 
     def _finish(self, stop: ev.StopReason, explanation: str | None, extra: Extra, choice: int) -> bytes:
         state = self._choices[choice]
-        out = b""
-        if stop == "refusal" and explanation and not state.refused:
-            out = self._chunk({"refusal": explanation}, choice=choice)
+        refused = stop == "refusal" and explanation and not state.refused
+        out = self._chunk({"refusal": explanation}, choice=choice) if refused else b""
         word = stop_to_wire(stop, called_tools=state.calls > 0, called_function=state.form == "legacy")
         return out + self._chunk({}, extra, choice=choice, finish=word)
 
@@ -303,8 +304,8 @@ class ChatStreamEncoder:
         return out + self._head + more + b',"choices":[],"usage":' + bytes(usage_json(self._usage)) + b"}\n\n"
 
     def end(self) -> bytes:
-        """`[DONE]`."""
-        return DONE
+        """The finish reason, the usage and `[DONE]`."""
+        return self._last + DONE
 
     def keep_alive(self) -> bytes:
         """A comment."""
@@ -312,8 +313,7 @@ class ChatStreamEncoder:
 
     def fail(self, error: ErrorReport) -> bytes:
         """An error chunk and `[DONE]` (RULES: Streams). The role frame comes first where nothing has been said yet."""
-        opening = b"" if self._started else self._chunk(_ROLE)
-        return opening + b"data: " + encode_error(error) + b"\n\n" + DONE
+        return (b"" if self._started else self._chunk(_ROLE)) + b"data: " + encode_error(error) + b"\n\n" + DONE
 
     def _chunk(
         self,

@@ -39,6 +39,7 @@ class _Fold:
     def __init__(self, reply: Reply, output: Output) -> None:
         self.output = output
         self.response: Wire | None = None
+        self.kind = "response.completed"  # of the terminal event
         self._reply = reply
         self._life = Lifecycle()
         self._fields: Wire = {}
@@ -159,14 +160,20 @@ class _Fold:
             self._fields = {**self._fields, "incomplete_details": {"reason": stop.reason}}
         usage = self._usage or (Usage() if stop.status in _ENDS else None)
         self.response = self._object(stop.status, self.output.items, usage_to_wire(usage) if usage is not None else None)
-        kind = "response.incomplete" if stop.status == "incomplete" else "response.completed"
-        return before + self._frame(kind, self.response)
+        if stop.status == "incomplete":
+            self.kind = "response.incomplete"
+        return before
+
+    def ended(self) -> bytes:
+        """The terminal event of a reply that went well."""
+        assert self.response is not None
+        return self._frame(self.kind, self.response)
 
     def failed(self, error: ErrorReport) -> bytes:
         """`response.failed`, after the opening events if those were not said."""
         before = b"" if self.started else self.begin(None)
         usage = usage_to_wire(self._usage) if self._usage is not None else None
-        self._fields = {**self._fields, "error": failed_error(error)}
+        self._fields = {**self._fields, "error": failed_error(error), "incomplete_details": None}
         return before + self._frame("response.failed", self._object("failed", self.output.items, usage))
 
 
@@ -192,11 +199,13 @@ class ResponsesStreamEncoder:
         return self._fold.push(event)
 
     def end(self) -> bytes:
-        """Nothing."""
-        if not self._over and self._fold.response is None:
+        """`response.completed` or `response.incomplete`."""
+        if self._over:
+            return b""
+        if self._fold.response is None:
             raise EncodeError("the end before MessageEnd")
         self._over = True
-        return b""
+        return self._fold.ended()
 
     def keep_alive(self) -> bytes:
         """A comment."""
@@ -204,8 +213,7 @@ class ResponsesStreamEncoder:
 
     def fail(self, error: ErrorReport) -> bytes:
         """`response.failed`; after a terminal event nothing can be said any more."""
-        if self._over or self._fold.response is not None:
-            self._over = True
+        if self._over:
             return b""
         self._over = True
         return self._fold.failed(error)
