@@ -64,8 +64,8 @@ class ChoiceDecoder:
         text, refusal, calls = delta.get("content"), delta.get("refusal"), delta.get("tool_calls")
         logprobs = self._logprobs(choice, has_text=isinstance(text, str) and text != "")
         self._collect(delta, choice, levels)
-        for piece in reasoning_pieces(delta, self._open_blob, self._thought):
-            self._piece(partial(self._reasoning, piece), len(piece.text))
+        if thought := {name: value for name in FIELDS if (value := delta.get(name))}:
+            self._piece(partial(self._think, thought), sum(map(_length, thought.values())))
         if isinstance(text, str) and text:
             self._piece(partial(self._text, text, logprobs), len(text))
         elif is_array(text):
@@ -203,6 +203,11 @@ class ChoiceDecoder:
         self._switch("refusal")
         self._out.append(ev.RefusalDelta(text, choice=self._index))
 
+    def _think(self, fields: dict[str, Any]) -> None:
+        """The reasoning of one delta, which may repeat what was thought before its turn came, not only before it arrived."""
+        for piece in reasoning_pieces(fields, self._open_blob, self._thought):
+            self._reasoning(piece)
+
     def _reasoning(self, piece: ReasoningPiece) -> None:
         if self._blobs and self._open == "reasoning":
             self._close_block()  # a blob ends its block
@@ -314,6 +319,14 @@ class ChoiceDecoder:
 def _says_something(value: object) -> bool:
     """Not so an object of empty values, which some servers send beside every message."""
     return any(value.values()) if is_object(value) else bool(value)
+
+
+def _length(reasoning: object) -> int:
+    """Characters of a field of reasoning: of its text, or of the texts and blobs of its details."""
+    if is_array(reasoning):
+        fields = [value for entry in reasoning if is_object(entry) for value in entry.values()]
+        return sum(len(value) for value in fields if isinstance(value, str))
+    return len(reasoning) if isinstance(reasoning, str) else 0
 
 
 def _joined_text(parts: object) -> str:

@@ -69,6 +69,15 @@ class TestReasoning:
         last = chunk({"reasoning": "b", "reasoning_details": [detail]})
         assert blocks(decoded(chunk({"reasoning": "a"}), last, chunk({}, "stop")))[0] == "reasoning ab <signature s>"
 
+    def test_a_signature_that_brings_its_text_again_behind_a_call_that_goes_on(self) -> None:
+        def call(arguments: str, **more: str) -> bytes:
+            return chunk({"tool_calls": [{"index": 0, **more, "function": {"name": "f", "arguments": arguments}}]})
+
+        detail = {"type": "reasoning.text", "text": "ab", "signature": "s"}
+        thought = (chunk({"reasoning": "a"}), chunk({"reasoning": "b"}), chunk({"reasoning_details": [detail]}))
+        told = blocks(decoded(call('{"x":', id="c"), *thought, call("1}"), chunk({}, "tool_calls")))
+        assert [block for block in told if block.startswith("reasoning")] == ["reasoning ab <signature s>"]
+
     def test_signed_text_that_was_not_streamed_before_is_not_taken_for_a_repetition(self) -> None:
         detail = {"type": "reasoning.text", "text": "b", "signature": "s"}
         events = decoded(chunk({"reasoning": "ab"}), chunk({"reasoning_details": [detail]}), chunk({}, "stop"))
