@@ -87,7 +87,7 @@ async def service(
     """Starts it and waits until it serves or has ended; ends it with SIGTERM unless the test did."""
     notes = tmp_path / "notes"
     command = command_of({"notes": str(notes), **(app or {})}, {**EDGE, **(edge or {})}, bind, workers)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         process = await trio.lowlevel.open_process(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stderr is not None

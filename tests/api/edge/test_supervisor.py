@@ -125,7 +125,7 @@ async def test_several_workers_share_the_port(tmp_path: Path) -> None:
     async with service(tmp_path, workers=2) as running:
         assert len(running.out) == 1
         seen: set[int] = set()
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             while len(seen) < 2:
                 seen.add(await running.pid())
         os.kill(seen.pop(), signal.SIGKILL)
