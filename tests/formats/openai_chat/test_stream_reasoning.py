@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from hyperinfer.formats import Event
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.openai_chat.reasoning import reasoning_pieces
 from tests.support.chat_stream import blocks, chunk, decoded
+from tests.support.pair import Pair, decode_stream
 
 
 class TestReasoning:
@@ -114,6 +119,25 @@ class TestReasoning:
         assert [event for event in events if isinstance(event, ev.Unknown)] == [
             ev.Unknown("openai_chat", "content.reference", {"content": [parts[2]]})
         ]
+
+
+PIECES = st.lists(st.sampled_from(["a", "b", "ab", " ", "\n\n", ""]), max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(PIECES, st.booleans()), max_size=5))
+def test_blocks_signed_and_unsigned_in_any_order_are_told_once(made: list[tuple[list[str], bool]]) -> None:
+    """Written for a Chat client, and read by one who takes it for an upstream."""
+    events: list[Event] = [ev.MessageStart("anthropic_messages")]
+    for pieces, signed in made:
+        blobs = (Opaque("anthropic", "signature", "c2ln"),) if signed else ()
+        events += [ev.ReasoningStart(), *map(ev.ReasoningDelta, pieces), ev.ReasoningEnd(blobs)]
+    stream = Pair("openai_chat", upstream="anthropic_messages").stream([*events, ev.MessageEnd("stop")])
+    heard = decode_stream("openai_chat", [stream])
+    thought = "".join(event.text for event in heard if isinstance(event, ev.ReasoningDelta))
+    assert "".join(thought.split()) == "".join("".join(pieces) for pieces, _ in made).replace(" ", "").replace("\n", "")
+    blobs_heard = sum(len(event.opaque) for event in heard if isinstance(event, ev.ReasoningEnd))
+    assert blobs_heard == sum(signed for _, signed in made)
 
 
 def test_what_was_thought_so_far_is_looked_at_for_a_signature_alone() -> None:
