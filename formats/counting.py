@@ -14,6 +14,7 @@ import msgspec
 
 from hyperinfer.formats.conversation import Conversation, Sampling
 from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.usage import token_count
 from hyperinfer.formats.wire import parse_reply
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Counting:
 
 def count_of_reply(body: bytes) -> int:
     """The number in an upstream's reply, which both formats name alike. Raises `PeerError` where there is none."""
-    tokens = parse_reply(body).get("input_tokens")
-    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
+    tokens = token_count(parse_reply(body).get("input_tokens"))
+    if not tokens:
         raise PeerError("no number of input tokens")
     return tokens

@@ -10,7 +10,7 @@ the call, so that interleaved calls come out one after the other and no argument
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -149,11 +149,12 @@ class ChoiceDecoder:
         if not self._must_wait(partial(self._piece, deliver, size), size):
             deliver()
 
-    def _must_wait(self, later: Callable[[], None], size: int) -> bool:
-        """Whether the open call is not complete; then `later`, a piece of `size` characters, is called when it is."""
+    def _must_wait(self, later: Callable[[], None], size: int, block: Hashable = _BEHIND) -> bool:
+        """Whether the open call is not complete; then `later`, a piece of `size` characters, is called when it is. `block`:
+        the call that it is of. Each call that waits may have all behind it wait again, so they are bounded in number."""
         if not self._waiting and (self._open != "tool" or self._calls.complete):
             return False
-        self._backlog.hold(_BEHIND, size)
+        self._backlog.hold(block, size)
         self._waiting.append(later)
         if len(self._waiting) > _MOST_WAITING:
             self._release()
@@ -162,7 +163,7 @@ class ChoiceDecoder:
     def _release(self) -> None:
         """The open call is over. What waits is delivered, as far as no other call makes it wait again."""
         self._close_block()
-        self._backlog.free(_BEHIND)
+        self._backlog = Backlog()
         waiting, self._waiting = self._waiting, deque()
         for again in waiting:
             again()
@@ -259,7 +260,7 @@ class ChoiceDecoder:
             self._arguments(piece)
             if self._waiting and piece.arguments.rstrip().endswith("}") and self._calls.complete:
                 self._release()
-        elif not self._must_wait(partial(self._route, piece), len(piece.arguments)):
+        elif not self._must_wait(partial(self._route, piece), len(piece.arguments), piece.ordinal):
             self._call(piece)
 
     def _call(self, piece: CallPiece) -> None:

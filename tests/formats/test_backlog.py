@@ -153,7 +153,7 @@ def test_bytes_that_wait_are_bounded(dialect: Dialect) -> None:
     assert str(again.value) == str(caught.value)
 
 
-@pytest.mark.parametrize("dialect", ["openai_responses", "anthropic_messages"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_blocks_that_wait_are_bounded(dialect: Dialect) -> None:
     found = decoder(dialect)
     found.receive_data(start(dialect) + b"".join(begin(dialect, call) for call in range(MOST_BLOCKS + 1)))

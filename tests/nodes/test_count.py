@@ -127,6 +127,7 @@ FAILURES = {
     "no number": counted("77"),
     "nothing": counted(0),
     "true": counted(True),
+    "more than any model reads": counted(10**13),
     "too long": Script([(0.1, b" " * 70_000)], headers=JSON),
     "cut off": Script([(0.1, b'{"input_'), (0.1, httpx2.ReadError("reset"))], headers=JSON),
     "nobody there": Script(breaks=httpx2.ConnectError("refused")),
