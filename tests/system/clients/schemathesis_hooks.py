@@ -80,6 +80,10 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
             body["stream"] = bool(draw.below(2))
     if case.headers and case.headers.get("Authorization") == GOOD and draw.below(8) == 0:
         case.headers["Authorization"] = f"Bearer {KEYS[REFUSED[draw.below(len(REFUSED))]]}"
+    if case.headers and draw.below(16):
+        # The few keys that it makes up would make repeats of nearly all requests.
+        for header in [header for header in case.headers if header.lower() == "idempotency-key"]:
+            del case.headers[header]
 
 
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
