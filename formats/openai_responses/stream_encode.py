@@ -192,7 +192,7 @@ class ResponsesStreamEncoder:
 
     def send(self, event: Event) -> bytes:
         """The bytes for one event. An upstream's error ends the stream as `fail` does."""
-        if self._over:
+        if self._over or self._fold.response is not None:  # its end may not be written yet
             raise EncodeError(f"{type(event).__name__} after the end")
         if isinstance(event, ev.UpstreamError):
             return self.fail(ErrorReport(event.code, event.message, self._request_id, param=event.param))

@@ -10,6 +10,7 @@ import httpx2
 import openai
 import pytest
 
+from hyperinfer.formats import EncodeError
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
@@ -263,3 +264,13 @@ def test_an_own_blob_stays_as_it_is_only_on_a_hop_of_its_format() -> None:
     assert blob_for("openai", "openai_responses") == "YQ=="
     assert blob_for("xai", "openai_responses") == "hi1.xai.YQ=="
     assert blob_for("openai", "openai_chat") == "hi1.openai.YQ=="
+
+
+def test_an_upstreams_error_behind_the_end_is_out_of_order() -> None:
+    """Also while the end is not written yet."""
+    encoder = OPENAI_RESPONSES.stream_encoder(reply(source="openai_chat"))
+    for event in story(text("so")):
+        encoder.send(event)
+    with pytest.raises(EncodeError):
+        encoder.send(ev.UpstreamError("provider_overloaded", "busy"))
+    assert b"response.completed" in encoder.end()
