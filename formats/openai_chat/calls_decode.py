@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from hyperinfer.formats.opaque import Opaque
     from hyperinfer.formats.openai_chat.reasoning import OpenBlob
 
+_MARKS = re.compile(r'\\.|["\\{}\[\]]', re.DOTALL)
 _MODELLED = ("index", "id", "type", "function", "custom")
 
 
@@ -31,6 +34,35 @@ class CallPiece(NamedTuple):
     extra: Extra = None
 
 
+class _Nesting:
+    """Where in a JSON text one is, piece by piece: a text that is asked for often is not parsed each time."""
+
+    __slots__ = ("_depth", "_in_string", "_pieces", "_rest", "over")
+
+    def __init__(self) -> None:
+        self._depth = self._pieces = 0  # pieces read so far
+        self._in_string = False
+        self.over = False  # an object or array at the root has ended: what is no JSON now never will be
+        self._rest = ""  # a backslash whose character has not come yet
+
+    def read(self, pieces: Sequence[str]) -> bool:
+        """Whether the text of all `pieces`, of which some were read before, may be complete."""
+        for place in range(self._pieces, len(pieces)):
+            text, self._rest = self._rest + pieces[place], ""
+            for mark in _MARKS.findall(text):
+                if mark == '"':
+                    self._in_string = not self._in_string
+                elif mark == "\\":
+                    self._rest = mark
+                elif not self._in_string and mark in "{[":
+                    self._depth += 1
+                elif not self._in_string and mark in "}]":
+                    self._depth -= 1
+                    self.over = self.over or self._depth <= 0
+        self._pieces = len(pieces)
+        return not self._depth and not self._in_string
+
+
 class CallBook:
     """Remembers the calls of a choice. `id_seed` makes ids for calls without one (`codec.Upstream`)."""
 
@@ -41,6 +73,8 @@ class CallBook:
         self._wire: dict[int, int] = {}  # wire index to the number of the last call under it
         self._kind = "function"
         self._arguments: list[str] = []  # of the open call
+        self._nesting = _Nesting()  # of them
+        self._broken = False  # they can be no JSON any more
 
     @property
     def any(self) -> bool:
@@ -52,15 +86,19 @@ class CallBook:
         """Whether nothing more is to be expected of the open call: its arguments are JSON. Free text never says."""
         if self._kind == "custom":
             return True
+        if self._broken or not self._nesting.read(self._arguments):
+            return False
         try:
             msgspec.json.decode("".join(self._arguments), type=msgspec.Raw)
         except (msgspec.DecodeError, RecursionError):
+            self._broken = self._nesting.over
             return False
         return True
 
     def open(self, piece: CallPiece) -> None:
         """The call of `piece` is open now."""
-        self.current, self._kind, self._arguments = piece.ordinal, piece.kind, []
+        self.current, self._kind, self._arguments, self._nesting = piece.ordinal, piece.kind, [], _Nesting()
+        self._broken = False
 
     def add(self, *arguments: str) -> None:
         """Pieces of the open call's arguments."""
