@@ -61,7 +61,7 @@ _WAITED_FOR: Final = frozenset({Phase.COMMITTING, Phase.SYNCING})
 
 
 class _Request:
-    __slots__ = ("balance", "committing", "dropping", "hold", "journaled", "phase", "record")
+    __slots__ = ("balance", "committing", "done_later", "dropping", "hold", "journaled", "phase", "record")
 
     def __init__(self, hold: Hold, phase: Phase) -> None:
         self.hold = hold
@@ -70,6 +70,7 @@ class _Request:
         self.journaled = False
         self.committing = False  # a commit is under way
         self.dropping = False  # a drop is under way
+        self.done_later = False  # the journal is told of its end when its hold is dropped
         self.balance: Balance | None = None
 
 
@@ -160,14 +161,16 @@ class Owner:
         if request is None or request.phase not in _UNSETTLED:
             return []
         request.balance = balance
-        return self._settled(request, Done(r), well=True)
+        request.done_later = not self._broken
+        return [*self._told(request, well=True), *self._drop(request)]
 
     def rejected(self, r: str, reason: str) -> list[Effect]:
         """The database is well and will not take R's record, now or ever."""
         request = self._requests.get(r)
         if request is None or request.phase not in _UNSETTLED:
             return []
-        return self._settled(request, Quarantined(r, reason), well=False)
+        told = self._told(request, well=False)
+        return [*told, *([] if self._broken else [Append(Quarantined(r, reason))]), *self._drop(request)]
 
     def commit_failed(self, r: str) -> list[Effect]:
         """The database did not answer, or not with a word about R. It may have committed it."""
@@ -212,9 +215,12 @@ class Owner:
     def hold_dropped(self, r: str) -> list[Effect]:
         """R's hold is gone for good."""
         request = self._requests.get(r)
-        if request is not None and request.phase is Phase.DROPPING:
-            del self._requests[r]
-        return []
+        if request is None or request.phase is not Phase.DROPPING:
+            return []
+        del self._requests[r]
+        # Not before: a process that ends in between commits again, to no effect, and tells the hold store the balance
+        # that it may not have heard.
+        return [Append(Done(r))] if request.done_later and not self._broken else []
 
     def drop_failed(self, r: str) -> list[Effect]:
         """The hold store did not answer."""
@@ -269,7 +275,7 @@ class Owner:
         """What a journal that is begun anew has to hold: all that is owed."""
         entries: list[Entry] = []
         for request in self._requests.values():
-            if request.record is not None and request.phase in _UNSETTLED:
+            if request.record is not None and (request.phase in _UNSETTLED or request.done_later):
                 entries += [Admitted(request.hold), Settled(request.record)]
             elif request.phase is Phase.HELD:
                 entries.append(Admitted(request.hold))
@@ -287,10 +293,11 @@ class Owner:
         cost = 0 if request.record is None or request.balance is None else request.record.cost
         return [DropHold(request.hold, cost, request.balance)]
 
-    def _settled(self, request: _Request, entry: Done | Quarantined, *, well: bool) -> list[Effect]:
-        told: list[Effect] = [End(entry.request, well)] if request.phase in _WAITED_FOR else []
+    @staticmethod
+    def _told(request: _Request, *, well: bool) -> list[Effect]:
+        told: list[Effect] = [End(request.hold.request, well)] if request.phase in _WAITED_FOR else []
         request.phase = Phase.DROPPING
-        return [*told, *([] if self._broken else [Append(entry)]), *self._drop(request)]
+        return told
 
     def _unrecorded(self, request: _Request) -> list[Effect]:
         request.phase = Phase.UNRECORDED

@@ -293,6 +293,9 @@ class World:
             while self.flying:
                 self.deliver(0)
             self.wait(LEASE_SECONDS / 2)
+            for process in list(self.processes):
+                if process.owner.broken and process.owner.idle:  # one whose journal failed is replaced
+                    self.crash(process)
             self.start()
             self.sweep()
         while self.flying:
