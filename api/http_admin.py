@@ -163,6 +163,9 @@ class HttpAdmin:
             )
         except UnicodeEncodeError:
             raise Refused("invalid", "a text is not valid Unicode") from None
+        except httpx2.InvalidURL:
+            # No id and no name is so long that no address can be made of it.
+            raise Refused("not_found", "nothing has an id or a name of such length") from None
         except httpx2.ConnectError as error:
             raise StoreUnavailable(f"cannot reach {self._url}: {str(error) or type(error).__name__}") from error
         except httpx2.HTTPError as error:

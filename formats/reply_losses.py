@@ -199,4 +199,7 @@ class LostFields:
         self._fields([(name, value) for name, value in counts if name not in known], place)
 
     def _lose(self, path: str, reason: str = "the client's format has no such field") -> None:
-        lose_once(self._losses, Loss(f"response.{path}", reason))
+        place = f"response.{path}"
+        # The encoder may have told it already, with a reason of its own.
+        if not any(loss.path == place for loss in self._losses):
+            lose_once(self._losses, Loss(place, reason))

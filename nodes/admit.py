@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from hyperinfer.engine import Failure, Node, Sink, Stage, stage
 from hyperinfer.nodes.bill import without_output
 from hyperinfer.nodes.items import Failed, Planned
+from hyperinfer.nodes.money import PICO_LIMIT
 from hyperinfer.nodes.ports import Admission, Rate
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def hold_of(planned: Planned) -> int:
     if model.max_output_tokens:
         completion = min(completion, model.max_output_tokens)
     completion *= max(1, sampling.n or 1)
-    return max(route.pricing.at_most(prompt, completion) for route in planned.routes)
+    # What is asked for may be absurd; no balance is above the limit.
+    return min(PICO_LIMIT, max(route.pricing.at_most(prompt, completion) for route in planned.routes))
 
 
 def admit(ledger: Ledger, rate: Rate) -> Node[Planned, Planned | Failure]:

@@ -62,6 +62,8 @@ class Both:
                 "release",
                 "generation",
                 "claim",
+                "has_key",
+                "create_key_with",
                 "replace_claim",
                 "under_way",
             }
