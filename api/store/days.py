@@ -25,7 +25,7 @@ class Day(NamedTuple):
     @property
     def name(self) -> str:
         """Such as `20261125`."""
-        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=self.number)).strftime("%Y%m%d")
+        return _name(self.number)
 
     @property
     def month(self) -> str:
@@ -36,6 +36,11 @@ class Day(NamedTuple):
 def day_of(time: float) -> Day:
     """The day of a unix time in seconds."""
     return _day(int(time // _SECONDS))
+
+
+@lru_cache(maxsize=8)
+def _name(number: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number)).strftime("%Y%m%d")
 
 
 @lru_cache(maxsize=8)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
+from hyperinfer.api.settlement.effects import Done
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.syncer import Syncer
 
@@ -21,6 +23,8 @@ log = logging.getLogger("hyperinfer.ledger")
 
 LARGE: Final = 64 * 1024 * 1024
 """Bytes after which a journal is begun anew."""
+DONE_AT_ONCE: Final = 64
+"""So many requests may be done with before that is written down."""
 
 
 @final
@@ -34,6 +38,7 @@ class LedgerJournal:
         self._begin_anew_at = self.file.size + large
         self._old: list[tuple[JournalFile, Syncer]] = []
         self._turning = self._closed = False
+        self._done: list[Entry] = []
 
     @property
     def large(self) -> bool:
@@ -41,11 +46,16 @@ class LedgerJournal:
         return self.file.size >= self._begin_anew_at and not self._turning
 
     def append(self, entry: Entry) -> None:
-        """See `JournalFile`. Raises OSError."""
-        self.file.append(entry)
+        """See `JournalFile`. What is done is written with what comes next: lost with the process, it is made up for by a
+        repeat that changes nothing. Raises OSError."""
+        if type(entry) is Done and len(self._done) < DONE_AT_ONCE:
+            self._done.append(entry)
+            return
+        done, self._done = self._done, []
+        self.file.append(*done, entry)
 
     async def sync(self) -> None:
-        """See `Syncer`: all that was appended before is on the disk. Raises SyncFailed."""
+        """See `Syncer`: all that was appended before is on the disk, but for what is done. Raises SyncFailed."""
         await self._syncer.sync()
 
     async def begin_anew(self, owed: Iterable[Entry]) -> None:
@@ -58,6 +68,7 @@ class LedgerJournal:
         new = None if self._closed else self._written(owed)
         if new is None:
             return
+        self._done.clear()  # the new one does not begin with them
         old = self.file, self._syncer
         self._begin_anew_at = new.size + self._large
         self.file, self._syncer, self._turning = new, Syncer(new), True
@@ -78,6 +89,9 @@ class LedgerJournal:
 
     def let_go(self, *, owing: bool) -> None:
         """The end: for whoever starts next when something is still `owing`, else done with."""
+        if owing and self._done:
+            with suppress(OSError):
+                self.file.append(*self._done)
         for file in (*(file for file, _ in self._old), self.file):
             if owing:
                 file.close()
