@@ -47,6 +47,10 @@ class Play:
             self.move()
             self.check_always()
         self.world.heal()
+        if self.power:
+            # A journal that was lost with its machine may have been the only one to know that a commit was not heard of:
+            # the hold store has an older balance then, until the next commit of its workspace.
+            self.world.settle_another()
         self.check_healed()
         return self.world
 

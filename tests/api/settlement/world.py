@@ -279,6 +279,15 @@ class World:
             case _:
                 return []
 
+    def settle_another(self) -> None:
+        """One more request ends, and everything that it sends arrives."""
+        process = self.start()
+        self.costs["last"] = 0
+        process.ending.add("last")
+        self.perform(process, process.owner.finish(Record("last", WORKSPACE, 0)))
+        while self.flying:
+            self.deliver(0)
+
     def heal(self) -> None:
         """Every service is back, every message arrives, every process that died is started again and every reply ends."""
         self.syncs_fail = False
