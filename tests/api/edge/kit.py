@@ -56,7 +56,7 @@ class Edge:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
             await sock.connect(("127.0.0.1", self.port))
-        except OSError:
+        except BaseException:  # a client that is cancelled while it connects leaves no socket either
             sock.close()
             raise
         return trio.SocketStream(sock)
