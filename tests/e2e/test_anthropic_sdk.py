@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -31,8 +32,9 @@ SCHEMA: dict[str, Any] = {
 
 
 @pytest.fixture
-def client(served: Running) -> Anthropic:
-    return Anthropic(base_url=f"{served.url}/api", api_key=KEY, max_retries=0)
+def client(served: Running) -> Iterator[Anthropic]:
+    with Anthropic(base_url=f"{served.url}/api", api_key=KEY, max_retries=0) as client:
+        yield client
 
 
 def test_plain(client: Anthropic, model: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,9 @@ class Person(BaseModel):
 
 
 @pytest.fixture
-def client(served: Running) -> OpenAI:
-    return OpenAI(base_url=f"{served.url}/api/v1", api_key=KEY, max_retries=0)
+def client(served: Running) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{served.url}/api/v1", api_key=KEY, max_retries=0) as client:
+        yield client
 
 
 def test_plain(client: OpenAI, model: str) -> None:
@@ -137,7 +139,8 @@ def test_error_classes(client: OpenAI, served: Running) -> None:
     with pytest.raises(openai.InternalServerError) as nobody:
         client.chat.completions.create(model="test/nobody", messages=messages, stream=True)
     assert nobody.value.code == "provider_unavailable"
-    with pytest.raises(openai.NotFoundError):
-        OpenAI(base_url=f"{served.url}/api/v2", api_key=KEY, max_retries=0).chat.completions.create(
-            model="test/chat", messages=messages
-        )
+    with (
+        OpenAI(base_url=f"{served.url}/api/v2", api_key=KEY, max_retries=0) as elsewhere,
+        pytest.raises(openai.NotFoundError),
+    ):
+        elsewhere.chat.completions.create(model="test/chat", messages=messages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import openai
@@ -31,8 +32,9 @@ class Person(BaseModel):
 
 
 @pytest.fixture
-def client(served: Running) -> OpenAI:
-    return OpenAI(base_url=f"{served.url}/api/v1", api_key=KEY, max_retries=0)
+def client(served: Running) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{served.url}/api/v1", api_key=KEY, max_retries=0) as client:
+        yield client
 
 
 def test_plain(client: OpenAI, model: str) -> None:
