@@ -11,13 +11,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self, final
 
-import msgspec
-
 from hyperinfer.api.settlement.effects import Admitted, Done, Entry, Hold
 from hyperinfer.api.settlement.owner import owed
-from hyperinfer.api.store.generations import generation_from_row, generation_row
+from hyperinfer.api.store.generations import generation_from_row, generation_row, packed_row, unpacked_row
 from hyperinfer.api.store.journal import JournalFolder, adopt
-from hyperinfer.api.store.messages import GenerationRow
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,9 +27,6 @@ log = logging.getLogger("hyperinfer.ledger")
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """A journal that has grown to this is begun anew with what is still under way."""
-
-_encode_row = msgspec.msgpack.Encoder().encode
-_decode_row = msgspec.msgpack.Decoder(GenerationRow).decode
 
 
 @final
@@ -64,12 +58,12 @@ class AdmittedJournal:
         left, self._left = self._left, []
         for hold, _ in owed(left):
             log.warning("%s was under way when the gateway ended; it is interrupted", hold.request)
-            await settle(generation_from_row(_decode_row(hold.about)))
+            await settle(generation_from_row(unpacked_row(hold.about)))
 
     def admit(self, admission: Admission) -> bool:
         """Writes that a request is let in. False when that is not possible: then nothing may be."""
         row = generation_row(admission.interrupted)
-        hold = Hold(row.id, row.workspace, admission.hold, _encode_row(row))
+        hold = Hold(row.id, row.workspace, admission.hold, packed_row(row))
         if not self._write(*self._over, Admitted(hold)):
             return False
         self._over.clear()

@@ -30,6 +30,11 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _SELECT: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = ? AND workspace = ?"
+packed_row = msgspec.msgpack.Encoder().encode
+"""A `GenerationRow` as journals and holds keep it."""
+unpacked_row = msgspec.msgpack.Decoder(GenerationRow).decode
+"""And back."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Details).decode
 

@@ -33,8 +33,7 @@ from hyperinfer.api.settlement.effects import (
 from hyperinfer.api.settlement.owner import Owner
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import StoreUnavailable
-from hyperinfer.api.store.generations import generation_from_row, generation_row
-from hyperinfer.api.store.messages import GenerationRow
+from hyperinfer.api.store.generations import generation_from_row, generation_row, packed_row, unpacked_row
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.operations import drop, keep, renew
 from hyperinfer.api.store.syncer import SyncFailed
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.remote.admission import Admissions
     from hyperinfer.api.store.remote.holds import Holds
     from hyperinfer.api.store.remote.ledger_journal import LedgerJournal
+    from hyperinfer.api.store.remote.operations import Operation
     from hyperinfer.api.store.remote.rows import Rows
     from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
 
@@ -58,9 +58,6 @@ ADMIT_SECONDS: Final = 3.0
 
 AWAY: Final = Failure("internal_error", "The gateway cannot admit requests at the moment.", retry_after=1.0)
 """Whatever is wrong with a store, to a client."""
-
-_encode_row = msgspec.msgpack.Encoder().encode
-_decode_row = msgspec.msgpack.Decoder(GenerationRow).decode
 
 
 @final
@@ -103,7 +100,7 @@ class RemoteLedger:
             raise ValueError("a hold cannot be negative")
         if self.owner.phase(row.id) is not None:
             return None
-        hold = Hold(row.id, row.workspace, admission.hold, _encode_row(row))
+        hold = Hold(row.id, row.workspace, admission.hold, packed_row(row))
         self.perform(self.owner.admit(hold))
         if self.owner.broken:
             return AWAY
@@ -141,7 +138,7 @@ class RemoteLedger:
         ending = self._endings.get(row.id)
         if ending is None:
             try:
-                record = Record(row.id, row.workspace, row.cost, _encode_row(row), row.status == "interrupted")
+                record = Record(row.id, row.workspace, row.cost, packed_row(row), row.status == "interrupted")
             except (OverflowError, UnicodeEncodeError) as error:
                 self.perform(self.owner.give_up(row.id))
                 raise SettlementRejected(f"{row.id}: {error}") from error
@@ -234,7 +231,7 @@ class RemoteLedger:
                 case _:
                     self.perform(self.owner.commit_failed(record.request))
 
-        self._send(lambda: self._rows.actor.post(_decode_row(record.body), answered), answered)
+        self._send(lambda: self._rows.actor.post(unpacked_row(record.body), answered), answered)
 
     def _drop(self, effect: DropHold) -> None:
         request = effect.hold.request
@@ -243,15 +240,14 @@ class RemoteLedger:
             dropped = isinstance(answer, outcome.Value)
             self.perform(self.owner.hold_dropped(request) if dropped else self.owner.drop_failed(request))
 
-        row = _decode_row(effect.hold.about)
-        day = day_of(row.created_at)
-        self._send(lambda: self._holds.actor.post(drop(effect, row.key_id, day.name, day.month), answered), answered)
+        operation = drop_of(effect)
+        self._send(lambda: self._holds.actor.post(operation, answered), answered)
 
     def _keep(self, hold: Hold) -> None:
         def answered(answer: outcome.Outcome[object]) -> None:
             self._unkept |= isinstance(answer, outcome.Error)
 
-        command = keep(hold, _decode_row(hold.about).key_id)
+        command = keep(hold, unpacked_row(hold.about).key_id)
         self._send(lambda: self._holds.actor.post(command, answered), answered)
 
     def _renew(self, holds: Iterable[Hold]) -> None:
@@ -295,6 +291,13 @@ def interrupted(hold: Hold) -> Record:
     return Record(hold.request, hold.workspace, 0, hold.about, interrupted=True)
 
 
+def drop_of(effect: DropHold) -> Operation:
+    """The operation on Redis, for the key and the day that the hold is of."""
+    row = unpacked_row(effect.hold.about)
+    day = day_of(row.created_at)
+    return drop(effect, row.key_id, day.name, day.month)
+
+
 def pending_generation(body: bytes) -> Generation:
     """A record that is not in the database yet, as `/generation` shows it."""
-    return msgspec.structs.replace(generation_from_row(_decode_row(body)), status="pending")
+    return msgspec.structs.replace(generation_from_row(unpacked_row(body)), status="pending")

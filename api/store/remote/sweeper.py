@@ -7,15 +7,12 @@ import logging
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from hyperinfer.api.settlement.effects import Balance, Commit, DropHold
 from hyperinfer.api.settlement.owner import owed
 from hyperinfer.api.settlement.sweep import sweep
-from hyperinfer.api.store.days import day_of
-from hyperinfer.api.store.messages import GenerationRow
-from hyperinfer.api.store.remote.ledger import interrupted
-from hyperinfer.api.store.remote.operations import drop
+from hyperinfer.api.store.generations import unpacked_row
+from hyperinfer.api.store.remote.ledger import drop_of, interrupted
+from hyperinfer.nodes.ports import SettlementRejected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +31,6 @@ MOST: Final = 200
 _SETTLED: Final = """
 SELECT g.id, w.id, w.balance, w.version FROM generation g JOIN workspace w ON w.id = g.workspace WHERE g.id = ANY($1)
 """
-_decode_row = msgspec.msgpack.Decoder(GenerationRow).decode
 
 
 async def sweep_once(holds: Holds, rows: Rows, queries: Queries, journals: JournalFolder) -> int:
@@ -50,11 +46,12 @@ async def sweep_once(holds: Holds, rows: Rows, queries: Queries, journals: Journ
         match effect:
             case Commit(record):
                 log.warning("%s was admitted and never heard of again", record.request)
-                await rows.settle(_decode_row(record.body)._replace(status="interrupted"))
-            case DropHold(hold):
-                row = _decode_row(hold.about)
-                day = day_of(row.created_at)
-                await holds.ask(drop(effect, row.key_id, day.name, day.month))
+                try:
+                    await rows.settle(unpacked_row(record.body))
+                except SettlementRejected as error:  # a person has to look at it; the others must not wait for that
+                    log.error("what is left of %s cannot be settled: %s", record.request, error)
+            case DropHold():
+                await holds.ask(drop_of(effect))
             case _:
                 raise AssertionError(effect)
     return len(expired)

@@ -9,18 +9,26 @@ import signal
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 import trio
 
+from hyperinfer.api.settlement.effects import Hold
 from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.generations import generation_row, packed_row
+from hyperinfer.api.store.journal import JournalFolder
+from hyperinfer.api.store.remote.bridge import open_bridge
+from hyperinfer.api.store.remote.holds import Holds
+from hyperinfer.api.store.remote.operations import keep
+from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.api.store.remote.store import RemoteSettings, RemoteStore, open_remote
+from hyperinfer.api.store.remote.sweeper import sweep_once
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import Principal, Rate, SpendingLimits
 from hyperinfer.providers.secret import Secret
+from tests.api.store.remote.opened import Place, a_place
 from tests.api.store.samples import USD, a_generation, an_admission
 
 if TYPE_CHECKING:
@@ -32,23 +40,8 @@ if TYPE_CHECKING:
 DIGEST = hashlib.sha256(b"hi-secret").digest()
 
 
-@dataclass
-class Servers:
-    """A fresh database with a workspace `ws` and a key, an empty Valkey, and a folder of journals."""
-
-    postgres: PostgresServer
-    valkey: ValkeyServer
-    database: str
-    journals: Path
-
-    @property
-    def settings(self) -> RemoteSettings:
-        return RemoteSettings(
-            postgres=Secret(self.postgres.url(self.database)), redis=Secret(self.valkey.url), journals=self.journals
-        )
-
-    def sql(self, sql: str) -> str:
-        return self.postgres.run(sql, self.database)
+class Servers(Place):
+    """A place with a workspace `ws` and a key."""
 
     @property
     def balance(self) -> int:
@@ -60,17 +53,15 @@ class Servers:
 
 @pytest.fixture
 async def servers(postgres: PostgresServer, valkey: ValkeyServer, tmp_path: Path) -> Servers:
-    valkey.run("FLUSHALL")
-    servers = Servers(postgres, valkey, postgres.new_database(), tmp_path / "journals")
+    place = a_place(postgres, valkey, tmp_path)
+    servers = Servers(place.postgres, place.valkey, place.database, place.journals)
     async with _store(servers):
         servers.sql(
             f"INSERT INTO workspace (id, name, balance, version, created_at) VALUES ('ws', 'lab', {USD}, 1, 0);"
             "INSERT INTO api_key (id, workspace, name, sha256, prefix, last4, created_at)"
             f" VALUES ('key_1', 'ws', '', '\\x{DIGEST.hex()}', 'hi-secr', 'cret', 0)"
         )
-        # The accounts are restored: nobody was there before.
-        epoch: bytes = valkey.run("GET", "hi:epoch")
-        valkey.run("SET", "hi:epoch", epoch.rpartition(b" ")[0] + b" 1.0")
+        servers.trust_redis()
     return servers
 
 
@@ -248,3 +239,31 @@ async def test_a_store_that_cannot_be_reached_says_so_without_its_password(serve
             pass
     assert caught.group_contains(StoreUnavailable, match="cannot be reached")
     assert not caught.group_contains(Exception, match="hunter2")
+
+
+async def test_a_sweep_settles_what_a_dead_owner_left_as_what_it_was(servers: Servers) -> None:
+    rows, holds = Rows(Secret(servers.postgres.url(servers.database)), trio.current_time), Holds(Secret(servers.valkey.url))
+    journals = JournalFolder(servers.journals / "of another machine")
+    journals.create()
+    async with _store(servers) as store, open_bridge() as bridge:
+        for actor in (rows.actor, holds.actor):
+            bridge.start_soon(actor.run)
+        await _admitted(store, "r0")
+        under_way = an_admission("r1", await _principal(store), 10).interrupted
+        over = msgspec.structs.replace(a_generation("r2", "ws", 70), key_id="key_1")
+        for generation in (under_way, over):
+            about = packed_row(generation_row(generation))
+            await holds.ask(keep(Hold(generation.id, "ws", 10, about), "key_1"))
+            servers.valkey.run("ZADD", "hi:{ws}:leases", 1, generation.id)
+        refused = packed_row(generation_row(an_admission("r3", await _principal(store), 0).interrupted)._replace(cost=-1))
+        await holds.ask(keep(Hold("r3", "ws", 10, refused), "key_1"))
+        servers.valkey.run("ZADD", "hi:{ws}:leases", 0, "r3")  # the first that a sweep comes to
+        # The first sweep writes their rows, the second finds them and drops the holds.
+        for _ in range(2):
+            assert await sweep_once(holds, rows, store.queries, journals) == 3
+        assert await sweep_once(holds, rows, store.queries, journals) == 1
+        assert await store.generation("ws", "r1") == under_way
+        assert await store.generation("ws", "r2") == over
+        await store.release("r0")
+    assert servers.balance == USD - 70
+    assert servers.statuses() == {"r1": "interrupted", "r2": "completed"}
