@@ -83,6 +83,32 @@ def agents(folder: Path) -> Generator[Agents]:
         yield Agents(server.url, upstream.url, folder)
 
 
+def codex_home(home: Path, url: str, model: str, *, retries: int = 0, more: str = "") -> dict[str, str]:
+    """Sets Codex up to speak to a gateway; the environment that it runs in. `retries`: of a stream that breaks off.
+    `more`: further lines of its settings."""
+    (home / ".codex").mkdir()
+    (home / ".codex" / "config.toml").write_text(
+        f"""
+model = "{model}"
+model_provider = "gateway"
+{more}
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
+check_for_update_on_startup = false
+[analytics]
+enabled = false
+[model_providers.gateway]
+name = "HyperInfer"
+base_url = "{url}/api/v1"
+env_key = "HYPERINFER_KEY"
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = {retries}
+"""
+    )
+    return {"HOME": str(home), "CODEX_HOME": str(home / ".codex"), "HYPERINFER_KEY": KEY}
+
+
 def run(command: Sequence[str | Path], folder: Path, environ: Mapping[str, str], *, seconds: float = 55) -> str:
     """What a client prints on stdout that is content with how its work went."""
     status, printed, complaints = end_of(command, folder, environ, seconds=seconds)

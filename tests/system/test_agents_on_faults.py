@@ -15,7 +15,7 @@ from tests.e2e.faults import AFTER_OUTPUT, BEFORE_OUTPUT, HARMLESS
 from tests.support.faulty_upstream import Call, End, FaultyUpstream, faulty_upstream
 from tests.support.served import KEY, gateway
 from tests.support.wire_replies import TEXT
-from tests.system.agents import PROTOCOLS, end_of
+from tests.system.agents import PROTOCOLS, codex_home, end_of
 
 FAULTS = {
     **{name: BEFORE_OUTPUT[name] for name in ("400", "401")},
@@ -80,26 +80,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def codex(program: Path, served: Served, home: Path, model: str, *, retries: int) -> tuple[int, list[dict[str, Any]]]:
     """The status of one run of Codex, and what it reports."""
     (home / "work").mkdir()
-    settings = f"""
-model = "{model}"
-model_provider = "gateway"
-approval_policy = "never"
-sandbox_mode = "danger-full-access"
-check_for_update_on_startup = false
-[analytics]
-enabled = false
-[model_providers.gateway]
-name = "HyperInfer"
-base_url = "{served.url}/api/v1"
-env_key = "HYPERINFER_KEY"
-wire_api = "responses"
-request_max_retries = 0
-stream_max_retries = {retries}
-"""
-    (home / ".codex").mkdir()
-    (home / ".codex" / "config.toml").write_text(settings)
+    environ = codex_home(home, served.url, model, retries=retries)
     mark = f"mark-{model.rpartition('/')[2]}"
-    environ = {"HOME": str(home), "CODEX_HOME": str(home / ".codex"), "HYPERINFER_KEY": KEY}
     options = ("exec", "--json", "--ephemeral", "--skip-git-repo-check", f"request {mark} please")
     status, printed, _ = end_of([program, *options], home / "work", environ)
     return status, [json.loads(line) for line in printed.splitlines() if line.startswith("{")]

@@ -13,7 +13,7 @@ from hyperinfer.providers.demo.anthropic_messages import SIGNATURE
 from hyperinfer.providers.demo.openai_responses import ENCRYPTED
 from tests.support.served import KEY
 from tests.system.agent_upstream import heard, script
-from tests.system.agents import PROTOCOLS, Agents, agents, run
+from tests.system.agents import PROTOCOLS, Agents, agents, codex_home, run
 
 STATE = {"messages": SIGNATURE, "responses": ENCRYPTED}
 """What an upstream's reasoning carries for itself, and wants back."""
@@ -54,27 +54,7 @@ def claude(program: Path, served: Agents, home: Path, model: str, prompt: str, *
 
 def codex(program: Path, served: Agents, home: Path, model: str, prompt: str, *options: str) -> list[dict[str, Any]]:
     """What one run of Codex reports."""
-    (home / ".codex").mkdir()
-    (home / ".codex" / "config.toml").write_text(
-        f"""
-model = "{model}"
-model_provider = "gateway"
-model_reasoning_effort = "high"
-approval_policy = "never"
-sandbox_mode = "danger-full-access"
-check_for_update_on_startup = false
-[analytics]
-enabled = false
-[model_providers.gateway]
-name = "HyperInfer"
-base_url = "{served.url}/api/v1"
-env_key = "HYPERINFER_KEY"
-wire_api = "responses"
-request_max_retries = 0
-stream_max_retries = 0
-"""
-    )
-    environ = {"HOME": str(home), "CODEX_HOME": str(home / ".codex"), "HYPERINFER_KEY": KEY}
+    environ = codex_home(home, served.url, model, more='model_reasoning_effort = "high"')
     command: list[str | Path] = [program, "exec", "--json", "--ephemeral", "--skip-git-repo-check"]
     return lines(run([*command, *options, prompt], home / "work", environ))
 
