@@ -1,8 +1,8 @@
 """The canonical stream events: what every dialect's decoder yields and every dialect's encoder takes.
 
-A reply is `MessageStart`, then blocks one after the other (text, reasoning, refusal, tool call, server tool), then
-`UsageUpdate` and `MessageEnd`. `lifecycle.py` holds the legal order. A whole reply decodes to the same events as its
-stream.
+A reply is `MessageStart`, then blocks one after the other (text, reasoning, refusal, tool call, server tool), between them
+what the gateway's own tools do (`ToolRunStart`, `ToolRunEnd`, `ImageOutput`), then `UsageUpdate` and `MessageEnd`.
+`lifecycle.py` holds the legal order. A whole reply decodes to the same events as its stream.
 
 Fields shared by many events:
 
@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 from hyperinfer.formats.opaque import Opaque
+from hyperinfer.formats.server_tools import ToolImage, ToolOutcome, ToolRun
 from hyperinfer.formats.usage import Usage
 
 Dialect: TypeAlias = Literal["openai_chat", "openai_responses", "anthropic_messages"]
@@ -209,6 +210,31 @@ class ServerToolEnd(msgspec.Struct, frozen=True):
     choice: ClassVar[int] = 0
 
 
+class ToolRunStart(msgspec.Struct, frozen=True):
+    """One of the gateway's own tools begins a run. No block: runs may overlap, and other blocks come while one goes on."""
+
+    run: ToolRun
+    choice: ClassVar[int] = 0
+
+
+class ToolRunEnd(msgspec.Struct, frozen=True):
+    """A run that began is over. `cost`: pico-USD."""
+
+    run: ToolRun
+    outcome: ToolOutcome
+    cost: int = 0
+    choice: ClassVar[int] = 0
+
+
+class ImageOutput(msgspec.Struct, frozen=True):
+    """An image of the reply, made by the `image` tool in the call `call_id`. It follows the end of the run, if that is
+    told."""
+
+    call_id: str
+    image: ToolImage
+    choice: ClassVar[int] = 0
+
+
 class UsageUpdate(msgspec.Struct, frozen=True):
     """Token counts so far. They are cumulative: a later update replaces an earlier one."""
 
@@ -283,6 +309,9 @@ Event: TypeAlias = (
     | ServerToolStart
     | ServerToolDelta
     | ServerToolEnd
+    | ToolRunStart
+    | ToolRunEnd
+    | ImageOutput
     | UsageUpdate
     | ChoiceEnd
     | MessageEnd

@@ -9,7 +9,8 @@ Rules of this file:
 Theory of operation. A reply is a sequence of blocks, one open at a time: upstreams that interleave blocks are sorted by
 their decoder, clients never see two open blocks. `UsageUpdate` and `Unknown` carry no structure and may come anywhere in
 between. `UpstreamError` may come at any time before the end, also before the start, and nothing follows it. `Citation`
-belongs to an open text. Each choice of a Chat reply (`n` > 1) walks the table on its own; the reply is over when choice 0
+belongs to an open text. What the gateway's own tools do is told between blocks; which runs are open is no matter of this
+table, since they overlap. Each choice of a Chat reply (`n` > 1) walks the table on its own; the reply is over when choice 0
 is, which must be last.
 """
 
@@ -61,6 +62,9 @@ TRANSITIONS: Mapping[tuple[State, type[Event]], State] = {
     (State.BETWEEN, ev.ServerToolStart): State.SERVER_TOOL,
     (State.SERVER_TOOL, ev.ServerToolDelta): State.SERVER_TOOL,
     (State.SERVER_TOOL, ev.ServerToolEnd): State.BETWEEN,
+    (State.BETWEEN, ev.ToolRunStart): State.BETWEEN,
+    (State.BETWEEN, ev.ToolRunEnd): State.BETWEEN,
+    (State.BETWEEN, ev.ImageOutput): State.BETWEEN,
     (State.BETWEEN, ev.ChoiceEnd): State.ENDED,
     (State.BETWEEN, ev.MessageEnd): State.ENDED,
     (State.START, ev.UpstreamError): State.FAILED,

@@ -169,7 +169,7 @@ class ChatStreamEncoder:
                 return b""
             case ev.Unknown():
                 return self._unknown(event)
-            case ev.ServerToolDelta() | ev.ServerToolEnd():
+            case ev.ServerToolDelta() | ev.ServerToolEnd() | ev.ToolRunStart() | ev.ToolRunEnd() | ev.ImageOutput():
                 return b""
             case ev.TextEnd(logprobs=[_, *_] as late):
                 return self._chunk({}, event.extra, choice=event.choice, logprobs={"content": late, "refusal": None})

@@ -67,6 +67,9 @@ class _Fold:
             ev.ServerToolStart: self._native_start,
             ev.ServerToolDelta: self._native.delta,
             ev.ServerToolEnd: self._native.end,
+            ev.ToolRunStart: _unsaid,
+            ev.ToolRunEnd: _unsaid,
+            ev.ImageOutput: _unsaid,
             ev.UsageUpdate: self._usage_update,
             ev.Unknown: self._unknown,
             ev.MessageEnd: self._end,
@@ -175,6 +178,10 @@ class _Fold:
         usage = usage_to_wire(self._usage) if self._usage is not None else None
         self._fields = {**self._fields, "error": failed_error(error), "incomplete_details": None}
         return before + self._frame("response.failed", self._object("failed", self.output.items, usage))
+
+
+def _unsaid(_: Event) -> bytes:
+    return b""
 
 
 class ResponsesStreamEncoder:

@@ -11,8 +11,12 @@ from hypothesis import given
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.events import Event
 from hyperinfer.formats.lifecycle import TRANSITIONS, Lifecycle, OrderError, State
+from hyperinfer.formats.server_tools import ToolImage, ToolOutcome, ToolRun
 from hyperinfer.formats.usage import Usage
 from tests.support.strategies import Walk, event_sequences
+from tests.support.tool_runs import TOOL_RUNS
+
+RUN = ToolRun(call_id="c", name="datetime", input={})
 
 SAMPLES: dict[type[Event], Event] = {
     type(event): event
@@ -34,6 +38,9 @@ SAMPLES: dict[type[Event], Event] = {
         ev.ServerToolStart("openai_chat", "x", {}),
         ev.ServerToolDelta({}),
         ev.ServerToolEnd({}),
+        ev.ToolRunStart(RUN),
+        ev.ToolRunEnd(RUN, ToolOutcome(text="noon", summary="noon")),
+        ev.ImageOutput("c", ToolImage("", "image/png")),
         ev.UsageUpdate(Usage()),
         ev.ChoiceEnd("stop", choice=0),
         ev.MessageEnd("stop"),
@@ -131,7 +138,7 @@ def test_an_error_may_come_while_choices_are_open() -> None:
     assert after(START, ev.TextStart(choice=1), ev.UpstreamError("internal_error", "x")).finished
 
 
-@given(event_sequences(Walk(further=2, failures=True, unknown=True)))
+@given(event_sequences(Walk(further=2, failures=True, unknown=True, tool_runs=TOOL_RUNS)))
 def test_the_generated_sequences_are_legal_and_complete(events: tuple[Event, ...]) -> None:
     lifecycle = Lifecycle()
     for event in events:

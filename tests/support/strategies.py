@@ -17,6 +17,7 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.lifecycle import TRANSITIONS, State
 from hyperinfer.formats.opaque import DEFAULT_VENDOR, Opaque
 from hyperinfer.formats.usage import Usage
+from tests.support.tool_runs import TOOL_RUNS, Runs
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Dialect, Event
@@ -43,6 +44,7 @@ class Walk:
     `failures`: whether it may end in `UpstreamError`. `unknown`: whether `Unknown` events may come in between.
     `item_ids`: whether blocks name an item of the upstream. `rich`: with everything that events have room for: parts and
     forms of reasoning, redacted blobs, state of calls, odd ids, namespaces, phases, logprobs, empty pieces, early usage.
+    `tool_runs`: which events of the gateway's own tools may come (`TOOL_RUNS`: all).
     """
 
     dialect: Dialect = "openai_chat"
@@ -54,6 +56,7 @@ class Walk:
     custom_tools: bool = True
     item_ids: bool = False
     rich: bool = False
+    tool_runs: tuple[type[Event], ...] = ()
     most_blocks: int = 5
     most_loose: int = 12
 
@@ -78,6 +81,7 @@ class _Track:
     part: int = 0  # of the open reasoning
     goal: int = 0  # blocks at least
     last: bool = True  # all other choices have ended
+    runs: Runs = field(default_factory=Runs)  # of the gateway's own tools
 
 
 class _Walker:
@@ -108,6 +112,8 @@ class _Walker:
     def _wanted(self, kind: type[Event], track: _Track) -> bool:
         if kind in BLOCKS:
             return kind in self.walk.blocks and track.blocks < self.walk.most_blocks and self._in_choice(kind, track)
+        if kind in TOOL_RUNS:
+            return kind in self.walk.tool_runs and track.choice == 0 and track.runs.wants(kind)
         if kind in _LOOSE and track.loose >= self.walk.most_loose:
             return False
         if kind in (ev.MessageEnd, ev.ChoiceEnd) and track.blocks < track.goal:
@@ -139,6 +145,8 @@ class _Walker:
         if kind in BLOCKS:
             track.blocks += 1
             return self._open(kind, track, self._item(kind, track))
+        if kind in TOOL_RUNS:
+            return track.runs.next(kind, draw)
         match kind:
             case ev.TextDelta:
                 text = draw(self._pieces())
