@@ -18,6 +18,11 @@ def wrong_balance(id_: str, name: str, balance: int, total: int) -> str:
     return f"workspace {id_} ({name}): the balance is {balance}, its ledger rows add up to {total} pico-USD"
 
 
+def wrong_spent(id_: str, name: str, spent: int, total: int) -> str:
+    """What a workspace is said to have spent, where that is not what its usage adds up to."""
+    return f"workspace {id_} ({name}): {spent} are said to be spent, its usage adds up to {total} pico-USD"
+
+
 def nobodys_rows(id_: str, total: int) -> str:
     """Ledger rows of a workspace that is not there."""
     return f"workspace {id_}: does not exist, but has ledger rows of {total} pico-USD"

@@ -21,6 +21,7 @@ from hyperinfer.api.store.differences import (
     wrong_arithmetic,
     wrong_balance,
     wrong_entry,
+    wrong_spent,
     wrong_sum,
 )
 from hyperinfer.api.store.records import LedgerReport, UsageBy, UsageRow
@@ -57,6 +58,11 @@ _BALANCES: Final = """
 SELECT coalesce(w.id, l.workspace), w.name, w.balance, coalesce(l.total, 0)
 FROM workspace w FULL JOIN (SELECT workspace, sum(amount) AS total FROM ledger GROUP BY workspace) l ON l.workspace = w.id
 WHERE w.balance IS DISTINCT FROM coalesce(l.total, 0) ORDER BY w.made
+"""
+_SPENT: Final = """
+SELECT w.id, w.name, w.spent, coalesce(l.total, 0) FROM workspace w LEFT JOIN
+    (SELECT workspace, -sum(amount) AS total FROM ledger WHERE kind = 'usage' GROUP BY workspace) l ON l.workspace = w.id
+WHERE w.spent <> coalesce(l.total, 0) ORDER BY w.made
 """
 _ENTRIES: Final = """
 SELECT l.request, l.amount, g.cost, l.workspace, g.workspace FROM ledger l LEFT JOIN generation g ON g.id = l.request
@@ -146,6 +152,8 @@ async def _differences(connection: Connection) -> AsyncIterator[str]:
 
     async for id_, name, balance, total in rows(_BALANCES):
         yield nobodys_rows(id_, int(total)) if name is None else wrong_balance(id_, name, balance, int(total))
+    async for id_, name, spent, total in rows(_SPENT):
+        yield wrong_spent(id_, name, int(spent), int(total))
     async for entry in rows(_ENTRIES):
         yield wrong_entry(*entry)
     async for (id_,) in rows(_UNBOOKED):

@@ -61,7 +61,7 @@ sums AS (
 ),
 costs AS (SELECT workspace, sum(cost) AS cost FROM booked GROUP BY workspace),
 moved AS (
-    UPDATE workspace w SET balance = w.balance - c.cost, version = w.version + 1
+    UPDATE workspace w SET balance = w.balance - c.cost, spent = w.spent + c.cost, version = w.version + 1
     FROM costs c WHERE w.id = c.workspace RETURNING w.id, w.balance, w.version
 )
 SELECT id, balance, version FROM moved

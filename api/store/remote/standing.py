@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 _STANDING: Final = f"""
 SELECT {", ".join("k." + name for name in KEY_COLUMNS.split(", "))},
        w.id, w.name, w.locked, w.balance, w.version, w.created_at,
-       (SELECT coalesce(sum(cost), 0) FROM rollup WHERE workspace = w.id),
-       s.on_day, s.in_week, s.in_month, s.in_all
+       w.spent, s.on_day, s.in_week, s.in_month, s.in_all
 FROM api_key k JOIN workspace w ON w.id = k.workspace,
      LATERAL (SELECT coalesce(sum(cost) FILTER (WHERE day = $2), 0) AS on_day,
                      coalesce(sum(cost) FILTER (WHERE day >= $3 AND day <= $2), 0) AS in_week,

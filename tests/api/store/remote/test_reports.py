@@ -36,6 +36,7 @@ TAMPERED = {
         " VALUES ('ws_x', 'topup', 5, 'op', 1)",
         "ws_x: does not exist, but has ledger rows of 5",
     ),
+    "spent": ("UPDATE workspace SET spent = spent + 1", "36 are said to be spent, its usage adds up to 35"),
     "cost": ("UPDATE generation SET cost = cost + 1", "the ledger says -35"),
     "lines": ("""UPDATE generation SET details = replace(details, '"tokens":5', '"tokens":6')""", "is not 35"),
     "details": ("UPDATE generation SET details = '[]'", "cannot be read"),
