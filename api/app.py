@@ -89,9 +89,7 @@ class Application:
         try:
             async with open_gateway(self._settings, self.drain) as gateway:
                 if self._settings.servers is None:  # else whoever starts the workers does it, once for all
-                    self.greeting = await first_start(
-                        gateway.store, self._settings.environ, self._output, now=gateway.now()
-                    )
+                    self.greeting = await first_start(gateway.store, self._settings.environ, self._output, now=gateway.now())
                 self._gateway = gateway
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
@@ -112,13 +110,14 @@ def _first(group: BaseExceptionGroup[Exception]) -> str:
 
 def build(app: Mapping[str, object]) -> Hosted:
     """What the worker calls. `app`: `config` (a path or None), `data` (a path), `lock` (the descriptor of its lock, or
-    None to take it), `json` (whether events are JSON)."""
+    None to take it), `outage` (one of OUTAGES), `json` (whether events are JSON)."""
     config, data, lock = app.get("config"), app.get("data"), app.get("lock")
     settings = GatewaySettings(
         config=Path(str(config)) if config else None,
         data=Path(str(data or "data")),
         environ=os.environ,
         lock=FolderLock.adopt(lock) if isinstance(lock, int) else None,
+        refuse_without_postgres=app.get("outage") == "refuse",
     )
     configure_logging()
     application = Application(settings, Output(sys.stdout, sys.stderr, json=app.get("json") is True))

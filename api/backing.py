@@ -16,6 +16,7 @@ from hyperinfer.api.store.folder import DataFolder, FolderLock
 
 if TYPE_CHECKING:
     from hyperinfer.api.settings import SharedServers
+    from hyperinfer.api.store.remote.store import RemoteSettings
     from hyperinfer.api.store.store import Store
 
 
@@ -33,18 +34,29 @@ async def open_backing(
     lock: FolderLock | None,
     servers: SharedServers | None,
     *,
+    refuse_without_postgres: bool = False,
     now: Callable[[], float],
     entropy: Callable[[int], bytes],
 ) -> AsyncGenerator[Backing]:
     """The shared store where there are servers, else the embedded one, for as long as the block runs.
 
-    `lock`: the folder's, where whoever started us holds it; else we take it. Raises FolderInUse, StoreUnavailable.
+    `lock`: the folder's, where whoever started us holds it; else we take it. `refuse_without_postgres`: see RemoteSettings.
+    Raises FolderInUse, StoreUnavailable.
     """
     if servers is None:
         async with _embedded(folder, lock or FolderLock.acquire(folder), now, entropy) as backing:
             yield backing
     else:
-        async with _shared(folder, lock or FolderLock.share(folder), servers, now, entropy) as backing:
+        # Half of a megabyte and a tenth of a second, for those who use it.
+        from hyperinfer.api.store.remote.store import RemoteSettings
+
+        settings = RemoteSettings(
+            postgres=servers.postgres,
+            redis=servers.redis,
+            journals=folder.journals,
+            refuse_without_postgres=refuse_without_postgres,
+        )
+        async with _shared(settings, lock or FolderLock.share(folder), now, entropy) as backing:
             yield backing
 
 
@@ -65,18 +77,15 @@ async def _embedded(
 
 @asynccontextmanager
 async def _shared(
-    folder: DataFolder,
+    settings: RemoteSettings,
     lock: FolderLock,
-    servers: SharedServers,
     now: Callable[[], float],
     entropy: Callable[[int], bytes],
 ) -> AsyncGenerator[Backing]:
-    # Half of a megabyte and a tenth of a second, for those who use it.
     from hyperinfer.api.store.remote.one_time import RedisPlaygroundKeys
-    from hyperinfer.api.store.remote.store import RemoteSettings, open_remote
+    from hyperinfer.api.store.remote.store import open_remote
 
     with lock:
-        settings = RemoteSettings(postgres=servers.postgres, redis=servers.redis, journals=folder.journals)
         async with open_remote(settings, now=now, clock=trio.current_time, entropy=entropy) as store:
             await store.wait_restored()
             yield Backing(store, RedisPlaygroundKeys(store.redis, now, entropy))

@@ -36,12 +36,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
     """What a worker is told. `config`: path of the catalogue. `data`: the data folder. `environ`: the environment.
-    `lock`: the folder's, where whoever started us holds it; else we take it."""
+    `lock`: the folder's, where whoever started us holds it; else we take it. `refuse_without_postgres`: of the shared store,
+    while it is away; else requests are journaled."""
 
     config: Path | None
     data: Path
     environ: Mapping[str, str] = field(repr=False)  # it holds the providers' keys
     lock: FolderLock | None = None
+    refuse_without_postgres: bool = False
 
     @property
     def internal_token(self) -> Secret | None:
@@ -90,7 +92,14 @@ async def open_gateway(
     limits = catalogue.current().limits
     folder = DataFolder(settings.data)
     async with (
-        open_backing(folder, settings.lock, settings.servers, now=now, entropy=entropy) as backing,
+        open_backing(
+            folder,
+            settings.lock,
+            settings.servers,
+            refuse_without_postgres=settings.refuse_without_postgres,
+            now=now,
+            entropy=entropy,
+        ) as backing,
         open_upstreams(now=now) as upstreams,
         trio.open_nursery() as serving,
     ):

@@ -25,6 +25,8 @@ DEFAULT_CONFIG: Final = Path("providers.yaml")
 DEFAULT_DATA: Final = Path("data")
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8080
+OUTAGES: Final = ("journal", "refuse")
+"""What becomes of new requests while Postgres is away: served and journaled, or refused."""
 
 
 class SettingError(Exception):
@@ -68,6 +70,12 @@ def _edge(text: str) -> str:
     return text
 
 
+def _outage(text: str) -> str:
+    if text not in OUTAGES:
+        raise ValueError(f"not one of {', '.join(OUTAGES)}: {text!r}")
+    return text
+
+
 HOST = Flag(
     name="host", value="HOST", help="where to listen (default: 127.0.0.1; all interfaces: 0.0.0.0 or ::)", read=_text
 )
@@ -79,6 +87,12 @@ CONFIG = Flag(
 CERTFILE = Flag(name="certfile", value="FILE", help="TLS certificate chain, PEM; needs --keyfile", read=_path)
 KEYFILE = Flag(name="keyfile", value="FILE", help="the certificate's private key, PEM", read=_path)
 EDGE = Flag(name="edge", value="NAME", help="who speaks HTTP with clients (default: stock, hypercorn's)", read=_edge)
+OUTAGE = Flag(
+    name="outage",
+    value="NAME",
+    help="shared mode, while Postgres is away: journal (default: requests are served and journaled) or refuse",
+    read=_outage,
+)
 SERVER = Flag(
     name="server", value="URL", help="the gateway to administer, over HTTP, instead of a data folder", read=values.server_url
 )
@@ -93,6 +107,7 @@ SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[Path], ...]] = (
     CERTFILE,
     KEYFILE,
     EDGE,
+    OUTAGE,
 )
 OTHER_VARIABLES: Final = {
     "HYPERINFER_POSTGRES_URL": "shared mode: the database (needs the next one too)",
@@ -160,6 +175,7 @@ class Settings:
     edge: str | None = None
     certfile: Path | None = None
     keyfile: Path | None = None
+    outage: str = OUTAGES[0]
     postgres_url: Secret | None = None
     redis_url: Secret | None = None
 
@@ -195,6 +211,7 @@ def read_settings(given: Mapping[str, str | None], environ: Mapping[str, str]) -
         edge=read_flag(EDGE, given, environ),
         certfile=read_flag(CERTFILE, given, environ),
         keyfile=read_flag(KEYFILE, given, environ),
+        outage=read(OUTAGE, OUTAGES[0]),
         postgres_url=_secret("postgres_url", environ),
         redis_url=_secret("redis_url", environ),
     )
@@ -224,6 +241,8 @@ def check_settings(settings: Settings) -> None:
             f"{settings.workers} workers need the shared mode (HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL);"
             " without it one worker serves: leave out --workers, and HYPERINFER_WORKERS"
         )
+    if settings.outage != OUTAGES[0] and shared is None:
+        raise SettingsConflict(f"--outage {settings.outage} needs the shared mode: without it there is no Postgres")
     if (settings.certfile is None) != (settings.keyfile is None):
         there, absent = ("--certfile", "--keyfile") if settings.keyfile is None else ("--keyfile", "--certfile")
         raise SettingsConflict(f"{there} is given and {absent} is not: TLS needs both")

@@ -120,6 +120,7 @@ def plan_of(
         "config": None if config is None else str(config.absolute()),
         "data": str(data.absolute()),
         "lock": lock.descriptor,
+        "outage": settings.outage,
         "json": json,
     }
     return Plan(

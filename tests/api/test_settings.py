@@ -28,6 +28,7 @@ SAID = {
     "config": ("a/b.yaml", Path("a/b.yaml")),
     "data": ("/var/lib/hi", Path("/var/lib/hi")),
     "edge": ("stock", "stock"),
+    "outage": ("refuse", "refuse"),
     "certfile": ("c.pem", Path("c.pem")),
     "keyfile": ("k.pem", Path("k.pem")),
 }
@@ -68,6 +69,7 @@ def test_the_flag_wins_and_an_empty_variable_is_none() -> None:
         ("workers", "0", "not a whole number from 1 on"),
         ("workers", "two", "not a whole number from 1 on"),
         ("edge", "fast", "not one of "),
+        ("outage", "wait", "not one of journal, refuse"),
     ],
 )
 def test_a_wrong_value_names_where_it_came_from(name: str, text: str, message: str) -> None:
@@ -129,6 +131,7 @@ REDIS = {"HYPERINFER_REDIS_URL": "redis://:hush@h"}
         ({}, REDIS, "HYPERINFER_REDIS_URL is set and HYPERINFER_POSTGRES_URL is not"),
         ({"certfile": "c"}, {}, "--certfile is given and --keyfile is not"),
         ({"keyfile": "c"}, {}, "--keyfile is given and --certfile is not"),
+        ({"outage": "refuse"}, {}, "--outage refuse needs the shared mode"),
     ],
 )
 def test_impossible_settings(given: dict[str, str], environ: dict[str, str], message: str) -> None:

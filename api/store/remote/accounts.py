@@ -6,6 +6,7 @@ when what it knows is too old. While the database is away nobody can change a ke
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
@@ -27,6 +28,8 @@ where its announcement was lost."""
 STALE_SECONDS: Final = 600.0
 """So long a key that was known is let in while the database is away."""
 LOOKUP_SECONDS: Final = 3.0
+AWAY_SECONDS: Final = 5.0
+"""So long after the database did not answer nobody waits for it whose key is known."""
 KNOWN: Final = 50_000
 """Keys that are kept in mind, unknown ones too; beyond that all are forgotten and looked up again."""
 
@@ -49,57 +52,82 @@ class _Known(NamedTuple):
 
 
 @final
+class _Looking:
+    """A question that several may wait for. `ended`: whoever asked it has stayed to the end."""
+
+    def __init__(self) -> None:
+        self.told = trio.Event()
+        self.ended = False
+        self.found: _Known | None = None
+
+
+@final
 class RemoteAccounts:
     """The port `Accounts`. `now`: unix seconds. `clock`: steady, in seconds."""
 
     def __init__(self, queries: Queries, now: Callable[[], float], clock: Callable[[], float]) -> None:
         self._queries, self._now, self._clock = queries, now, clock
         self._known: dict[bytes, _Known] = {}
-        self._looking: dict[bytes, trio.Event] = {}
+        self._looking: dict[bytes, _Looking] = {}
         self._changes = 0
+        self._doubted = self._ask_again = -math.inf
 
     async def authenticate(self, secret_sha256: bytes) -> Principal | Failure:
         """See the port."""
         known = self._known.get(secret_sha256)
-        if known is None or self._clock() - known.at > FRESH_SECONDS:
+        if known is None or not self._good_enough(known):
             looked = await self._look(secret_sha256)
-            if looked is None and (known is None or self._clock() - known.at > STALE_SECONDS):
+            known = looked or self._known.get(secret_sha256)  # which may have been forgotten while it was looked for
+            if known is None or (looked is None and self._clock() - known.at > STALE_SECONDS):
                 return Failure("internal_error", "The gateway cannot check keys at the moment.", retry_after=1.0)
-            known = looked or known
-        assert known is not None
         if known.record is None or known.principal is None:
             return UNKNOWN
         return refusal_of(known.record, self._now()) or known.principal
 
     def forget(self, secret_sha256: bytes | None = None) -> None:
-        """A key was changed, or any may have been."""
+        """A key was changed, or (None) any may have been: they are looked up again, where the database answers."""
         self._changes += 1
         if secret_sha256 is None:
-            self._known.clear()
+            self._doubted = self._clock()
+            self._ask_again = -math.inf
         else:
             self._known.pop(secret_sha256, None)
 
+    def _good_enough(self, known: _Known) -> bool:
+        """Whether nobody needs to be asked, or nobody is there to be asked."""
+        now = self._clock()
+        if known.at > self._doubted and now - known.at <= FRESH_SECONDS:
+            return True
+        return now < self._ask_again and now - known.at <= STALE_SECONDS
+
     async def _look(self, secret_sha256: bytes) -> _Known | None:
         """Asks the database, once for all who ask at the same time. None when it does not answer."""
-        looking = self._looking.get(secret_sha256)
-        if looking is not None:
-            await looking.wait()
-            return self._known.get(secret_sha256)
-        looking = self._looking[secret_sha256] = trio.Event()
-        changes = self._changes
+        while (looking := self._looking.get(secret_sha256)) is not None:
+            await looking.told.wait()
+            if looking.ended:  # else whoever asked has left
+                return looking.found
+        looking = self._looking[secret_sha256] = _Looking()
+        try:
+            looking.found = await self._found(secret_sha256)
+            looking.ended = True
+        finally:
+            del self._looking[secret_sha256]
+            looking.told.set()
+        return looking.found
+
+    async def _found(self, secret_sha256: bytes) -> _Known | None:
+        changes, asked = self._changes, self._clock()
         try:
             with trio.fail_after(LOOKUP_SECONDS):
                 row = await self._queries.run(lambda connection: connection.fetchrow(_FIND, secret_sha256))
         except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy):
+            self._ask_again = self._clock() + AWAY_SECONDS
             return None
-        finally:
-            del self._looking[secret_sha256]
-            looking.set()
         if len(self._known) >= KNOWN:
             self._known.clear()
         record = None if row is None else key_record(row)
         principal = None if record is None or row is None else principal_of(record, row[-1])
-        known = _Known(record, principal, self._clock())
+        known = _Known(record, principal, asked)
         if changes == self._changes:  # else it may be the key as it was before
             self._known[secret_sha256] = known
         return known

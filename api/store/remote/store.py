@@ -22,7 +22,7 @@ from hyperinfer.api.store.remote.admission import Admissions
 from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.claims import RemoteClaims
 from hyperinfer.api.store.remote.holds import Holds
-from hyperinfer.api.store.remote.ledger import RemoteLedger, pending_generation
+from hyperinfer.api.store.remote.ledger import AWAY, RemoteLedger, pending_generation
 from hyperinfer.api.store.remote.ledger_journal import LARGE, LedgerJournal
 from hyperinfer.api.store.remote.queries import Queries
 from hyperinfer.api.store.remote.reports import RemoteReports
@@ -51,6 +51,8 @@ log = logging.getLogger("hyperinfer.ledger")
 UPKEEP_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 15.0
 FORGET_SECONDS: Final = 3600.0
+LOOK_SECONDS: Final = 2.5
+"""So long a server may take to answer before it counts as away: less than any request waits for one."""
 _RESTORED_AGAIN_SECONDS: Final = 0.1
 CLOSE_SECONDS: Final = 5.0
 """So long the end waits for what is not settled yet; the rest is in the journal, for whoever starts next."""
@@ -60,12 +62,16 @@ _GENERATION: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteSettings:
-    """Where the servers are, and the folder of this machine's journals, which are begun anew after so many bytes."""
+    """Where the servers are, and the folder of this machine's journals, which are begun anew after so many bytes.
+
+    `refuse_without_postgres`: while it is away nothing new is admitted, rather than admitted and journaled.
+    """
 
     postgres: Secret
     redis: Secret
     journals: Path
     journal_bytes: int = LARGE
+    refuse_without_postgres: bool = False
 
 
 @final
@@ -82,9 +88,12 @@ class RemoteStore(RemoteAdministration):
         reports: RemoteReports,
         now: Callable[[], float],
         entropy: Entropy,
+        *,
+        refuse_without_postgres: bool = False,
     ) -> None:
         super().__init__(queries, accounts, admissions, reports, now, entropy)
         self.accounts, self.ledger = accounts, ledger
+        self._refuse_without_postgres = refuse_without_postgres
         self._holds = holds
         self._standings = RemoteStandings(queries, holds)
         self._claims = RemoteClaims(queries, holds, ledger)
@@ -106,6 +115,7 @@ class RemoteStore(RemoteAdministration):
         while True:
             with _as_unavailable():
                 epoch = await self.admissions.look()
+            self.redis_healthy = epoch.trusted
             if epoch.trusted:
                 return
             await trio.sleep(_RESTORED_AGAIN_SECONDS)
@@ -116,6 +126,8 @@ class RemoteStore(RemoteAdministration):
 
     async def admit(self, admission: Admission) -> Failure | None:
         """See the port."""
+        if self._refuse_without_postgres and not self.postgres_healthy:
+            return AWAY
         return await self.ledger.admit(admission)
 
     async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
@@ -212,7 +224,17 @@ async def open_remote(
         for actor in (queries.actor, rows.actor, holds.actor):
             bridge.start_soon(actor.run)
         reports = RemoteReports(settings.postgres)
-        store = RemoteStore(accounts, ledger, admissions, holds, queries, reports, now, entropy)
+        store = RemoteStore(
+            accounts,
+            ledger,
+            admissions,
+            holds,
+            queries,
+            reports,
+            now,
+            entropy,
+            refuse_without_postgres=settings.refuse_without_postgres,
+        )
         with _as_unavailable():
             await queries.run(_ping)
             await admissions.look()
@@ -236,11 +258,11 @@ async def open_remote(
 
 
 async def _answer(question: Awaitable[T]) -> T | None:
-    """None where there is none."""
+    """None where there is none in time."""
     try:
-        with _as_unavailable():
+        with _as_unavailable(), trio.fail_after(LOOK_SECONDS):
             return await question
-    except StoreUnavailable:
+    except (StoreUnavailable, trio.TooSlowError):
         return None
 
 
