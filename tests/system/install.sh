@@ -9,7 +9,7 @@
 # missing, so running this twice costs nothing. Versions are pinned beside this script.
 set -euo pipefail
 
-THINGS=(llama aimock claude_code codex aisdk frameworks schemathesis)
+THINGS=(llama aimock claude_code codex aisdk frameworks schemathesis servers)
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -55,6 +55,15 @@ frameworks() {
 # A generator of requests from a description of an API. Its packages are locked, by `make lock`.
 schemathesis() {
     python_packages schemathesis "$HERE/schemathesis.txt"
+}
+
+# Debian's PostgreSQL and Redis. The tests run servers of their own: those that the packages may start are let be.
+servers() {
+    command_from_debian redis-server redis-server
+    # Its programs are not on PATH.
+    if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
+        command_from_debian postgres postgresql
+    fi
 }
 
 # python_packages NAME REQUIREMENTS: a virtual environment $CACHE/NAME with these packages.
