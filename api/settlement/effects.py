@@ -80,6 +80,12 @@ class RenewLeases:
 # Effects on the journal #######################################################
 
 
+class Begun(msgspec.Struct, frozen=True, array_like=True, tag="begun"):
+    """The head of a journal: whose requests follow, by the name that the ledger has in its database."""
+
+    ledger: str
+
+
 class Admitted(msgspec.Struct, frozen=True, array_like=True, tag="admitted"):
     """R was let in."""
 
@@ -105,7 +111,7 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
     reason: str
 
 
-Entry = Admitted | Settled | Done | Quarantined
+Entry = Begun | Admitted | Settled | Done | Quarantined
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, final
 
+from hyperinfer.api.settlement.effects import Begun
 from hyperinfer.api.settlement.journal_format import journal_bytes, read_journal
+from hyperinfer.api.settlement.owner import owed
 from hyperinfer.api.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from hyperinfer.api.settlement.effects import Entry
 
@@ -97,10 +99,10 @@ class JournalFile:
 
 @final
 class JournalFolder:
-    """The folder of all journals of one machine."""
+    """The folder of all journals of one machine. `ledger`: the name that is written at the head of new ones, if any."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, ledger: str | None = None) -> None:
+        self.path, self._ledger = path, ledger
 
     def create(self) -> None:
         """Make the folder unless it is there. Raises StoreUnavailable."""
@@ -110,24 +112,30 @@ class JournalFolder:
             raise StoreUnavailable(f"cannot make the journal's folder {self.path}: {error.strerror}") from error
 
     def begin(self, now: float) -> JournalFile:
-        """A new journal, named after its time, which is in unix seconds. Raises StoreUnavailable."""
+        """A new journal, named after its time, which is in unix seconds; its name comes after those that are there, also
+        when the clock has gone back. Raises StoreUnavailable."""
+        stamps = [int(stamp) for stamp in (path.name.partition("-")[0] for path in self._left()) if stamp.isdecimal()]
+        stamp = max(int(now * 1000), max(stamps, default=-1) + 1)
         try:
             for number in itertools.count():
                 with suppress(FileExistsError):
-                    return JournalFile.begin(self.path / f"{int(now * 1000):013}-{os.getpid()}-{number}.journal")
+                    journal = JournalFile.begin(self.path / f"{stamp:013}-{os.getpid()}-{number}.journal")
+                    if self._ledger is not None:
+                        journal.append(Begun(self._ledger))
+                    return journal
         except OSError as error:
             raise StoreUnavailable(f"cannot begin a journal in {self.path}: {error.strerror}") from error
         raise AssertionError
 
     def orphans(self) -> list[JournalFile]:
         """The journals whose owner is gone, oldest first, now ours. Each wants its `done` or `close`."""
-        taken = (JournalFile.take(path) for path in sorted(self.path.glob("*.journal")))
+        taken = (JournalFile.take(path) for path in self._left())
         return [journal for journal in taken if journal is not None]
 
     def all_entries(self) -> list[Entry]:
         """What all journals hold, also those of processes that live."""
         entries: list[Entry] = []
-        for path in sorted(self.path.glob("*.journal")):
+        for path in self._left():
             with suppress(FileNotFoundError):
                 entries += read_journal(path.read_bytes())[0]
         return entries
@@ -142,6 +150,9 @@ class JournalFolder:
                 if now - status.st_mtime > KEEP_SECONDS or size > KEEP_BYTES:
                     path.unlink()
 
+    def _left(self) -> list[Path]:
+        return sorted(self.path.glob("*.journal"))
+
 
 def adopt(orphans: Iterable[JournalFile], into: JournalFile) -> list[Entry]:
     """What is owed by journals that others left, taken over into ours, and on the disk there before theirs are done with.
@@ -149,13 +160,42 @@ def adopt(orphans: Iterable[JournalFile], into: JournalFile) -> list[Entry]:
     Raises OSError; then they are as they were, for the next start.
     """
     orphans = list(orphans)
-    entries = [entry for journal in orphans for entry in journal.entries()]
+    entries = [entry for journal in orphans for entry in journal.entries() if type(entry) is not Begun]
     if entries:
         into.append(*entries)
         into.sync()
     for journal in orphans:
         journal.done()
     return entries
+
+
+def own(orphans: Iterable[JournalFile], ledger: str) -> list[JournalFile]:
+    """Those of the orphans that are of this ledger. Those of another that owe it nothing are done with.
+
+    Raises StoreUnavailable, all of them let go of, when one does: it says what to do.
+    """
+    ours: list[JournalFile] = []
+    foreign: list[JournalFile] = []
+    for journal in orphans:
+        (foreign if ledger_of(journal.entries()) not in (None, ledger) else ours).append(journal)
+    owing = [journal for journal in foreign if owed(journal.entries())]
+    if owing:
+        theirs, names = ledger_of(owing[0].entries()), ", ".join(journal.path.name for journal in owing)
+        for journal in (*ours, *foreign):
+            journal.close()
+        raise StoreUnavailable(
+            f"{owing[0].path.parent} holds requests of another database's ledger ({theirs}; the one at"
+            f" HYPERINFER_POSTGRES_URL is {ledger}), not settled there yet. Start once more with the address of that"
+            f" database; or name another folder with --data; or, when that database is gone, move the files away: {names}"
+        )
+    for journal in foreign:
+        journal.done()
+    return ours
+
+
+def ledger_of(entries: Sequence[Entry]) -> str | None:
+    """Whose requests a journal holds, by its head; None for one that does not say."""
+    return entries[0].ledger if entries and isinstance(entries[0], Begun) else None
 
 
 def _sync_folder(folder: Path) -> None:

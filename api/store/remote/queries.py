@@ -58,3 +58,8 @@ class Queries:
                 return Refused("invalid", f"the database does not take it: {error}")
             self._session.drop()
             return StoreUnavailable(f"the database failed ({type(error).__name__})")
+
+
+async def ledger_name_of(connection: Connection) -> str:
+    """The name of the ledger in a database: the same wherever that is found, and of all its copies. asyncio."""
+    return cast("str", await connection.fetchval("SELECT name::text FROM identity"))

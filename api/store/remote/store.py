@@ -14,7 +14,7 @@ import trio
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row
-from hyperinfer.api.store.journal import JournalFolder, adopt
+from hyperinfer.api.store.journal import JournalFolder, adopt, own
 from hyperinfer.api.store.messages import GenerationRow
 from hyperinfer.api.store.remote.accounts import RemoteAccounts
 from hyperinfer.api.store.remote.administration import RemoteAdministration
@@ -24,7 +24,7 @@ from hyperinfer.api.store.remote.claims import RemoteClaims
 from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.ledger import AWAY, RemoteLedger, pending_generation
 from hyperinfer.api.store.remote.ledger_journal import LARGE, LedgerJournal
-from hyperinfer.api.store.remote.queries import Queries
+from hyperinfer.api.store.remote.queries import Queries, ledger_name_of
 from hyperinfer.api.store.remote.reports import RemoteReports
 from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.api.store.remote.standing import RemoteStandings
@@ -211,18 +211,22 @@ async def open_remote(
 
     `now`: unix seconds. `clock`: steady, in seconds. Raises StoreUnavailable when a server cannot be reached, or is not fit.
     """
-    folder = JournalFolder(settings.journals)
-    folder.create()
-    journal = LedgerJournal(folder, now, settings.journal_bytes)
     async with open_bridge() as bridge:
         accounts: RemoteAccounts
         queries = Queries(settings.postgres, clock, lambda digest: accounts.forget(digest))
         accounts = RemoteAccounts(queries, now, clock)
         rows, holds = Rows(settings.postgres, clock), Holds(settings.redis)
         admissions = Admissions(holds, queries, lambda: entropy(8).hex(), lambda: ledger.put_holds_back())
-        ledger = RemoteLedger(rows, holds, admissions, journal, bridge, clock)
         for actor in (queries.actor, rows.actor, holds.actor):
             bridge.start_soon(actor.run)
+        with _as_unavailable():
+            ledger_name = await queries.run(ledger_name_of)
+            await admissions.look()
+        folder = JournalFolder(settings.journals, ledger_name)
+        folder.create()
+        orphans = own(folder.orphans(), ledger_name)
+        journal = LedgerJournal(folder, now, settings.journal_bytes)
+        ledger = RemoteLedger(rows, holds, admissions, journal, bridge, clock)
         reports = RemoteReports(settings.postgres)
         store = RemoteStore(
             accounts,
@@ -235,10 +239,7 @@ async def open_remote(
             entropy,
             refuse_without_postgres=settings.refuse_without_postgres,
         )
-        with _as_unavailable():
-            await queries.run(_ping)
-            await admissions.look()
-        ledger.adopt(adopt(folder.orphans(), journal.file))
+        ledger.adopt(adopt(orphans, journal.file))
         async with trio.open_nursery() as upkeep:
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_postgres)
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_redis)

@@ -13,7 +13,9 @@ import pytest
 import trio
 
 from hyperinfer.api.settlement.effects import Admitted, Done, Entry, Hold, Record, Settled
-from hyperinfer.api.store.journal import KEEP_SECONDS, JournalFile, JournalFolder, adopt
+from hyperinfer.api.settlement.owner import owed
+from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.journal import KEEP_SECONDS, JournalFile, JournalFolder, adopt, own
 from hyperinfer.api.store.syncer import Syncer, SyncFailed
 from hyperinfer.api.store.writer_client import child_environment
 
@@ -204,3 +206,35 @@ def test_a_full_disk_is_an_error_and_not_a_short_entry_unnoticed(folder: Journal
         signal.signal(signal.SIGXFSZ, ignored)
     assert journal.entries() == [ONE]
     journal.close()
+
+
+def test_a_journal_comes_after_those_before_it_whatever_the_clock_says(folder: JournalFolder) -> None:
+    """Of two that a crash leaves, the later one tells what became of what is in the earlier one."""
+    first, second, third = folder.begin(1000.0), folder.begin(-500.0), folder.begin(1000.0)
+    first.append(Admitted(Hold("r1", "ws", 5)))
+    second.append(Done("r1"))
+    assert sorted([third.path, second.path, first.path]) == [first.path, second.path, third.path]
+    assert owed(folder.all_entries()) == []
+
+
+def test_a_journal_of_another_ledger_is_not_taken_over(folder: JournalFolder) -> None:
+    theirs = JournalFolder(folder.path, "ledger of theirs")
+    for number, entries in enumerate(([ONE], [ONE, THREE], [])):
+        journal = theirs.begin(1000.0 + number)
+        journal.append(*entries)
+        journal.close()
+    ours = folder.begin(999.0)  # which does not say whose it is
+    ours.close()
+    for _ in range(2):  # a refusal leaves everything as it was
+        with pytest.raises(StoreUnavailable, match=r"ledger \(ledger of theirs; .* is ours\).*--data.*: 0000001000000-\S+$"):
+            own(folder.orphans(), "ours")
+    kept = own(theirs.orphans(), "ledger of theirs")
+    assert len(kept) == 4
+    for journal in kept:
+        journal.close()
+    (path,) = sorted(folder.path.glob("0000001000000-*"))
+    path.unlink()  # as it says
+    (kept_one,) = own(folder.orphans(), "ours")
+    assert kept_one.path == ours.path
+    kept_one.close()
+    assert len(list(folder.path.glob("*.done"))) == 2, "those owed nothing"

@@ -267,3 +267,22 @@ async def test_a_sweep_settles_what_a_dead_owner_left_as_what_it_was(servers: Se
         await store.release("r0")
     assert servers.balance == USD - 70
     assert servers.statuses() == {"r1": "interrupted", "r2": "completed"}
+
+
+async def test_journals_are_taken_over_for_their_own_database_alone(servers: Servers, postgres: PostgresServer) -> None:
+    elsewhere = Servers(postgres, servers.valkey, postgres.new_database(), servers.journals)
+    async with _store(servers) as store:
+        await _admitted(store, "r1")  # and ends before the request does
+    for _ in range(2):
+        with pytest.RaisesGroup(
+            pytest.RaisesExc(StoreUnavailable, match="another database's ledger"), flatten_subgroups=True
+        ):
+            async with _store(elsewhere):
+                pytest.fail("it opened")
+    assert elsewhere.statuses() == {}
+    async with _store(servers) as store:
+        with trio.fail_after(10):
+            await store.ledger.wait_quiet()
+    assert servers.statuses() == {"r1": "interrupted"}
+    async with _store(elsewhere):
+        assert elsewhere.statuses() == {}, "what is done with is nobody's business"
