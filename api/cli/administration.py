@@ -61,13 +61,13 @@ def administer_or_make(invocation: Invocation, act: Callable[[Admin], Awaitable[
 
 
 def _run(opening: Callable[[], AbstractAsyncContextManager[Admin]], act: Callable[[Admin], Awaitable[T]]) -> T:
-    import trio
+    from hyperinfer.api.cli.interrupt import run_until_interrupted
 
     async def acting() -> T:
         async with opening() as admin:
             return await act(admin)
 
-    return trio.run(acting)
+    return run_until_interrupted(acting)
 
 
 def _server(invocation: Invocation) -> Callable[[], AbstractAsyncContextManager[Admin]] | None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TextIO, cast
 
+from hyperinfer.api.cli.interrupt import ends_at_once
 from hyperinfer.api.cli.invocation import DONE, INTERRUPTED, REFUSED, USAGE, CommandRefused, Invocation, UsageError
 from hyperinfer.api.cli.output import Output, silence
 from hyperinfer.api.cli.parser import VERSION, Found, find_verb, parse
@@ -32,7 +33,8 @@ def main(argv: Sequence[str] | None = None, *, environ: Mapping[str, str] | None
         _never_fail_to_encode(stream)
     output = Output(sys.stdout, sys.stderr, json="--json" in words)
     try:
-        return _guarded(words, environment, output)
+        with ends_at_once(output):
+            return _guarded(words, environment, output)
     except BrokenPipeError:
         silence(sys.stdout)
         return _PIPE_CLOSED

@@ -321,25 +321,3 @@ def children(parent: int) -> list[int]:
     """The processes that it started."""
     found = [task.read_text() for task in Path(f"/proc/{parent}/task").glob("*/children")]
     return [int(word) for word in " ".join(found).split()]
-
-
-def test_ctrl_c_while_waiting_for_the_folder(tmp_path: Path) -> None:
-    with (
-        FolderLock.acquire(DataFolder(tmp_path / "data")),
-        subprocess.Popen(
-            [sys.executable, "-X", "importtime", "-m", "hyperinfer", "keys", "list"],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as waiting,
-    ):
-        assert waiting.stderr
-        # The last module that it loads: from here on it waits.
-        for line in waiting.stderr:
-            if "hyperinfer.api.store.open" in line:
-                break
-        waiting.send_signal(signal.SIGINT)
-        out, err = waiting.communicate(timeout=PATIENCE)
-    said = [line for line in err.splitlines() if not line.startswith("import time:")]
-    assert (waiting.returncode, out, said) == (130, "", ["error: interrupted"])
