@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hyperinfer.api.cli.administration import administer
+from hyperinfer.api.cli.administration import administer, amount, data_folder, usd_text
 from hyperinfer.api.cli.invocation import DONE, REFUSED
 from hyperinfer.api.cli.output import many
+from hyperinfer.api.settings import shared_servers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,3 +39,43 @@ def verify(invocation: Invocation) -> int:
     }
     invocation.output.result(document, show)
     return REFUSED if differences else DONE
+
+
+def recover(invocation: Invocation) -> int:
+    """Settle what the journals have and the database has lost; 1 when not all of it could be."""
+    import trio
+
+    from hyperinfer.api.store.errors import Refused
+    from hyperinfer.api.store.open import recover_shared
+
+    servers = shared_servers(invocation.environ)
+    if servers is None:
+        raise Refused(
+            "unsupported",
+            "only the shared mode has journals to recover from: set HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL",
+        )
+    found = trio.run(recover_shared, servers, data_folder(invocation))
+
+    def show(console: Console) -> None:
+        for request, reason in found.rejected:
+            console.print(f"{request} cannot be settled: {reason}", style="red", soft_wrap=True)
+        for name in found.damaged:
+            console.print(f"{name}: its end cannot be read", style="red", soft_wrap=True)
+        for name in found.foreign:
+            console.print(f"{name}: of another database, left out", soft_wrap=True)
+        seen = f"{many(found.settlements, 'settlement')} in {many(found.journals, 'journal')}"
+        console.print(f"{found.restored} restored, {usd_text(found.cost)} USD, of {seen}", soft_wrap=True)
+
+    whole = not (found.rejected or found.damaged)
+    document = {
+        "ok": whole,
+        "journals": found.journals,
+        "settlements": found.settlements,
+        "restored": found.restored,
+        "cost": amount(found.cost),
+        "rejected": [{"request": request, "reason": reason} for request, reason in found.rejected],
+        "damaged": found.damaged,
+        "foreign": found.foreign,
+    }
+    invocation.output.result(document, show)
+    return DONE if whole else REFUSED

@@ -204,6 +204,15 @@ _VERBS = (
         examples=(("hyperinfer ledger verify", ""),),
     ),
     Verb(
+        path=("ledger", "recover"),
+        summary="Settle again what a failover of Postgres has lost, from this machine's journals.",
+        run="hyperinfer.api.cli.ledger:recover",
+        details="For the shared mode, after a replica took over that had not everything yet: on each machine, within a day."
+        " What is there already is not settled twice. Gateways may run. Exits with 1 when something could not be restored.",
+        arguments=_COMMON,
+        examples=(("hyperinfer ledger recover --data /var/lib/hyperinfer", ""),),
+    ),
+    Verb(
         path=("diagram",),
         summary="Draw how it hangs together, as Mermaid.",
         run="hyperinfer.api.cli.diagram:diagram",

@@ -112,9 +112,10 @@ class JournalFolder:
             raise StoreUnavailable(f"cannot make the journal's folder {self.path}: {error.strerror}") from error
 
     def begin(self, now: float) -> JournalFile:
-        """A new journal, named after its time, which is in unix seconds; its name comes after those that are there, also
-        when the clock has gone back. Raises StoreUnavailable."""
-        stamps = [int(stamp) for stamp in (path.name.partition("-")[0] for path in self._left()) if stamp.isdecimal()]
+        """A new journal, named after its time, which is in unix seconds; its name comes after those that are there, done
+        with or not, also when the clock has gone back. Raises StoreUnavailable."""
+        there = (path.name.partition("-")[0] for path in (*self._left(), *self.path.glob("*.done")))
+        stamps = [int(stamp) for stamp in there if stamp.isdecimal()]
         stamp = max(int(now * 1000), max(stamps, default=-1) + 1)
         try:
             for number in itertools.count():

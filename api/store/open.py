@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.settings import SharedServers
     from hyperinfer.api.store.admin import Admin
     from hyperinfer.api.store.embedded import EmbeddedStore
+    from hyperinfer.api.store.remote.recovery import Recovered
     from hyperinfer.api.store.store import FullAdmin
 
 PATIENCE_SECONDS: Final = 5.0
@@ -110,6 +111,14 @@ async def open_shared_admin_alone(servers: SharedServers) -> AsyncGenerator[Full
     with _ungrouped():
         async with open_alone(servers.postgres, servers.redis, now=time.time, entropy=os.urandom) as admin:
             yield admin
+
+
+async def recover_shared(servers: SharedServers, data: Path) -> Recovered:
+    """See `recovery.recover`; the journals of a data folder."""
+    from hyperinfer.api.store.remote.recovery import recover
+
+    with _ungrouped():
+        return await recover(servers.postgres, servers.redis, DataFolder(data).journals, now=time.time, entropy=os.urandom)
 
 
 @contextmanager

@@ -229,10 +229,13 @@ class RemoteAdministration:
 
     # Upkeep ###################################################################
 
-    async def tell_untold(self) -> None:
-        """Tells Redis of changed accounts that it may not have heard of. Raises StoreUnavailable, TimeoutError or Busy."""
-        for id_, version in await self.queries.run(lambda connection: connection.fetch(_TELL, UNTOLD)):
+    async def tell_untold(self) -> int:
+        """Tells Redis of changed accounts that it may not have heard of, some at a time: how many. Raises StoreUnavailable,
+        TimeoutError or Busy."""
+        untold = await self.queries.run(lambda connection: connection.fetch(_TELL, UNTOLD))
+        for id_, version in untold:
             await self._tell(id_, version)
+        return len(untold)
 
     # Inside ###################################################################
 

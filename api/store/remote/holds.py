@@ -87,6 +87,15 @@ class Holds:
             found += [_unpacked(name, request.decode(), packed) for request, packed in pairs(flat)]
         return found
 
+    async def versions(self) -> list[tuple[str, int]]:
+        """The workspaces that Redis knows, each with the version of its balance."""
+        found: list[tuple[str, int]] = []
+        for workspace in await self.actor.ask(("SMEMBERS", _REGISTER)):
+            name = workspace.decode()
+            version: bytes | None = await self.actor.ask(("HGET", workspace_keys(name)[0], "version"))
+            found.append((name, int(version or 0)))
+        return found
+
     async def epoch(self, fresh: str) -> Epoch:
         """The epoch that Redis is in; begins `fresh`, any new name, when there is none: Redis was empty, or is not the
         process that it was."""

@@ -215,6 +215,11 @@ def test_a_journal_comes_after_those_before_it_whatever_the_clock_says(folder: J
     second.append(Done("r1"))
     assert sorted([third.path, second.path, first.path]) == [first.path, second.path, third.path]
     assert owed(folder.all_entries()) == []
+    third.done()
+    fourth = folder.begin(1000.0)
+    fourth.done()
+    assert fourth.path > third.path, "and does not take the place of one that is kept"
+    assert len(list(folder.path.glob("*.done"))) == 2
 
 
 def test_a_journal_of_another_ledger_is_not_taken_over(folder: JournalFolder) -> None:
