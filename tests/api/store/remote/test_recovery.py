@@ -131,6 +131,6 @@ def test_the_command(postgres: PostgresServer, valkey: ValkeyServer, tmp_path: P
     )
     environ = {"HYPERINFER_POSTGRES_URL": postgres.url(place.database), "HYPERINFER_REDIS_URL": valkey.url}
     expected = {"ok": True, "journals": 1, "settlements": 1, "restored": 1, "cost": 7e-11}
-    nothing = {"rejected": [], "damaged": [], "foreign": []}
+    nothing: dict[str, object] = {"rejected": [], "damaged": [], "foreign": []}
     assert command_line(tmp_path, "ledger", "recover", environ=environ) == expected | nothing
     assert command_line(tmp_path, "ledger", "verify", environ=environ)["differences"] == []
