@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from functools import cache
-from importlib import metadata
 from typing import Final, Self
 
 import httpx2
@@ -20,6 +18,7 @@ from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.status import classify
 from hyperinfer.providers.transport_errors import GarbledResponse
 from hyperinfer.providers.transport_request import Body
+from hyperinfer.providers.user_agent import user_agent
 
 ENDPOINTS: Final[dict[Protocol, str]] = {
     "openai_chat": "/chat/completions",
@@ -175,7 +174,7 @@ class Upstream:
         headers = httpx2.Headers(
             {
                 "host": self._base.netloc.decode("ascii"),
-                "user-agent": _user_agent(),
+                "user-agent": user_agent(),
                 "accept": "text/event-stream" if stream else "application/json",
                 "accept-encoding": "identity",
                 "content-type": "application/json",
@@ -188,15 +187,6 @@ class Upstream:
         for name, value in self._credentials.headers(place):
             headers[name] = value
         return headers
-
-
-@cache
-def _user_agent() -> str:
-    """Our name and version, as installed: the version in the source belongs to a layer above."""
-    try:
-        return f"hyperinfer/{metadata.version('hyperinfer')}"
-    except metadata.PackageNotFoundError:
-        return "hyperinfer"
 
 
 def _join(base: httpx2.URL, path: str) -> httpx2.URL:

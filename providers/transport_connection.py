@@ -3,6 +3,7 @@
 import select
 import socket
 import ssl
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 
 import httpx2
@@ -65,16 +66,27 @@ class Connection:
 
 
 async def connect(
-    origin: Origin, ssl_context: ssl.SSLContext | None, *, seconds: float | None, receive_buffer: int | None
+    origin: Origin,
+    ssl_context: ssl.SSLContext | None,
+    *,
+    seconds: float | None,
+    receive_buffer: int | None,
+    address: IPv4Address | IPv6Address | None = None,
 ) -> Connection:
     """Opens a connection, with TLS when there is a context, within `seconds` (None: as long as it takes).
 
-    Addresses are tried as happy eyeballs does. `receive_buffer` bounds the kernel's buffer, in bytes. Raises
-    `httpx2.ConnectTimeout`, or `httpx2.ConnectError` for refusal, name lookup, routing and TLS.
+    The host is looked up and its addresses are tried as happy eyeballs does. With an `address` nothing is looked up: the
+    connection leads there and nowhere else, and TLS asks it for the origin's name all the same. `receive_buffer` bounds
+    the kernel's buffer, in bytes. Raises `httpx2.ConnectTimeout`, or `httpx2.ConnectError` for refusal, name lookup,
+    routing and TLS.
     """
     try:
         with trio.fail_after(float("inf") if seconds is None else seconds):
-            return await _open(origin, ssl_context, receive_buffer)
+            if address is None:
+                stream = await trio.open_tcp_stream(origin.host, origin.port)
+            else:
+                stream = await _open_at(address, origin.port)
+            return await _secure(origin, stream, ssl_context, receive_buffer)
     except trio.TooSlowError as error:
         raise httpx2.ConnectTimeout(f"no connection to {origin.host}:{origin.port} in {seconds:g} s") from error
     except trio.BrokenResourceError as error:
@@ -84,8 +96,21 @@ async def connect(
         raise httpx2.ConnectError(f"cannot connect to {origin.host}:{origin.port}: {_cause(error)}") from error
 
 
-async def _open(origin: Origin, ssl_context: ssl.SSLContext | None, receive_buffer: int | None) -> Connection:
-    socket_stream = await trio.open_tcp_stream(origin.host, origin.port)  # sets TCP_NODELAY
+async def _open_at(address: IPv4Address | IPv6Address, port: int) -> trio.SocketStream:
+    family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
+    opened = trio.socket.socket(family, socket.SOCK_STREAM)
+    try:
+        await opened.connect((str(address), port))
+        return trio.SocketStream(opened)
+    except BaseException:
+        opened.close()
+        raise
+
+
+async def _secure(
+    origin: Origin, socket_stream: trio.SocketStream, ssl_context: ssl.SSLContext | None, receive_buffer: int | None
+) -> Connection:
+    """The connection on a stream (which has set TCP_NODELAY), which it closes when anything goes wrong."""
     try:
         if receive_buffer is not None:
             socket_stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
