@@ -89,6 +89,11 @@ class PostgresServer:
         """By unix socket."""
         return f"postgresql://postgres@/{database}?host={self._data}&port={self._port}"
 
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._data / f".s.PGSQL.{self._port}"
+
     def new_database(self, template: str = "template1") -> str:
         """The name of a new database, like another that nobody is connected to."""
         name = f"hi{os.getpid()}_{next(_NUMBERS)}"

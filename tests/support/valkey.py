@@ -40,31 +40,31 @@ class ValkeyServer:
 
     def __init__(self, folder: Path, program: str) -> None:
         self._folder, self._program = folder, program
-        self._socket = folder / "valkey.sock"
+        self.socket = folder / "valkey.sock"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     @property
     def url(self) -> str:
         """By unix socket."""
-        return f"unix://{self._socket}"
+        return f"unix://{self.socket}"
 
     def run(self, *command: str | bytes | float) -> Any:
         """What the server answers to a command."""
-        client: Any = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=5)
+        client: Any = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5)
         with client:
             return client.execute_command(*command)
 
     def start(self) -> None:
         """Start it; returns when it accepts connections."""
         self._process = subprocess.Popen(
-            [self._program, "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"],
+            [self._program, "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"],
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
         )
         while True:
             with socket.socket(socket.AF_UNIX) as probe:
-                if probe.connect_ex(str(self._socket)) == 0:
+                if probe.connect_ex(str(self.socket)) == 0:
                     return
             if self._process.poll() is not None:
                 raise RuntimeError("valkey did not start")

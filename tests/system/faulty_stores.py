@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,11 @@ PRICE = {"prompt": 100 * 10**6, "completion": 1000 * 10**6}
 DEADLINE_SECONDS = 12.0
 """No request takes longer, whatever is away: 3 s to know the key, 3 s to be let in, half a second upstream, a second until
 the journal is used instead of the database; the rest is for a busy machine."""
-NOTICED_SECONDS = 4.0
+NOTICED_SECONDS = 4.5
 """So long `/readyz` may be wrong."""
 RECOVERED_SECONDS = 10.0
+"""So long after a fault 30 requests have ended well, and `/readyz` says so."""
+SETTLED_SECONDS = 5.0
 """So long after a fault requests may still be refused."""
 DROPPED_SECONDS = 10.0
 """So long after the last request something may be held, or owed to the database."""
@@ -104,25 +106,32 @@ class FaultyStores:
         report = self.cli("ledger", "verify")
         assert report["ok"], report
 
-    def check_readiness(self, looks: list[Readiness], fault: Fault, *down: str) -> None:
-        """It said what was down, all the time, and that nothing else was; and that all was well before and after."""
+    @staticmethod
+    def check_readiness(looks: list[Readiness], fault: Fault, *down: str, flickering: Collection[str] = ()) -> None:
+        """It said what was down, all the time, and that nothing else was; and that all was well before and after.
+        `flickering`: what may have been down at times."""
         for look in looks:
             wrong = {name for name, state in look.checks.items() if state != "ok"}
             assert look.status == (503 if wrong else 200), look
-            assert wrong <= {*down}, (look, fault)
+            assert wrong <= {*down, *flickering}, (look, fault)
             if fault.began + NOTICED_SECONDS < look.at < fault.ended:
-                assert wrong == {*down}, (look, fault)
+                assert wrong >= {*down}, (look, fault)
             if look.at < fault.began or look.at > fault.ended + RECOVERED_SECONDS:
                 assert not wrong, (look, fault)
         assert looks[-1].at > fault.ended
         assert looks[-1].status == 200
 
 
+def _nothing(database: str) -> dict[str, str]:
+    return {}
+
+
 @contextlib.contextmanager
 def faulty_stores(
-    postgres: PostgresServer, valkey: ValkeyServer, folder: Path, urls: dict[str, str] | None = None, **environ: str
+    postgres: PostgresServer, valkey: ValkeyServer, folder: Path, seen_by_gateway: Callable[[str], dict[str, str]] = _nothing
 ) -> Generator[FaultyStores]:
-    """A new database, an emptied Valkey and a gateway of two workers. `urls`: where it finds them."""
+    """A new database, an emptied Valkey and a gateway of two workers. `seen_by_gateway`: the variables of its own, given the
+    name of the database."""
     valkey.run("FLUSHALL")
     database, produced = postgres.new_database(), Produced()
     direct = {"HYPERINFER_POSTGRES_URL": postgres.url(database), "HYPERINFER_REDIS_URL": valkey.url}
@@ -130,7 +139,7 @@ def faulty_stores(
     credits = {"HYPERINFER_BOOTSTRAP_CREDITS": str(CREDITS // USD), "HYPERINFER_WORKERS": "2"}
     with faulty_upstream(plays) as upstream:
         config = slow_catalogue(upstream.url, *plays, grace=1)
-        with gateway(folder, config, {**direct, **credits, **environ}) as server:
+        with gateway(folder, config, {**direct, **credits, **seen_by_gateway(database)}) as server:
             yield FaultyStores(postgres, valkey, database, folder, direct, server, produced)
 
 
@@ -146,6 +155,35 @@ def fault(begin: Callable[[], object], end: Callable[[], object]) -> Generator[l
         until_ended = time.monotonic()
         end()
         faults.append(Fault(began, until_ended))
+
+
+def go_through(
+    stores: FaultyStores,
+    begin: Callable[[], object],
+    end: Callable[[], object],
+    *down: str,
+    seconds: float = 10,
+    flickering: Collection[str] = (),
+) -> tuple[Traffic, Fault]:
+    """A fault under load; what is down by it, or may be. What was refused, and when, is for the caller to judge, but for the
+    time in which all is well. `seconds`: how long it is left alone between `begin` and `end`."""
+    with stores.under_load() as traffic:
+        with fault(begin, end) as faults:
+            time.sleep(seconds)
+        (was,) = faults
+        back = time.monotonic()
+        traffic.until_well(back, 30, RECOVERED_SECONDS)
+        time.sleep(max(0.0, back + SETTLED_SECONDS - time.monotonic()))
+        late = time.monotonic()
+        traffic.until_well(late, 10, RECOVERED_SECONDS)
+    assert all(each.well for each in traffic.heard if each.ended < was.began or each.began >= late)
+    stores.check_readiness(traffic.ready, was, *down, flickering=flickering)
+    return traffic, was
+
+
+def refused(traffic: Traffic) -> list[Heard]:
+    """Those who did not get what they asked for."""
+    return [each for each in traffic.heard if not each.well]
 
 
 def until(true: Callable[[], bool], says: str, patience: float) -> None:

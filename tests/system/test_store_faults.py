@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system.faulty_stores import RECOVERED_SECONDS, Fault, FaultyStores, fault, faulty_stores
+from tests.system.faulty_stores import NOTICED_SECONDS, FaultyStores, faulty_stores, go_through, refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.postgres import PostgresServer
     from tests.support.valkey import ValkeyServer
-    from tests.system.fault_traffic import Traffic
-
-AWAY_SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -28,31 +27,16 @@ def stores(
         yield made
 
 
-def go_through(
-    stores: FaultyStores, begin: Callable[[], object], end: Callable[[], object], *down: str, seconds: float = AWAY_SECONDS
-) -> tuple[Traffic, Fault]:
-    """A fault under load; what is down by it. What was refused, and when, is for the caller to judge until all is well."""
-    with stores.under_load() as traffic:
-        with fault(begin, end) as faults:
-            time.sleep(seconds)
-        (was,) = faults
-        back = time.monotonic()
-        traffic.until_well(back, 30, RECOVERED_SECONDS)
-        time.sleep(max(0.0, back + 5 - time.monotonic()))
-        late = time.monotonic()
-        traffic.until_well(late, 10, RECOVERED_SECONDS)
-    assert all(each.well for each in traffic.heard if each.began < was.began - 1 or each.began >= late)
-    stores.check_readiness(traffic.ready, was, *down)
-    return traffic, was
-
-
-def refused(traffic: Traffic) -> int:
-    return sum(not each.well for each in traffic.heard)
+@pytest.fixture
+def refusing(postgres: PostgresServer, valkey: ValkeyServer, tmp_path: Path) -> Iterator[FaultyStores]:
+    """Requests are refused while Postgres is away."""
+    with faulty_stores(postgres, valkey, tmp_path, lambda _: {"HYPERINFER_OUTAGE": "refuse"}) as made:
+        yield made
 
 
 def test_postgres_stopped(stores: FaultyStores) -> None:
     traffic, _ = go_through(stores, stores.postgres.stop, stores.postgres.start, "postgres")
-    assert refused(traffic) == 0
+    assert refused(traffic) == []
 
 
 def test_postgres_frozen(stores: FaultyStores) -> None:
@@ -62,4 +46,42 @@ def test_postgres_frozen(stores: FaultyStores) -> None:
         lambda: stores.postgres.signal(signal.SIGCONT),
         "postgres",
     )
-    assert refused(traffic) == 0
+    assert refused(traffic) == []
+
+
+def test_redis_stopped(stores: FaultyStores) -> None:
+    traffic, was = go_through(stores, stores.valkey.stop, stores.valkey.start, "redis")
+    assert not any(each.well for each in traffic.heard if was.began + 1 < each.began < was.ended)
+
+
+def test_redis_frozen(stores: FaultyStores) -> None:
+    go_through(stores, lambda: stores.valkey.signal(signal.SIGSTOP), lambda: stores.valkey.signal(signal.SIGCONT), "redis")
+
+
+def test_both_restarted(stores: FaultyStores) -> None:
+    def stop() -> None:
+        stores.valkey.stop()
+        stores.postgres.stop()
+
+    def start() -> None:
+        stores.postgres.start()
+        stores.valkey.start()
+
+    go_through(stores, stop, start, "redis", "postgres", seconds=6)
+
+
+def test_redis_emptied(stores: FaultyStores) -> None:
+    go_through(stores, lambda: stores.valkey.run("FLUSHALL"), lambda: None, "redis", seconds=1)
+
+
+def test_redis_restarted_empty(stores: FaultyStores) -> None:
+    go_through(stores, stores.valkey.stop, stores.valkey.start, "redis", seconds=0)
+
+
+def test_what_is_refused_without_postgres_where_that_is_the_setting(refusing: FaultyStores) -> None:
+    """What was admitted before it is known to be away is served and journaled."""
+    freeze, thaw = (partial(refusing.postgres.signal, number) for number in (signal.SIGSTOP, signal.SIGCONT))
+    for begin, end in ((refusing.postgres.stop, refusing.postgres.start), (freeze, thaw)):
+        traffic, was = go_through(refusing, begin, end, "postgres", seconds=7)
+        served = [each for each in traffic.heard if each.well and was.began + NOTICED_SECONDS < each.began < was.ended]
+        assert served == []
