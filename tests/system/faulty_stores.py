@@ -141,6 +141,7 @@ def faulty_stores(
         config = slow_catalogue(upstream.url, *plays, grace=1)
         with gateway(folder, config, {**direct, **credits, **seen_by_gateway(database)}) as server:
             yield FaultyStores(postgres, valkey, database, folder, direct, server, produced)
+    assert not [*(folder / "data" / "journal").glob("*.journal")], "something is still owed"
 
 
 @contextlib.contextmanager
