@@ -148,12 +148,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A server tool of ours. `price` is pico-USD a call."""
+    """A server tool of ours. `kind`, `base_url`: who does it, and where (`catalogue_tools.KINDS`); empty for what the
+    gateway does itself. `model`: of those that have several; empty: the server's own choice. `price`: pico-USD a call."""
 
     name: str
     kind: str = ""
     base_url: str = ""
     keys: tuple[Secret, ...] = ()
+    model: str = ""
     price: int = 0
     missing: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""The whole document: its sections in order, the small ones (`tools`, `limits`), and the built-in demo models."""
+"""The whole document: its sections in order, the small one (`limits`), and the built-in demo models."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,11 @@ from hyperinfer.providers import catalogue_values as values
 from hyperinfer.providers.catalogue_demo import DEMO_CREATOR, DEMO_MODELS, DEMO_PROVIDERS
 from hyperinfer.providers.catalogue_models import Known, read_creators, read_models
 from hyperinfer.providers.catalogue_providers import Upstreams, read_providers
-from hyperinfer.providers.catalogue_records import Catalogue, Creator, Limits, Model, Provider, Tool
+from hyperinfer.providers.catalogue_records import Catalogue, Creator, Limits, Model, Provider
+from hyperinfer.providers.catalogue_tools import read_tools
 from hyperinfer.providers.catalogue_yaml import Report, Value
 
 SECTIONS = ("providers", "creators", "models", "tools", "limits", "pipeline", "demo")
-TOOL_NAMES = ("web_search", "web_fetch", "pdf", "datetime", "image")
-TOOL_KEYS = ("kind", "base_url", "api_key", "price")
 _COUNTS: Mapping[str, tuple[int, int]] = {
     "rate_per_minute": (1, 1_000_000_000),
     "burst": (1, 1_000_000_000),
@@ -41,31 +40,12 @@ def read_catalogue(root: Value, environ: Mapping[str, str], report: Report) -> C
         providers=providers,
         creators=creators,
         models={**shown, **(read_models(given["models"], known) if "models" in given else {})},
-        tools=_read_tools(given["tools"], environ) if "tools" in given else {},
+        tools=read_tools(given["tools"], environ) if "tools" in given else {},
         limits=_read_limits(given["limits"]) if "limits" in given else Limits(),
         pipeline=given["pipeline"].plain_data() if "pipeline" in given else None,
         demo=demo,
         warnings=tuple(sorted(report.warnings, key=lambda problem: problem.line)),
     )
-
-
-def _read_tools(section: Value, environ: Mapping[str, str]) -> dict[str, Tool]:
-    tools: dict[str, Tool] = {}
-    for name, entry in section.fields(TOOL_NAMES).items():
-        given = entry.fields(TOOL_KEYS)
-        kind = given["kind"].text() if "kind" in given else ""
-        url, missing = values.base_url(given["base_url"], environ) if "base_url" in given else ("", ())
-        key, missing_key = values.secret(given["api_key"], environ) if "api_key" in given else (None, ())
-        price = values.price(given["price"], 1) if "price" in given else 0
-        tools[name] = Tool(
-            name=name,
-            kind=kind or "",
-            base_url=url,
-            keys=(key,) if key else (),
-            price=price or 0,
-            missing=tuple(dict.fromkeys((*missing, *missing_key))),
-        )
-    return tools
 
 
 def _read_limits(section: Value) -> Limits:

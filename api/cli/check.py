@@ -12,6 +12,9 @@ from hyperinfer.api.cli.invocation import DONE, REFUSED, CommandRefused
 from hyperinfer.api.cli.output import many, table
 from hyperinfer.api.cli.serve import check_together, given_settings
 from hyperinfer.api.settings import SettingsConflict, unknown_variables
+from hyperinfer.formats.server_tools import TOOL_NAMES, ToolName
+from hyperinfer.providers.catalogue_records import Tool
+from hyperinfer.providers.catalogue_tools import KINDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,12 +87,14 @@ def _document(found: _Findings) -> dict[str, object]:
         "notes": found.notes,
         "providers": None,
         "models": None,
+        "tools": None,
     }
     if found.catalogue is not None:
         models = found.catalogue.models.values()
         available = [model.slug for model in models if model.available]
         document["providers"] = [_provider(each) for each in found.catalogue.providers.values()]
         document["models"] = {"total": len(models), "available": available}
+        document["tools"] = [_tool(name, found.catalogue.tools.get(name)) for name in TOOL_NAMES]
     return document
 
 
@@ -104,6 +109,24 @@ def _provider(provider: Provider) -> dict[str, object]:
     }
 
 
+def _tool(name: ToolName, tool: Tool | None) -> dict[str, object]:
+    tool = tool or Tool(name)
+    return {
+        "name": name,
+        "kind": tool.kind or None,
+        "base_url": tool.base_url or None,
+        "available": _off(name, tool) is None,
+        "missing": tool.missing,
+    }
+
+
+def _off(name: ToolName, tool: Tool) -> str | None:
+    """Why a tool is off; None when it is on."""
+    if tool.missing:
+        return f"{' and '.join(tool.missing)} not set"
+    return "not in the file" if name in KINDS and not tool.kind else None
+
+
 def _show(found: _Findings, console: Console) -> None:
     for kind, style, lines in (
         ("problem", "red", [line for line, _ in found.problems]),
@@ -114,6 +137,8 @@ def _show(found: _Findings, console: Console) -> None:
             console.print(f"{kind}: {line}", style=style, soft_wrap=True)
     if found.catalogue is not None:
         console.print(_providers(found.catalogue))
+        console.print()
+        console.print(_tools(found.catalogue))
         console.print()
     counts = [many(len(found.problems), "problem"), many(len(found.warnings), "warning")]
     outcome = "ok" if found.ok else " and ".join(each for each in counts if not each.startswith("0"))
@@ -137,4 +162,14 @@ def _providers(catalogue: Catalogue) -> Table:
         if provider.available and provider.unset:
             status = f"on, without {' and '.join(provider.unset)}"
         rows.add_row(name, provider.protocol, str(models), status, style="" if provider.available else "dim")
+    return rows
+
+
+def _tools(catalogue: Catalogue) -> Table:
+    rows = table("TOOL", "BY", "STATUS")
+    for name in TOOL_NAMES:
+        tool = catalogue.tools.get(name) or Tool(name)
+        off = _off(name, tool)
+        by = tool.kind or ("" if name in KINDS else "the gateway")
+        rows.add_row(name, by, f"off: {off}" if off else "on", style="dim" if off else "")
     return rows

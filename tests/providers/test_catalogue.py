@@ -49,7 +49,7 @@ models:
   - {slug: other, context_length: 10, max_output_tokens: 5, pricing: {prompt: 0, completion: 0},
      routes: [{provider: two, model: o}]}
 tools:
-  web_search: {kind: searx, base_url: http://search.example, price: 0.005}
+  web_search: {kind: searxng, base_url: http://search.example, price: 0.005}
   image: {kind: openai, api_key: "${IMAGE_KEY}"}
 limits: {burst: 5, in_flight: 100, grace: 1.5}
 pipeline: {before: [a.b, {name: c, deep: [1, true]}]}

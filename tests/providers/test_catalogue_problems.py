@@ -82,6 +82,7 @@ prompt_caching; did you mean 'tools'?
 30: models[2]: missing routes: at least one {provider, model}
 31: tools.web_serach: unknown key; one of web_search, web_fetch, pdf, datetime, image; did you mean 'web_search'?
 31: tools.image.price: expected at most 12 decimals: a price must be exact in pico-USD
+31: tools.image: missing api_key: openai wants one
 32: limits.body_mb: expected a whole number from 1 to 4096, got a number
 32: limits.retries: expected a whole number from 0 to 20, got 99
 32: limits.grace: expected seconds above 0, at most 86400

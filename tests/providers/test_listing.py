@@ -104,9 +104,9 @@ def test_the_page_around_the_models() -> None:
     ("tools", "configured"),
     [
         ("", False),
-        ("tools: {web_search: {kind: x}}", False),
-        ("tools: {image: {kind: x}}", True),
-        ("tools: {image: {kind: x, api_key: '${NOPE}'}}", False),
+        ("tools: {web_search: {kind: exa, api_key: a}}", False),
+        ("tools: {image: {api_key: a}}", True),
+        ("tools: {image: {api_key: '${NOPE}'}}", False),
     ],
 )
 def test_whether_images_can_be_made(tools: str, configured: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hyperinfer.formats.server_tools import TOOL_NAMES
 from hyperinfer.providers.catalogue import CatalogueErrors, Limits, Timeouts, load
 from hyperinfer.providers.catalogue_models import (
     ASSUMED_CONTEXT,
@@ -19,12 +20,14 @@ from hyperinfer.providers.catalogue_models import (
     ROUTE_KEYS,
 )
 from hyperinfer.providers.catalogue_providers import PROVIDER_KEYS, TIMEOUT_KEYS
-from hyperinfer.providers.catalogue_sections import LIMIT_KEYS, SECTIONS, TOOL_KEYS, TOOL_NAMES
+from hyperinfer.providers.catalogue_sections import LIMIT_KEYS, SECTIONS
+from hyperinfer.providers.catalogue_tools import KINDS, OPENAI_IMAGE_MODEL, TOOL_KEYS
 from hyperinfer.providers.catalogue_values import PRICING_KEYS
 from tests.project.tree import ROOT
 
 PAGE = (ROOT / "docs" / "providers.md").read_text("utf-8")
 (EXAMPLE,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+(TOOLS_EXAMPLE,) = re.findall(r"^```yaml tools\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 ENVIRON = {"BASEMENT_KEY": "k"}
 KEYS = {
     "The file": SECTIONS,
@@ -67,8 +70,17 @@ def test_what_is_assumed_and_named() -> None:
     models = table("models")
     assert models["context_length"][1].startswith(f"{ASSUMED_CONTEXT},")
     assert models["max_output_tokens"][1].startswith(f"{ASSUMED_OUTPUT},")
-    tools = PAGE.split("\n## tools\n")[1].split("\n|")[0]
+    tools = PAGE.split("\n## tools\n")[1].split("\n\n")[0]
     assert re.findall(r"`(\w+)`", tools) == list(TOOL_NAMES)
+
+
+def test_who_can_do_a_tool_and_where() -> None:
+    rows = table("Who does what")
+    named = {
+        (name, kind): (f"`{home}`" if home else "required") for name, kinds in KINDS.items() for kind, home in kinds.items()
+    }
+    assert {tuple(re.findall(r"\w+", key)): cells[0] for key, cells in rows.items()} == named
+    assert f"`{OPENAI_IMAGE_MODEL}`" in table("tools")["model"][1]
 
 
 def _of_example(document: Any, heading: str) -> Any:
@@ -110,3 +122,13 @@ def test_the_example_is_a_server_with_prices() -> None:
     assert (prices.cache_write, prices.cache_write_1h) == (prices.prompt, prices.prompt * 16 // 10)
     assert not load(EXAMPLE, {}).models["acme/helper"].available, "off without its key"
     assert load(EXAMPLE.replace("    api_key:", "    # api_key:"), {}).models["acme/helper"].available
+
+
+def test_the_example_of_tools() -> None:
+    keys = {"BRAVE_SEARCH_API_KEY": "b", "OPENAI_API_KEY": "o"}
+    tools = load(TOOLS_EXAMPLE, keys).tools
+    assert [(each.name, each.available, each.price) for each in tools.values()] == [
+        ("web_search", True, 5_000_000_000),
+        ("image", True, 50_000_000_000),
+    ]
+    assert not any(each.available for each in load(TOOLS_EXAMPLE, {}).tools.values()), "off without their keys"

@@ -139,6 +139,30 @@ def test_a_good_check_in_json(cli: Cli, here: Path) -> None:
     assert (two["available"], two["missing"], two["unset"]) == (True, [], ["TWO_A"])
 
 
+def test_which_tools_there_are(cli: Cli, here: Path) -> None:
+    here.write_text(GOOD + 'tools: {web_search: {kind: exa, api_key: "${EXA_KEY}"}, pdf: {price: 1}}\n')
+    lines = [line.split() for line in cli("check").out.splitlines()]
+    shown = lines[lines.index(["TOOL", "BY", "STATUS"]) + 1 :][:5]
+    assert shown == [
+        ["web_search", "exa", "off:", "EXA_KEY", "not", "set"],
+        ["web_fetch", "the", "gateway", "on"],
+        ["pdf", "the", "gateway", "on"],
+        ["datetime", "the", "gateway", "on"],
+        ["image", "off:", "not", "in", "the", "file"],
+    ]
+    tools = cli("check --json", environ={"EXA_KEY": "secret-value"}).document["tools"]
+    assert [(each["name"], each["available"]) for each in tools] == [
+        *(("web_search", True), ("web_fetch", True), ("pdf", True), ("datetime", True), ("image", False)),
+    ]
+    assert tools[0] == {
+        "name": "web_search",
+        "kind": "exa",
+        "base_url": "https://api.exa.ai",
+        "available": True,
+        "missing": [],
+    }
+
+
 def test_every_problem_is_told_with_its_line(cli: Cli, here: Path) -> None:
     here.write_text(BAD)
     checked = cli("check")
