@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
+import idna
 import msgspec
 
 MOST_DOMAINS: Final = 100
@@ -65,6 +66,6 @@ def _in_dns(host: str) -> str:
     if host.isascii():
         return host.lower()
     try:
-        return host.encode("idna").decode("ascii").lower()
+        return idna.encode(host, uts46=True).decode("ascii").lower()
     except UnicodeError:
         return host
