@@ -6,12 +6,12 @@ Nothing here does I/O, looks at a clock or draws a random number: ids and times 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
-from hyperinfer.formats.conversation import Conversation
+from hyperinfer.formats.conversation import Conversation, Turn
 from hyperinfer.formats.events import Burst, Dialect, Event
 from hyperinfer.formats.quirks import Quirks
 
@@ -200,6 +200,16 @@ class Format(Protocol):
 
     def encode_response(self, events: Sequence[Event], reply: Reply) -> EncodedReply:
         """A whole reply from a complete sequence of events that ends in `MessageEnd`."""
+        ...
+
+    def reply_turns(self, events: Iterable[Event], path: str) -> tuple[Turn, ...]:
+        """The assistant turns, all of `path`, with which a conversation of this dialect goes on after a reply of whatever
+        upstream: what that upstream, or another one, must be sent again of it.
+
+        Opaque state is there to the byte, for its vendor; calls have their ids as the events had them. Private fields and
+        ids of items are there where the reply came by this dialect. In Messages turns of one path are one message, so
+        the results of its calls need another path, one for them all. None for a reply that says nothing.
+        """
         ...
 
     def encode_error(self, error: ErrorReport) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from hyperinfer.formats.anthropic_messages.errors import encode_error
+from hyperinfer.formats.anthropic_messages.reply_turns import reply_turns
 from hyperinfer.formats.anthropic_messages.request_decode import decode_request
 from hyperinfer.formats.anthropic_messages.request_encode import encode_request
 from hyperinfer.formats.anthropic_messages.response import decode_response
@@ -15,7 +16,7 @@ from hyperinfer.formats.anthropic_messages.stream_encode import MessagesStreamEn
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Encoded, EncodedReply, Format, Reply, StreamDecoder, StreamEncoder, Target, Upstream
-    from hyperinfer.formats.conversation import Conversation
+    from hyperinfer.formats.conversation import Conversation, Turn
     from hyperinfer.formats.errors import ErrorReport
     from hyperinfer.formats.events import Burst, Dialect, Event
 
@@ -50,6 +51,9 @@ class _AnthropicMessages:
 
     def encode_response(self, events: Sequence[Event], reply: Reply) -> EncodedReply:
         return encode_response(events, reply)
+
+    def reply_turns(self, events: Iterable[Event], path: str) -> tuple[Turn, ...]:
+        return reply_turns(events, path)
 
     def encode_error(self, error: ErrorReport) -> bytes:
         return encode_error(error)

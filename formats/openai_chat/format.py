@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from hyperinfer.formats.openai_chat import errors, request_decode, request_encode, response
+from hyperinfer.formats.openai_chat import errors, reply_turns, request_decode, request_encode, response
 from hyperinfer.formats.openai_chat.stream_decode import ChatStreamDecoder
 from hyperinfer.formats.openai_chat.stream_encode import ChatStreamEncoder
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         Target,
         Upstream,
     )
-    from hyperinfer.formats.conversation import Conversation
+    from hyperinfer.formats.conversation import Conversation, Turn
     from hyperinfer.formats.errors import ErrorReport
     from hyperinfer.formats.events import Burst, Dialect, Event
 
@@ -54,6 +54,10 @@ class OpenAIChat:
     def encode_response(self, events: Sequence[Event], reply: Reply) -> EncodedReply:
         """See `Format`."""
         return response.encode_response(events, reply)
+
+    def reply_turns(self, events: Iterable[Event], path: str) -> tuple[Turn, ...]:
+        """See `Format`."""
+        return reply_turns.reply_turns(events, path)
 
     def encode_error(self, error: ErrorReport) -> bytes:
         """See `Format`."""

@@ -44,7 +44,7 @@ class MessageDecoder:
 
     def turn(self, message: dict[str, Any], record: wire.Message, path: str) -> Turn:
         """One message. `record` is `message`, validated. Raises `RequestError`."""
-        extra, quiet = _split(extras(message, wire.Message))
+        extra, quiet = split_fields(extras(message, wire.Message))
         role = "tool" if record.role == "function" else record.role
         if role not in _ROLES:
             # On to an upstream that speaks Chat, as it came; the role is a Loss elsewhere.
@@ -128,7 +128,7 @@ class MessageDecoder:
         )
 
 
-def _split(found: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_fields(found: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """(fields of a message that are not modelled, those among them that mean nothing to a model)."""
     if found is None:
         return {}, {}

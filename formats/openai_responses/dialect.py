@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from hyperinfer.formats.openai_responses.errors import encode_error
+from hyperinfer.formats.openai_responses.reply_turns import reply_turns
 from hyperinfer.formats.openai_responses.request_decode import decode_request
 from hyperinfer.formats.openai_responses.request_encode import encode_request
 from hyperinfer.formats.openai_responses.response import decode_response
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         Target,
         Upstream,
     )
-    from hyperinfer.formats.conversation import Conversation
+    from hyperinfer.formats.conversation import Conversation, Turn
     from hyperinfer.formats.errors import ErrorReport
     from hyperinfer.formats.events import Burst, Dialect, Event
 
@@ -64,6 +65,10 @@ class OpenAIResponses:
     def encode_response(self, events: Sequence[Event], reply: Reply) -> EncodedReply:
         """A whole reply. Raises `EncodeError`."""
         return encode_response(events, reply)
+
+    def reply_turns(self, events: Iterable[Event], path: str) -> tuple[Turn, ...]:
+        """The turns that say a reply again."""
+        return reply_turns(events, path)
 
     def encode_error(self, error: ErrorReport) -> bytes:
         """The body of an error response."""

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 VERBATIM: dict[str, Any] = {"": "item"}
 """`Turn.quiet` of a turn that is one item in its `NativePart`."""
 
-_QUIET = ("status", "completed_at")
+QUIET = ("status", "completed_at")
+"""Fields of an item that mean nothing to a model."""
 _CALLER_ITEMS = frozenset(
     {
         "local_shell_call_output",
@@ -51,6 +52,11 @@ _CALLER_ITEMS = frozenset(
 def decode_items(items: list[Any]) -> Sequence[Turn]:
     """The turns of a list of items. Raises `RequestError` for a result that cannot be told to belong to a call."""
     return with_call_ids(list(_read_items(items)), lambda item, _: f"{item.path}.call_id")
+
+
+def item_turn(item: dict[str, Any], path: str) -> Turn | None:
+    """The turn of one item of a reply that goes back."""
+    return _Reader().turn(item, path)
 
 
 def _read_items(items: list[Any]) -> Iterable[Turn]:
@@ -206,6 +212,6 @@ def _split(value: dict[str, Any], kind: Any) -> tuple[Extra, Extra]:
     found = extras(value, kind)
     if found is None:
         return None, None
-    extra = {k: v for k, v in found.items() if v is not None and k not in _QUIET}
-    quiet = {k: v for k, v in found.items() if v is not None and k in _QUIET}
+    extra = {k: v for k, v in found.items() if v is not None and k not in QUIET}
+    quiet = {k: v for k, v in found.items() if v is not None and k in QUIET}
     return extra or None, quiet or None
