@@ -71,7 +71,7 @@ async def _embedded(
             trio.open_nursery() as answering,
         ):
             await answering.start(serve_control, store, folder.control_socket)
-            yield Backing(store, MemoryPlaygroundKeys(now, entropy))
+            yield Backing(store, MemoryPlaygroundKeys(now, trio.current_time, entropy))
             answering.cancel_scope.cancel()
 
 

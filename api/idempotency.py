@@ -82,7 +82,8 @@ class Idempotency:
             if not _billed(row):
                 return None
             return f"This request was made before, as {first.request}; its answer is not kept."
-        young = self._now() - first.created_at < SETTLING_SECONDS
+        # One that is far ahead is from before the clock went back: it may be as old as any.
+        young = abs(self._now() - first.created_at) < SETTLING_SECONDS
         if first.request in self._running or young or await self._claims.under_way(first.workspace, first.request):
             return f"This request is still running, as {first.request}."
         return None

@@ -73,10 +73,11 @@ class _Key:
 
 @final
 class MemoryPlaygroundKeys:
-    """PlaygroundKeys of one process, that die with it. `now`: unix seconds. `entropy`: n random bytes."""
+    """PlaygroundKeys of one process, that die with it. `now`: unix seconds, to say when a key expires. `clock`: steady, in
+    seconds, by which it does. `entropy`: n random bytes."""
 
-    def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
-        self._now, self._entropy = now, entropy
+    def __init__(self, now: Callable[[], float], clock: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
+        self._now, self._clock, self._entropy = now, clock, entropy
         self._keys: dict[str, _Key] = {}
 
     async def mint(self, workspace: str, workspace_name: str, user: str, source: Source) -> tuple[Secret, float]:
@@ -85,22 +86,22 @@ class MemoryPlaygroundKeys:
         secret, key_id = new_one_time_key(user, self._entropy)
         principal = Principal(workspace=workspace, workspace_name=workspace_name, key_id=key_id, source=source)
         sha256 = digest(secret.reveal())
-        key = self._keys[tag_of(sha256)] = _Key(sha256, principal, self._now() + LIFETIME)
-        return secret, key.expires_at
+        self._keys[tag_of(sha256)] = _Key(sha256, principal, self._clock() + LIFETIME)
+        return secret, self._now() + LIFETIME
 
     async def authenticate(self, secret_sha256: bytes) -> Principal | Failure | None:
         """See the port."""
         key = self._of(secret_sha256)
         if key is None:
             return None
-        if key.request_id is not None or self._now() >= key.expires_at:
+        if key.request_id is not None or self._clock() >= key.expires_at:
             return USED_UP
         return key.principal
 
     async def reader(self, secret_sha256: bytes, request_id: str) -> Principal | None:
         """See the port."""
         key = self._of(secret_sha256)
-        if key is None or key.request_id != request_id or self._now() >= key.readable_until:
+        if key is None or key.request_id != request_id or self._clock() >= key.readable_until:
             return None
         return key.principal
 
@@ -109,7 +110,7 @@ class MemoryPlaygroundKeys:
         key = self._keys.get(key_id.rpartition(":")[2])
         if key is None or key.request_id not in (None, request_id):
             return USED_UP
-        key.request_id, key.readable_until = request_id, self._now() + LIFETIME
+        key.request_id, key.readable_until = request_id, self._clock() + LIFETIME
         return None
 
     def give_back(self, key_id: str, request_id: str) -> None:
@@ -124,7 +125,7 @@ class MemoryPlaygroundKeys:
 
     def _forget(self) -> None:
         """Drops the keys that can neither be used nor read with. They stand in the order in which they expire."""
-        now = self._now()
+        now = self._clock()
         while self._keys:
             tag, key = next(iter(self._keys.items()))
             if now < max(key.expires_at + LIFETIME, key.readable_until):

@@ -38,6 +38,11 @@ def day_of(time: float) -> Day:
     return _day(int(time // _SECONDS))
 
 
+def neighbours(day: Day) -> tuple[Day, Day, Day]:
+    """The day before, the day, and the day after."""
+    return _day(day.number - 1), day, _day(day.number + 1)
+
+
 @lru_cache(maxsize=8)
 def _name(number: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number)).strftime("%Y%m%d")

@@ -43,9 +43,10 @@ class Spending:
         """A request of that day was settled."""
         of = self._of(key)
         of.total += cost
-        of.days[day] = of.days.get(day, 0) + cost
+        of.days[day] = of.days.pop(day, 0) + cost  # at the end: spent on last
         if len(of.days) > _DAYS_KEPT:
-            del of.days[min(of.days)]
+            # Spent on longest ago. Not the oldest: a clock that went back makes that the present.
+            del of.days[next(iter(of.days))]
 
     def sums(self, key: str, day: Day) -> KeySums:
         """What it has spent by the end of a day, and holds."""

@@ -11,20 +11,22 @@ if TYPE_CHECKING:
     import sqlite3
 
 _SPENT_BY_DAY = (
-    "SELECT key_id, day, sum(cost) FROM rollup WHERE day > (SELECT max(day) FROM rollup) - ? GROUP BY key_id, day"
+    "SELECT key_id, day, sum(cost) FROM rollup WHERE day > min((SELECT max(day) FROM rollup), ?) - ?"
+    " GROUP BY key_id, day ORDER BY key_id, day"
 )
 _DAYS_KEPT = 62
 """Those of the month of the newest, whichever day of it that is, and of the one before."""
 _TOKENS = (
     "SELECT day, model, sum(tokens_prompt + tokens_completion) FROM rollup"
-    " WHERE day > (SELECT max(day) FROM rollup) - ? GROUP BY day, model"
+    " WHERE day > min((SELECT max(day) FROM rollup), ?) - ? GROUP BY day, model ORDER BY day"
 )
 
 
-def spent_by_keys(connection: sqlite3.Connection) -> tuple[KeySpent, ...]:
-    """What each key has spent that has spent anything."""
+def spent_by_keys(connection: sqlite3.Connection, today: int) -> tuple[KeySpent, ...]:
+    """What each key has spent that has spent anything. today: since 1970; days after it, of a clock that was wrong, do not
+    stand in the way of those before."""
     days: dict[str, list[tuple[int, int]]] = {}
-    for key, day, cost in connection.execute(_SPENT_BY_DAY, (_DAYS_KEPT,)):
+    for key, day, cost in connection.execute(_SPENT_BY_DAY, (today, _DAYS_KEPT)):
         days.setdefault(key, []).append((day, cost))
     totals = connection.execute("SELECT key_id, sum(cost) FROM rollup GROUP BY key_id")
     return tuple(KeySpent(key, total, tuple(days.get(key, ()))) for key, total in totals)
@@ -35,6 +37,6 @@ def spent_by_workspaces(connection: sqlite3.Connection) -> tuple[tuple[str, int]
     return tuple(connection.execute("SELECT workspace, sum(cost) FROM rollup GROUP BY workspace"))
 
 
-def tokens_by_models(connection: sqlite3.Connection) -> tuple[ModelTokens, ...]:
-    """What each model has read and written on each of the last days."""
-    return tuple(ModelTokens(*row) for row in connection.execute(_TOKENS, (WEEK_DAYS,)))
+def tokens_by_models(connection: sqlite3.Connection, today: int) -> tuple[ModelTokens, ...]:
+    """What each model has read and written on each of the last days. today: as above."""
+    return tuple(ModelTokens(*row) for row in connection.execute(_TOKENS, (today, WEEK_DAYS)))

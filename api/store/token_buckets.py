@@ -34,8 +34,12 @@ class TokenBuckets:
         return self._after(key, rate, now)[0]
 
     def _after(self, key: str, rate: Rate, now: float) -> tuple[float | None, float]:
+        # A bucket is known by when it is full: each token taken puts that off, and no more than `burst` are ever missing,
+        # also where more were before the rate was changed.
         seconds_each = 60 / rate.per_minute
-        # A bucket is known by when it is full: each token taken puts that off, and no more than `burst` are ever missing.
-        full_at = max(self._full_at.get(key, now), now) + seconds_each
+        full_at = self._full_at.get(key, now)
+        if full_at - now > (rate.burst + 0.001) * seconds_each:
+            full_at = self._full_at[key] = now + rate.burst * seconds_each
+        full_at = max(full_at, now) + seconds_each
         wait = full_at - now - rate.burst * seconds_each
         return (wait if wait > 1e-9 * seconds_each else None), full_at

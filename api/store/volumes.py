@@ -29,9 +29,11 @@ class Volumes:
 
     def add(self, day: int, model: str, tokens: int) -> None:
         """A request of that day was settled."""
-        self._days.setdefault(day, Counter())[model] += tokens
+        of = self._days[day] = self._days.pop(day, Counter())  # at the end: used last
+        of[model] += tokens
         if len(self._days) > WEEK_DAYS + 1:
-            del self._days[min(self._days)]
+            # Used longest ago. Not the oldest: a clock that went back makes that the present.
+            del self._days[next(iter(self._days))]
 
     def week(self, day: int) -> dict[str, int]:
         """The sums of a day and the six before it, of models that have any."""

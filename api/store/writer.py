@@ -16,12 +16,14 @@ import signal
 import socket
 import sqlite3
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hyperinfer.api.store.database import open_writer
+from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.api.store.frames import FrameReader, frame
 from hyperinfer.api.store.messages import Claimed, ClaimKey, Fatal, Hello, Rejected, Reply, Request, Settle
@@ -29,7 +31,7 @@ from hyperinfer.api.store.sums import spent_by_keys, spent_by_workspaces, tokens
 from hyperinfer.api.store.transactions import administer, all_keys, all_workspaces, claim, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 DATABASE: Final = "hyperinfer.db"
 GROUP: Final = 64
@@ -62,8 +64,14 @@ _ENVIRONMENT: Final = frozenset(
 class Writer:
     """The loop around the one connection that writes."""
 
-    def __init__(self, connection: sqlite3.Connection, peer: socket.socket, log_pages: int = LOG_PAGES) -> None:
-        self._connection = connection
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        peer: socket.socket,
+        log_pages: int = LOG_PAGES,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._connection, self._now = connection, now
         self._peer = peer
         self._decoder = msgspec.msgpack.Decoder(Request)
         self._encoder = msgspec.msgpack.Encoder()
@@ -92,14 +100,15 @@ class Writer:
     def _hello(self) -> Hello:
         mode = self._connection.execute("PRAGMA journal_mode").fetchone()[0]
         synchronous = self._connection.execute("PRAGMA synchronous").fetchone()[0]
+        today = day_of(self._now()).number
         return Hello(
             mode,
             synchronous,
             all_workspaces(self._connection),
             all_keys(self._connection),
-            spent_by_keys(self._connection),
+            spent_by_keys(self._connection, today),
             spent_by_workspaces(self._connection),
-            tokens_by_models(self._connection),
+            tokens_by_models(self._connection, today),
         )
 
     def _receive(self) -> None:

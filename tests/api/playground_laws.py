@@ -17,13 +17,22 @@ from tests.support.ledger import USD, memory_store
 
 
 class Clock:
-    """Unix seconds, moved by hand."""
+    """Unix seconds, moved by hand. `passes`: what else goes by, in seconds, when time does."""
 
-    def __init__(self) -> None:
+    def __init__(self, passes: Callable[[float], None] | None = None) -> None:
         self.now = 1000.0
+        self.steady = 0.0
+        self._passes = passes
 
     def __call__(self) -> float:
         return self.now
+
+    def go(self, seconds: float) -> None:
+        """Time goes by."""
+        self.now += seconds
+        self.steady += seconds
+        if self._passes is not None:
+            self._passes(seconds)
 
 
 async def minted(clock: Clock, keys: PlaygroundKeys, workspace: str = "ws", user: str = "u") -> tuple[bytes, Principal]:
@@ -52,9 +61,9 @@ async def a_key_is_used_up_by_one_request_and_reads_it(clock: Clock, keys: Playg
         assert refusal.code == "invalid_api_key"
         assert await each.reader(digest, "r1") == principal
         assert await each.reader(digest, "r2") is None
-    clock.now += LIFETIME - 1
+    clock.go(LIFETIME - 1)
     assert await keys.reader(digest, "r1") == principal
-    clock.now += 1
+    clock.go(1)
     assert await keys.reader(digest, "r1") is None
     assert isinstance(await keys.authenticate(digest), Failure)
 
@@ -67,8 +76,29 @@ async def a_key_that_is_given_back_is_as_new_and_no_older(clock: Clock, keys: Pl
     keys.give_back(principal.key_id, "r1")
     assert await keys.authenticate(digest) == principal
     assert await other.reader(digest, "r1") is None
-    clock.now += LIFETIME
+    clock.go(LIFETIME)
     assert isinstance(await other.authenticate(digest), Failure)
+
+
+async def a_clock_that_is_set_makes_no_key_older_or_younger(
+    clock: Clock, keys: PlaygroundKeys, other: PlaygroundKeys
+) -> None:
+    digest, principal = await minted(clock, keys)
+    for step in (-86_400, 2 * 86_400, -90 * 86_400):
+        clock.now += step
+        assert await other.authenticate(digest) == principal
+    clock.go(LIFETIME - 1)
+    assert await keys.authenticate(digest) == principal
+    assert await keys.take(principal.key_id, "r1") is None
+    clock.now -= 3600
+    clock.go(LIFETIME - 1)
+    assert await other.reader(digest, "r1") == principal
+    clock.go(1)
+    assert await other.reader(digest, "r1") is None
+    digest, _ = await minted(clock, keys)
+    clock.now -= 3600
+    clock.go(LIFETIME)
+    assert isinstance(await keys.authenticate(digest), Failure)
 
 
 async def of_many_at_once_one_takes_it(clock: Clock, keys: PlaygroundKeys, other: PlaygroundKeys) -> None:
@@ -131,6 +161,7 @@ async def admission_alone_uses_it_up(clock: Clock, keys: PlaygroundKeys, other: 
 LAWS: Final[tuple[Callable[[Clock, PlaygroundKeys, PlaygroundKeys], Awaitable[None]], ...]] = (
     a_key_is_used_up_by_one_request_and_reads_it,
     a_key_that_is_given_back_is_as_new_and_no_older,
+    a_clock_that_is_set_makes_no_key_older_or_younger,
     of_many_at_once_one_takes_it,
     what_is_no_key_is_none,
     users_have_any_name,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, final
 
 from hyperinfer.api.settlement.effects import Balance
-from hyperinfer.api.store.days import day_of
+from hyperinfer.api.store.days import day_of, neighbours
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.holds import Epoch, Spent
 from hyperinfer.api.store.remote.operations import Operation, Terms, rate, take
@@ -25,9 +25,13 @@ _ATTEMPTS: Final = 4
 
 _ACCOUNT: Final = "SELECT balance, version, locked FROM workspace WHERE id = $1"
 _SPENT: Final = """
-SELECT coalesce(sum(cost) FILTER (WHERE day = $2), 0),
-       coalesce(sum(cost) FILTER (WHERE day >= $3 AND day < $4), 0),
-       coalesce(sum(cost), 0)
+SELECT coalesce(sum(cost), 0),
+       coalesce(sum(cost) FILTER (WHERE day = $2), 0),
+       coalesce(sum(cost) FILTER (WHERE day = $3), 0),
+       coalesce(sum(cost) FILTER (WHERE day = $4), 0),
+       coalesce(sum(cost) FILTER (WHERE day >= $5 AND day < $6), 0),
+       coalesce(sum(cost) FILTER (WHERE day >= $7 AND day < $8), 0),
+       coalesce(sum(cost) FILTER (WHERE day >= $9 AND day < $10), 0)
 FROM rollup WHERE key_id = $1
 """
 
@@ -129,7 +133,14 @@ def _terms(principal: Principal, rate: Rate, day: Day) -> Terms:
 
 
 async def _spent(connection: Connection, key: str, day: Day) -> Spent:
-    row = await connection.fetchrow(_SPENT, key, *day)
+    # With the days around it: midnight, and gateways whose clocks differ, cost nobody another question.
+    days = neighbours(day)
+    months = [bound for each in days for bound in (each.month_begins, each.month_ends)]
+    row = await connection.fetchrow(_SPENT, key, *(each.number for each in days), *months)
     assert row is not None  # an aggregate always has one
-    on_day, in_month, in_all = map(int, row)
-    return Spent(day.name, on_day, day.month, in_month, in_all)
+    in_all, *sums = map(int, row)
+    return Spent(
+        in_all,
+        {each.name: cost for each, cost in zip(days, sums[:3], strict=True)},
+        {each.month: cost for each, cost in zip(days, sums[3:], strict=True)},
+    )

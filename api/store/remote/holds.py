@@ -3,10 +3,11 @@ database and from the owners of live holds: an epoch tells the one before from t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, final
 
 from hyperinfer.api.settlement.effects import Balance, Hold
+from hyperinfer.api.settlement.owner import LEASE_SECONDS
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.bridge import Actor
 from hyperinfer.api.store.remote.driver import Redis, is_unknown_script, open_redis
@@ -32,13 +33,11 @@ _Ask = Operation | Command | _Plain
 
 
 class Spent(NamedTuple):
-    """What a key has spent, in pico-USD: on a day, in its month, in all."""
+    """What a key has spent, in pico-USD: in all, on days and in months by their names."""
 
-    day: str
-    on_day: int
-    month: str
-    in_month: int
     in_all: int
+    on_days: Mapping[str, int]
+    in_months: Mapping[str, int]
 
 
 class Epoch(NamedTuple):
@@ -76,14 +75,17 @@ class Holds:
     async def count(self, workspace: str, key: str, spent: Spent) -> None:
         """Takes the sums of a key over from the database."""
         keys = (*workspace_keys(workspace), counters_key(workspace, key))
-        await self.actor.ask(Command("count", keys, (key, COUNTERS_SECONDS, *spent)))
+        fields = {f"d:{day}": cost for day, cost in spent.on_days.items()}
+        fields |= {f"m:{month}": cost for month, cost in spent.in_months.items()} | {"t": spent.in_all}
+        flat = [value for pair in fields.items() for value in pair]
+        await self.actor.ask(Command("count", keys, (key, COUNTERS_SECONDS, *flat)))
 
     async def expired(self, most: int) -> list[tuple[Hold, str]]:
         """Holds whose owner has not been heard of for a lease, each with its key: at most so many of a workspace."""
         found: list[tuple[Hold, str]] = []
         for workspace in await self.actor.ask(("SMEMBERS", _REGISTER)):
             name = workspace.decode()
-            flat: list[bytes] = await self.actor.ask(Command("expired", workspace_keys(name), (most,)))
+            flat: list[bytes] = await self.actor.ask(Command("expired", workspace_keys(name), (most, LEASE_SECONDS)))
             found += [_unpacked(name, request.decode(), packed) for request, packed in pairs(flat)]
         return found
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("hyperinfer.playground")
 
 ANSWER_SECONDS: Final = 3.0
-KEEP_SECONDS: Final = int(2 * LIFETIME) + 60
-"""So long Redis keeps a key after it was made, and again after it was used: beyond the last time at which it may be read
-with, by the clocks of the gateways, which may differ."""
+KEEP_SECONDS: Final = int(2 * LIFETIME)
+"""So long Redis keeps a key after it was made, and again after it was used: twice its life, so that one which is over is
+told from one that never was."""
 
 AWAY: Final = Failure("internal_error", "The gateway cannot check keys at the moment.", retry_after=1.0)
 
@@ -43,10 +43,11 @@ class _About(NamedTuple):
 
 
 class _Known(NamedTuple):
+    """A key as it is. `over`: its time to be used, or after that to be read with, by the clock of Redis."""
+
     principal: Principal
-    expires_at: float
     request_id: str | None
-    readable_until: float
+    over: bool
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -55,7 +56,8 @@ _decode = msgspec.msgpack.Decoder(_About).decode
 
 @final
 class RedisPlaygroundKeys:
-    """PlaygroundKeys of all gateways. `redis`: the actor that asks it. `now`: unix seconds. `entropy`: n random bytes."""
+    """PlaygroundKeys of all gateways. `redis`: the actor that asks it. `now`: unix seconds, to say when a key expires;
+    it does by the clock of Redis, which is one for all. `entropy`: n random bytes."""
 
     def __init__(self, redis: Actor[Any, Any], now: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
         self._redis, self._now, self._entropy = redis, now, entropy
@@ -63,10 +65,10 @@ class RedisPlaygroundKeys:
     async def mint(self, workspace: str, workspace_name: str, user: str, source: Source) -> tuple[Secret, float]:
         """See the port."""
         secret, key_id = new_one_time_key(user, self._entropy)
-        sha256, expires_at = digest(secret.reveal()), self._now() + LIFETIME
+        sha256 = digest(secret.reveal())
         about = _encode(_About(sha256, workspace, workspace_name, key_id, source))
-        await self._ask(Command("onetime_mint", (_place(tag_of(sha256)),), (about, repr(expires_at), KEEP_SECONDS)))
-        return secret, expires_at
+        await self._ask(Command("onetime_mint", (_place(tag_of(sha256)),), (about, KEEP_SECONDS)))
+        return secret, self._now() + LIFETIME
 
     async def authenticate(self, secret_sha256: bytes) -> Principal | Failure | None:
         """See the port."""
@@ -76,7 +78,7 @@ class RedisPlaygroundKeys:
             return AWAY
         if known is None:
             return None
-        if known.request_id is not None or self._now() >= known.expires_at:
+        if known.request_id is not None or known.over:
             return USED_UP
         return known.principal
 
@@ -86,13 +88,13 @@ class RedisPlaygroundKeys:
             known = await self._known(secret_sha256)
         except StoreUnavailable:
             return None
-        if known is None or known.request_id != request_id or self._now() >= known.readable_until:
+        if known is None or known.request_id != request_id or known.over:
             return None
         return known.principal
 
     async def take(self, key_id: str, request_id: str) -> Failure | None:
         """See the port. When Redis does not answer, it may be taken all the same, until it is given back."""
-        arguments = (request_id, repr(self._now() + LIFETIME), KEEP_SECONDS)
+        arguments = (request_id, KEEP_SECONDS)
         try:
             taken = await self._ask(Command("onetime_take", (_place(_tag_in(key_id)),), arguments))
         except StoreUnavailable:
@@ -102,22 +104,23 @@ class RedisPlaygroundKeys:
     def give_back(self, key_id: str, request_id: str) -> None:
         """See the port. Best effort: a key that could not be given back is used up."""
         with suppress(Busy):
-            self._redis.post(Command("onetime_give", (_place(_tag_in(key_id)),), (request_id,)), lambda _: None)
+            self._redis.post(Command("onetime_give", (_place(_tag_in(key_id)),), (request_id, KEEP_SECONDS)), lambda _: None)
 
     async def _known(self, secret_sha256: bytes) -> _Known | None:
         place = _place(tag_of(secret_sha256))
-        about, expires, request, readable = await self._ask(("HMGET", place, "about", "expires", "request", "readable"))
-        if about is None:
+        found = await self._ask(Command("onetime_look", (place,), ()))
+        if not found:
             return None
+        about, request, left_ms = found
         key = _decode(about)
         if key.secret_sha256 != secret_sha256:
             return None
         principal = Principal(
             workspace=key.workspace, workspace_name=key.workspace_name, key_id=key.key_id, source=key.source
         )
-        return _Known(principal, float(expires), request and request.decode(), float(readable or 0))
+        return _Known(principal, request.decode() or None, left_ms / 1000 <= KEEP_SECONDS - LIFETIME)
 
-    async def _ask(self, command: Command | tuple[str, ...]) -> Any:
+    async def _ask(self, command: Command) -> Any:
         try:
             with trio.fail_after(ANSWER_SECONDS):
                 return await self._redis.ask(command)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ScriptName = Literal["operations", "load", "count", "expired", "epoch", "onetime_mint", "onetime_take", "onetime_give"]
+ScriptName = Literal[
+    "operations", "load", "count", "expired", "epoch", "onetime_mint", "onetime_look", "onetime_take", "onetime_give"
+]
 
 _FOLDER: Final = Path(__file__).with_name("redis")
 

@@ -14,7 +14,7 @@ from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.nodes.ports import Admission, Attempt, CostLine, Generation, LossRecord, Principal, Rate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
 USD = 10**12
@@ -56,13 +56,13 @@ def a_generation(id_: str, workspace: str, cost: int = 35, created_at: float = N
 
 
 @asynccontextmanager
-async def a_store(path: Path) -> AsyncGenerator[EmbeddedStore]:
-    """The embedded store on that folder, its time standing still."""
+async def a_store(path: Path, now: Callable[[], float] = lambda: NOW) -> AsyncGenerator[EmbeddedStore]:
+    """The embedded store on that folder, its time standing still, if it is not said otherwise."""
     folder = DataFolder(path)
     with FolderLock.acquire(folder):
         async with (
             trio.open_nursery() as nursery,
-            open_embedded(nursery, folder, now=lambda: NOW, entropy=os.urandom) as store,
+            open_embedded(nursery, folder, now=now, entropy=os.urandom) as store,
         ):
             yield store
 

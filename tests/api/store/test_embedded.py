@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.nodes.ports import Principal
+from tests.api.store.admission_laws import a_principal
+from tests.api.store.clock_laws import CLOCK_LAWS, DAY, WallClock
 from tests.api.store.ledger_laws import LAWS
 from tests.api.store.samples import USD, a_generation, a_store, an_admission
 
@@ -18,12 +22,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.api.store.admission_laws import Store
+    from tests.api.store.clock_laws import TimedStore
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 async def test_law(law: Callable[[Store], Awaitable[None]], tmp_path: Path) -> None:
     async with a_store(tmp_path) as store:
         await law(store)
+
+
+@pytest.mark.parametrize("law", CLOCK_LAWS, ids=lambda law: law.__name__)
+async def test_clock_law(law: Callable[[TimedStore, WallClock], Awaitable[None]], tmp_path: Path) -> None:
+    clock = WallClock()
+    async with a_store(tmp_path, clock) as store:
+        await law(store, clock)
+
+
+async def test_days_of_a_clock_that_was_wrong_hide_no_limit_from_a_restart(tmp_path: Path) -> None:
+    terms = KeyTerms(limit_daily=70, limit_monthly=70)
+    clock = WallClock(time.time())  # which the writer reads too
+    async with a_store(tmp_path, clock) as store:
+        principal = await a_principal(store, USD, terms)
+        for number, years in enumerate((0, 10)):
+            clock.now += years * 365 * DAY
+            row = a_generation(f"r{number}", principal.workspace, 70, created_at=clock.now)
+            await store.settle(msgspec.structs.replace(row, key_id=principal.key_id))
+    clock.now -= 10 * 365 * DAY
+    async with a_store(tmp_path, clock) as store:
+        admission = an_admission("r2", principal, 1)
+        now = msgspec.structs.replace(admission.interrupted, created_at=clock.now)
+        refusal = await store.admit(msgspec.structs.replace(admission, interrupted=now))
+        assert refusal is not None
+        assert refusal.code == "key_limit_exceeded"
+        assert await store.weekly_tokens(clock.now) != {}
 
 
 async def test_everything_but_holds_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -47,3 +47,11 @@ def test_never_more_than_burst_and_rate_allow(pauses: list[float], burst: int, r
             assert buckets.take("k", allowed, now + wait * 1.0001) is None or wait > 0
             break
         assert taken <= burst + now * rate / 60 + 1e-6
+
+
+def test_a_rate_that_was_made_faster_does_not_wait_for_the_slower_one() -> None:
+    buckets = TokenBuckets()
+    for _ in range(100):
+        buckets.take("k", Rate(1, 100), 0.0)
+    assert buckets.take("k", Rate(60, 3), 0.0) == pytest.approx(1.0)
+    assert buckets.take("k", Rate(60, 3), 1.0) is None

@@ -1,8 +1,8 @@
 -- Takes the sums of a key over from the database, for a while: what was counted twice in between goes with them.
--- KEYS[6]: counters of the key. ARGV: key, seconds, day, spent on it, month, spent in it, spent in all
+-- KEYS[6]: counters of the key. ARGV: key, seconds, and then field and sum, one after the other
 local counters = KEYS[6]
 redis.call('DEL', counters)
-redis.call('HSET', counters, 'loaded', '1', 'held', '0', 'd:' .. ARGV[3], ARGV[4], 'm:' .. ARGV[5], ARGV[6], 't', ARGV[7])
+redis.call('HSET', counters, 'loaded', '1', 'held', '0', unpack(ARGV, 3))
 for _, hold in ipairs(redis.call('HVALS', holds)) do
     local amount, key = string.match(hold, '^(%d+) (%S*) ')
     if key == ARGV[1] then redis.call('HINCRBY', counters, 'held', amount) end

@@ -6,7 +6,11 @@ local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local known = redis.call('GET', KEYS[1])
 if known then
     local name, of_run, trusted_at = string.match(known, '^(%S+) (%S+) (%S+)$')
-    if of_run == run then return {name, time >= tonumber(trusted_at) and 1 or 0} end
+    if of_run == run then
+        local left = tonumber(trusted_at) - time
+        if left <= tonumber(ARGV[2]) then return {name, left <= 0 and 1 or 0} end
+        ARGV[1] = name  -- the clock has gone back: the time begins again, the epoch does not
+    end
 end
 redis.call('SET', KEYS[1], string.format('%s %s %.6f', ARGV[1], run, time + tonumber(ARGV[2])))
 return {ARGV[1], 0}

@@ -1,26 +1,33 @@
 -- What requests of one workspace do to its holds, in the order in which it was sent.
 -- KEYS[6], KEYS[7] and so on, two for each operation: the bucket of its key (when it is full again, in seconds), and the
--- counters of its key (hash: loaded, held, d:DAY, m:MONTH, t: pico-USD spent).
+-- counters of its key (hash: loaded, held, d:DAY, m:MONTH, t: pico-USD spent; of the days that were asked for and those
+-- around them).
 -- ARGV: lease, and then for each operation its name and twelve arguments, of which it may leave some empty.
 -- Answers: one for each operation.
 local LEASE = tonumber(ARGV[1])
 local operations = {}
 
--- When the bucket is full again if a token is taken, and the seconds to wait where there is none.
-local function token(bucket, each, burst)
-    local time = now()
-    local full_at = math.max(tonumber(redis.call('GET', bucket) or 0), time) + each
-    local wait = full_at - time - burst * each
-    return full_at, wait > 1e-6 * each and tostring(wait) or nil
-end
-
 local function use_up(bucket, full_at)
     redis.call('SET', bucket, string.format('%.6f', full_at), 'EX', math.ceil(full_at - now()) + 1)
 end
 
+-- When the bucket is full again if a token is taken, and the seconds to wait where there is none.
+local function token(bucket, each, burst)
+    local time = now()
+    local full_at = tonumber(redis.call('GET', bucket) or 0)
+    if full_at - time > (burst + 0.001) * each then
+        -- No more than the burst is ever missing: it is from before the clock of this server went back.
+        full_at = time + burst * each
+        use_up(bucket, full_at)
+    end
+    full_at = math.max(full_at, time) + each
+    local wait = full_at - time - burst * each
+    return full_at, wait > 1e-6 * each and tostring(wait) or nil
+end
+
 -- epoch, request, amount, key, about, seconds per token, burst, day, month, daily, monthly, total limits ('' for none).
 -- Admits a request: checks everything, and takes its hold. A repeat finds it taken.
--- 'ok'; 'epoch' (another one, or the account is not loaded); 'counters' (the key's are not loaded); 'gone'; 'locked';
+-- 'ok'; 'epoch' (another one, or the account is not loaded); 'counters' (the key's are not, or not of the day); 'gone'; 'locked';
 -- 'rate' and seconds; 'limit' and which; 'credits'.
 function operations.take(bucket, counters, epoch, request, amount, key, about, each, burst, day, month, daily, monthly, total)
     if redis.call('HGET', account, 'epoch') ~= epoch then return {'epoch'} end
@@ -29,7 +36,9 @@ function operations.take(bucket, counters, epoch, request, amount, key, about, e
     if redis.call('HGET', account, 'locked') == '1' then return {'locked'} end
 
     local limited = daily .. monthly .. total ~= ''
-    if limited and redis.call('HEXISTS', counters, 'loaded') == 0 then return {'counters'} end
+    if limited and (redis.call('HEXISTS', counters, 'loaded') == 0 or redis.call('HEXISTS', counters, 'd:' .. day) == 0) then
+        return {'counters'}
+    end
 
     local full_at, wait = token(bucket, tonumber(each), tonumber(burst))
     if wait then return {'rate', wait} end
@@ -83,7 +92,9 @@ function operations.drop(_, counters, request, cost, day, month, balance, versio
         hold_by_key(counters, negated(old))
     end
     if cost ~= '0' and not redis.call('ZSCORE', gone, request) and redis.call('HEXISTS', counters, 'loaded') == 1 then
-        for _, field in ipairs({'d:' .. day, 'm:' .. month, 't'}) do redis.call('HINCRBY', counters, field, cost) end
+        for _, field in ipairs({'d:' .. day, 'm:' .. month, 't'}) do
+            if redis.call('HEXISTS', counters, field) == 1 then redis.call('HINCRBY', counters, field, cost) end
+        end
     end
     if balance ~= '' then move_balance(balance, version) end
     redis.call('ZADD', gone, now(), request)

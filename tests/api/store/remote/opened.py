@@ -14,7 +14,7 @@ from hyperinfer.providers.secret import Secret
 from tests.api.store.samples import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from tests.support.postgres import PostgresServer
@@ -51,8 +51,8 @@ def a_place(postgres: PostgresServer, valkey: ValkeyServer, folder: Path) -> Pla
 
 
 @asynccontextmanager
-async def opened(place: Place) -> AsyncGenerator[RemoteStore]:
-    """The store, its time standing still."""
-    async with open_remote(place.settings, now=lambda: NOW, clock=trio.current_time, entropy=os.urandom) as store:
+async def opened(place: Place, now: Callable[[], float] = lambda: NOW) -> AsyncGenerator[RemoteStore]:
+    """The store, its time standing still, if it is not said otherwise."""
+    async with open_remote(place.settings, now=now, clock=trio.current_time, entropy=os.urandom) as store:
         place.trust_redis()
         yield store

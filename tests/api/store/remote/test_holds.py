@@ -10,9 +10,10 @@ import pytest
 import trio
 
 from hyperinfer.api.settlement.effects import Balance, DropHold, Hold
+from hyperinfer.api.settlement.owner import LEASE_SECONDS
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.bridge import open_bridge
-from hyperinfer.api.store.remote.holds import Holds, Spent
+from hyperinfer.api.store.remote.holds import RESTORE_SECONDS, Holds, Spent
 from hyperinfer.api.store.remote.operations import Terms, drop, keep, rate, renew, take
 from hyperinfer.providers.secret import Secret
 
@@ -159,7 +160,7 @@ async def test_limits_of_a_key(valkey: ValkeyServer, which: str, limited: Terms)
     async with _holds(valkey) as holds:
         await _loaded(holds)
         assert await holds.ask(take("e1", _hold("r1"), limited)) == [b"counters"]
-        spent = Spent("20261125", 9, "202611", 9, 9)
+        spent = Spent(9, {"20261125": 9, "20261126": 0}, {"202611": 9})
         await holds.count("ws", "key_1", spent)
         assert await holds.ask(take("e1", _hold("r1", 20), limited)) == [b"ok"]
         assert await holds.ask(take("e1", _hold("r2", 1), limited)) == [b"ok"]
@@ -219,3 +220,49 @@ async def test_a_cancelled_ask_leaves_no_reply_for_the_next(valkey: ValkeyServer
             with trio.move_on_after(0.0005):
                 await holds.ask(take("e1", _hold(f"r{number}"), TERMS))
             assert await holds.epoch("e1") == ("e1", False)
+
+
+async def test_a_day_that_is_not_loaded_is_asked_for(valkey: ValkeyServer) -> None:
+    """What is known of some days says nothing of another, and what is spent on that does not make it known."""
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        limited = TERMS._replace(daily=30)
+        await holds.count("ws", "key_1", Spent(9, {"20261125": 9}, {"202611": 9}))
+        other = limited._replace(day="20261007", month="202610")
+        assert await holds.ask(take("e1", _hold("r1"), other)) == [b"counters"]
+        await holds.ask(drop(DropHold(_hold("r1"), 21), "key_1", "20261007", "202610"))
+        assert await holds.ask(take("e1", _hold("r2"), other)) == [b"counters"]
+        counters = valkey.run("HGETALL", "hi:{ws}:counters:key_1")
+        assert counters == {b"loaded": b"1", b"held": b"0", b"d:20261125": b"9", b"m:202611": b"9", b"t": b"30"}
+
+
+HOUR = 3600
+
+
+async def test_a_redis_whose_clock_goes_back_limits_as_ever(valkey: ValkeyServer) -> None:
+    """As if it had gone back by an hour: what is kept of times is an hour ahead."""
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        for number in range(3):
+            assert await holds.ask(rate("e1", "ws", "key_1", 0.2, 3)) == [b"ok"], number
+        seconds, micros = valkey.run("TIME")
+        ahead = int(seconds) + HOUR + int(micros) / 1e6
+        valkey.run("SET", "hi:{ws}:bucket:key_1", f"{ahead:.6f}", "EX", HOUR)
+        word, wait = await holds.ask(rate("e1", "ws", "key_1", 0.2, 3))
+        assert word == b"rate"
+        assert float(wait) == pytest.approx(0.2), "an empty bucket, not an hour"
+        valkey.run("SET", "hi:{ws}:bucket:key_1", float(valkey.run("GET", "hi:{ws}:bucket:key_1")) - 0.21)  # time goes by
+        assert await holds.ask(rate("e1", "ws", "key_1", 0.2, 3)) == [b"ok"]
+
+        assert await holds.ask(take("e1", _hold("r1"), TERMS)) == [b"ok"]
+        valkey.run("ZADD", "hi:{ws}:leases", ahead + LEASE_SECONDS, "r1")
+        assert await holds.expired(10) == []
+        left = float(valkey.run("ZSCORE", "hi:{ws}:leases", "r1")) - ahead + HOUR
+        assert left <= LEASE_SECONDS + 5, "it runs out as any other"
+
+        epoch = await holds.epoch("e1")
+        name, run, _ = valkey.run("GET", "hi:epoch").split(b" ")
+        valkey.run("SET", "hi:epoch", b"%s %s %.6f" % (name, run, ahead))
+        assert await holds.epoch("e2") == epoch._replace(trusted=False)
+        again = float(valkey.run("GET", "hi:epoch").split(b" ")[2])
+        assert again - ahead + HOUR <= RESTORE_SECONDS + 5, "trusted soon, not in an hour"
