@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
@@ -80,22 +80,44 @@ class ToolApi:
         self._signs = [
             (header, f"Bearer {key.reveal()}" if header == "authorization" else key.reveal()) for key in tool.keys[:1]
         ]
-        self._private = (*tool.keys, Secret(self._base.host))
+        self._private = (*tool.keys, Secret(self._base.netloc.decode("ascii")), Secret(self._base.host))
         self._seconds = seconds
         self._limit = limit
         self._now = now
 
     async def ask(self, request: ApiRequest) -> ApiAnswer | ApiFault:
         """Sends it, once more when the API is busy or cannot be reached. Never raises."""
+        body = await self._twice(self._http(request), once=request.once)
+        if isinstance(body, ApiFault):
+            return body
+        try:
+            return ApiAnswer(msgspec.json.decode(body))
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return self._told(UpstreamFault(code="provider_unavailable", message="The answer is not JSON.", status=200))
+
+    def has(self, url: str) -> bool:
+        """Whether an address within an answer is one of this API's own server, which the operator trusts."""
+        try:
+            other = httpx2.URL(url)
+        except (httpx2.InvalidURL, ValueError):
+            return False
+        return _origin(other) == _origin(self._base)
+
+    async def download(self, url: str) -> bytes | ApiFault:
+        """The bytes behind an address that it `has`."""
+        target = httpx2.URL(url)
+        return await self._twice(self._request("GET", target.raw_path, (("accept", "*/*"),), b""), once=False)
+
+    async def _twice(self, request: httpx2.Request, *, once: bool) -> bytes | ApiFault:
         with trio.move_on_after(self._seconds):
-            first = await self._attempt(request)
+            first = await self._attempt(request, once)
             if not isinstance(first, UpstreamFault):
                 return first
             wait = RETRY_AFTER if first.retry_after is None else first.retry_after
             if not first.retryable or wait > LONGEST_WAIT:
                 return self._told(first)
             await trio.sleep(wait)
-            second = await self._attempt(request)
+            second = await self._attempt(request, once)
             return self._told(second) if isinstance(second, UpstreamFault) else second
         return self._told(UpstreamFault(code="provider_timeout", message=f"No answer within {self._seconds:g} seconds."))
 
@@ -103,9 +125,9 @@ class ToolApi:
         """For an answer that turned out to be none of this API. Tells the operator."""
         return self._told(UpstreamFault(code="provider_unavailable", message="The answer has another shape.", status=200))
 
-    async def _attempt(self, request: ApiRequest) -> ApiAnswer | ApiFault | UpstreamFault:
+    async def _attempt(self, request: httpx2.Request, once: bool) -> bytes | ApiFault | UpstreamFault:
         try:
-            response = await self._transport.handle_async_request(self._http(request))
+            response = await self._transport.handle_async_request(request)
             try:
                 return await self._read(UpstreamResponse(response, self._private))
             finally:
@@ -117,38 +139,36 @@ class ToolApi:
         except httpx2.TransportError as error:
             fault = fault_of_exception(error)
             arrived = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-            return msgspec.structs.replace(fault, retryable=False) if request.once and arrived else fault
+            return msgspec.structs.replace(fault, retryable=False) if once and arrived else fault
 
-    async def _read(self, response: UpstreamResponse) -> ApiAnswer | UpstreamFault:
+    async def _read(self, response: UpstreamResponse) -> bytes | UpstreamFault:
         if not 200 <= response.status < 300:
             return await response.fault(now=self._now())
-        body = await response.read(self._limit)
-        try:
-            return ApiAnswer(msgspec.json.decode(body))
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return UpstreamFault(code="provider_unavailable", message="The answer is not JSON.", status=response.status)
+        return await response.read(self._limit)
 
     def _http(self, request: ApiRequest) -> httpx2.Request:
+        body = b""
+        headers = [("accept", "application/json"), *request.headers]
+        if request.body is not None:
+            body = msgspec.json.encode(request.body)
+            headers += [("content-type", "application/json"), ("content-length", str(len(body)))]
+        path, _, own_query = self._base.raw_path.partition(b"?")
+        query = b"&".join(filter(None, (own_query, urlencode(request.query).encode("ascii"))))
+        target = path.rstrip(b"/") + request.path.encode("ascii") + (b"?" + query if query else b"")
+        return self._request("GET" if request.body is None else "POST", target, headers, body)
+
+    def _request(self, method: str, target: bytes, more: Iterable[tuple[str, str]], body: bytes) -> httpx2.Request:
         headers = httpx2.Headers(
             [
                 ("host", self._base.netloc.decode("ascii")),
                 ("user-agent", user_agent()),
-                ("accept", "application/json"),
                 ("accept-encoding", "identity"),
-                *request.headers,
+                *more,
                 *self._signs,
             ]
         )
-        body = b""
-        if request.body is not None:
-            body = msgspec.json.encode(request.body)
-            headers["content-type"] = "application/json"
-            headers["content-length"] = str(len(body))
-        path, _, own_query = self._base.raw_path.partition(b"?")
-        query = b"&".join(filter(None, (own_query, urlencode(request.query).encode("ascii"))))
-        target = path.rstrip(b"/") + request.path.encode("ascii") + (b"?" + query if query else b"")
         return httpx2.Request(
-            "GET" if request.body is None else "POST",
+            method,
             self._base.copy_with(raw_path=target),
             headers=headers,
             stream=Body(body),
@@ -161,6 +181,10 @@ class ToolApi:
         detail = fault.detail or fault.message
         log.warning("%s at %s: %s, status %d: %s", self._name, self._base.host, fault.code, fault.status, detail)
         return ApiFault(_error(fault), fault.message)
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
 def _error(fault: UpstreamFault) -> ApiError:
