@@ -1,7 +1,9 @@
 """Who may call, over Postgres: looked up once, kept for a few seconds, forgotten at once where a key is changed.
 
 A change is announced to all replicas (LISTEN / NOTIFY, in the same transaction); one that does not hear of it finds out
-when what it knows is too old. While the database is away nobody can change a key either, so what is known is used on.
+when what it knows is too old. While the database is away from here, Redis is asked instead (`key_cache.py`): there is what
+any replica knows of a key, also of a change that was made where the database is not away. Where neither says more, what is
+known is used on, for no longer than ten minutes after the database said it.
 """
 
 from __future__ import annotations
@@ -16,20 +18,20 @@ from hyperinfer.api.store.authentication import UNKNOWN, principal_of, refusal_o
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.records import KeyRecord, KeyTerms
 from hyperinfer.api.store.remote.bridge import Busy
+from hyperinfer.api.store.remote.key_cache import KEPT_SECONDS, KeyView
 from hyperinfer.engine.failure import Failure
 
 if TYPE_CHECKING:
+    from hyperinfer.api.store.remote.key_cache import KeyCache
     from hyperinfer.api.store.remote.queries import Queries
     from hyperinfer.nodes.ports import Principal
 
 FRESH_SECONDS: Final = 15.0
 """So long a key is taken to be what it was. With the time that a look takes, a change holds everywhere within 30 s even
 where its announcement was lost."""
-STALE_SECONDS: Final = 600.0
-"""So long a key that was known is let in while the database is away."""
 LOOKUP_SECONDS: Final = 3.0
 AWAY_SECONDS: Final = 5.0
-"""So long after the database did not answer nobody waits for it whose key is known."""
+"""So long after the database did not answer nobody waits for it whose key is known, here or in Redis."""
 KNOWN: Final = 50_000
 """Keys that are kept in mind, unknown ones too; beyond that all are forgotten and looked up again."""
 
@@ -37,18 +39,23 @@ KEY_COLUMNS: Final = (
     "id, workspace, prefix, last4, enabled, revoked_at, created_at, name, models, rate_per_minute, burst,"
     " limit_daily, limit_monthly, limit_total, expires_at"
 )
-_FIND: Final = f"""
-SELECT {", ".join("k." + name for name in KEY_COLUMNS.split(", "))}, w.name
-FROM api_key k JOIN workspace w ON w.id = k.workspace WHERE k.sha256 = $1
+KEY_VIEW: Final = f"""
+SELECT {", ".join("k." + name for name in KEY_COLUMNS.split(", "))}, k.version, w.name, k.sha256
+FROM api_key k JOIN workspace w ON w.id = k.workspace
 """
+"""See `key_view`."""
+_FIND: Final = f"{KEY_VIEW} WHERE k.sha256 = $1"
 
 
 class _Known(NamedTuple):
-    """A key as it was looked up, None for one that does not exist, and when."""
+    """A key, None for one that does not exist, and its version. at: when it was last asked for, with whatever answer.
+    until: so long it may be used without the database."""
 
     record: KeyRecord | None
     principal: Principal | None
+    version: int
     at: float
+    until: float
 
 
 @final
@@ -65,8 +72,8 @@ class _Looking:
 class RemoteAccounts:
     """The port `Accounts`. `now`: unix seconds. `clock`: steady, in seconds."""
 
-    def __init__(self, queries: Queries, now: Callable[[], float], clock: Callable[[], float]) -> None:
-        self._queries, self._now, self._clock = queries, now, clock
+    def __init__(self, queries: Queries, cache: KeyCache, now: Callable[[], float], clock: Callable[[], float]) -> None:
+        self._queries, self.cache, self._now, self._clock = queries, cache, now, clock
         self._known: dict[bytes, _Known] = {}
         self._looking: dict[bytes, _Looking] = {}
         self._changes = 0
@@ -75,33 +82,37 @@ class RemoteAccounts:
     async def authenticate(self, secret_sha256: bytes) -> Principal | Failure:
         """See the port."""
         known = self._known.get(secret_sha256)
-        if known is None or not self._good_enough(known):
-            looked = await self._look(secret_sha256)
-            known = looked or self._known.get(secret_sha256)  # which may have been forgotten while it was looked for
-            if known is None or (looked is None and self._clock() - known.at > STALE_SECONDS):
+        if known is None or not self._fresh(known):
+            known = await self._look(secret_sha256)
+            if known is None:
                 return Failure("internal_error", "The gateway cannot check keys at the moment.", retry_after=1.0)
         if known.record is None or known.principal is None:
             return UNKNOWN
         return refusal_of(known.record, self._now()) or known.principal
 
-    def forget(self, secret_sha256: bytes | None = None) -> None:
-        """A key was changed, or (None) any may have been: they are looked up again, where the database answers."""
-        self._changes += 1
-        if secret_sha256 is None:
-            self._doubted = self._clock()
-            self._ask_again = -math.inf
-        else:
-            self._known.pop(secret_sha256, None)
+    def changed(self, secret_sha256: bytes, version: int) -> None:
+        """A key was changed, to this version (0: not told): it is looked up again, and so it is by those who ask Redis."""
+        self.forget(secret_sha256)
+        if version:
+            self.cache.changed(secret_sha256, version)
 
-    def _good_enough(self, known: _Known) -> bool:
-        """Whether nobody needs to be asked, or nobody is there to be asked."""
+    def forget(self, secret_sha256: bytes) -> None:
+        """A key was changed by ourselves."""
+        self._changes += 1
+        self._known.pop(secret_sha256, None)
+
+    def doubt(self) -> None:
+        """Any key may have been changed: they are looked up again, where the database answers."""
+        self._changes += 1
+        self._doubted = self._clock()
+        self._ask_again = -math.inf
+
+    def _fresh(self, known: _Known) -> bool:
         now = self._clock()
-        if known.at > self._doubted and now - known.at <= FRESH_SECONDS:
-            return True
-        return now < self._ask_again and now - known.at <= STALE_SECONDS
+        return known.at > self._doubted and now - known.at <= FRESH_SECONDS and now <= known.until
 
     async def _look(self, secret_sha256: bytes) -> _Known | None:
-        """Asks the database, once for all who ask at the same time. None when it does not answer."""
+        """Asks, once for all who ask at the same time. None when nobody can say anything."""
         while (looking := self._looking.get(secret_sha256)) is not None:
             await looking.told.wait()
             if looking.ended:  # else whoever asked has left
@@ -116,6 +127,16 @@ class RemoteAccounts:
         return looking.found
 
     async def _found(self, secret_sha256: bytes) -> _Known | None:
+        """The database's answer; Redis's, or what is known, where the database does not answer."""
+        away = self._clock() < self._ask_again
+        if not away and (found := await self._in_database(secret_sha256)) is not None:
+            return found
+        found = await self._elsewhere(secret_sha256)
+        if found is None and away:  # the only hope
+            return await self._in_database(secret_sha256)
+        return found
+
+    async def _in_database(self, secret_sha256: bytes) -> _Known | None:
         changes, asked = self._changes, self._clock()
         try:
             with trio.fail_after(LOOKUP_SECONDS):
@@ -123,14 +144,53 @@ class RemoteAccounts:
         except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy):
             self._ask_again = self._clock() + AWAY_SECONDS
             return None
+        view = None if row is None else key_view(row)
+        if view is not None:
+            self.cache.leave(secret_sha256, view)
+        known = _known(view, asked, asked + KEPT_SECONDS)
+        if changes == self._changes:  # else it may be the key as it was before
+            self._keep(secret_sha256, known)
+        return known
+
+    async def _elsewhere(self, secret_sha256: bytes) -> _Known | None:
+        changes, asked = self._changes, self._clock()
+        try:
+            kept = await self.cache.find(secret_sha256)
+        except StoreUnavailable:
+            kept = None
+        known = self._known.get(secret_sha256)  # as of now: it may have been forgotten meanwhile
+        if kept is not None and (known is None or kept.version >= known.version):
+            if kept.view is None:  # it was changed, and how can only the database say
+                self._known.pop(secret_sha256, None)
+                return None
+            until = asked + kept.seconds
+            if known is not None and known.version == kept.version:
+                until = max(until, known.until)
+            known = _known(kept.view, asked, until)
+        elif known is not None:
+            known = known._replace(at=asked)
+        if known is None or self._clock() > known.until:
+            return None
+        if changes == self._changes:
+            self._keep(secret_sha256, known)
+        return known
+
+    def _keep(self, secret_sha256: bytes, known: _Known) -> None:
         if len(self._known) >= KNOWN:
             self._known.clear()
-        record = None if row is None else key_record(row)
-        principal = None if record is None or row is None else principal_of(record, row[-1])
-        known = _Known(record, principal, asked)
-        if changes == self._changes:  # else it may be the key as it was before
-            self._known[secret_sha256] = known
-        return known
+        self._known[secret_sha256] = known
+
+
+def _known(view: KeyView | None, at: float, until: float) -> _Known:
+    if view is None:
+        return _Known(None, None, 0, at, until)
+    return _Known(view.record, principal_of(view.record, view.workspace_name), view.version, at, until)
+
+
+def key_view(row: Sequence[Any]) -> KeyView:
+    """A key from a row of KEY_VIEW."""
+    *_, version, workspace_name, _ = row
+    return KeyView(version, key_record(row), workspace_name)
 
 
 def key_record(row: Sequence[Any]) -> KeyRecord:

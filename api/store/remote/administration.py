@@ -2,9 +2,9 @@
 
 Every change is one transaction, named by an id that is made before it is sent: where the connection breaks in the middle,
 nobody knows whether it happened, and it is sent again. A change of a key is announced in its own transaction. A change of
-an account is marked in it as one that Redis has not heard of, and Redis is told before the change is reported as done. If
-Redis cannot be told then, any replica's sweep does it (`tell_untold`); until then the replicas that do reach Redis go on
-with the lock and the credits as they were before, and one that does not reach it admits nothing.
+a key or an account is marked in it as one that Redis has not heard of, and Redis is told before the change is reported as
+done. If Redis cannot be told then, any replica's sweep does it (`tell_untold`); until then the replicas that do reach Redis
+go on with the lock and the credits as they were before, and one that does not reach it admits nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hyperinfer.api.store.checks import check_enable, check_new_workspace, check
 from hyperinfer.api.store.errors import StoreUnavailable, no_workspace, secret_exists, workspace_exists
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, UsageBy, UsageRow, WorkspaceRecord
-from hyperinfer.api.store.remote.accounts import KEY_COLUMNS, key_record
+from hyperinfer.api.store.remote.accounts import KEY_COLUMNS, KEY_VIEW, key_record, key_view
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.queries import KEYS_CHANNEL
 from hyperinfer.api.store.remote.text import can_be_stored
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.remote.accounts import RemoteAccounts
     from hyperinfer.api.store.remote.admission import Admissions
     from hyperinfer.api.store.remote.driver import Connection
+    from hyperinfer.api.store.remote.key_cache import KeyView
     from hyperinfer.api.store.remote.queries import Queries
     from hyperinfer.api.store.remote.reports import RemoteReports
     from hyperinfer.providers.secret import Secret
@@ -42,7 +43,7 @@ PATIENCE_SECONDS: Final = 5.0
 """So long a change is sent again to a database that breaks off or is away."""
 AGAIN_SECONDS: Final = 0.2
 UNTOLD: Final = 200
-"""Accounts that a sweep tells Redis of at a time."""
+"""Accounts, and keys, that a sweep tells Redis of at a time."""
 
 _WORKSPACE: Final = "id, name, locked, balance, version, created_at"
 _NAMED: Final = f"SELECT {_WORKSPACE} FROM workspace WHERE id = $1 OR name = $1"
@@ -69,11 +70,13 @@ _KEYS: Final = f"SELECT {KEY_COLUMNS}, sha256 FROM api_key"
 _MEANT: Final = (
     f"{_KEYS} WHERE id = $1 OR sha256 = $2 OR $1 <> '' AND starts_with(prefix, $1) ORDER BY made FOR NO KEY UPDATE"
 )
-_ENABLE: Final = f"UPDATE api_key SET enabled = $2 WHERE id = $1 RETURNING {KEY_COLUMNS}"
-_REVOKE: Final = f"UPDATE api_key SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING {KEY_COLUMNS}"
+_ENABLE: Final = "UPDATE api_key SET enabled = $2 WHERE id = $1"
+_REVOKE: Final = "UPDATE api_key SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1"
 _ANNOUNCE: Final = "SELECT pg_notify($1, $2)"
 _TELL: Final = "SELECT id, untold FROM workspace WHERE untold IS NOT NULL ORDER BY untold LIMIT $1"
 _TOLD: Final = "UPDATE workspace SET untold = NULL WHERE id = $1 AND untold <= $2"
+_TELL_KEYS: Final = f"{KEY_VIEW} WHERE k.untold IS NOT NULL ORDER BY k.untold LIMIT $1"
+_TOLD_KEY: Final = "UPDATE api_key SET untold = NULL WHERE id = $1 AND untold <= $2"
 
 
 class RemoteAdministration:
@@ -166,19 +169,16 @@ class RemoteAdministration:
             *(terms.limit_daily, terms.limit_monthly, terms.limit_total, terms.expires_at, sha256),
         )
 
-        async def make(connection: Connection) -> KeyRecord:
+        async def make(connection: Connection) -> KeyView:
             async with connection.transaction():
                 of = await _named(connection, workspace)
                 await connection.execute(_MAKE_KEY, id_, of.id, prefix, last4, True, None, now, *values)
-                row = await connection.fetchrow(f"{_KEYS} WHERE sha256 = $1", sha256)
+                row = await connection.fetchrow(f"{KEY_VIEW} WHERE k.sha256 = $1", sha256)
                 if row is None or row[0] != id_:
                     raise secret_exists()
-                await connection.execute(_ANNOUNCE, KEYS_CHANNEL, sha256.hex())  # somebody may have tried it before
-                return key_record(row)
+                return await _announced(connection, row)  # somebody may have tried it before
 
-        record = await self._ask(make)
-        self._accounts.forget(sha256)
-        return CreatedKey(record, secret)
+        return CreatedKey((await self._key_changed(sha256, await self._ask(make))).record, secret)
 
     async def keys(self, workspace: str | None = None) -> tuple[KeyRecord, ...]:
         """See Admin."""
@@ -199,20 +199,20 @@ class RemoteAdministration:
     async def enable(self, key: str) -> KeyRecord:
         """See Admin."""
 
-        async def enable(connection: Connection, record: KeyRecord) -> Sequence[Any] | None:
+        async def enable(connection: Connection, record: KeyRecord) -> object:
             check_enable(record)
-            return await connection.fetchrow(_ENABLE, record.id, True)
+            return await connection.execute(_ENABLE, record.id, True)
 
         return await self._change_key(key, enable)
 
     async def disable(self, key: str) -> KeyRecord:
         """See Admin."""
-        return await self._change_key(key, lambda connection, record: connection.fetchrow(_ENABLE, record.id, False))
+        return await self._change_key(key, lambda connection, record: connection.execute(_ENABLE, record.id, False))
 
     async def revoke(self, key: str) -> KeyRecord:
         """See Admin."""
         now = self._now()
-        return await self._change_key(key, lambda connection, record: connection.fetchrow(_REVOKE, record.id, now))
+        return await self._change_key(key, lambda connection, record: connection.execute(_REVOKE, record.id, now))
 
     # Reports ##################################################################
 
@@ -230,12 +230,15 @@ class RemoteAdministration:
     # Upkeep ###################################################################
 
     async def tell_untold(self) -> int:
-        """Tells Redis of changed accounts that it may not have heard of, some at a time: how many. Raises StoreUnavailable,
-        TimeoutError or Busy."""
+        """Tells Redis of changed keys and accounts that it may not have heard of, some at a time: how many. Raises
+        StoreUnavailable, TimeoutError or Busy."""
+        keys = await self.queries.run(lambda connection: connection.fetch(_TELL_KEYS, UNTOLD))
+        for row in keys:
+            await self._tell_key(bytes(row[-1]), key_view(row))
         untold = await self.queries.run(lambda connection: connection.fetch(_TELL, UNTOLD))
         for id_, version in untold:
             await self._tell(id_, version)
-        return len(untold)
+        return len(keys) + len(untold)
 
     # Inside ###################################################################
 
@@ -262,26 +265,42 @@ class RemoteAdministration:
         await self.admissions.reload(workspace)
         await self.queries.run(lambda connection: connection.execute(_TOLD, workspace, version))
 
-    async def _change_key(
-        self, reference: str, change: Callable[[Connection, KeyRecord], Awaitable[Sequence[Any] | None]]
-    ) -> KeyRecord:
+    async def _change_key(self, reference: str, change: Callable[[Connection, KeyRecord], Awaitable[object]]) -> KeyRecord:
         secret = digest(reference)
 
-        async def all_of_it(connection: Connection) -> tuple[KeyRecord, bytes]:
+        async def all_of_it(connection: Connection) -> tuple[KeyView, bytes]:
             async with connection.transaction():
                 rows = await connection.fetch(_MEANT, reference, secret) if can_be_stored(reference) else ()
                 digests = {row[0]: bytes(row[-1]) for row in rows}
                 records = [key_record(row) for row in rows]
                 exact = next((record for record in records if digests[record.id] == secret), None)
                 found = find_key(records, exact, reference)
-                row = await change(connection, found)
+                await change(connection, found)
+                row = await connection.fetchrow(f"{KEY_VIEW} WHERE k.id = $1", found.id)
                 assert row is not None
-                await connection.execute(_ANNOUNCE, KEYS_CHANNEL, digests[found.id].hex())
-                return key_record(row), digests[found.id]
+                return await _announced(connection, row), digests[found.id]
 
-        record, sha256 = await self._ask(all_of_it)
+        view, sha256 = await self._ask(all_of_it)
+        return (await self._key_changed(sha256, view)).record
+
+    async def _key_changed(self, sha256: bytes, view: KeyView) -> KeyView:
         self._accounts.forget(sha256)
-        return record
+        try:
+            await self._tell_key(sha256, view)
+        except (StoreUnavailable, TimeoutError, Busy) as error:
+            log.warning("%s is changed, and Redis will hear of it later: %s", view.record.id, error)
+        return view
+
+    async def _tell_key(self, sha256: bytes, view: KeyView) -> None:
+        await self._accounts.cache.tell(sha256, view)
+        await self.queries.run(lambda connection: connection.execute(_TOLD_KEY, view.record.id, view.version))
+
+
+async def _announced(connection: Connection, row: Sequence[Any]) -> KeyView:
+    """The key of a row of KEY_VIEW; all replicas hear of it when the transaction is done."""
+    view = key_view(row)
+    await connection.execute(_ANNOUNCE, KEYS_CHANNEL, f"{bytes(row[-1]).hex()}:{view.version}")
+    return view
 
 
 async def _named(connection: Connection, reference: str, tail: str = "") -> WorkspaceRecord:

@@ -13,6 +13,7 @@ from hyperinfer.api.store.remote.administration import RemoteAdministration
 from hyperinfer.api.store.remote.admission import Admissions
 from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.holds import Holds
+from hyperinfer.api.store.remote.key_cache import KeyCache
 from hyperinfer.api.store.remote.queries import Queries
 from hyperinfer.api.store.remote.reports import RemoteReports
 
@@ -62,9 +63,11 @@ async def _open(
 ) -> AsyncGenerator[tuple[RemoteAdministration, Queries]]:
     async with open_bridge() as bridge:
         accounts: RemoteAccounts
-        queries = Queries(postgres, trio.current_time, lambda digest: accounts.forget(digest))
-        accounts = RemoteAccounts(queries, now, trio.current_time)
+        queries = Queries(
+            postgres, trio.current_time, lambda sha256, version: accounts.changed(sha256, version), lambda: accounts.doubt()
+        )
         holds = Holds(redis)
+        accounts = RemoteAccounts(queries, KeyCache(holds.actor), now, trio.current_time)
         admissions = Admissions(holds, queries, lambda: entropy(8).hex(), lambda: None)  # we hold nothing
         for actor in (queries.actor, holds.actor):
             bridge.start_soon(actor.run)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 QUERY_SECONDS: Final = 10.0
 """So long what was asked together may take."""
 KEYS_CHANNEL: Final = "hyperinfer_keys"
-"""Where changes of keys are announced: the digest in hexadecimal."""
+"""Where changes of keys are announced: the digest in hexadecimal, and the key's version after a colon."""
 
 Query: TypeAlias = "Callable[[Connection], Awaitable[Any]]"
 
@@ -26,12 +26,18 @@ Query: TypeAlias = "Callable[[Connection], Awaitable[Any]]"
 @final
 class Queries:
     """Runs coroutine functions of asyncio on a connection, one after the other. `clock`: any steady one, in seconds.
-    `changed`: called with the digest of a key that was changed, None where any may have been.
+    `changed`: called with the digest of a key that was changed and its version (0: not told). `doubted`: any may have been.
     """
 
-    def __init__(self, url: Secret, clock: Callable[[], float], changed: Callable[[bytes | None], None]) -> None:
+    def __init__(
+        self,
+        url: Secret,
+        clock: Callable[[], float],
+        changed: Callable[[bytes, int], None],
+        doubted: Callable[[], None],
+    ) -> None:
         self._session = Session(url, clock, self._listen)
-        self._changed = changed
+        self._changed, self._doubted = changed, doubted
         self.actor: Actor[Query, Any] = Actor(self._perform, self._session.drop, self._session.leave, seconds=QUERY_SECONDS)
 
     async def run(self, query: Callable[[Connection], Awaitable[T]]) -> T:
@@ -39,11 +45,12 @@ class Queries:
         return cast("T", await self.actor.ask(query))
 
     async def _listen(self, connection: Connection) -> None:
-        self._changed(None)  # what was announced while there was no connection was not heard
+        self._doubted()  # what was announced while there was no connection was not heard
         await connection.add_listener(KEYS_CHANNEL, self._heard)
 
     def _heard(self, connection: object, pid: int, channel: str, payload: str) -> None:
-        self._changed(bytes.fromhex(payload))
+        digest, _, version = payload.partition(":")
+        self._changed(bytes.fromhex(digest), int(version or 0))
 
     async def _perform(self, queries: Sequence[Query]) -> Sequence[Any]:
         return [await self._one(query) for query in queries]

@@ -22,6 +22,7 @@ from hyperinfer.api.store.remote.administration import RemoteAdministration
 from hyperinfer.api.store.remote.admission import Admissions
 from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.holds import Holds
+from hyperinfer.api.store.remote.key_cache import KeyCache
 from hyperinfer.api.store.remote.queries import Queries, ledger_name_of
 from hyperinfer.api.store.remote.reports import RemoteReports
 from hyperinfer.api.store.remote.rows import Rows
@@ -67,9 +68,14 @@ async def recover(
     paths = _journals(journals)
     async with open_bridge() as bridge:
         accounts: RemoteAccounts
-        queries = Queries(postgres, trio.current_time, lambda digest: accounts.forget(digest))
-        accounts = RemoteAccounts(queries, now, trio.current_time)
+        queries = Queries(
+            postgres,
+            trio.current_time,
+            lambda sha256, version: accounts.changed(sha256, version),
+            lambda: accounts.doubt(),
+        )
         holds, rows = Holds(redis), Rows(postgres, trio.current_time)
+        accounts = RemoteAccounts(queries, KeyCache(holds.actor), now, trio.current_time)
         admissions = Admissions(holds, queries, lambda: entropy(8).hex(), lambda: None)  # we hold nothing
         for actor in (queries.actor, holds.actor, rows.actor):
             bridge.start_soon(actor.run)

@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ScriptName = Literal[
-    "operations", "load", "count", "expired", "epoch", "onetime_mint", "onetime_look", "onetime_take", "onetime_give"
+    "operations",
+    "load",
+    "count",
+    "expired",
+    "epoch",
+    "onetime_mint",
+    "onetime_look",
+    "onetime_take",
+    "onetime_give",
+    "key_put",
+    "key_get",
 ]
 
 _FOLDER: Final = Path(__file__).with_name("redis")

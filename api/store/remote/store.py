@@ -22,6 +22,7 @@ from hyperinfer.api.store.remote.admission import Admissions
 from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.claims import RemoteClaims
 from hyperinfer.api.store.remote.holds import Holds
+from hyperinfer.api.store.remote.key_cache import KeyCache
 from hyperinfer.api.store.remote.ledger import AWAY, RemoteLedger, pending_generation
 from hyperinfer.api.store.remote.ledger_journal import LARGE, LedgerJournal
 from hyperinfer.api.store.remote.queries import Queries, ledger_name_of
@@ -213,9 +214,11 @@ async def open_remote(
     """
     async with open_bridge() as bridge:
         accounts: RemoteAccounts
-        queries = Queries(settings.postgres, clock, lambda digest: accounts.forget(digest))
-        accounts = RemoteAccounts(queries, now, clock)
+        queries = Queries(
+            settings.postgres, clock, lambda sha256, version: accounts.changed(sha256, version), lambda: accounts.doubt()
+        )
         rows, holds = Rows(settings.postgres, clock), Holds(settings.redis)
+        accounts = RemoteAccounts(queries, KeyCache(holds.actor), now, clock)
         admissions = Admissions(holds, queries, lambda: entropy(8).hex(), lambda: ledger.put_holds_back())
         for actor in (queries.actor, rows.actor, holds.actor):
             bridge.start_soon(actor.run)

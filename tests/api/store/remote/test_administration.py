@@ -176,6 +176,7 @@ async def test_a_change_outlives_a_connection_that_is_cut(place: Place) -> None:
 
 async def test_a_change_whose_answer_was_lost_is_made_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(place) as store:
+        changing = trio.lowlevel.current_task()
         await store.create_workspace("lab", 100)
         changes: tuple[Callable[[], Awaitable[object]], ...] = (
             lambda: store.topup("lab", 10),
@@ -187,6 +188,8 @@ async def test_a_change_whose_answer_was_lost_is_made_once(place: Place, monkeyp
             answers: list[object] = []
 
             async def lossy(query: Any, run: Callable[[Any], Awaitable[Any]] = run, answers: list[object] = answers) -> Any:
+                if trio.lowlevel.current_task() is not changing:  # the store's upkeep
+                    return await run(query)
                 answers.append(await run(query))
                 if len(answers) == 1:
                     raise StoreUnavailable("the connection broke, and nobody knows whether it was done")
