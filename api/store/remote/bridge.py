@@ -1,16 +1,19 @@
-"""asyncio clients under trio: one actor for each connection, asked in groups over a channel.
+"""asyncio clients under trio: one actor for each connection, asked in groups.
 
 An asyncio client works only inside the task tree of its trio-asyncio loop, while requests come from elsewhere. So the
-actor runs inside (`open_bridge`), and callers wait for an answer, each under a deadline of its own: one that gives up
-only stops listening. A call through the loop costs about nine turns of the scheduler, whatever it holds: everything that
-waits goes in one group.
+actor is one task of that loop for as long as it runs, and callers wait for an answer, each under a deadline of its own: one
+that gives up only stops listening. What goes through the loop costs turns of the scheduler, whatever it holds: everything
+that waits goes in one group.
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar, final
 
 import outcome
 import trio
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
+Answered: TypeAlias = Callable[["outcome.Outcome[Answer]"], None]
 
 GROUP: Final = 64
 """Asks in a group at most."""
@@ -34,14 +38,6 @@ LEAVE_SECONDS: Final = 1.0
 
 class Busy(Exception):
     """Thousands of asks wait already: the service is away or far too slow."""
-
-
-@final
-class _Asked(Generic[Ask, Answer]):
-    __slots__ = ("answered", "ask")
-
-    def __init__(self, ask: Ask, answered: Callable[[outcome.Outcome[Answer]], None]) -> None:
-        self.ask, self.answered = ask, answered
 
 
 @final
@@ -62,14 +58,18 @@ class Actor(Generic[Ask, Answer]):
         seconds: float,
     ) -> None:
         self._perform, self._give_up, self._leave, self._seconds = perform, give_up, leave, seconds
-        self._send, self._receive = trio.open_memory_channel[_Asked[Ask, Answer]](WAITING)
+        self._waiting: deque[tuple[Ask, Answered[Answer]]] = deque()
+        self._group: list[tuple[Ask, Answered[Answer]]] = []
+        self._wake: asyncio.Future[None] | None = None
+        self._scope = trio.CancelScope()
+        self._closed = False
 
-    def post(self, ask: Ask, answered: Callable[[outcome.Outcome[Answer]], None]) -> None:
+    def post(self, ask: Ask, answered: Answered[Answer]) -> None:
         """Sends an ask now, in order with all others. `answered`: called once with the answer, by the actor. Raises Busy."""
-        try:
-            self._send.send_nowait(_Asked(ask, answered))
-        except trio.WouldBlock:
-            raise Busy("thousands of requests wait for the store") from None
+        if len(self._waiting) >= WAITING:
+            raise Busy("thousands of requests wait for the store")
+        self._waiting.append((ask, answered))
+        self._awake()
 
     async def ask(self, ask: Ask) -> Answer:
         """The answer. Raises what the service raised, Busy, or TimeoutError."""
@@ -93,36 +93,50 @@ class Actor(Generic[Ask, Answer]):
     async def run(self) -> None:
         """The actor, until `close`. Inside the bridge."""
         try:
-            await self._serve()
+            while not self._closed or self._waiting:
+                with trio.CancelScope() as self._scope:
+                    await aio_as_trio(self._serve)()
+                if self._scope.cancelled_caught:
+                    self._give_up()
+                    self._tell([TimeoutError(f"the store did not answer within {self._seconds:g} s")] * len(self._group))
         finally:
             with trio.move_on_after(LEAVE_SECONDS, shield=True):
                 await aio_as_trio(self._leave)()
 
     def close(self) -> None:
         """No more asks; those that wait are still carried out."""
-        self._send.close()
+        self._closed = True
+        self._awake()
+
+    def _awake(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    # Inside the loop of asyncio ###############################################
 
     async def _serve(self) -> None:
-        async for first in self._receive:
-            group = [first]
-            while len(group) < GROUP:
-                try:
-                    group.append(self._receive.receive_nowait())
-                except (trio.WouldBlock, trio.EndOfChannel):
-                    break
-            for asked, answer in zip(group, await self._answers([asked.ask for asked in group]), strict=True):
-                asked.answered(outcome.Error(answer) if isinstance(answer, Exception) else outcome.Value(answer))
-
-    async def _answers(self, asks: list[Ask]) -> Sequence[Answer | Exception]:
-        failure: Exception = TimeoutError(f"the store did not answer within {self._seconds:g} s")
-        with trio.move_on_after(self._seconds) as scope:
+        """Group after group, until `close`, or until a group has taken too long and the scope is cancelled."""
+        while self._waiting or not self._closed:
+            if not self._waiting:
+                self._wake = asyncio.get_running_loop().create_future()
+                await self._wake
+                continue
+            self._group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            self._scope.deadline = trio.current_time() + self._seconds
+            answers: Sequence[Answer | Exception]
             try:
-                return await aio_as_trio(self._perform)(asks)
+                answers = await self._perform([ask for ask, _ in self._group])
             except Exception as error:
-                failure = error
-        if scope.cancelled_caught:
-            self._give_up()
-        return [failure] * len(asks)
+                answers = [error] * len(self._group)
+            self._scope.deadline = math.inf
+            self._tell(answers)
+            if self._scope.cancel_called:  # and the client hid it from us
+                return
+
+    def _tell(self, answers: Sequence[Answer | Exception]) -> None:
+        group, self._group = self._group, []
+        for (_, answered), answer in zip(group, answers, strict=True):
+            answered(outcome.Error(answer) if isinstance(answer, Exception) else outcome.Value(answer))
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
@@ -61,39 +61,35 @@ def open_loop() -> AbstractAsyncContextManager[object]:
     return cast("AbstractAsyncContextManager[object]", importlib.import_module("trio_asyncio").open_loop())
 
 
-class Pipeline(Protocol):
-    """Commands that are sent together. Only what we use."""
+class RedisConnection(Protocol):
+    """A connection to Redis. Its coroutines are asyncio's."""
 
-    def evalsha(self, sha: str, numkeys: int, *keys_and_args: str | bytes | float) -> object: ...
+    def pack_commands(self, commands: Iterable[Sequence[str | bytes | float]]) -> list[bytes]: ...
 
-    def execute_command(self, *args: str | bytes | float) -> object: ...
+    async def connect(self) -> None: ...
 
-    async def execute(self, raise_on_error: bool = True) -> list[Any]: ...
+    async def can_read(self) -> bool: ...
 
-    async def reset(self) -> None: ...
+    async def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None: ...
 
+    async def read_response(self) -> Any: ...
 
-class Redis(Protocol):
-    """A client of Redis. Its coroutines are asyncio's."""
-
-    def pipeline(self, transaction: bool = True) -> Pipeline: ...
-
-    async def execute_command(self, *args: str | bytes | float) -> Any: ...
-
-    async def aclose(self) -> None: ...
+    async def disconnect(self, nowait: bool = False) -> None: ...
 
 
-def open_redis(url: str, *, seconds: float) -> Redis:
-    """A client; it connects when it is first asked. `seconds`: for connecting, and for each answer."""
+def redis_connection(url: str, *, seconds: float) -> RedisConnection:
+    """A connection that is still to be made, in as many seconds. It has no timeout for answers: each would be a timer of the
+    loop's, and its user has one."""
     redis = importlib.import_module("redis.asyncio")
     # Not its own retries: an actor asks again, or its caller does, and knows what is safe to repeat.
     retry = importlib.import_module("redis.asyncio.retry").Retry(importlib.import_module("redis.backoff").NoBackoff(), 0)
-    return cast(
-        "Redis",
-        redis.Redis.from_url(
-            url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=retry, single_connection_client=False
-        ),
-    )
+    pool = redis.ConnectionPool.from_url(url, socket_connect_timeout=seconds, socket_timeout=None, retry=retry, protocol=2)
+    return cast("RedisConnection", pool.make_connection())
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether Redis has answered, and this is its answer: the connection is well."""
+    return isinstance(error, importlib.import_module("redis.exceptions").ResponseError)
 
 
 def is_unknown_script(answer: object) -> bool:

@@ -10,14 +10,17 @@ from hyperinfer.api.settlement.effects import Balance, Hold
 from hyperinfer.api.settlement.owner import LEASE_SECONDS
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.bridge import Actor
-from hyperinfer.api.store.remote.driver import Redis, is_unknown_script, open_redis
-from hyperinfer.api.store.remote.operations import Operation, together
+from hyperinfer.api.store.remote.driver import is_unknown_script
+from hyperinfer.api.store.remote.operations import Operation, apart, together
+from hyperinfer.api.store.remote.redis_session import RedisSession
 from hyperinfer.api.store.remote.scripts import Command, counters_key, pairs, script, workspace_keys
 
 if TYPE_CHECKING:
     from hyperinfer.providers.secret import Secret
 
-ANSWER_SECONDS: Final = 2.0
+ANSWER_SECONDS: Final = 3.0
+"""So long a group may take."""
+CONNECT_SECONDS: Final = 2.0
 COUNTERS_SECONDS: Final = 60
 """So long the sums of a key are trusted before they are read from the database again. A request that ends in the moment
 in which they are read may be counted twice for as long: the limit is then reached too soon, never too late."""
@@ -52,9 +55,10 @@ class Holds:
     """Commands to Redis. All raise StoreUnavailable, TimeoutError or Busy."""
 
     def __init__(self, url: Secret) -> None:
-        self._url = url
-        self._redis: Redis | None = None
-        self.actor: Actor[_Ask, Any] = Actor(self._perform, self._drop, self._leave, seconds=ANSWER_SECONDS + 1)
+        self._connection = RedisSession(url, CONNECT_SECONDS)
+        self.actor: Actor[_Ask, Any] = Actor(
+            self._perform, self._connection.drop, self._connection.leave, seconds=ANSWER_SECONDS
+        )
 
     async def ask(self, operation: Operation) -> list[bytes]:
         """Carries an operation out; see `operations.lua` for the answers."""
@@ -126,42 +130,27 @@ class Holds:
         for index, answer in zip(alone, answers[: len(alone)], strict=True):
             found[index] = answer
         for indexes, answer in zip(places.values(), answers[len(alone) :], strict=True):
-            each = [answer] * len(indexes) if isinstance(answer, Exception) else answer
+            each = [answer] * len(indexes) if isinstance(answer, Exception) else apart(answer)
             for index, one in zip(indexes, each, strict=True):
                 found[index] = one
         return found
 
     async def _answers(self, commands: Sequence[Command | _Plain]) -> Sequence[Any]:
-        answers = await self._send(commands)
+        answers = await self._connection.ask(list(map(_words, commands)))
         unknown = [index for index, answer in enumerate(answers) if is_unknown_script(answer)]
         if unknown:
             again = [commands[index] for index in unknown]
-            for name in {command.name for command in again if isinstance(command, Command)}:
-                await self._client().execute_command("SCRIPT", "LOAD", script(name).text)
-            for index, answer in zip(unknown, await self._send(again), strict=True):
+            scripts = {command.name for command in again if isinstance(command, Command)}
+            await self._connection.ask([("SCRIPT", "LOAD", script(name).text) for name in scripts])
+            for index, answer in zip(unknown, await self._connection.ask(list(map(_words, again))), strict=True):
                 answers[index] = answer
         return [StoreUnavailable(f"Redis refused: {a}") if isinstance(a, Exception) else a for a in answers]
 
-    async def _send(self, commands: Sequence[Command | _Plain]) -> list[Any]:
-        pipeline = self._client().pipeline(transaction=False)
-        for command in commands:
-            if isinstance(command, Command):
-                pipeline.evalsha(script(command.name).sha1, len(command.keys), *command.keys, *command.arguments)
-            else:
-                pipeline.execute_command(*command)
-        return await pipeline.execute(raise_on_error=False)
 
-    def _client(self) -> Redis:
-        if self._redis is None:
-            self._redis = open_redis(self._url.reveal(), seconds=ANSWER_SECONDS)
-        return self._redis
-
-    def _drop(self) -> None:
-        """Its pool throws away a connection that was cancelled in the middle."""
-
-    async def _leave(self) -> None:
-        if self._redis is not None:
-            await self._redis.aclose()
+def _words(command: Command | _Plain) -> _Plain:
+    if not isinstance(command, Command):
+        return command
+    return ("EVALSHA", script(command.name).sha1, len(command.keys), *command.keys, *command.arguments)
 
 
 def _unpacked(workspace: str, request: str, packed: bytes) -> tuple[Hold, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import msgspec
 
 from hyperinfer.api.settlement.owner import LEASE_SECONDS
 from hyperinfer.api.store.remote.scripts import Command, bucket_key, counters_key, workspace_keys
@@ -11,9 +14,13 @@ from hyperinfer.api.store.remote.scripts import Command, bucket_key, counters_ke
 if TYPE_CHECKING:
     from hyperinfer.api.settlement.effects import DropHold, Hold
 
-_ARGUMENTS: Final = 12
+Value = str | int | float | msgspec.Raw
+"""What MessagePack in Redis can read: it has no type for bytes. Money goes as text, as Lua's numbers end at 2^53."""
 
-Value = str | bytes | int | float
+_packed = msgspec.msgpack.Encoder().encode
+_length = struct.Struct(">BI").pack
+_TEXT_32: Final = 0xDB
+"""The type of a text of up to 2^32 bytes. (MessagePack, formats: str family.)"""
 
 
 class Terms(NamedTuple):
@@ -40,10 +47,14 @@ class Operation(NamedTuple):
 
 def take(epoch: str, hold: Hold, terms: Terms) -> Operation:
     """Admits a request and takes its hold."""
-    limits = ["" if limit is None else limit for limit in (terms.daily, terms.monthly, terms.total)]
-    of_hold = (epoch, hold.request, hold.amount, terms.key, hold.about)
-    of_key = (terms.seconds_per_token, terms.burst, terms.day, terms.month, *limits)
-    return Operation("take", hold.workspace, terms.key, of_hold + of_key)
+    limits = ["" if limit is None else str(limit) for limit in (terms.daily, terms.monthly, terms.total)]
+    of_hold: tuple[Value, ...] = (epoch, hold.request, str(hold.amount), terms.key, _text(hold.about))
+    return Operation(
+        "take",
+        hold.workspace,
+        terms.key,
+        (*of_hold, terms.seconds_per_token, terms.burst, terms.day, terms.month, *limits),
+    )
 
 
 def rate(epoch: str, workspace: str, key: str, seconds_per_token: float, burst: int) -> Operation:
@@ -53,14 +64,14 @@ def rate(epoch: str, workspace: str, key: str, seconds_per_token: float, burst: 
 
 def keep(hold: Hold, key: str) -> Operation:
     """Puts a hold (back), whatever the balance."""
-    return Operation("keep", hold.workspace, key, (hold.request, hold.amount, key, hold.about))
+    return Operation("keep", hold.workspace, key, (hold.request, str(hold.amount), key, _text(hold.about)))
 
 
 def drop(dropped: DropHold, key: str, day: str, month: str) -> Operation:
     """Gives a hold back for good, and counts what was spent: by whom and when."""
     hold, balance = dropped.hold, dropped.balance
-    known = ("", "") if balance is None else (balance.amount, balance.version)
-    return Operation("drop", hold.workspace, key, (hold.request, dropped.cost, day, month, *known))
+    known = ("", "") if balance is None else (str(balance.amount), str(balance.version))
+    return Operation("drop", hold.workspace, key, (hold.request, str(dropped.cost), day, month, *known))
 
 
 def renew(workspace: str, request: str) -> Operation:
@@ -69,13 +80,21 @@ def renew(workspace: str, request: str) -> Operation:
 
 
 def together(operations: Sequence[Operation]) -> Command:
-    """One command for operations of one workspace, in their order; its answer is the list of theirs."""
+    """One command for operations of one workspace, in their order; its answer is to be taken `apart`."""
     workspace = operations[0].workspace
+    names = tuple({operation.key for operation in operations})
     keys = [*workspace_keys(workspace)]
-    arguments: list[Value] = [LEASE_SECONDS]
-    for operation in operations:
-        keys += (bucket_key(workspace, operation.key), counters_key(workspace, operation.key))
-        arguments.append(operation.name)
-        arguments += operation.arguments
-        arguments += ("",) * (_ARGUMENTS - len(operation.arguments))
-    return Command("operations", tuple(keys), tuple(arguments))
+    for name in names:
+        keys += (bucket_key(workspace, name), counters_key(workspace, name))
+    asked = [(operation.name, operation.key, operation.arguments) for operation in operations]
+    return Command("operations", tuple(keys), (_packed((LEASE_SECONDS, names, asked)),))
+
+
+def apart(answer: bytes) -> list[list[bytes]]:
+    """The answers of operations that were asked `together`, each in its parts."""
+    return [each.split(b":") for each in answer.split(b" ")]
+
+
+def _text(data: bytes) -> msgspec.Raw:
+    """Bytes as a text, which to Lua is the same."""
+    return msgspec.Raw(_length(_TEXT_32, len(data)) + data)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.testing
 
 from hyperinfer.api.settlement.effects import Balance, DropHold, Hold
 from hyperinfer.api.settlement.owner import LEASE_SECONDS
@@ -266,3 +267,29 @@ async def test_a_redis_whose_clock_goes_back_limits_as_ever(valkey: ValkeyServer
         assert await holds.epoch("e2") == epoch._replace(trusted=False)
         again = float(valkey.run("GET", "hi:epoch").split(b" ")[2])
         assert again - ahead + HOUR <= RESTORE_SECONDS + 5, "trusted soon, not in an hour"
+
+
+async def test_a_connection_that_redis_has_closed_is_made_anew(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        valkey.run("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        assert await holds.ask(take("e1", _hold("r1"), TERMS)) == [b"ok"]
+
+
+async def test_scripts_that_redis_has_forgotten_are_sent_again(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        assert await holds.ask(take("e1", _hold("r1"), TERMS)) == [b"ok"]
+        valkey.run("SCRIPT", "FLUSH")
+        assert await holds.ask(take("e1", _hold("r2"), TERMS)) == [b"ok"]
+
+
+@pytest.mark.parametrize("about", [b"", b"x" * 70_000, bytes(range(256))])
+async def test_what_a_hold_is_about_comes_back_as_it_was(valkey: ValkeyServer, about: bytes) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        await holds.ask(take("e1", Hold("r1", "ws", 10, about), TERMS))
+        found = await holds.held("ws", "r1")
+        assert found is not None
+        assert found.about == about

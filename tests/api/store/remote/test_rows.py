@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -127,6 +127,48 @@ async def test_a_group_that_hangs_is_given_up(autojump_clock: trio.testing.MockC
         with pytest.raises(TimeoutError):
             await actor.ask(1)
         assert [time - begun for time in given_up] == [5]
+
+
+async def test_a_client_that_hides_that_it_was_given_up_is_given_up_again(autojump_clock: trio.testing.MockClock) -> None:
+    async def hide(asks: Sequence[int]) -> Sequence[int]:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            if asks == [1]:
+                return [-1]
+            raise
+        return asks
+
+    async def leave() -> None:
+        """Nothing is open."""
+
+    actor: Actor[int, int] = Actor(hide, lambda: None, leave, seconds=5)
+    async with open_bridge() as bridge:
+        bridge.start_soon(actor.run)
+        assert await actor.ask(1) == -1
+        with pytest.raises(TimeoutError), trio.fail_after(6):
+            await actor.ask(2)
+
+
+async def test_all_that_waits_goes_in_one_group_and_what_waits_at_the_end_is_still_done() -> None:
+    groups: list[Sequence[int]] = []
+    answers: list[int] = []
+
+    async def perform(asks: Sequence[int]) -> Sequence[int]:
+        groups.append(asks)
+        return asks
+
+    async def leave() -> None:
+        """Nothing is open."""
+
+    actor: Actor[int, int] = Actor(perform, lambda: None, leave, seconds=5)
+    for number in range(100):
+        actor.post(number, lambda answer: answers.append(answer.unwrap()))
+    actor.close()
+    async with open_bridge():
+        await actor.run()
+    assert [len(group) for group in groups] == [64, 36]
+    assert answers == list(range(100))
 
 
 async def test_more_than_can_wait_is_refused_at_once() -> None:
