@@ -136,9 +136,7 @@ class DataPlane:
     async def _count(self, exchange: Exchange, _: Mapping[str, str], incoming: Incoming, sink: ExchangeSink) -> None:
         await self._run(exchange, incoming, sink, self.pipelines.count)
 
-    async def _answer(
-        self, exchange: Exchange, headers: Mapping[str, str], incoming: Incoming, sink: ExchangeSink
-    ) -> None:
+    async def _answer(self, exchange: Exchange, headers: Mapping[str, str], incoming: Incoming, sink: ExchangeSink) -> None:
         graph = self.pipelines.stream if _STREAMED.search(incoming.body) else self.pipelines.whole
         if (key := headers.get("idempotency-key")) is None:
             await self._run(exchange, incoming, sink, graph)
@@ -148,12 +146,16 @@ class DataPlane:
         refused = await self.idempotency.begin(_workspace_of(ticket), key, path, incoming.body, ticket.request_id)
         if refused is not None:
             # The official SDKs repeat a 409 by themselves unless they are told not to.
-            await sink.fail(refused.failure, status=refused.status, headers=(("x-should-retry", "false"),))
+            headers_of_refusal = (("x-should-retry", "false"),) if refused.final else ()
+            await sink.fail(refused.failure, status=refused.status, headers=headers_of_refusal)
             return
         try:
             await self._run(exchange, incoming, sink, graph)
         finally:
-            self.idempotency.end(ticket.request_id)
+            if ticket.admitted is None:
+                await self.idempotency.withdraw(ticket.request_id)
+            else:
+                self.idempotency.end(ticket.request_id)
 
     async def _incoming(self, exchange: Exchange, headers: Mapping[str, str], ticket: Ticket) -> Incoming | Failure:
         """The request, or why it is not taken in."""

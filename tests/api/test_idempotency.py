@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from hyperinfer.api.idempotency import SETTLING_SECONDS, Idempotency
+from hyperinfer.api.idempotency import LOOKUP_SECONDS, SETTLING_SECONDS, Idempotency, Refused
 from hyperinfer.api.store.claims import CLAIM_SECONDS
 from hyperinfer.nodes.ports import Principal
 from tests.api.store.samples import NOW, USD, a_generation, a_store, an_admission
@@ -20,6 +20,7 @@ from tests.support.upstreams import Script
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hyperinfer.api.store.claims import Claim, Claims
     from hyperinfer.formats import Dialect
     from tests.support.bench import Bench
 
@@ -39,6 +40,20 @@ def _exchange(
 
 def _good(stream: bool = False) -> Script:
     return Script([(1.0, b"".join(STREAMS["openai_chat"]) if stream else WHOLES["openai_chat"])])
+
+
+class _Silent:
+    """Claims that are taken, but nobody hears of it."""
+
+    def __init__(self, store: Claims) -> None:
+        self._store, self.silent = store, True
+        self.replace_claim, self.under_way = store.replace_claim, store.under_way
+
+    async def claim(self, claim: Claim) -> Claim:
+        found = await self._store.claim(claim)
+        if self.silent:
+            await trio.sleep_forever()
+        return found
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -96,6 +111,36 @@ async def test_a_failure_that_cost_nothing_may_be_repeated(autojump_clock: objec
         assert last.status == 409
 
 
+async def test_one_that_was_not_let_in_may_be_repeated_at_once(autojump_clock: object) -> None:
+    async with bench(_good(), credits=0) as gateway:
+        refused = _exchange(gateway, "openai_chat", "k")
+        await gateway.serve("openai_chat", refused)
+        assert refused.status == 402
+        await gateway.store.topup(gateway.principal.workspace, USD * 100)
+        again = _exchange(gateway, "openai_chat", "k")
+        await gateway.serve("openai_chat", again)
+        assert again.status == 200
+
+
+async def test_a_key_that_cannot_be_looked_up_in_time_is_free_afterwards(autojump_clock: object) -> None:
+    async with bench() as gateway:
+        claims = _Silent(gateway.store)
+        idempotency = Idempotency(claims, gateway.store, lambda: NOW)
+
+        async def begin(request: str) -> Refused | None:
+            return await idempotency.begin(gateway.principal.workspace, "k", "chat_completions", b"{}", request)
+
+        began = trio.current_time()
+        refused = await begin("r1")
+        assert refused is not None
+        assert (refused.failure.code, refused.failure.retry_after, refused.final) == ("internal_error", 1.0, False)
+        assert trio.current_time() - began == LOOKUP_SECONDS
+        with trio.move_on_after(1):
+            await begin("r2")  # its client leaves
+        claims.silent = False
+        assert await begin("r3") is None
+
+
 @pytest.mark.parametrize("key", ["", "k" * 256, "a\x7fb"])
 async def test_a_key_that_is_none_is_refused(key: str, autojump_clock: object) -> None:
     async with bench() as gateway:
@@ -116,7 +161,9 @@ async def test_keys_outlive_a_restart_and_not_a_day(tmp_path: Path) -> None:
         workspace = (await store.create_workspace("lab", USD)).id
         idempotency = Idempotency(store, store, lambda: now)
         assert await begin("r1") is None
-        assert await begin("r2") == 409, "it is just being let in"
+        young = await idempotency.begin(workspace, "k", "chat_completions", b"{}", "r2")
+        assert young is not None
+        assert (young.status, young.failure.retry_after, young.final) == (409, 1.0, False), "it is just being let in"
         await store.settle(a_generation("r1", workspace, 7))
     async with a_store(tmp_path) as store:
         idempotency = Idempotency(store, store, lambda: now)

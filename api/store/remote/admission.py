@@ -101,6 +101,13 @@ class Admissions:
             self._began_anew()
         return self._epoch
 
+    async def held(self, workspace: str, request: str) -> Hold | None:
+        """The hold of a request, if there is one. Raises StoreUnavailable while owners put theirs back."""
+        hold = await self._holds.held(workspace, request)
+        if hold is None and not (await self.look()).trusted:
+            raise StoreUnavailable("the accounts are being restored")
+        return hold
+
     async def reload(self, workspace: str) -> None:
         """Takes an account over anew: it was changed other than by a settlement."""
         await self._load(await self.look(), workspace)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, final
 from hyperinfer.api.store.claims import CLAIM_SECONDS, Claim
 
 if TYPE_CHECKING:
+    from hyperinfer.api.store.remote.admission import Admissions
     from hyperinfer.api.store.remote.driver import Connection
-    from hyperinfer.api.store.remote.holds import Holds
     from hyperinfer.api.store.remote.ledger import RemoteLedger
     from hyperinfer.api.store.remote.queries import Queries
 
@@ -25,8 +25,8 @@ _FOUND: Final = "SELECT workspace, key, body, request, created_at FROM idempoten
 class RemoteClaims:
     """The Protocol `Claims`."""
 
-    def __init__(self, queries: Queries, holds: Holds, ledger: RemoteLedger) -> None:
-        self._queries, self._holds, self._ledger = queries, holds, ledger
+    def __init__(self, queries: Queries, admissions: Admissions, ledger: RemoteLedger) -> None:
+        self._queries, self._admissions, self._ledger = queries, admissions, ledger
 
     async def claim(self, claim: Claim) -> Claim:
         """See Claims."""
@@ -38,7 +38,7 @@ class RemoteClaims:
 
     async def under_way(self, workspace: str, request: str) -> bool:
         """See Claims."""
-        return self._ledger.owner.phase(request) is not None or await self._holds.held(workspace, request) is not None
+        return self._ledger.owner.phase(request) is not None or await self._admissions.held(workspace, request) is not None
 
 
 async def _claimed(connection: Connection, claim: Claim, earlier: str | None) -> Claim:

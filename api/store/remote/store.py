@@ -97,7 +97,7 @@ class RemoteStore(RemoteAdministration):
         self._refuse_without_postgres = refuse_without_postgres
         self._holds = holds
         self._standings = RemoteStandings(queries, holds)
-        self._claims = RemoteClaims(queries, holds, ledger)
+        self._claims = RemoteClaims(queries, admissions, ledger)
         self.postgres_healthy = self.redis_healthy = True
 
     @property
@@ -159,7 +159,7 @@ class RemoteStore(RemoteAdministration):
         pending = self.ledger.pending(id)
         if pending is None:
             with _as_unavailable():
-                hold = await self._holds.held(workspace, id)
+                hold = await self.admissions.held(workspace, id)
             pending = None if hold is None else pending_generation(hold.about)
         if pending is not None:
             return pending if pending.workspace == workspace else None

@@ -137,6 +137,8 @@ async def an_idempotency_key_stands_for_one_request(store: Store) -> None:
     assert await store.replace_claim("r1", claim("r2")) == claim("r2")
     late = claim("r4", at=NOW + CLAIM_SECONDS)
     assert await store.claim(late) == late
+    assert await store.replace_claim("r4", claim("r4", at=0.0)) == claim("r4", at=0.0)
+    assert await store.claim(claim("r6")) == claim("r6"), "one of long ago counts as none"
     assert not await store.under_way(principal.workspace, "r5")
     await store.admit(an_admission("r5", principal, 1))
     assert await store.under_way(principal.workspace, "r5")

@@ -158,6 +158,9 @@ async def test_an_emptied_redis_is_noticed_and_told_again(servers: Servers) -> N
     async with _store(servers) as store:
         await _admitted(store, "r1", USD)
         servers.valkey.run("FLUSHALL")
+        for unknown in (store.under_way("ws", "of another process"), store.generation("ws", "of another process")):
+            with pytest.raises(StoreUnavailable):
+                await unknown
         principal = await _principal(store)
         codes: set[str] = set()
         with trio.fail_after(20):
