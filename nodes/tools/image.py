@@ -31,7 +31,7 @@ _UNAVAILABLE: Final = "Images cannot be made at the moment. Tell the user so."
 _SIZE_WORDS: Final = "Width and height in pixels, such as 1024x1024, 1536x1024 (wide) or 1024x1536 (tall), or auto."
 
 
-class ImageMaker:
+class ImageTool:
     """`image(prompt, [size], [quality], [background])`. Options: those of `images_api`; the model has no say in these.
 
     An address that the API answers with is fetched through `egress`; from the API itself where it is on its server.

@@ -45,7 +45,7 @@ _UNAVAILABLE: Final = (
 )
 
 
-class WebSearch:
+class WebSearchTool:
     """`web_search(query, [count], [freshness], [domains])`. Its options: `search.options`.
 
     That results are of the domains that were asked for is seen to here, whatever the API can do. `now`: Unix seconds.

@@ -14,7 +14,7 @@ import trio
 
 from hyperinfer.formats.server_tools import ToolImage, ToolOutcome
 from hyperinfer.nodes.tools import images_api as api
-from hyperinfer.nodes.tools.image import ANSWER_LIMIT, ImageMaker
+from hyperinfer.nodes.tools.image import ANSWER_LIMIT, ImageTool
 from hyperinfer.providers.catalogue_records import Tool
 from hyperinfer.providers.egress import Egress, EgressError, Fetched, FetchLimits
 from hyperinfer.providers.secret import Secret
@@ -59,8 +59,8 @@ class Web:
         return Fetched(url, "image/png", None, self._answer)
 
 
-def maker(transport: Any, made: Tool | None = None, web: Web | None = None) -> ImageMaker:
-    return ImageMaker(made or tool(), transport, cast("Egress", web or Web()), now=lambda: 1_798_250_712.0)
+def maker(transport: Any, made: Tool | None = None, web: Web | None = None) -> ImageTool:
+    return ImageTool(made or tool(), transport, cast("Egress", web or Web()), now=lambda: 1_798_250_712.0)
 
 
 def answered(*items: Any, **more: Any) -> Script:

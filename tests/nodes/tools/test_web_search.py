@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from hyperinfer.formats.server_tools import ToolOutcome, ToolSource
-from hyperinfer.nodes.tools.web_search import ANSWER_LIMIT, WebSearch
+from hyperinfer.nodes.tools.web_search import ANSWER_LIMIT, WebSearchTool
 from hyperinfer.providers.catalogue_records import Tool
 from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.transport import Transport
@@ -58,7 +58,7 @@ def answered(results: Any = RESULTS) -> bytes:
 
 
 async def search(transport: httpx2.AsyncBaseTransport, made: Tool | None = None, **arguments: Any) -> ToolOutcome:
-    searching = WebSearch(made or tool(), transport, now=lambda: 1_798_250_712.0)
+    searching = WebSearchTool(made or tool(), transport, now=lambda: 1_798_250_712.0)
     options = arguments.pop("options", {})
     return await searching.run({"query": "rust gc", **arguments}, options)
 
@@ -257,7 +257,7 @@ async def test_nothing_found() -> None:
 
 
 def test_how_it_is_told_to_models() -> None:
-    made = WebSearch(tool(), ScriptedTransport(), now=lambda: 0.0)
+    made = WebSearchTool(tool(), ScriptedTransport(), now=lambda: 0.0)
     assert (made.name, made.price, made.seconds) == ("web_search", 5_000_000_000, 30.0)
     parameters = made.declaration({"max_results": 4, "allowed_domains": ["a.com/x", "b.com"]}).parameters
     properties = parameters["properties"]
