@@ -26,6 +26,8 @@ log = logging.getLogger("hyperinfer.tools")
 CONNECT_SECONDS: Final = 10.0
 RETRY_AFTER: Final = 0.5
 """Seconds to the second attempt where the API does not say how many."""
+RETRY_WHEN_LIMITED: Final = 1.1
+"""The same after a 429: Brave counts by the second, and says so in headers of its own."""
 LONGEST_WAIT: Final = 3.0
 """Where it asks for more seconds than these, there is no second attempt."""
 
@@ -113,7 +115,9 @@ class ToolApi:
             first = await self._attempt(request, once)
             if not isinstance(first, UpstreamFault):
                 return first
-            wait = RETRY_AFTER if first.retry_after is None else first.retry_after
+            wait = first.retry_after
+            if wait is None:
+                wait = RETRY_WHEN_LIMITED if first.status == 429 else RETRY_AFTER
             if not first.retryable or wait > LONGEST_WAIT:
                 return self._told(first)
             await trio.sleep(wait)

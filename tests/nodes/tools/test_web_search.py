@@ -167,13 +167,13 @@ def failing(status: int, body: bytes = b"{}", **headers: str) -> Script:
 @pytest.mark.parametrize(
     ("scripts", "error", "seconds"),
     [
-        ((failing(429), OK), None, 0.6),
+        ((failing(429), OK), None, 1.2),
         ((failing(429, retry_after="2"), OK), None, 2.1),
         ((failing(503), OK), None, 0.6),
         ((Script(breaks=httpx2.ConnectError("refused")), OK), None, 0.6),
         ((Script(breaks=httpx2.ReadError("reset")), OK), None, 0.6),
         ((failing(500), failing(500)), "unavailable", 0.5),
-        ((failing(429), failing(429, retry_after="0")), "unavailable", 0.5),
+        ((failing(429), failing(429, retry_after="0")), "unavailable", 1.1),
         ((failing(429, retry_after="60"),), "unavailable", 0.0),
         ((failing(429, retry_after="Sat, 26 Dec 2026 02:05:14 GMT"), OK), None, 2.1),
         ((failing(401, b'{"detail": {"error": "Unauthorized: invalid API key %s"}}' % KEY.encode()),), "unavailable", 0.0),
