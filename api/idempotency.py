@@ -1,8 +1,9 @@
 """`Idempotency-Key`: the same key and body, within a day, are never a second bill.
 
 What a request said is not kept, so it cannot be said again: a repeat is refused with 409 and the id of the first request,
-under which `GET /api/v1/generation` tells what became of it. A first request that was not billed (it was refused, failed
-before any output, or was cut off by a crash) does not stand in the way: one that is not let in takes its claim back.
+under which `GET /api/v1/generation` tells what became of it. A first request that was not billed (it was refused, failed or
+was left by its client before any output, or was cut off by a crash) does not stand in the way: one that is not let in takes
+its claim back.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ class Refused(NamedTuple):
     final: bool = True
 
 
-@final
 @final
 class Idempotency:
     """The keys of one process's requests. `now`: unix seconds."""
@@ -106,11 +106,11 @@ class Idempotency:
     async def _standing(self, first: Claim) -> Refused | None:
         """Why an earlier request stands in the way; None when it does not."""
         row = await self._ledger.generation(first.workspace, first.request)
-        if row is not None:
-            if not _billed(row):
+        if row is not None and row.status != "pending":
+            if not _stands(row):
                 return None
             return _refused(409, f"This request was made before, as {first.request}; its answer is not kept.", first.request)
-        if first.request in self._running or await self._claims.under_way(first.workspace, first.request):
+        if row is not None or first.request in self._running or await self._claims.under_way(first.workspace, first.request):
             return _refused(409, f"This request is still running, as {first.request}.", first.request)
         # One that is far ahead is from before the clock went back: it may be as old as any.
         if abs(self._now() - first.created_at) < SETTLING_SECONDS:
@@ -126,6 +126,6 @@ def _refused(status: int, message: str, first: str | None = None, *, final: bool
     return Refused(failure, status, final)
 
 
-def _billed(row: Generation) -> bool:
-    """Also an answer that cost nothing counts: its client has it."""
-    return row.cost > 0 or row.status not in ("failed", "interrupted")
+def _stands(row: Generation) -> bool:
+    """Whether it was billed, or its client has the answer: also one that cost nothing."""
+    return row.cost > 0 or row.status in ("completed", "incomplete")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
 
 
 def _exchange(
-    gateway: Bench, client: Dialect, key: str, *, stream: bool = False, model: Dialect = "openai_chat"
+    gateway: Bench,
+    client: Dialect,
+    key: str,
+    *,
+    stream: bool = False,
+    model: Dialect = "openai_chat",
+    leaves_at: float = math.inf,
 ) -> ScriptedExchange:
     return ScriptedExchange(
         asked(client, model, stream=stream),
@@ -35,6 +42,7 @@ def _exchange(
             "content-type": "application/json",
             "idempotency-key": key,
         },
+        leaves_at=leaves_at,
     )
 
 
@@ -107,6 +115,21 @@ async def test_a_failure_that_cost_nothing_may_be_repeated(autojump_clock: objec
         await gateway.serve("openai_chat", again)
         assert (first.status, again.status) == (400, 200)
         last = _exchange(gateway, "openai_chat", "k")
+        await gateway.serve("openai_chat", last)
+        assert last.status == 409
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_one_whose_client_left_before_it_got_anything_may_be_repeated(stream: bool, autojump_clock: object) -> None:
+    async with bench(_good(stream), _good(stream)) as gateway:
+        leaves_at = trio.current_time() + 0.5
+        left = _exchange(gateway, "openai_chat", "k", stream=stream, leaves_at=leaves_at)
+        again = _exchange(gateway, "openai_chat", "k", stream=stream)
+        await gateway.serve("openai_chat", left)
+        assert (gateway.row.status, gateway.row.cost) == ("cancelled", 0)
+        await gateway.serve("openai_chat", again)
+        assert again.status == 200
+        last = _exchange(gateway, "openai_chat", "k", stream=stream)
         await gateway.serve("openai_chat", last)
         assert last.status == 409
 
