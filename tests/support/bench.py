@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from tests.support.ledger import NOW, MemoryStore, memory_store
 from tests.support.upstreams import Script, ScriptedTransport
 
 if TYPE_CHECKING:
+    from hyperinfer.api.store.records import KeyTerms
     from hyperinfer.nodes.ports import Generation, Principal
 
 DIALECTS: tuple[Dialect, ...] = ("openai_chat", "openai_responses", "anthropic_messages")
@@ -128,13 +129,20 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(*scripts: Script, catalogue: Catalogue | None = None, credits: int = 10**14) -> AsyncGenerator[Bench]:
-    """A bench whose upstreams play `scripts`, one an attempt. Afterwards nothing may be left: no response open, no hold."""
+async def bench(
+    *scripts: Script,
+    catalogue: Catalogue | None = None,
+    credits: int = 10**14,
+    terms: KeyTerms | None = None,
+    now: Callable[[], float] = lambda: NOW,
+) -> AsyncGenerator[Bench]:
+    """A bench whose upstreams play `scripts`, one an attempt. Afterwards nothing may be left: no response open, no hold.
+    `terms`: of its key. `now`: its wall clock."""
     current = catalogue or _USUAL
     transport = ScriptedTransport(*scripts)
     numbers = itertools.count(1)
-    with memory_store() as store:
-        secret, principal = await store.a_key(credits)
+    with memory_store(now) as store:
+        secret, principal = await store.a_key(credits, terms)
         settlement, drain = Settlement(store), Drain()
         parts = Parts(
             catalogue=lambda: current,
@@ -142,20 +150,20 @@ async def bench(*scripts: Script, catalogue: Catalogue | None = None, credits: i
             settlement=settlement,
             clients=Upstreams(transport, transport),
             drain=drain,
-            now=lambda: NOW,
+            now=now,
             jitter=lambda: JITTER,
         )
         pipelines = build_pipelines(parts, current.limits)
-        ids = RequestIds(lambda: NOW, lambda size: next(numbers).to_bytes(size))
+        ids = RequestIds(now, lambda size: next(numbers).to_bytes(size))
         data_plane = DataPlane(
             accounts=store,
             settlement=settlement,
-            idempotency=Idempotency(store, store, lambda: NOW),
+            idempotency=Idempotency(store, store, now),
             pipelines=pipelines,
             ids=ids,
             drain=drain,
             body_limit=lambda: current.limits.body_mb * 1024 * 1024,
-            now=lambda: NOW,
+            now=now,
         )
         yield Bench(
             store=store,

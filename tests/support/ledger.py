@@ -84,10 +84,10 @@ class MemoryStore(EmbeddedStore):
     requests that hold credits.
     """
 
-    def __init__(self, connection: sqlite3.Connection, peer: socket.socket) -> None:
+    def __init__(self, connection: sqlite3.Connection, peer: socket.socket, now: Callable[[], float]) -> None:
         book = Book()
         writer = cast("WriterClient", _WriterDouble(_Inline(connection, peer), book))
-        super().__init__(DataFolder(Path("nowhere")), book, writer, connection, lambda: NOW, os.urandom, trio.current_time)
+        super().__init__(DataFolder(Path("nowhere")), book, writer, connection, now, os.urandom, trio.current_time)
         self._connection = connection
         self.settling = self.admitting = 0.0
         self.rejects = False
@@ -135,10 +135,10 @@ class MemoryStore(EmbeddedStore):
 
 
 @contextmanager
-def memory_store() -> Generator[MemoryStore]:
-    """A fresh one. Its clock stands at NOW."""
+def memory_store(now: Callable[[], float] = lambda: NOW) -> Generator[MemoryStore]:
+    """A fresh one. Its clock stands at NOW, if it is not said otherwise."""
     ours, peer = socket.socketpair()
     with ours, peer, closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         migrate(connection, migrations())
-        yield MemoryStore(connection, peer)
+        yield MemoryStore(connection, peer, now)
