@@ -33,18 +33,10 @@ if TYPE_CHECKING:
 MOST_REDIRECTS: Final = 5
 MOST_FETCHES: Final = 32
 """Fetches at once. The next ones wait, and their time runs."""
+FETCH_SECONDS: Final = 20.0
 _MOST_ADDRESSES: Final = 4
 _CONNECT_SECONDS: Final = 5.0
 _SILENCE_SECONDS: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class FetchLimits:
-    """`size`: bytes of the body, decoded, as well as before. `seconds`: for everything, from the first lookup to the last
-    byte, redirects included."""
-
-    size: int = 5 * 1024 * 1024
-    seconds: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +70,27 @@ class Egress:
         self._places = trio.CapacityLimiter(MOST_FETCHES)
 
     async def fetch(
-        self, url: str, *, accepts: Callable[[str], bool], accept: str = "*/*", limits: FetchLimits = FetchLimits()
+        self,
+        url: str,
+        *,
+        room: Callable[[str], int],
+        accept: str = "*/*",
+        seconds: float = FETCH_SECONDS,
+        permits: Callable[[str], bool] = lambda host: True,
     ) -> Fetched:
         """GETs `url`, following at most five redirects. Raises EgressError.
 
-        accepts: whether a media type (empty: not said) is worth reading; asked before the body is. accept: the header.
+        room: how many bytes of a media type (empty: not said) are read, before decoding as well as after it; 0 for a type
+        that is not worth reading. accept: the header. seconds: for everything, from the first lookup to the last byte.
+        permits: whether the caller wants this host to be asked, on the way as well.
         """
         target = parse(url)
         try:
-            with trio.fail_after(limits.seconds):
+            with trio.fail_after(seconds):
                 async with self._places:
-                    return await self._follow(target, accepts, accept, limits.size)
+                    return await self._follow(target, room, accept, permits)
         except trio.TooSlowError as error:
-            raise EgressError("timeout", f"the page did not come within {limits.seconds:g} seconds") from error
+            raise EgressError("timeout", f"the page did not come within {seconds:g} seconds") from error
         except httpx2.TimeoutException as error:
             raise EgressError("timeout", "the server does not answer", str(error)) from error
         except GarbledResponse as error:
@@ -100,13 +100,17 @@ class Egress:
         except httpx2.TransportError as error:
             raise EgressError("unavailable", "the connection to the server broke", str(error)) from error
 
-    async def _follow(self, target: Target, accepts: Callable[[str], bool], accept: str, size: int) -> Fetched:
+    async def _follow(
+        self, target: Target, room: Callable[[str], int], accept: str, permits: Callable[[str], bool]
+    ) -> Fetched:
         for _ in range(MOST_REDIRECTS + 1):
+            if not permits(target.host):
+                raise EgressError("refused", f"{target.host} is not a host that this request may ask")
             exchange = await self._ask(target, accept)
             try:
                 head = read_head(exchange.status, exchange.headers)
                 if not head.redirects or head.location is None:
-                    return await _read(target, head, exchange, accepts, size)
+                    return await _read(target, head, exchange, room)
             finally:
                 exchange.close()
             target = redirected(target, head.location)
@@ -153,9 +157,10 @@ def _request(target: Target, accept: str) -> bytes:
     ).encode("ascii")
 
 
-async def _read(target: Target, head: ReplyHead, exchange: Exchange, accepts: Callable[[str], bool], size: int) -> Fetched:
+async def _read(target: Target, head: ReplyHead, exchange: Exchange, room: Callable[[str], int]) -> Fetched:
     check_status(head)
-    if not accepts(head.media_type):
+    size = room(head.media_type)
+    if size <= 0:
         raise EgressError("unsupported", f"this is {head.media_type[:80] or 'of an unknown kind'}, which is not read here")
     body = await read_body(head, exchange, size)
     return Fetched(target.url, head.media_type, head.charset, body)

@@ -8,7 +8,7 @@ import zlib
 import pytest
 import trio
 
-from hyperinfer.providers.egress import Egress, EgressError, Fetched, FetchLimits
+from hyperinfer.providers.egress import Egress, EgressError, Fetched
 from tests.providers.egress.world import PUBLIC, SMALL, fetch, redirect, reply
 from tests.support.rawserver import End, Hold, Reply, Request, Reset, Script, raw_server
 
@@ -26,11 +26,11 @@ def packed(body: bytes, coding: str) -> bytes:
     return reply(body, f"Content-Encoding: {coding}")
 
 
-async def answer(*steps: bytes, limits: FetchLimits = SMALL, hold: bool = False) -> Fetched | EgressError:
+async def answer(*steps: bytes, size: int = SMALL, seconds: float = 5, hold: bool = False) -> Fetched | EgressError:
     """What becomes of a fetch that is answered with these bytes, after which the server ends the connection, or holds it."""
     script: Script = [Request(), *map(Reply, steps), Hold() if hold else End()]
     async with raw_server(script) as server:
-        got = await fetch(Egress(allow=PUBLIC), f"http://127.0.0.1:{server.port}/", limits)
+        got = await fetch(Egress(allow=PUBLIC), f"http://127.0.0.1:{server.port}/", size=size, seconds=seconds)
         assert len(server.connections) == 1
         if hold:
             await server.connections[0].closed.wait()  # no fetch leaves its connection behind
@@ -40,7 +40,7 @@ async def answer(*steps: bytes, limits: FetchLimits = SMALL, hold: bool = False)
 @pytest.mark.parametrize(
     ("steps", "body"),
     [
-        ([reply(b"x" * SMALL.size)], b"x" * SMALL.size),
+        ([reply(b"x" * SMALL)], b"x" * SMALL),
         ([reply(b"")], b""),
         ([CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"], b"hello"),
         ([HEAD + b"\r\nto the end"], b"to the end"),
@@ -144,7 +144,7 @@ async def test_it_is_refused(steps: list[bytes], code: str) -> None:
     ids=["nothing", "half a head", "half a body", "no chunk", "no end", "half a member"],
 )
 async def test_silence_ends_with_the_time(steps: list[bytes]) -> None:
-    got = await answer(*steps, limits=FetchLimits(seconds=0.1), hold=True)
+    got = await answer(*steps, seconds=0.1, hold=True)
     assert isinstance(got, EgressError)
     assert got.code == "timeout"
 
@@ -170,7 +170,7 @@ async def test_what_never_ends_is_cut_off(head: bytes, endless: bytes) -> None:
         listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
         nursery.start_soon(trio.serve_listeners, pour, [listener])
         url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}/"
-        got = await fetch(Egress(allow=PUBLIC), url, FetchLimits(size=SMALL.size, seconds=0.3))
+        got = await fetch(Egress(allow=PUBLIC), url, seconds=0.3)
         nursery.cancel_scope.cancel()
     assert isinstance(got, EgressError)
     assert got.code in ("too_large", "unavailable", "timeout")
@@ -197,7 +197,7 @@ async def test_a_lookup_that_takes_for_ever_ends_with_the_time() -> None:
         await trio.sleep_forever()
         return []
 
-    got = await fetch(Egress(resolve=resolve), "http://slow.test/", FetchLimits(seconds=0.05))
+    got = await fetch(Egress(resolve=resolve), "http://slow.test/", seconds=0.05)
     assert isinstance(got, EgressError)
     assert got.code == "timeout"
 
@@ -206,7 +206,7 @@ async def test_a_bomb_is_not_decoded_to_its_end() -> None:
     """20 MB in 20 kB: the fetch is over long before."""
     bomb = gzip.compress(bytes(20 * 1024 * 1024), 9)
     began = trio.current_time()
-    got = await answer(packed(bomb, "gzip"), limits=FetchLimits(size=len(bomb) + 1, seconds=5))
+    got = await answer(packed(bomb, "gzip"), size=len(bomb) + 1)
     assert isinstance(got, EgressError)
     assert got.code == "too_large"
     assert trio.current_time() - began < 1

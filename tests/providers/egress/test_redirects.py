@@ -247,3 +247,13 @@ async def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.Monk
         got = await fetch(Egress(allow=PUBLIC), f"http://127.0.0.1:{server.port}/")
         assert isinstance(got, Fetched)
         assert proxy.unexpected == 0
+
+
+async def test_a_host_that_the_caller_does_not_want_is_not_asked_on_the_way_either() -> None:
+    names = Names(first_test=[["127.0.0.1"]], second_test=[["127.0.0.1"]])
+    egress = Egress(allow=PUBLIC, resolve=names)
+    async with raw_server() as second, raw_server(to(f"http://second.test:{second.port}/")) as first:
+        url = f"http://first.test:{first.port}/"
+        with pytest.raises(EgressError, match=r"second\.test is not a host"):
+            await egress.fetch(url, room=lambda kind: 99, permits=lambda host: host == "first.test")
+        assert (names.asked, second.unexpected) == (["first.test"], 0)

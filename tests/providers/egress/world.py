@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Final
 
-from hyperinfer.providers.egress import Egress, EgressError, Fetched, FetchLimits
+from hyperinfer.providers.egress import Egress, EgressError, Fetched
 
 PUBLIC: Final = (ip_network("127.0.0.1/32"),)
-SMALL: Final = FetchLimits(size=64 * 1024, seconds=5)
+SMALL: Final = 64 * 1024
+"""Most bytes of a text that the tests want."""
 
 
 class Names:
@@ -38,13 +39,13 @@ def redirect(location: str, status: str = "302 Found") -> bytes:
     return reply(b"", f"Location: {location}", "Set-Cookie: session=1; Path=/", status=status)
 
 
-def text_only(media_type: str) -> bool:
-    return media_type.startswith("text/")
+async def fetch(egress: Egress, url: str, *, size: int = SMALL, seconds: float = 5) -> Fetched | EgressError:
+    """What came of asking for a text, either way."""
 
+    def room(media_type: str) -> int:
+        return size if media_type.startswith("text/") else 0
 
-async def fetch(egress: Egress, url: str, limits: FetchLimits = SMALL) -> Fetched | EgressError:
-    """What came of it, either way."""
     try:
-        return await egress.fetch(url, accepts=text_only, accept="text/html", limits=limits)
+        return await egress.fetch(url, room=room, accept="text/html", seconds=seconds)
     except EgressError as error:
         return error
