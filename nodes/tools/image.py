@@ -12,7 +12,7 @@ from hyperinfer.formats.server_tools import ToolImage, ToolName, ToolOutcome
 from hyperinfer.nodes.tools import images_api as api
 from hyperinfer.nodes.tools.port import Declaration
 from hyperinfer.nodes.tools.search.engine import line
-from hyperinfer.providers.egress import EgressError, FetchLimits
+from hyperinfer.providers.egress import EgressError
 from hyperinfer.providers.tool_api import ApiAnswer, ApiFault, ToolApi
 
 if TYPE_CHECKING:
@@ -125,17 +125,18 @@ class ImageTool:
         if self._api.has(url):
             found = await self._api.download(url)
             return _of_fault(found) if isinstance(found, ApiFault) else _in_base64(found)
-        limits = FetchLimits(size=api.IMAGE_LIMIT, seconds=DOWNLOAD_SECONDS)
         try:
-            fetched = await self._egress.fetch(url, accepts=_may_be_image, accept="image/*", limits=limits)
+            fetched = await self._egress.fetch(url, room=_room, accept="image/*", seconds=DOWNLOAD_SECONDS)
         except EgressError as error:
             code = error.code if error.code in ("timeout", "too_large", "unsupported") else "unavailable"
             return _failed(code, "The image was made, but could not be fetched. Tell the user so.")
         return _in_base64(fetched.body)
 
 
-def _may_be_image(media_type: str) -> bool:
-    return media_type.startswith("image/") or media_type in ("", "application/octet-stream", "binary/octet-stream")
+def _room(media_type: str) -> int:
+    """Bytes of what may be an image."""
+    may_be = media_type.startswith("image/") or media_type in ("", "application/octet-stream", "binary/octet-stream")
+    return api.IMAGE_LIMIT if may_be else 0
 
 
 def _in_base64(image: bytes) -> str:

@@ -18,8 +18,8 @@ from hyperinfer.nodes.tools.documents.pages import (
 )
 from hyperinfer.nodes.tools.pdf import extract_pdf
 from hyperinfer.nodes.tools.port import Declaration
+from hyperinfer.nodes.tools.search.domains import MOST_DOMAINS, Domain, belongs, domain
 from hyperinfer.providers.egress import Egress, EgressError
-from hyperinfer.providers.egress.urls import parse
 
 if TYPE_CHECKING:
     from hyperinfer.nodes.tools.documents.reader import DocumentReader
@@ -33,8 +33,8 @@ _ACCEPT: Final = "text/html, application/xhtml+xml, text/markdown, text/plain, a
 class WebFetchTool:
     """`web_fetch(url, [start])`: web pages as Markdown, text, JSON and XML as they are, PDFs with page marks.
 
-    Options: `max_characters` that one call gives; `allowed_domains` or `blocked_domains`, each with what is below it, on the
-    way of redirects as well.
+    Options: `max_characters` that one call gives; `allowed_domains` and `blocked_domains`, each with what is below it, which
+    hold for where redirects lead as well.
     """
 
     name: ToolName = "web_fetch"
@@ -50,7 +50,9 @@ class WebFetchTool:
         at_once = _at_once(options)
         _permits(options)
         allowed = _domains(options, "allowed_domains")
-        limited = f" Only these domains may be read: {', '.join(sorted(allowed))}." if allowed else ""
+        limited = (
+            f" Only these domains may be read: {', '.join(each.host + each.path for each in allowed)}." if allowed else ""
+        )
         return Declaration(
             description="Reads a page of the web (HTML, plain text, JSON, XML or PDF) and gives its text." + limited,
             parameters={
@@ -132,34 +134,18 @@ def _at_once(options: Mapping[str, Any]) -> int:
 
 def _permits(options: Mapping[str, Any]) -> Callable[[str], bool]:
     allowed, blocked = _domains(options, "allowed_domains"), _domains(options, "blocked_domains")
-    if allowed and blocked:
-        raise ValueError("allowed_domains and blocked_domains: only one of them can be given")
-
-    def permits(host: str) -> bool:
-        # a.b.c is in a.b.c, b.c and c
-        labels = host.split(".")
-        domains = {".".join(labels[place:]) for place in range(len(labels))}
-        return bool(domains & allowed) if allowed else not domains & blocked
-
-    return permits
+    return lambda url: belongs(url, allowed, blocked)
 
 
-def _domains(options: Mapping[str, Any], name: str) -> frozenset[str]:
-    value = options.get(name)
+def _domains(options: Mapping[str, Any], name: str) -> tuple[Domain, ...]:
+    value: object = options.get(name)
     if value is None:
-        return frozenset()
-    wrong = ValueError(f"{name}: expected a list of domains such as example.com")
-    if not isinstance(value, list):
+        return ()
+    wrong = ValueError(f"{name}: expected a list of at most {MOST_DOMAINS} domains such as example.com")
+    if not isinstance(value, list) or len(value) > MOST_DOMAINS:  # pyright: ignore[reportUnknownArgumentType]
         raise wrong
-    domains: set[str] = set()
-    for item in value:  # pyright: ignore[reportUnknownVariableType]
-        if not isinstance(item, str):
-            raise wrong
-        try:
-            target = parse(f"https://{item.strip().removeprefix('*.')}")
-        except EgressError as error:
-            raise wrong from error
-        if target.path != "/":
-            raise wrong
-        domains.add(target.host)
-    return frozenset(domains)
+    items: list[object] = value  # pyright: ignore[reportUnknownVariableType]
+    domains = [domain(item) if isinstance(item, str) else None for item in items]
+    if None in domains:
+        raise wrong
+    return tuple(each for each in domains if each is not None)

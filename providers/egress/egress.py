@@ -76,13 +76,13 @@ class Egress:
         room: Callable[[str], int],
         accept: str = "*/*",
         seconds: float = FETCH_SECONDS,
-        permits: Callable[[str], bool] = lambda host: True,
+        permits: Callable[[str], bool] = lambda url: True,
     ) -> Fetched:
         """GETs `url`, following at most five redirects. Raises EgressError.
 
         room: how many bytes of a media type (empty: not said) are read, before decoding as well as after it; 0 for a type
         that is not worth reading. accept: the header. seconds: for everything, from the first lookup to the last byte.
-        permits: whether the caller wants this host to be asked, on the way as well.
+        permits: whether the caller wants this URL to be asked for, which those on the way are asked too.
         """
         target = parse(url)
         try:
@@ -104,8 +104,8 @@ class Egress:
         self, target: Target, room: Callable[[str], int], accept: str, permits: Callable[[str], bool]
     ) -> Fetched:
         for _ in range(MOST_REDIRECTS + 1):
-            if not permits(target.host):
-                raise EgressError("refused", f"{target.host} is not a host that this request may ask")
+            if not permits(target.url):
+                raise EgressError("refused", f"{target.host} is not among what this request may ask for")
             exchange = await self._ask(target, accept)
             try:
                 head = read_head(exchange.status, exchange.headers)

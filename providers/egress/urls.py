@@ -32,6 +32,8 @@ _SHAPE: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<author
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[^\]@]*\]|[^\[\]:@]*)(?::(?P<port>[0-9]{1,5}))?\Z")
 _NAME: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\Z")
 _NUMERIC_LABEL: Final = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)\Z")
+_DOTS: Final = re.compile(r"(?:\.|%2e)(\.|%2e)?\Z", re.IGNORECASE)
+_KEPT: Final = "/?%:@!$&'()*+,;=-._~[]"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 # Below 1024 nothing but the web's own two. Above, what speaks something that a request could be smuggled into.
 # fmt: off
@@ -152,8 +154,17 @@ def _port(text: str | None, scheme: str) -> int:
 
 
 def _path(rest: str | None) -> str:
-    path = rest or ""
-    if not path.startswith("/"):
-        path = "/" + path
+    path, mark, query = (rest or "").partition("?")
+    # Servers take dots for steps, spelt out or encoded, so whoever judges a path must too.
+    kept: list[str] = []
+    *_, last = segments = path.removeprefix("/").split("/")
+    for segment in segments:
+        dots = _DOTS.match(segment)
+        if dots is None:
+            kept.append(segment)
+        elif dots[1] and kept:
+            kept.pop()
+    if _DOTS.match(last):
+        kept.append("")  # they name a folder
     # Percent signs stay as they are: what is encoded is not encoded again.
-    return quote(path, safe="/?%:@!$&'()*+,;=-._~[]")
+    return quote("/" + "/".join(kept) + mark + query, safe=_KEPT)

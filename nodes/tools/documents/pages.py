@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,8 @@ from hyperinfer.nodes.tools.documents.reader import MOST_CHARACTERS, DocumentRea
 
 if TYPE_CHECKING:
     from hyperinfer.providers.egress import EgressError, Fetched
+
+log = logging.getLogger("hyperinfer.tools")
 
 TEXT_SIZE: Final = 5 * 1024 * 1024
 PDF_SIZE: Final = 32 * 1024 * 1024
@@ -80,7 +83,9 @@ def failed(error: str, text: str) -> ToolOutcome:
 
 
 def not_fetched(error: EgressError) -> ToolOutcome:
-    """The outcome of a fetch that came to nothing."""
+    """The outcome of a fetch that came to nothing. What only the operator may know goes to the log."""
+    if error.detail != error.message:
+        log.info("nothing was fetched: %s: %s", error.message, error.detail)
     code = "bad_arguments" if error.code == "bad_url" else error.code
     return failed(code, f"Could not be fetched: {error.message}.")
 

@@ -16,7 +16,7 @@ from hyperinfer.formats.server_tools import ToolImage, ToolOutcome
 from hyperinfer.nodes.tools import images_api as api
 from hyperinfer.nodes.tools.image import ANSWER_LIMIT, ImageTool
 from hyperinfer.providers.catalogue_records import Tool
-from hyperinfer.providers.egress import Egress, EgressError, Fetched, FetchLimits
+from hyperinfer.providers.egress import Egress, EgressError, Fetched
 from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.transport import Transport
 from tests.support.rawserver import Reply, Request, raw_server
@@ -38,22 +38,17 @@ def tool(model: str = "gpt-image-2", url: str = "http://images.internal:9000/v1"
     return Tool("image", "openai", url, (Secret(KEY),), model=model, price=50_000_000_000)
 
 
-ANY = FetchLimits()
-
-
 class Web:
     """In place of the guarded way out: what it is asked for, and one answer."""
 
     def __init__(self, answer: bytes | EgressError = PNG) -> None:
-        self.asked: list[tuple[str, FetchLimits]] = []
+        self.asked: list[tuple[str, int, float]] = []
         self._answer = answer
 
-    async def fetch(
-        self, url: str, *, accepts: Callable[[str], bool], accept: str = "*/*", limits: FetchLimits = ANY
-    ) -> Fetched:
-        self.asked.append((url, limits))
+    async def fetch(self, url: str, *, room: Callable[[str], int], accept: str = "*/*", seconds: float = 20.0) -> Fetched:
+        self.asked.append((url, room("image/png"), seconds))
         assert accept == "image/*"
-        assert [accepts(each) for each in ("image/png", "", "text/html", "application/json")] == [True, True, False, False]
+        assert [room(each) > 0 for each in ("image/png", "", "text/html", "text/json")] == [True, True, False, False]
         if isinstance(self._answer, EgressError):
             raise self._answer
         return Fetched(url, "image/png", None, self._answer)
@@ -122,7 +117,7 @@ async def test_another_model_is_asked_for_base64_and_may_answer_with_an_address(
     assert json.loads(transport.played[0].body) == {
         **{"model": "flux-2", "prompt": "a", "n": 1, "response_format": "b64_json"},
     }
-    assert web.asked == [("https://cdn.example/i.png?sig=1", FetchLimits(size=api.IMAGE_LIMIT, seconds=60.0))]
+    assert web.asked == [("https://cdn.example/i.png?sig=1", api.IMAGE_LIMIT, 60.0)]
     assert outcome.images == (ToolImage(data=b64(JPEG), media_type="image/jpeg"),)
 
 

@@ -20,7 +20,13 @@ GOOD = {
     "https://xn--bcher-kva.example/": "https://xn--bcher-kva.example/",
     "https://1.1.1.1/": "https://1.1.1.1/",
     "https://[2606:4700:4700:0::1111]:8443/": "https://[2606:4700:4700::1111]:8443/",
-    "https://example.com/%2e%2e/%zz?a=[1]": "https://example.com/%2e%2e/%zz?a=[1]",
+    "https://example.com/%zz?a=[1]": "https://example.com/%zz?a=[1]",
+    # Steps are taken here, so that a path is judged by where it leads.
+    "https://example.com/blog/../secret": "https://example.com/secret",
+    "https://example.com/blog/%2e%2E/secret": "https://example.com/secret",
+    "https://example.com/a/./b/.%2e/..": "https://example.com/",
+    "https://example.com/../../x/.": "https://example.com/x/",
+    "https://example.com/a//b/...?../x": "https://example.com/a//b/...?../x",
     'https://example.com/<a>"|': "https://example.com/%3Ca%3E%22%7C",
     "https://my_host.example.com/": "https://my_host.example.com/",
     # The part before the @ is a path here, and no user.
