@@ -1,4 +1,5 @@
-"""What is behind a gateway: its store and its one-time keys. The only place that knows which of the two stores it is."""
+"""What is behind a gateway: its store, its one-time keys, what its tools found. The only place that knows which of the two
+stores it is."""
 
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ from hyperinfer.api.control import serve_control
 from hyperinfer.api.playground import MemoryPlaygroundKeys, PlaygroundKeys
 from hyperinfer.api.store.embedded import open_embedded
 from hyperinfer.api.store.folder import DataFolder, FolderLock
+from hyperinfer.api.tool_memory import LocalToolMemory
 
 if TYPE_CHECKING:
     from hyperinfer.api.settings import SharedServers
     from hyperinfer.api.store.remote.store import RemoteSettings
     from hyperinfer.api.store.store import Store
+    from hyperinfer.nodes.ports import ToolMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Backing:
 
     store: Store
     playground: PlaygroundKeys
+    tool_memory: ToolMemory
 
 
 @asynccontextmanager
@@ -71,7 +75,7 @@ async def _embedded(
             trio.open_nursery() as answering,
         ):
             await answering.start(serve_control, store, folder.control_socket)
-            yield Backing(store, MemoryPlaygroundKeys(now, trio.current_time, entropy))
+            yield Backing(store, MemoryPlaygroundKeys(now, trio.current_time, entropy), LocalToolMemory(trio.current_time))
             answering.cancel_scope.cancel()
 
 
@@ -84,8 +88,9 @@ async def _shared(
 ) -> AsyncGenerator[Backing]:
     from hyperinfer.api.store.remote.one_time import RedisPlaygroundKeys
     from hyperinfer.api.store.remote.store import open_remote
+    from hyperinfer.api.store.remote.tool_memory import RedisToolMemory
 
     with lock:
         async with open_remote(settings, now=now, clock=trio.current_time, entropy=entropy) as store:
             await store.wait_restored()
-            yield Backing(store, RedisPlaygroundKeys(store.redis, now, entropy))
+            yield Backing(store, RedisPlaygroundKeys(store.redis, now, entropy), RedisToolMemory(store.redis))

@@ -24,6 +24,7 @@ from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, Playgr
 from hyperinfer.api.settings import SharedServers, shared_servers
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.nodes.settlement import Settlement
+from hyperinfer.nodes.tool_loop import Tooling
 from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.upstreams import open_upstreams
 
@@ -112,6 +113,7 @@ async def open_gateway(
             ledger=ledger,
             settlement=settlement,
             clients=upstreams,
+            tooling=Tooling(tools=dict, memory=backing.tool_memory, drain=drain),
             drain=drain,
             now=now,
             jitter=random.random,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hyperinfer.nodes.attempt import Clients
     from hyperinfer.nodes.ports import Ledger
     from hyperinfer.nodes.settlement import Settlement
+    from hyperinfer.nodes.tool_loop import Tooling
     from hyperinfer.providers.catalogue import Catalogue, Limits
 
 STREAM_BUFFER = 4
@@ -47,6 +48,7 @@ class Parts:
     ledger: Ledger
     settlement: Settlement
     clients: Clients
+    tooling: Tooling
     drain: Drain | None
     now: Callable[[], float]
     jitter: Callable[[], float]
@@ -80,9 +82,10 @@ def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...
     return (
         decode(json_depth=limits.json_depth),
         route(parts.catalogue),
-        admit(parts.ledger, _rate(limits)),
-        tool_loop(),
-        call(parts.clients, now=parts.now, jitter=parts.jitter, retries=limits.retries, drain=parts.drain),
+        admit(parts.ledger, _rate(limits), parts.tooling.tools),
+        tool_loop(
+            call(parts.clients, now=parts.now, jitter=parts.jitter, retries=limits.retries, drain=parts.drain), parts.tooling
+        ),
         translate(),
         meter(),
     )

@@ -134,6 +134,8 @@ class Node(Generic[In_contra, Out_co]):
     produces: Any
     work: Callable[..., Any]
     accepts_failures: bool = False
+    #: A node that this one runs by itself, as often as it likes; for diagrams.
+    inner: Node[Any, Any] | None = None
 
     @property
     def form(self) -> Form:
@@ -152,6 +154,7 @@ def _node(
     consumes: Any,
     produces: Any,
     accepts_failures: bool | None,
+    inner: Node[Any, Any] | None = None,
 ) -> Node[Any, Any]:
     """Complete what was given with what the annotations say."""
     if name is None or consumes is None or produces is None:
@@ -161,7 +164,7 @@ def _node(
         produces = own_produces if produces is None else produces
     if accepts_failures is None:
         accepts_failures = accepts(consumes, Failure)
-    return Node(name, kind, consumes, produces, work, accepts_failures)
+    return Node(name, kind, consumes, produces, work, accepts_failures, inner)
 
 
 @overload
@@ -227,13 +230,14 @@ def stage(
     consumes: Any = None,
     produces: Any = None,
     accepts_failures: bool | None = None,
+    inner: Node[Any, Any] | None = None,
 ) -> Node[In, Out]:
     """A node that may wait: a `Stage` class, or a factory of one: `stage(Meter)`, `stage(partial(Call, transport))`.
 
     The types come from `Stage[In, Out]`, or from the annotations of `receive(self, item: In, sink: Sink[Out])`.
-    Raises TypeError when they are neither given nor found there.
+    Raises TypeError when they are neither given nor found there. `inner`: a stage that this one makes and drives itself.
     """
-    return _node(Kind.STAGE, work, stage_ports, name, consumes, produces, accepts_failures)
+    return _node(Kind.STAGE, work, stage_ports, name, consumes, produces, accepts_failures, inner)
 
 
 def node(

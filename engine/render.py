@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from hyperinfer.engine.graph import Graph
+    from hyperinfer.engine.node import Node
 
 S = TypeVar("S")
 E = TypeVar("E")
@@ -34,7 +35,8 @@ def graph_diagram(graph: Graph, aliases: Mapping[str, Any] | None = None) -> str
     """A Mermaid flowchart of a graph as it is run fused.
 
     A box is a task. Steps are round, stages square, nodes with a task of their own double-edged. Thin arrows are
-    calls; thick ones are channels, with the number of items they hold. `aliases`: names of types that are unions or
+    calls; thick ones are channels, with the number of items they hold. A node that another one drives stands beside it,
+    with an arrow both ways. `aliases`: names of types that are unions or
     generics, `{"Reply": Reply}`; a type that is too long is cut.
     """
     plan = graph.fused
@@ -42,7 +44,7 @@ def graph_diagram(graph: Graph, aliases: Mapping[str, Any] | None = None) -> str
     lines = ["flowchart LR", '    input(["input"])', '    output(["output"])']
     for number, segment in enumerate(plan.segments, 1):
         lines.append(f'    subgraph task{number}["task {number}"]')
-        lines += [f"        {ids[node.name]}{_SHAPES[node.form].format(_quoted(node.name))}" for node in segment.nodes]
+        lines += [line for node in segment.nodes for line in _boxes(node, ids[node.name])]
         lines.append("    end")
     entry, exit_ = graph.node(graph.input), graph.node(graph.output)
     lines.append(f'    input -->|"{_item_type(entry.consumes, aliases)}"| {ids[entry.name]}')
@@ -52,6 +54,13 @@ def graph_diagram(graph: Graph, aliases: Mapping[str, Any] | None = None) -> str
         lines.append(f"    {ids[edge.source]} {arrow} {ids[edge.target]}")
     lines.append(f'    {ids[exit_.name]} -->|"{_item_type(exit_.produces, aliases)}"| output')
     return "\n".join(lines) + "\n"
+
+
+def _boxes(node: Node[Any, Any], id: str) -> list[str]:
+    lines = [f"        {id}{_SHAPES[node.form].format(_quoted(node.name))}"]
+    if node.inner is not None:
+        lines += [*_boxes(node.inner, f"{id}i"), f"        {id} <--> {id}i"]
+    return lines
 
 
 def _state(state: object) -> str:

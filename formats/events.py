@@ -236,9 +236,14 @@ class ImageOutput(msgspec.Struct, frozen=True):
 
 
 class UsageUpdate(msgspec.Struct, frozen=True):
-    """Token counts so far. They are cumulative: a later update replaces an earlier one."""
+    """Token counts so far. They are cumulative: a later update replaces an earlier one.
+
+    `round_over`: the model's turn ends with these counts, and another one follows in the same reply, after tools of the
+    gateway have run; never made by a decoder.
+    """
 
     usage: Usage
+    round_over: bool = False
     choice: ClassVar[int] = 0
 
 

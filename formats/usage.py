@@ -41,6 +41,22 @@ class Usage(msgspec.Struct, frozen=True):
         return max(0, self.input_tokens - self.cache_read - self.cache_write)
 
 
+def added(first: Usage, second: Usage) -> Usage:
+    """The counts of two replies together. What is not modelled stays where only one of them counted anything."""
+    if not first.total_tokens or not second.total_tokens:
+        kept, other = (second, first) if not first.total_tokens else (first, second)
+        return msgspec.structs.replace(kept, cost=None, estimated=kept.estimated or other.estimated)
+    return Usage(
+        input_tokens=first.input_tokens + second.input_tokens,
+        output_tokens=first.output_tokens + second.output_tokens,
+        cache_read=first.cache_read + second.cache_read,
+        cache_write=first.cache_write + second.cache_write,
+        cache_write_1h=first.cache_write_1h + second.cache_write_1h,
+        reasoning=first.reasoning + second.reasoning,
+        estimated=first.estimated or second.estimated,
+    )
+
+
 MOST_TOKENS = 10**9
 """A hundred times what any model reads. A count above it is a mistake, whose price no ledger could hold."""
 

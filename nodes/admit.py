@@ -11,6 +11,7 @@ from hyperinfer.nodes.bill import without_output
 from hyperinfer.nodes.items import Failed, Planned
 from hyperinfer.nodes.money import PICO_LIMIT
 from hyperinfer.nodes.ports import Admission, Rate
+from hyperinfer.nodes.tools.activation import Toolbox, most_of_one_call_each
 
 if TYPE_CHECKING:
     from hyperinfer.nodes.items import Ticket
@@ -27,8 +28,8 @@ class Admit(Stage[Planned, Planned | Failure]):
     """Takes one request in. From here on it ends with exactly one settlement: by the node `settle`, or, when the run is
     cut short, by whoever started it (`settlement.Settlement.close`)."""
 
-    def __init__(self, ledger: Ledger, rate: Rate) -> None:
-        self._ledger, self._rate = ledger, rate
+    def __init__(self, ledger: Ledger, rate: Rate, tools: Callable[[], Toolbox]) -> None:
+        self._ledger, self._rate, self._tools = ledger, rate, tools
         self._asking: str | None = None  # the request whose hold is being taken
 
     async def receive(self, item: Planned, sink: Sink[Planned | Failure]) -> None:
@@ -37,13 +38,18 @@ class Admit(Stage[Planned, Planned | Failure]):
         principal = owner_of(ticket)
         row = without_output(item, status="interrupted", error_code=None, created_at=ticket.created, latency=0.0)
         self._asking = ticket.request_id
-        refusal = await self._ledger.admit(Admission(principal, hold_of(item), rate_of(principal, self._rate), row))
+        refusal = await self._ledger.admit(Admission(principal, self._hold_of(item), rate_of(principal, self._rate), row))
         self._asking = None
         if refusal is None:
             ticket.admitted = item
             await sink.send(item)
             return
         await sink.send(told(refusal, ticket))
+
+    def _hold_of(self, item: Planned) -> int:
+        plugins = item.conversation.plugins
+        hold = hold_of(item)
+        return min(PICO_LIMIT, hold + most_of_one_call_each(plugins, self._tools())) if plugins else hold
 
     async def abort(self) -> None:
         """Cut short while the hold was being taken: it may have been, and nobody else will give it back."""
@@ -99,11 +105,16 @@ def hold_of(planned: Planned) -> int:
     return min(PICO_LIMIT, max(route.pricing.at_most(prompt, completion) for route in planned.routes))
 
 
-def admit(ledger: Ledger, rate: Rate) -> Node[Planned, Planned | Failure]:
+def _no_tools() -> Toolbox:
+    return {}
+
+
+def admit(ledger: Ledger, rate: Rate, tools: Callable[[], Toolbox] = _no_tools) -> Node[Planned, Planned | Failure]:
     """The node that takes a request in: `Planned` in; the same out, or a `Failed` when the key's rate or limits or the
     workspace's credits do not allow it.
 
     For a pipeline with accounts: it needs a ticket with a principal, and `settle` at the other end to settle what it
-    holds. `rate`: of keys that have none of their own.
+    holds. `rate`: of keys that have none of their own. `tools`: those that a request can switch on; one run of each is held
+    for.
     """
-    return stage(partial(Admit, ledger, rate), name="admit", consumes=Planned, produces=Planned | Failure)
+    return stage(partial(Admit, ledger, rate, tools), name="admit", consumes=Planned, produces=Planned | Failure)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hyperinfer.formats.usage import Usage
+from hyperinfer.formats.usage import Usage, added
 from hyperinfer.nodes.items import Answering, Planned
 from hyperinfer.nodes.ports import CostLine, Generation, IngressFormat, LossRecord, Status
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Loss
     from hyperinfer.formats.events import Dialect
+    from hyperinfer.nodes.items import Tally
     from hyperinfer.providers.catalogue import Pricing
 
 
@@ -29,6 +30,23 @@ def cost_lines(usage: Usage, pricing: Pricing) -> tuple[CostLine, ...]:
         ("completion", usage.output_tokens, pricing.completion),
     )
     return tuple(CostLine(name, tokens, price, tokens * price) for name, tokens, price in buckets if tokens)
+
+
+def request_lines(tally: Tally, current: tuple[CostLine, ...]) -> tuple[CostLine, ...]:
+    """The bill of a request whose last round has the lines `current`: one line for each bucket and price."""
+    if not tally.rounds and not tally.tools:
+        return current
+    sums: dict[tuple[str, int], int] = {}
+    for line in (*(line for done in tally.rounds for line in done.lines), *current, *tally.tools):
+        sums[line.bucket, line.price] = sums.get((line.bucket, line.price), 0) + line.tokens
+    return tuple(CostLine(bucket, tokens, price, tokens * price) for (bucket, price), tokens in sums.items())
+
+
+def request_usage(tally: Tally, current: Usage) -> Usage:
+    """The tokens of a request whose last round used `current`."""
+    for done in tally.rounds:
+        current = added(done.usage, current)
+    return current
 
 
 def total(lines: Sequence[CostLine]) -> int:
@@ -81,6 +99,7 @@ def generation_of(
         losses=loss_records([*ticket.losses, *answering.losses]),
         attempts=tuple(ticket.attempts),
         estimated=usage.estimated,
+        limit_reached=ticket.limit_reached,
     )
 
 

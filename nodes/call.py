@@ -24,7 +24,7 @@ from hyperinfer.formats.codec import Target
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.nodes.attempt import Attempting, Clients
 from hyperinfer.nodes.items import Answering, Failed, Planned, Reply
-from hyperinfer.nodes.refusal import refused, refused_losses
+from hyperinfer.nodes.refusal import refused, refused_losses, shutting_down
 from hyperinfer.nodes.retry import Jitter, Retrying
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class Call(Stage[Planned, Reply | Failure]):
         """The end at the hard end. A reply that is complete by then, its connection perhaps not yet ended, is no failure."""
         if self._attempt is not None and self._attempt.complete:
             return self._attempt.reply
-        message = "The gateway is shutting down; send the request again."
-        return Failed("provider_unavailable", message, ticket=item.ticket)
+        return shutting_down(item.ticket)
 
     async def _serve(self, item: Planned, sink: Sink[Reply | Failure]) -> Failed | Burst | None:
         """What is still to be sent: a failure, or a whole reply; nothing when the reply went out as a stream."""
@@ -104,7 +103,7 @@ def encoded_for(item: Planned, route: Route) -> Encoded | Failed:
         reasons=not item.model.features or "reasoning" in item.model.features,  # no features: nobody said
     )
     try:
-        encoded = FORMATS[route.provider.protocol].encode_request(item.conversation, target)
+        encoded = FORMATS[route.provider.protocol].encode_request(item.asked_of(route), target)
     except RequestError as error:
         return refused(error, item.ticket)
     if encoded.losses and item.ticket.strict:
@@ -124,6 +123,8 @@ def _answering(item: Planned, route: Route, encoded: Encoded) -> Answering:
         aliases=encoded.aliases,
         answer=encoded.answer,
         stops=encoded.stops,
+        asked=None if item.asks is None else item.asks(route),
+        round=item.round,
     )
 
 

@@ -1,6 +1,6 @@
 """What travels between the nodes of a request.
 
-`Incoming` → decode → `Asked` → route, admit, tool loop → `Planned` → call → `Answering` and bursts of events → translate,
+`Incoming` → decode → `Asked` → route, admit → `Planned` → tool loop ⇄ call → `Answering` and bursts of events → translate,
 meter → the same → encode → `Head` and `Chunk`s → settle → the same. A `Failed` may take the place of what follows at any
 point; nodes that do not handle failures are passed by (`engine.Failure`). A plain `Failure` of a node that knows no ticket
 works too: where no route has been asked yet it leaves the pipeline as it is, and whoever runs the pipeline tells it.
@@ -32,13 +32,22 @@ if TYPE_CHECKING:
 HeaderList: TypeAlias = tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """A round that is over: what it used, and the lines of its bill."""
+
+    usage: Usage
+    lines: tuple[CostLine, ...]
+
+
 @dataclass(eq=False, slots=True)
 class Tally:
     """What the meter has seen of one reply.
 
     `began`: the upstream has begun with it. `usage`: the upstream's latest counts. `written`: the model's output.
     `first_output`: trio's clock at the first of it. `stop`: set when the reply was complete. `error_code`: set when the
-    request failed, whatever else is known. `lines`: the bill, once it is final.
+    request failed, whatever else is known. `lines`: the bill, once it is final. `rounds`: those before the one under way.
+    `tools`: charged runs of server tools, a line each.
     """
 
     answering: Answering | None = None
@@ -49,6 +58,8 @@ class Tally:
     stop: StopReason | None = None
     error_code: str | None = None
     lines: tuple[CostLine, ...] = ()
+    rounds: list[Metered] = field(default_factory=lambda: list["Metered"]())
+    tools: list[CostLine] = field(default_factory=lambda: list["CostLine"]())
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -59,7 +70,8 @@ class Ticket:
     (`X-HyperInfer-Strict`). `upstream_headers`: the client's `anthropic-version` and `anthropic-beta`. `body_size`: bytes
     of the request. `admitted`: the plan that a hold was taken for, None before admission. `losses` and `attempts`: all so
     far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one settlement of this
-    request is done or under way. `last_words`: ends the stream that is being written with an error; None before.
+    request is done or under way. `limit_reached`: the model has called server tools often enough.
+    `last_words`: ends the stream that is being written with an error; None before.
     """
 
     request_id: str
@@ -74,6 +86,7 @@ class Ticket:
     losses: list[Loss] = field(default_factory=lambda: list[Loss]())
     attempts: list[Attempt] = field(default_factory=lambda: list["Attempt"]())
     tally: Tally = field(default_factory=Tally)
+    limit_reached: bool = False
     settled: bool = False
     last_words: Callable[[ErrorReport], bytes] | None = None
 
@@ -109,22 +122,34 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A request with the routes that may serve it, in the order in which they are tried."""
+    """A request with the routes that may serve it, in the order in which they are tried.
+
+    `conversation`: the caller's. `asks`: the conversation to ask of a route, where it is another. `round`: how often a model
+    was asked for this request before, and called tools of the gateway.
+    """
 
     ticket: Ticket
     conversation: Conversation
     model: Model
     routes: tuple[Route, ...]
+    asks: Callable[[Route], Conversation] | None = None
+    round: int = 0
+
+    def asked_of(self, route: Route) -> Conversation:
+        """What a route is asked: the caller's conversation, or what has become of it."""
+        return self.conversation if self.asks is None else self.asks(route)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """A route is being asked. Another may follow while no output has come; the last one is that of the bursts.
+    """A route is being asked. Another may follow while no output has come, or in a later round; the last one is that of the
+    bursts.
 
     `slug`: the catalogue's name of the model. `context_length`: of the model, in tokens; 0 when unknown. `route_index`:
     place of the route in the model. `losses`: of this route's request. `aliases`: tools under other names. `answer`: how an
     answer of a demanded shape comes back, where the upstream does not shape it. `headers`: what of the upstream's headers
-    the client gets. `stops`: stop strings that the upstream was not sent.
+    the client gets. `stops`: stop strings that the upstream was not sent. `asked`: what this route was asked, where that is
+    not the caller's `conversation`. `round`: as in `Planned`; a later round goes on with the reply of the first.
     """
 
     ticket: Ticket
@@ -138,6 +163,8 @@ class Answering:
     answer: AnswerShape | None = None
     stops: tuple[str, ...] = ()
     headers: HeaderList = ()
+    asked: Conversation | None = None
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True)

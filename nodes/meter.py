@@ -10,13 +10,13 @@ import trio
 
 from hyperinfer.engine import Failure, Node, step
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.tokens import estimate_input
+from hyperinfer.formats.tokens import Written, estimate_input
 from hyperinfer.formats.usage import Usage
-from hyperinfer.nodes.bill import cost_lines, total
-from hyperinfer.nodes.items import Answering, Failed, Reply, Tally
+from hyperinfer.nodes.bill import cost_lines, request_lines, request_usage, total
+from hyperinfer.nodes.items import Answering, Failed, Metered, Reply, Tally
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.events import Burst
+    from hyperinfer.formats.events import Burst, Event
 
 _OUTPUT = (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta, ev.RefusalDelta)
 _CALLS = (ev.ToolCallStart, ev.ServerToolStart)
@@ -54,7 +54,12 @@ class Meter:
                 if tally.first_output is None:
                     tally.first_output = trio.current_time()
             elif isinstance(event, ev.UsageUpdate):
+                tally.began = True
                 tally.usage = event.usage
+                if event.round_over:
+                    tally.written.text("".join(texts))
+                    texts.clear()
+                    _close_round(tally)
             elif isinstance(event, ev.MessageStart):
                 tally.began = True
                 tally.usage = event.usage or tally.usage
@@ -67,6 +72,8 @@ class Meter:
         if texts:
             tally.written.text("".join(texts))
         last = burst[-1]
+        if tally.rounds:
+            burst = tuple(_of_request(event, tally) for event in burst)
         if isinstance(last, ev.MessageEnd):
             return self._finished(burst, last)
         if isinstance(last, ev.UpstreamError):
@@ -80,12 +87,28 @@ class Meter:
             tally.began = False  # the upstream has not read the request yet
         usage = counted(tally)
         if tally.answering is not None:
-            tally.lines = cost_lines(usage, tally.answering.route.pricing)
-            usage = msgspec.structs.replace(usage, cost=total(tally.lines))
+            tally.lines = request_lines(tally, cost_lines(usage, tally.answering.route.pricing))
+            usage = msgspec.structs.replace(request_usage(tally, usage), cost=total(tally.lines))
         tally.usage = usage
         tally.stop = end.stop
         kept = [event for event in burst[:-1] if type(event) is not ev.UsageUpdate]
         return (*kept, ev.UsageUpdate(usage), end)
+
+
+def _close_round(tally: Tally) -> None:
+    """What comes after it is counted on its own, and by the prices of its own route."""
+    tally.written.end()
+    usage = counted(tally)
+    lines = () if tally.answering is None else cost_lines(usage, tally.answering.route.pricing)
+    tally.rounds.append(Metered(usage, lines))
+    tally.usage, tally.written, tally.began = None, Written(), False
+
+
+def _of_request(event: Event, tally: Tally) -> Event:
+    """The counts of an upstream are those of one round; clients are told those of the whole request."""
+    if type(event) is ev.UsageUpdate and not event.round_over:
+        return ev.UsageUpdate(request_usage(tally, event.usage))
+    return event
 
 
 def counted(tally: Tally) -> Usage:
@@ -119,7 +142,7 @@ def _produced(tally: Tally) -> int:
 def _asked(answering: Answering) -> int:
     """Never more than the model can read."""
     route = answering.route
-    asked = estimate_input(answering.conversation, model=route.model, protocol=route.provider.protocol)
+    asked = estimate_input(answering.asked or answering.conversation, model=route.model, protocol=route.provider.protocol)
     return min(asked, answering.context_length or asked)
 
 

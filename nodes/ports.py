@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from hyperinfer.engine.failure import Failure
 
 IngressFormat = Literal["chat_completions", "responses", "anthropic_messages"]
@@ -98,6 +100,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     tokens_prompt: all input tokens; cached and cache-write tokens are parts of it, not additions to it.
     tokens_completion: all output tokens, reasoning included.
     estimated: the upstream did not count all of them, so that some are an estimate.
+    limit_reached: the model wanted to call server tools more often than it may.
     cost: pico-USD, equal to the sum of `lines` and to the amount of the ledger row.
     error_code: set exactly when the status is failed.
     latency_ms: from admission to the end. first_token_ms: from admission to the first output; None without any.
@@ -130,6 +133,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     losses: tuple[LossRecord, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     estimated: bool = False
+    limit_reached: bool = False
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -185,6 +189,20 @@ class Ledger(Protocol):
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """The row of a request by its bare id; None when it is unknown or of another workspace."""
+        ...
+
+
+class ToolMemory(Protocol):
+    """What server tools found in a turn in which the model also called functions of the client: kept for an hour, until the
+    client comes back with its own results."""
+
+    async def keep(self, workspace: str, call_id: str, data: bytes) -> None:
+        """Keep `data` under the id of a client's call. It may be lost at any time."""
+        ...
+
+    async def kept(self, workspace: str, call_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """What was kept under these ids, by id; not those of other workspaces, nor what is older than an hour. Empty where
+        the store is away."""
         ...
 
 

@@ -18,6 +18,11 @@ def refused(error: RequestError, ticket: Ticket) -> Failed:
     return Failed(error.code, error.message, param=error.param, details=dict(error.details or {}), ticket=ticket)
 
 
+def shutting_down(ticket: Ticket) -> Failed:
+    """The grace of a drain is over."""
+    return Failed("provider_unavailable", "The gateway is shutting down; send the request again.", ticket=ticket)
+
+
 def refused_losses(losses: Sequence[Loss], ticket: Ticket) -> Failed:
     """The 400 of a strict request, which names everything that would be lost (RULES: Headers and ids)."""
     named = "; ".join(f"{loss.path}: {loss.reason}" for loss in losses)

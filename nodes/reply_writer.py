@@ -66,6 +66,8 @@ class ReplyWriter:
         return self._failed(Failure("internal_error", "The reply ended before it was complete."))
 
     def _open(self, answering: Answering) -> None:
+        if answering.round:  # goes on with the reply that is being written
+            return
         self._answering = answering
         if answering.conversation.streamed:
             self._encoder = answering.ticket.format.stream_encoder(_reply(answering))

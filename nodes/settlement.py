@@ -11,7 +11,7 @@ import trio
 from hyperinfer.engine import Node, Sink, Stage, stage
 from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.usage import Usage
-from hyperinfer.nodes.bill import cost_lines, generation_of, without_output
+from hyperinfer.nodes.bill import cost_lines, generation_of, request_lines, request_usage, without_output
 from hyperinfer.nodes.items import Chunk, Head, LastChunk, Output, Ticket
 from hyperinfer.nodes.meter import counted_so_far
 from hyperinfer.nodes.ports import Generation, Ledger, NotRecorded, Status
@@ -70,12 +70,13 @@ def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
             ticket.admitted, status=status, error_code=error_code, created_at=ticket.created, latency=latency
         )
     usage, lines = tally.usage or Usage(), tally.lines
+    if tally.stop is None:  # else they are of the whole request
+        current = counted_so_far(tally)
+        lines = request_lines(tally, cost_lines(current, tally.answering.route.pricing))
+        usage = request_usage(tally, current)
     got = tally.answering.conversation.streamed and tally.first_output is not None
     if status == "failed" and (not got or error_code == "internal_error"):
-        lines = ()
-    elif status in ("failed", "cancelled"):
-        usage = counted_so_far(tally)
-        lines = cost_lines(usage, tally.answering.route.pricing)
+        usage, lines = request_usage(tally, tally.usage or Usage()) if tally.stop is None else usage, ()
     return generation_of(
         tally.answering,
         usage,

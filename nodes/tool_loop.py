@@ -1,43 +1,209 @@
-"""The seam of the server tools.
+"""The loop between the model and the gateway's own tools.
 
-The loop between the model and the gateway's own tools goes here: it will take the place of the plain pass between
-admission and the call. Until a tool is configured, a request that switches one on is served without it, and told so.
+A model is asked with the tools that the request switches on as functions of it. When it calls only these they run, and it
+is asked again with what they found, until it answers or calls functions of the client. What it says in every round goes to
+the client as it comes, as one reply; its calls of our tools do not, unless the client wants to see them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from hyperinfer.engine import Failure, Node, step
-from hyperinfer.formats.codec import Loss
-from hyperinfer.formats.native_tools import is_native
-from hyperinfer.nodes.items import Planned
-from hyperinfer.nodes.refusal import refused_losses
+from hyperinfer.engine import Drain, Failure, Node, Sink, Stage, stage
+from hyperinfer.engine.node import Kind
+from hyperinfer.formats import events as ev
+from hyperinfer.formats.conversation import Turn
+from hyperinfer.nodes.items import Failed, Planned, Reply
+from hyperinfer.nodes.ports import CostLine
+from hyperinfer.nodes.refusal import shutting_down
+from hyperinfer.nodes.tools.activation import Toolbox, activate
+from hyperinfer.nodes.tools.asking import Asking
+from hyperinfer.nodes.tools.citing import Citing
+from hyperinfer.nodes.tools.documents import holds_pdf, reads_pdf, with_pdf_text
+from hyperinfer.nodes.tools.hearing import Hearing
+from hyperinfer.nodes.tools.kept import call_ids, put_back, result_part, turn_to_keep
+from hyperinfer.nodes.tools.running import Finished, inputs, run_of, running
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event
+    from hyperinfer.formats.server_tools import ToolOutcome
+    from hyperinfer.nodes.items import Ticket
+    from hyperinfer.nodes.ports import ToolMemory
+    from hyperinfer.nodes.tools.activation import Active
+    from hyperinfer.nodes.tools.documents import ReadPdf
+    from hyperinfer.providers.catalogue import Route
+
+ROUNDS: Final = 8
+"""How often a model may call server tools for one request."""
+
+_GOES_ON = ("stop", "tool_calls")
+"""Ends of a reply whose calls are complete."""
 
 
-def tool_loop() -> Node[Planned, Planned | Failure]:
-    """The node of the gateway's own tools: `Planned` in, the same out, or a `Failed`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tooling:
+    """What the loop needs from outside. `tools`: those of the moment. `read_pdf`: the text of a PDF; None where no tool can
+    tell it. `memory`: for turns with calls of both kinds; without it the model calls ours again. `rounds`: `ROUNDS`."""
 
-    No tool can be configured yet: it drops the plugins that this gateway does not run, each with a Loss, and refuses them
-    when the caller is strict. Without it they are dropped all the same by the encoder of the upstream's format.
+    tools: Callable[[], Toolbox]
+    read_pdf: ReadPdf | None = None
+    memory: ToolMemory | None = None
+    rounds: int = ROUNDS
+    drain: Drain | None = None
+
+
+class ToolLoop(Stage[Planned, Reply | Failure]):
+    """Serves one request, with as many calls of the model as it takes."""
+
+    def __init__(self, make: Callable[[], Stage[Planned, Reply | Failure]], tooling: Tooling) -> None:
+        self._make, self._tooling = make, tooling
+        self._asked: Stage[Planned, Reply | Failure] | None = None  # the call that is under way
+
+    async def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
+        """One request."""
+        if not item.conversation.plugins:
+            await self._ask(item, sink)
+            return
+        found = activate(item, self._tooling.tools())
+        if isinstance(found, Failed):
+            await sink.send(found)
+            return
+        item.ticket.losses.extend(found.losses)
+        await self._rounds(item, found.tools, sink)
+
+    async def abort(self) -> None:
+        """The call that was cut short cleans up after itself."""
+        if self._asked is not None:
+            await self._asked.abort()
+
+    async def _ask(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
+        self._asked = asked = self._make()
+        await asked.receive(item, sink)
+        await asked.end(sink)
+        self._asked = None
+
+    async def _rounds(self, item: Planned, tools: Mapping[str, Active], sink: Sink[Reply | Failure]) -> None:
+        citing, most = Citing(), self._tooling.rounds
+        asking = Asking(item.conversation, tools, await self._history(item, tools))
+        for number in range(most + 1):
+            if number == most:
+                asking.conclude()
+                item.ticket.limit_reached = True
+            hearing = Hearing(sink, tools, number, citing)
+            await self._ask(replace(item, asks=asking.of, round=number), hearing)
+            if hearing.end is None or not hearing.calls:
+                return
+            if number == most or hearing.end.stop not in _GOES_ON:
+                await sink.send((_end_without_calls(hearing),))
+                return
+            finished = await self._run(hearing, tools, item.ticket, sink)
+            if finished is None:
+                return
+            if hearing.theirs:
+                await self._keep(hearing, finished, item.ticket)
+                await sink.send((hearing.end,))
+                return
+            asking.extend(_said(hearing, finished, item, number))
+            item = replace(item, routes=_that_go_on(item.routes, hearing))
+
+    async def _history(self, item: Planned, tools: Mapping[str, Active]) -> Callable[[Route], tuple[Turn, ...]]:
+        """The caller's turns, as each route can read them."""
+        turns, ticket, memory = item.conversation.turns, item.ticket, self._tooling.memory
+        if memory is not None and ticket.principal is not None and (ids := call_ids(turns)):
+            turns = put_back(turns, await memory.kept(ticket.principal.workspace, ids))
+        pdf = next((active.tool for active in tools.values() if active.tool.name == "pdf"), None)
+        read = self._tooling.read_pdf
+        needed = holds_pdf(item.conversation) and not all(reads_pdf(item.model, route) for route in item.routes)
+        if pdf is None or read is None or not needed:
+            return lambda route: turns
+        told, outcomes = await with_pdf_text(turns, read)
+        ticket.tally.tools += [line for outcome in outcomes if (line := _line_of(outcome, pdf.price)) is not None]
+        return lambda route: turns if reads_pdf(item.model, route) else told
+
+    async def _run(
+        self, hearing: Hearing, tools: Mapping[str, Active], ticket: Ticket, sink: Sink[Reply | Failure]
+    ) -> list[Finished] | None:
+        """The results of a round's calls, in their order. None when the gateway's grace ended before them."""
+        calls, done = inputs(hearing.calls, tools), list[Finished]()
+        starts = tuple(ev.ToolRunStart(run_of(call, active)) for call, active in calls if active.events)
+        await sink.send((ev.UsageUpdate(hearing.usage, round_over=True), *starts))
+        drain = self._tooling.drain
+        with drain.until_hard_end() if drain is not None else nullcontext() as hard_end:
+            async with running(calls) as results:
+                async for finished in results:
+                    if finished.line is not None:
+                        ticket.tally.tools.append(finished.line)
+                    hearing.citing.know(finished.outcome.sources)
+                    done.append(finished)
+                    if told := _told(finished, events=calls[len(done) - 1][1].events):
+                        await sink.send(told)
+        if hard_end is not None and hard_end.came:
+            await sink.send(shutting_down(ticket))
+            return None
+        return done
+
+    async def _keep(self, hearing: Hearing, finished: list[Finished], ticket: Ticket) -> None:
+        memory = self._tooling.memory
+        if memory is not None and ticket.principal is not None:
+            call_id, data = turn_to_keep(hearing.theirs, list(zip(hearing.calls, finished, strict=True)))
+            await memory.keep(ticket.principal.workspace, call_id, data)
+
+
+def _told(finished: Finished, *, events: bool) -> tuple[Event, ...]:
+    """What the client is told of a run: images in any case, all else where it wants to see it."""
+    cost = 0 if finished.line is None else finished.line.cost
+    end = (ev.ToolRunEnd(finished.run, finished.outcome, cost),) if events else ()
+    return (*end, *(ev.ImageOutput(finished.run.call_id, image) for image in finished.outcome.images))
+
+
+def _said(hearing: Hearing, finished: list[Finished], item: Planned, number: int) -> tuple[Turn, ...]:
+    """The model's turn and the results of its calls, as the next round is told them."""
+    path = f"tool_rounds[{number}]"
+    results = tuple(
+        Turn(role="tool", parts=(result_part(call.call_id, found.text, call.function),), path=f"{path}.results")
+        for call, found in zip(hearing.calls, finished, strict=True)
+    )
+    return (*item.ticket.format.reply_turns(hearing.events, path), *results)
+
+
+def _that_go_on(routes: tuple[Route, ...], hearing: Hearing) -> tuple[Route, ...]:
+    """The route that answered, first; then those that can read what it said, its opaque reasoning included."""
+    if hearing.answering is None:
+        return routes
+    first = hearing.answering.route
+    speaks, vendor = first.provider.protocol, first.provider.vendor
+    alike = [route for route in routes if (route.provider.protocol, route.provider.vendor) == (speaks, vendor)]
+    return (first, *(route for route in alike if route is not first))
+
+
+def _end_without_calls(hearing: Hearing) -> ev.MessageEnd:
+    """The end of a reply whose calls of ours are not run: there were enough of them, or it was cut off."""
+    end = hearing.end
+    if end is None:
+        raise RuntimeError("the reply has no end")
+    if end.stop == "tool_calls" and not hearing.theirs:
+        return msgspec.structs.replace(end, stop="stop", raw_stop=None)
+    return end
+
+
+def _line_of(outcome: ToolOutcome, price: int) -> CostLine | None:
+    calls = 0 if outcome.error is not None else outcome.calls
+    return CostLine("pdf", calls, price, calls * price) if calls else None
+
+
+def tool_loop(inner: Node[Planned, Reply | Failure], tooling: Tooling) -> Node[Planned, Reply | Failure]:
+    """The node of the gateway's own tools, around the one that asks a provider: `Planned` in, what `inner` gives out.
+
+    For pipelines that serve `plugins`; without it a request that switches one on is served without, and told so by a Loss.
+    `inner`: usually `call(…)`, or another stage in its place; it is run once a round. A request that switches no tool on
+    passes straight through. Raises TypeError when `inner` is no stage.
     """
-
-    def activate(planned: Planned) -> Planned | Failure:
-        plugins = planned.conversation.plugins
-        if not plugins:
-            return planned
-        native = {name for route in planned.routes for name in route.native_tools}
-        losses = [
-            Loss(plugin.path or "plugins", f"the server tool '{plugin.id}' is not configured here")
-            for plugin in plugins
-            if not is_native(native, plugin.id)
-        ]
-        if losses and planned.ticket.strict:
-            return refused_losses(losses, planned.ticket)
-        planned.ticket.losses.extend(losses)
-        kept = tuple(plugin for plugin in plugins if is_native(native, plugin.id))
-        return replace(planned, conversation=msgspec.structs.replace(planned.conversation, plugins=kept))
-
-    return step(activate, name="tool_loop", consumes=Planned, produces=Planned | Failure)
+    if inner.kind is not Kind.STAGE:
+        raise TypeError(f"tool_loop drives a stage; {inner.name!r} is a {inner.form.value}")
+    make: Callable[[], Stage[Any, Any]] = inner.work
+    return stage(lambda: ToolLoop(make, tooling), name="tool_loop", consumes=Planned, produces=Reply | Failure, inner=inner)

@@ -88,6 +88,7 @@ def served_graphs() -> Mapping[str, Graph]:
     """The server's graphs with nothing behind their ports, to be looked at and not to be run."""
     from hyperinfer.api.pipelines import Parts, build_pipelines, named_graphs
     from hyperinfer.nodes.settlement import Settlement
+    from hyperinfer.nodes.tool_loop import Tooling
     from hyperinfer.providers.catalogue import Limits, load
 
     catalogue = load("", {})
@@ -98,6 +99,7 @@ def served_graphs() -> Mapping[str, Graph]:
         ledger=ledger,
         settlement=Settlement(ledger),
         clients=cast("Clients", _Nothing()),
+        tooling=Tooling(tools=dict),
         drain=None,
         now=lambda: 0.0,
         jitter=lambda: 0.0,

@@ -86,6 +86,7 @@ def public_generation(g: Generation) -> GenerationData:
         tokens_cache_write=g.tokens_cache_write,
         tokens_cache_write_1h=g.tokens_cache_write_1h,
         estimated=g.estimated,
+        limit_reached=g.limit_reached,
         total_cost=usd_json(g.cost),
         cost_micro_usd=pico_to_micro_text(g.cost),
         tool_costs_micro_usd={name: pico_to_micro_text(cost) for name, cost in tools.items()},

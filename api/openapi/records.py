@@ -83,6 +83,9 @@ class GenerationData(msgspec.Struct, frozen=True, kw_only=True):
     estimated: Annotated[
         bool, Meta(description="Whether some of these tokens are an estimate, since the upstream did not count them all.")
     ]
+    limit_reached: Annotated[
+        bool, Meta(description="Whether the model was kept from calling server tools any more, having done so often enough.")
+    ]
     total_cost: Annotated[msgspec.Raw, Meta(description="Credits (USD), exact.", extra_json_schema=_USD)]
     cost_micro_usd: Annotated[str, Meta(description="The same in micro-USD, exact, as text.")]
     tool_costs_micro_usd: Annotated[

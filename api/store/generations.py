@@ -27,6 +27,7 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
     losses: tuple[LossRecord, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     estimated: bool = False
+    limit_reached: bool = False
 
 
 _SELECT: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = ? AND workspace = ?"
@@ -54,6 +55,7 @@ def generation_row(generation: Generation) -> GenerationRow:
         g.losses,
         g.attempts,
         g.estimated,
+        g.limit_reached,
     )
     return GenerationRow(
         g.id,

@@ -82,7 +82,7 @@ def test_the_pipeline_shows_the_channel_and_every_node() -> None:
 def test_the_pipeline_names_what_flows() -> None:
     for chart in pipeline().charts:
         labels = re.findall(r'\|"(.*?)"\|', chart.mermaid)
-        assert len(labels) == chart.mermaid.count("-->") + chart.mermaid.count("==>")
+        assert len(labels) == chart.mermaid.count(" -->|") + chart.mermaid.count(" ==>|")
         assert {part for label in labels for part in label.split(" × ")[0].split(" | ")} <= set(nodes.__all__) | {"Failure"}
 
 

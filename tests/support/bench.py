@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.api.data_plane import ROUTES, DataPlane
@@ -17,6 +17,7 @@ from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.engine import Drain
 from hyperinfer.formats import FORMATS, Dialect
 from hyperinfer.nodes.settlement import Settlement
+from hyperinfer.nodes.tool_loop import Tooling
 from hyperinfer.providers.catalogue import Catalogue, load
 from hyperinfer.providers.upstreams import Upstreams
 from tests.support.exchanges import ScriptedExchange
@@ -135,9 +136,10 @@ async def bench(
     credits: int = 10**14,
     terms: KeyTerms | None = None,
     now: Callable[[], float] = lambda: NOW,
+    tooling: Tooling | None = None,
 ) -> AsyncGenerator[Bench]:
     """A bench whose upstreams play `scripts`, one an attempt. Afterwards nothing may be left: no response open, no hold.
-    `terms`: of its key. `now`: its wall clock."""
+    `terms`: of its key. `now`: its wall clock. `tooling`: its tools."""
     current = catalogue or _USUAL
     transport = ScriptedTransport(*scripts)
     numbers = itertools.count(1)
@@ -149,6 +151,7 @@ async def bench(
             ledger=store,
             settlement=settlement,
             clients=Upstreams(transport, transport),
+            tooling=replace(tooling or Tooling(tools=dict), drain=drain),
             drain=drain,
             now=now,
             jitter=lambda: JITTER,

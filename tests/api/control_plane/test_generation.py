@@ -42,6 +42,7 @@ async def test_every_field_of_the_row(gateway: Served) -> None:
             "tokens_cache_write": 100,
             "tokens_cache_write_1h": 0,
             "estimated": False,
+            "limit_reached": False,
             "total_cost": 0.01026125005,
             "cost_micro_usd": "10261.25005",
             "tool_costs_micro_usd": {"web_search": "10000"},

@@ -1,0 +1,54 @@
+"""What server tools found in a turn that the client goes on with, in Redis: the next turn may come to another gateway."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any, Final, final
+
+import trio
+
+from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.remote.bridge import Busy
+from hyperinfer.api.tool_memory import KEEP_SECONDS, LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hyperinfer.api.store.remote.bridge import Actor
+
+log = logging.getLogger("hyperinfer.tools")
+
+ANSWER_SECONDS: Final = 1.0
+"""A request does not wait longer for what it can do without."""
+
+
+@final
+class RedisToolMemory:
+    """The port `nodes.ports.ToolMemory` of all gateways. `redis`: the actor that asks it."""
+
+    def __init__(self, redis: Actor[Any, Any]) -> None:
+        self._redis = redis
+
+    async def keep(self, workspace: str, call_id: str, data: bytes) -> None:
+        """See the port."""
+        if len(data) <= LARGEST:
+            await self._ask(("SET", _place(workspace, call_id), data, "EX", int(KEEP_SECONDS)))
+
+    async def kept(self, workspace: str, call_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """See the port."""
+        found = await self._ask(("MGET", *(_place(workspace, call_id) for call_id in call_ids))) if call_ids else None
+        return {call_id: data for call_id, data in zip(call_ids, found, strict=True) if data is not None} if found else {}
+
+    async def _ask(self, command: tuple[str | bytes | int, ...]) -> Any:
+        try:
+            with trio.fail_after(ANSWER_SECONDS):
+                return await self._redis.ask(command)
+        except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
+            log.warning("results of tools are not kept: %s", error)
+            return None
+
+
+def _place(workspace: str, call_id: str) -> str:
+    """Ids of calls are of any length and content."""
+    return f"hi:{{{workspace}}}:tools:{hashlib.sha256(call_id.encode(errors='surrogatepass')).hexdigest()}"
