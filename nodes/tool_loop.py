@@ -24,7 +24,7 @@ from hyperinfer.nodes.refusal import shutting_down
 from hyperinfer.nodes.tools.activation import Toolbox, activate
 from hyperinfer.nodes.tools.asking import Asking
 from hyperinfer.nodes.tools.citing import Citing
-from hyperinfer.nodes.tools.documents import holds_pdf, reads_pdf, with_pdf_text
+from hyperinfer.nodes.tools.attached import holds_pdf, reads_pdf, with_pdf_text
 from hyperinfer.nodes.tools.hearing import Hearing
 from hyperinfer.nodes.tools.kept import call_ids, put_back, result_part, turn_to_keep
 from hyperinfer.nodes.tools.running import Finished, inputs, run_of, running
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hyperinfer.nodes.items import Ticket
     from hyperinfer.nodes.ports import ToolMemory
     from hyperinfer.nodes.tools.activation import Active
-    from hyperinfer.nodes.tools.documents import ReadPdf
+    from hyperinfer.nodes.tools.attached import ReadPdf
     from hyperinfer.providers.catalogue import Route
 
 ROUNDS: Final = 8
