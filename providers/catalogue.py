@@ -6,6 +6,7 @@ from hyperinfer.providers.catalogue_records import Benchmark as Benchmark
 from hyperinfer.providers.catalogue_records import Catalogue as Catalogue
 from hyperinfer.providers.catalogue_records import CatalogueErrors as CatalogueErrors
 from hyperinfer.providers.catalogue_records import Creator as Creator
+from hyperinfer.providers.catalogue_records import EgressRules as EgressRules
 from hyperinfer.providers.catalogue_records import Feature as Feature
 from hyperinfer.providers.catalogue_records import Limits as Limits
 from hyperinfer.providers.catalogue_records import Model as Model

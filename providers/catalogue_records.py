@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from hyperinfer.providers.quirks import PROTOCOL_QUIRKS, Protocol, Quirks
@@ -165,6 +166,13 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class EgressRules:
+    """What may be fetched for callers beside public addresses: the networks in `allow`."""
+
+    allow: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of the gateway. `in_flight` None: no limit. `grace`, `write`, `keepalive` in seconds; `body_mb` in MiB."""
 
@@ -212,6 +220,7 @@ class Catalogue:
     creators: Mapping[str, Creator]
     models: Mapping[str, Model]
     tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
+    egress: EgressRules = EgressRules()
     limits: Limits = Limits()
     pipeline: object = None
     demo: bool = True

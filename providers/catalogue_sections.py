@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from hyperinfer.providers import catalogue_values as values
 from hyperinfer.providers.catalogue_demo import DEMO_CREATOR, DEMO_MODELS, DEMO_PROVIDERS
+from hyperinfer.providers.catalogue_egress import read_egress
 from hyperinfer.providers.catalogue_models import Known, read_creators, read_models
 from hyperinfer.providers.catalogue_providers import Upstreams, read_providers
-from hyperinfer.providers.catalogue_records import Catalogue, Creator, Limits, Model, Provider
+from hyperinfer.providers.catalogue_records import Catalogue, Creator, EgressRules, Limits, Model, Provider
 from hyperinfer.providers.catalogue_tools import read_tools
 from hyperinfer.providers.catalogue_yaml import Report, Value
 
-SECTIONS = ("providers", "creators", "models", "tools", "limits", "pipeline", "demo")
+SECTIONS = ("providers", "creators", "models", "tools", "egress", "limits", "pipeline", "demo")
 _COUNTS: Mapping[str, tuple[int, int]] = {
     "rate_per_minute": (1, 1_000_000_000),
     "burst": (1, 1_000_000_000),
@@ -41,6 +42,7 @@ def read_catalogue(root: Value, environ: Mapping[str, str], report: Report) -> C
         creators=creators,
         models={**shown, **(read_models(given["models"], known) if "models" in given else {})},
         tools=read_tools(given["tools"], environ) if "tools" in given else {},
+        egress=read_egress(given["egress"]) if "egress" in given else EgressRules(),
         limits=_read_limits(given["limits"]) if "limits" in given else Limits(),
         pipeline=given["pipeline"].plain_data() if "pipeline" in given else None,
         demo=demo,

@@ -78,6 +78,8 @@ _SPECIAL_6: Final = _table(
         "ff00::/8": "multicast",
     }
 )
+_DISGUISES: Final = frozenset({"IPv4-compatible", "IPv4-mapped", "IPv4-translated", "Teredo", "6to4", "ISATAP"})
+"""Ways to write an IPv4 address as one of IPv6, which nobody needs and no operator opens by opening a wide network."""
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
@@ -87,8 +89,8 @@ _ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
 def refusal(address: Address, allowed: Iterable[Network] = ()) -> str | None:
     """Why no caller may be led to `address`, in a word or two; None when one may.
 
-    A network in `allowed` opens its own addresses, save that one of a metadata service has to be named by itself, and that
-    what is behind a NAT64 prefix must be open too.
+    A network in `allowed` opens its own addresses, save that one of a metadata service has to be named by itself, that
+    what is behind a NAT64 prefix must be open too, and that other disguises of IPv4 addresses stay closed.
     """
     networks: Sequence[Network] = [each for each in allowed if each.version == address.version and address in each]
     if address in METADATA:
@@ -97,7 +99,7 @@ def refusal(address: Address, allowed: Iterable[Network] = ()) -> str | None:
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         return "zone"
     reason = _special(address)
-    if reason is None or not networks:
+    if reason is None or reason in _DISGUISES or not networks:
         return reason
     if address in _NAT64:
         return refusal(IPv4Address(int(address) & 0xFFFF_FFFF), allowed)

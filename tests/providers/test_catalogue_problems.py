@@ -87,7 +87,7 @@ prompt_caching; did you mean 'tools'?
 32: limits.retries: expected a whole number from 0 to 20, got 99
 32: limits.grace: expected seconds above 0, at most 86400
 33: demo: expected true or false, got text
-34: modles: unknown key; one of providers, creators, models, tools, limits, pipeline, demo; did you mean 'models'?
+34: modles: unknown key; one of providers, creators, models, tools, egress, limits, pipeline, demo; did you mean 'models'?
 """
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from hyperinfer.formats.server_tools import TOOL_NAMES
 from hyperinfer.providers.catalogue import CatalogueErrors, Limits, Timeouts, load
+from hyperinfer.providers.catalogue_egress import EGRESS_KEYS
 from hyperinfer.providers.catalogue_models import (
     ASSUMED_CONTEXT,
     ASSUMED_OUTPUT,
@@ -39,6 +40,7 @@ KEYS = {
     "routes": ROUTE_KEYS,
     "benchmarks": BENCHMARK_KEYS,
     "tools": TOOL_KEYS,
+    "egress": EGRESS_KEYS,
     "limits": LIMIT_KEYS,
 }
 

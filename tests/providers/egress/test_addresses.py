@@ -123,6 +123,10 @@ def test_it_is_public(text: str) -> None:
         ("fd12::1%eth0", ["fd12::/16"], "zone"),
         # Another spelling of an allowed address is another address.
         ("::ffff:10.1.2.3", ["10.0.0.0/8"], "IPv4-mapped"),
+        ("::ffff:10.1.2.3", ["::/1"], "IPv4-mapped"),
+        ("::10.1.2.3", ["::/1"], "IPv4-compatible"),
+        ("2002:a01:203::1", ["2000::/3"], "6to4"),
+        ("::1", ["::1/128"], None),
         # A wide network does not open what gives credentials away.
         ("169.254.169.254", ["169.254.0.0/16"], "metadata service"),
         ("169.254.0.9", ["169.254.0.0/16"], None),
