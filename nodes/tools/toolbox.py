@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from hyperinfer.nodes.tools.datetime_now import DatetimeTool
 from hyperinfer.nodes.tools.image import ImageTool
+from hyperinfer.nodes.tools.pdf import PdfTool
+from hyperinfer.nodes.tools.web_fetch import WebFetchTool
 from hyperinfer.nodes.tools.web_search import WebSearchTool
 from hyperinfer.providers.catalogue_records import Tool
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from hyperinfer.formats.server_tools import ToolName
+    from hyperinfer.nodes.tools.documents.reader import DocumentReader
     from hyperinfer.nodes.tools.port import ServerTool
     from hyperinfer.providers.catalogue import Catalogue
     from hyperinfer.providers.egress import Egress
@@ -26,14 +29,20 @@ def toolbox(
     *,
     transport: httpx2.AsyncBaseTransport,
     egress: Egress,
+    reader: DocumentReader,
     now: Callable[[], float] = time.time,
 ) -> dict[ToolName, ServerTool]:
     """The tools by their names in the contract, made of `tools` of a catalogue.
 
-    `datetime` is always there. `web_search` and `image` are where they are configured and nothing that they need is missing.
-    `transport`: to the APIs behind them, at the operator's addresses. `egress`: to what callers aim. `now`: Unix seconds.
+    `datetime`, `web_fetch` and `pdf` are always there; `web_search` and `image` where they are configured and nothing that
+    they need is missing. `transport`: to the APIs behind those, at the operator's addresses. `egress`: to what callers aim.
+    `reader`: reads documents. `now`: Unix seconds.
     """
-    made: dict[ToolName, ServerTool] = {"datetime": DatetimeTool(now=now, price=_price(configured, "datetime"))}
+    made: dict[ToolName, ServerTool] = {
+        "datetime": DatetimeTool(now=now, price=_price(configured, "datetime")),
+        "web_fetch": WebFetchTool(egress, reader, price=_price(configured, "web_fetch")),
+        "pdf": PdfTool(egress, reader, price=_price(configured, "pdf")),
+    }
     search, image = configured.get("web_search"), configured.get("image")
     if search is not None and search.available:
         made["web_search"] = WebSearchTool(search, transport, now=now)
@@ -51,10 +60,11 @@ class CurrentTools:
         *,
         transport: httpx2.AsyncBaseTransport,
         egress: Egress,
+        reader: DocumentReader,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._catalogue = catalogue
-        self._make = partial(toolbox, transport=transport, egress=egress, now=now)
+        self._make = partial(toolbox, transport=transport, egress=egress, reader=reader, now=now)
         self._made: tuple[Mapping[str, Tool], Mapping[ToolName, ServerTool]] | None = None
 
     def __call__(self) -> Mapping[ToolName, ServerTool]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hyperinfer.nodes.tools.documents.reader import DocumentReader
 from hyperinfer.nodes.tools.toolbox import CurrentTools, toolbox
 from hyperinfer.providers.catalogue import load
 from hyperinfer.providers.egress import Egress
@@ -25,12 +26,13 @@ tools:
   web_search: {kind: exa, api_key: "${EXA_KEY}", price: 0.007}
   image: {api_key: "${IMAGE_KEY}", price: 0.04}
   datetime: {price: 0.001}
+  pdf: {price: 0.002}
 """
-ALWAYS = {"datetime"}
+ALWAYS = {"datetime", "web_fetch", "pdf"}
 
 
 def tools(text: str, environ: dict[str, str]) -> Mapping[ToolName, ServerTool]:
-    return toolbox(load(text, environ).tools, transport=Transport(), egress=Egress())
+    return toolbox(load(text, environ).tools, transport=Transport(), egress=Egress(), reader=DocumentReader())
 
 
 @pytest.mark.parametrize(
@@ -60,14 +62,14 @@ def test_every_kind_that_may_be_configured_can_be_made(kind: str) -> None:
 def test_prices() -> None:
     made = tools(BOTH, {"EXA_KEY": "k", "IMAGE_KEY": "k"})
     assert {name: tool.price for name, tool in made.items()} == {
-        **{"datetime": 10**9, "web_search": 7 * 10**9, "image": 40 * 10**9},
+        **{"datetime": 10**9, "pdf": 2 * 10**9, "web_fetch": 0, "web_search": 7 * 10**9, "image": 40 * 10**9},
     }
     assert tools("", {})["datetime"].price == 0
 
 
 async def test_they_follow_the_catalogue() -> None:
     held = [load("", {})]
-    current = CurrentTools(lambda: held[0], transport=Transport(), egress=Egress(), now=lambda: 0.0)
+    current = CurrentTools(lambda: held[0], transport=Transport(), egress=Egress(), reader=DocumentReader(), now=lambda: 0.0)
     first = current()
     assert current() is first
     assert "1970-01-01T00:00:00" in (await first["datetime"].run({}, {})).text
@@ -83,6 +85,6 @@ async def test_an_image_at_a_private_address_is_not_fetched() -> None:
         reply = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         async with raw_server([Request(), Reply(reply)]) as server:
             text = f'tools: {{image: {{base_url: "{server.url}/v1", model: flux}}}}'
-            made = toolbox(load(text, {}).tools, transport=transport, egress=Egress())
+            made = toolbox(load(text, {}).tools, transport=transport, egress=Egress(), reader=DocumentReader())
             outcome = await made["image"].run({"prompt": "a"}, {})
         assert (outcome.error, outcome.images, other.unexpected) == ("unavailable", (), 0)
