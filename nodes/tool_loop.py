@@ -23,8 +23,8 @@ from hyperinfer.nodes.ports import CostLine
 from hyperinfer.nodes.refusal import shutting_down
 from hyperinfer.nodes.tools.activation import Toolbox, activate
 from hyperinfer.nodes.tools.asking import Asking
-from hyperinfer.nodes.tools.citing import Citing
 from hyperinfer.nodes.tools.attached import holds_pdf, reads_pdf, with_pdf_text
+from hyperinfer.nodes.tools.citing import Citing
 from hyperinfer.nodes.tools.hearing import Hearing
 from hyperinfer.nodes.tools.kept import call_ids, put_back, result_part, turn_to_keep
 from hyperinfer.nodes.tools.running import Finished, inputs, run_of, running

@@ -67,4 +67,4 @@ def _citation(source: ToolSource, url: str, start: int, end: int) -> ev.Citation
     """In the form of Responses, which the other formats read (`annotations`: `url_citation`)."""
     title = source.title or url
     raw = {"type": "url_citation", "url": url, "title": title, "start_index": start, "end_index": end}
-    return ev.Citation("openai_responses", raw, url=url, title=title, cited_text=source.text or None, start=start, end=end)
+    return ev.Citation("openai_responses", raw, url=url, title=title, start=start, end=end)
