@@ -22,7 +22,8 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class ReadinessChecks(msgspec.Struct, frozen=True, kw_only=True):
-    """Each dependency of this deployment: `store` with the embedded one, `postgres` and `redis` with the shared ones."""
+    """Each dependency of this deployment: `store` with the embedded one, `postgres` and `redis` with the shared ones; there
+    `store` is down while nothing can be journaled."""
 
     store: State | UnsetType = UNSET
     redis: State | UnsetType = UNSET

@@ -20,6 +20,7 @@ from hyperinfer.api.settlement.effects import (
     Admitted,
     Append,
     Balance,
+    Begun,
     Commit,
     Done,
     DropHold,
@@ -84,7 +85,7 @@ class Owner:
 
     @property
     def broken(self) -> bool:
-        """Whether the journal has failed: nothing new is let in, and the process wants to be replaced."""
+        """Whether the journal has failed, and there is no new one yet: nothing new is let in."""
         return self._broken
 
     @property
@@ -212,6 +213,13 @@ class Owner:
                 effects += self._unrecorded(request)
         return effects
 
+    def journal_renewed(self) -> None:
+        """A new journal, which begins with what `entries` says at this moment, takes the place of one that failed."""
+        self._broken = False
+        for request in self._requests.values():
+            if request.phase is Phase.COMMITTING:
+                request.journaled = True
+
     def hold_dropped(self, r: str) -> list[Effect]:
         """R's hold is gone for good."""
         request = self._requests.get(r)
@@ -317,6 +325,8 @@ def owed(entries: Iterable[Entry]) -> list[tuple[Hold, Record | None]]:
                 found[record.request] = (hold, record)
             case Done(request) | Quarantined(request):
                 found.pop(request, None)
+            case Begun():
+                pass
     return list(found.values())
 
 

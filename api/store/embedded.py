@@ -73,7 +73,7 @@ class EmbeddedStore:
         now: Callable[[], float],
         entropy: Entropy,
         clock: Callable[[], float],
-        admitted: AdmittedJournal | None = None,
+        admitted: AdmittedJournal,
     ) -> None:
         self._folder, self._clock, self._admitted = folder, clock, admitted
         self._book, self._writer, self._reader = book, writer, reader
@@ -81,8 +81,8 @@ class EmbeddedStore:
 
     @property
     def healthy(self) -> bool:
-        """Whether settlements are being written right now."""
-        return self._writer.healthy
+        """Whether requests are admitted and settlements written right now."""
+        return self._writer.healthy and not self._admitted.broken
 
     @property
     def checks(self) -> Mapping[Dependency, bool]:
@@ -107,7 +107,7 @@ class EmbeddedStore:
         if self._writer.behind:
             return _CANNOT_RECORD
         refusal = self._book.admit(admission, self._clock())
-        if refusal is None and self._admitted is not None and not self._admitted.admit(admission):
+        if refusal is None and not self._admitted.admit(admission):
             self._book.release(admission.interrupted.id)
             return _CANNOT_RECORD
         return refusal
@@ -126,7 +126,7 @@ class EmbeddedStore:
                 self._book.release(row.id)
             else:
                 self._book.settled(row.id, row.cost, row.model, row.tokens_prompt + row.tokens_completion)
-            self._over(row.id)
+            self._admitted.over(row.id)
 
         try:
             answer = await self._writer.submit(lambda sequence: Settle(sequence, row), apply)
@@ -139,7 +139,7 @@ class EmbeddedStore:
     async def release(self, request_id: str) -> None:
         """See the port."""
         self._book.release(request_id)
-        self._over(request_id)
+        self._admitted.over(request_id)
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. One lookup by primary key, on the calling thread."""
@@ -267,10 +267,6 @@ class EmbeddedStore:
 
     # Inside #################################################################
 
-    def _over(self, request_id: str) -> None:
-        if self._admitted is not None:
-            self._admitted.over(request_id)
-
     async def _claim(self, claim: Claim, earlier: str | None) -> Claim:
         answer = await self._writer.submit(lambda sequence: ClaimKey(sequence, claim, earlier), lambda _: None)
         if isinstance(answer, Rejected):
@@ -342,8 +338,11 @@ async def open_embedded(
         book.load_sums(hello.spent_by_workspaces, hello.tokens)
 
     folder.create()
-    async with open_writer_client(nursery, folder.path, greet, book.move_all) as writer:
-        with closing(open_reader(folder.database)) as reader, AdmittedJournal.open(folder.admitted, now) as admitted:
+    async with (
+        open_writer_client(nursery, folder.path, greet, book.move_all) as writer,
+        AdmittedJournal.open(folder.admitted, now) as admitted,
+    ):
+        with closing(open_reader(folder.database)) as reader:
             store = EmbeddedStore(folder, book, writer, reader, now, entropy, clock, admitted)
             await admitted.interrupt(store.settle)
             yield store

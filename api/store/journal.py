@@ -44,8 +44,12 @@ class JournalFile:
     def begin(cls, path: Path) -> Self:
         """A new one. Raises OSError, FileExistsError where there is one of this name."""
         descriptor = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _sync_folder(path.parent)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _sync_folder(path.parent)
+        except OSError:
+            os.close(descriptor)
+            raise
         return cls(path, descriptor)
 
     @classmethod
@@ -84,13 +88,17 @@ class JournalFile:
 
     def done(self) -> None:
         """Nothing in it is owed any more; lets go of it."""
-        self.path.rename(self.path.with_suffix(".done"))
-        self.close()
+        try:
+            self.path.rename(self.path.with_suffix(".done"))
+        finally:
+            self.close()
 
     def remove(self) -> None:
         """Nothing in it is owed any more, or will be asked for; lets go of it."""
-        self.path.unlink()
-        self.close()
+        try:
+            self.path.unlink()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Lets go of it, for somebody to adopt."""
@@ -111,9 +119,10 @@ class JournalFolder:
         except OSError as error:
             raise StoreUnavailable(f"cannot make the journal's folder {self.path}: {error.strerror}") from error
 
-    def begin(self, now: float) -> JournalFile:
-        """A new journal, named after its time, which is in unix seconds; its name comes after those that are there, done
-        with or not, also when the clock has gone back. Raises StoreUnavailable."""
+    def begin(self, now: float, *entries: Entry) -> JournalFile:
+        """A new journal that begins with these entries, named after its time, which is in unix seconds; its name comes after
+        those that are there, done with or not, also when the clock has gone back. Raises StoreUnavailable, and leaves none
+        then."""
         there = (path.name.partition("-")[0] for path in (*self._left(), *self.path.glob("*.done")))
         stamps = [int(stamp) for stamp in there if stamp.isdecimal()]
         stamp = max(int(now * 1000), max(stamps, default=-1) + 1)
@@ -121,9 +130,7 @@ class JournalFolder:
             for number in itertools.count():
                 with suppress(FileExistsError):
                     journal = JournalFile.begin(self.path / f"{stamp:013}-{os.getpid()}-{number}.journal")
-                    if self._ledger is not None:
-                        journal.append(Begun(self._ledger))
-                    return journal
+                    return self._headed(journal, entries)
         except OSError as error:
             raise StoreUnavailable(f"cannot begin a journal in {self.path}: {error.strerror}") from error
         raise AssertionError
@@ -150,6 +157,17 @@ class JournalFolder:
                 size += status.st_size
                 if now - status.st_mtime > KEEP_SECONDS or size > KEEP_BYTES:
                     path.unlink()
+
+    def _headed(self, journal: JournalFile, entries: Sequence[Entry]) -> JournalFile:
+        head = () if self._ledger is None else (Begun(self._ledger),)
+        try:
+            if head or entries:
+                journal.append(*head, *entries)
+        except OSError:
+            with suppress(OSError):
+                journal.remove()
+            raise
+        return journal
 
     def _left(self) -> list[Path]:
         return sorted(self.path.glob("*.journal"))

@@ -28,6 +28,7 @@ from hyperinfer.api.store.writer import Writer
 from hyperinfer.nodes.ports import Admission, Generation, Principal, SettlementRejected
 
 if TYPE_CHECKING:
+    from hyperinfer.api.store.admitted import AdmittedJournal
     from hyperinfer.api.store.messages import Reply
     from hyperinfer.api.store.writer_client import Answer, WriterClient
     from hyperinfer.engine import Failure
@@ -76,6 +77,18 @@ class _WriterDouble:
         return answer
 
 
+class _NoJournal:
+    """Of `AdmittedJournal` what the store uses: nothing is kept."""
+
+    broken = False
+
+    def admit(self, admission: Admission) -> bool:
+        return True
+
+    def over(self, request: str) -> None:
+        pass
+
+
 class MemoryStore(EmbeddedStore):
     """Accounts, Ledger and Admin in memory. Made by `memory_store`.
 
@@ -87,7 +100,9 @@ class MemoryStore(EmbeddedStore):
     def __init__(self, connection: sqlite3.Connection, peer: socket.socket, now: Callable[[], float]) -> None:
         book = Book()
         writer = cast("WriterClient", _WriterDouble(_Inline(connection, peer), book))
-        super().__init__(DataFolder(Path("nowhere")), book, writer, connection, now, os.urandom, trio.current_time)
+        journal = cast("AdmittedJournal", _NoJournal())
+        nowhere = DataFolder(Path("nowhere"))
+        super().__init__(nowhere, book, writer, connection, now, os.urandom, trio.current_time, journal)
         self._connection = connection
         self.settling = self.admitting = 0.0
         self.rejects = False

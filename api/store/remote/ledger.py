@@ -7,7 +7,7 @@ waits twice at most for a server: once to be let in, once to be settled. Everyth
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
@@ -55,6 +55,9 @@ LATE_SECONDS: Final = 1.0
 """So long a commit may take before the journal is brought to the disk instead."""
 ADMIT_SECONDS: Final = 3.0
 """So long a request waits to be let in."""
+BEGIN_AGAIN_FIRST: Final = 1.0
+"""A journal that failed is begun anew after so long, twice as long when that fails too, and so on."""
+BEGIN_AGAIN_MOST: Final = 16.0
 
 AWAY: Final = Failure("internal_error", "The gateway cannot admit requests at the moment.", retry_after=1.0)
 """Whatever is wrong with a store, to a client."""
@@ -89,7 +92,14 @@ class RemoteLedger:
         self.owner = Owner(clock())
         self._endings: dict[str, _Ending] = {}
         self._unkept = False  # a hold could not be put back
+        self._doubted = False  # the journal has failed, and no new one is on the disk yet
+        self._begin_anew_at, self._again = 0.0, BEGIN_AGAIN_FIRST
         self._heard = trio.Event()
+
+    @property
+    def recording(self) -> bool:
+        """Whether what is admitted can be recorded: not while the journal has failed."""
+        return not (self._doubted or self.owner.broken)
 
     # The port #################################################################
 
@@ -101,9 +111,9 @@ class RemoteLedger:
         if self.owner.phase(row.id) is not None:
             return None
         hold = Hold(row.id, row.workspace, admission.hold, packed_row(row))
-        self.perform(self.owner.admit(hold))
-        if self.owner.broken:
+        if not self.recording:
             return AWAY
+        self.perform(self.owner.admit(hold))
         try:
             with trio.fail_after(ADMIT_SECONDS):
                 refusal = await self._admissions.take(hold, admission)
@@ -118,7 +128,7 @@ class RemoteLedger:
             self.perform(self.owner.hold_refused(row.id))
             return refusal
         self.perform(self.owner.hold_taken(row.id))
-        if self.owner.broken:
+        if not self.recording:
             self.perform(self.owner.give_up(row.id))
             return AWAY
         return None
@@ -182,9 +192,10 @@ class RemoteLedger:
         """To be called every second."""
         if self._unkept:
             self.put_holds_back()
-        self.perform(self.owner.tick(self._clock()))
-        if self._journal.large and not self.owner.broken:
-            self._nursery.start_soon(self._begin_anew)
+        now = self._clock()
+        self.perform(self.owner.tick(now))
+        if self._journal.large if self.recording else now >= self._begin_anew_at:
+            self._begin_anew(now)
 
     async def wait_quiet(self) -> None:
         """Until everything that has ended is settled, and its hold dropped."""
@@ -200,8 +211,7 @@ class RemoteLedger:
                     try:
                         self._journal.append(entry)
                     except OSError as error:
-                        log.critical("the journal cannot be written: %s", error)
-                        self.perform(self.owner.journal_failed())
+                        self.journal_failed(error)
                 case Commit(record):
                     self._commit(record)
                 case End(request, well):
@@ -257,20 +267,36 @@ class RemoteLedger:
                 self._holds.actor.post(renew(hold.workspace, hold.request), lambda _: None)
 
     async def _sync(self, request: str) -> None:
-        if await self._on_the_disk(self._journal.sync()):
+        try:
+            await self._journal.sync()
+        except SyncFailed as error:
+            self.journal_failed(error)
+        else:
             self.perform(self.owner.synced(request))
 
-    async def _begin_anew(self) -> None:
-        await self._on_the_disk(self._journal.begin_anew(self.owner.entries()))
+    def journal_failed(self, error: Exception) -> None:
+        """It could not be written or brought to the disk: nothing is admitted until there is a new one that can."""
+        if not self.owner.broken:
+            log.critical("the journal failed, nothing is admitted until there is a new one: %s", error)
+        self._doubted = True
+        self.perform(self.owner.journal_failed())
 
-    async def _on_the_disk(self, work: Awaitable[None]) -> bool:
+    def _begin_anew(self, now: float) -> None:
+        if self._doubted:
+            self._begin_anew_at, self._again = now + self._again, min(BEGIN_AGAIN_MOST, 2 * self._again)
+        if self._journal.begin_anew(self.owner.entries()):
+            self.owner.journal_renewed()
+            self._nursery.start_soon(self._trust_journal)
+
+    async def _trust_journal(self) -> None:
         try:
-            await work
+            await self._journal.trust()
         except SyncFailed as error:
-            log.critical("%s", error)
-            self.perform(self.owner.journal_failed())
-            return False
-        return True
+            self.journal_failed(error)
+            return
+        if self._doubted and not self.owner.broken:
+            log.warning("there is a new journal, requests are admitted again")
+            self._doubted, self._begin_anew_at, self._again = False, 0.0, BEGIN_AGAIN_FIRST
 
     def _tell(self, request: str, well: bool) -> None:
         ending = self._endings.pop(request, None)

@@ -1,7 +1,8 @@
 """The journal that a process writes: a file, what brings it to the disk, and a new file when it has become large.
 
 The new one holds what is owed at that moment; the old one is done with when the new one is on the disk. Whoever adopts both
-after a crash in between reads the old one first, and finds in the new one what became of it.
+after a crash in between reads the old one first, and finds in the new one what became of it. A journal that failed is gone
+on with in the same way: what a failed write or sync has left in the old one does not matter to the new one.
 """
 
 from __future__ import annotations
@@ -58,26 +59,34 @@ class LedgerJournal:
         """See `Syncer`: all that was appended before is on the disk, but for what is done. Raises SyncFailed."""
         await self._syncer.sync()
 
-    async def begin_anew(self, owed: Iterable[Entry]) -> None:
-        """Goes on in a new file that begins with what is owed now: before the first await, so that no entry is in neither.
-
-        Raises SyncFailed: the new one cannot be trusted, and the old one is kept. One that cannot even be begun is tried
-        again later, when the old one has grown as much again.
+    def begin_anew(self, owed: Iterable[Entry]) -> bool:
+        """Goes on in a new file that begins with what is owed now; `trust` comes next. False when it could not be begun, or
+        the last one is not trusted yet: a large one is tried again when it has grown as much again.
         """
         self._begin_anew_at = self.file.size + self._large
-        new = None if self._closed else self._written(owed)
-        if new is None:
-            return
+        if self._closed or self._turning:
+            return False
+        try:
+            new = self._folder.begin(self._now(), *owed)
+        except StoreUnavailable as error:
+            log.error("%s", error)
+            return False
         self._done.clear()  # the new one does not begin with them
-        old = self.file, self._syncer
+        self._old.append((self.file, self._syncer))
         self._begin_anew_at = new.size + self._large
         self.file, self._syncer, self._turning = new, Syncer(new), True
-        self._old.append(old)
+        return True
+
+    async def trust(self) -> None:
+        """Brings the new file to the disk, and is done with the old one. Raises SyncFailed: the new one cannot be trusted,
+        and the old one is kept."""
         try:
             await self._syncer.sync()
-            await old[1].close_in_turn()
-            self._old.remove(old)
-            old[0].done()
+            while self._old:
+                file, syncer = self._old[0]
+                await syncer.close_in_turn()
+                del self._old[0]
+                retire(file)
         finally:
             self._turning = False
 
@@ -96,18 +105,12 @@ class LedgerJournal:
             if owing:
                 file.close()
             else:
-                file.done()
+                retire(file)
 
-    def _written(self, owed: Iterable[Entry]) -> JournalFile | None:
-        try:
-            new = self._folder.begin(self._now())
-        except StoreUnavailable as error:
-            log.error("%s", error)
-            return None
-        try:
-            new.append(*owed)
-        except OSError as error:
-            log.error("the journal cannot be begun anew: %s", error)
-            new.remove()
-            return None
-        return new
+
+def retire(file: JournalFile) -> None:
+    """Nothing in it is owed any more; lets go of it."""
+    try:
+        file.done()
+    except OSError as error:  # whoever adopts it repeats what changes nothing
+        log.error("%s cannot be renamed: %s", file.path, error)

@@ -14,7 +14,7 @@ import trio
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row
-from hyperinfer.api.store.journal import JournalFolder, adopt, own
+from hyperinfer.api.store.journal import JournalFolder, own
 from hyperinfer.api.store.messages import GenerationRow
 from hyperinfer.api.store.remote.accounts import RemoteAccounts
 from hyperinfer.api.store.remote.administration import RemoteAdministration
@@ -25,6 +25,7 @@ from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.key_cache import KeyCache
 from hyperinfer.api.store.remote.ledger import AWAY, RemoteLedger, pending_generation
 from hyperinfer.api.store.remote.ledger_journal import LARGE, LedgerJournal
+from hyperinfer.api.store.remote.orphans import Orphans
 from hyperinfer.api.store.remote.queries import Queries, ledger_name_of
 from hyperinfer.api.store.remote.reports import RemoteReports
 from hyperinfer.api.store.remote.rows import Rows
@@ -103,7 +104,8 @@ class RemoteStore(RemoteAdministration):
     @property
     def checks(self) -> Mapping[Dependency, bool]:
         """See `Store`."""
-        return {"redis": self.redis_healthy, "postgres": self.postgres_healthy}
+        servers: dict[Dependency, bool] = {"redis": self.redis_healthy, "postgres": self.postgres_healthy}
+        return servers if self.ledger.recording else {**servers, "store": False}
 
     @property
     def redis(self) -> Actor[Any, Any]:
@@ -242,13 +244,15 @@ async def open_remote(
             entropy,
             refuse_without_postgres=settings.refuse_without_postgres,
         )
-        ledger.adopt(adopt(orphans, journal.file))
+        left = Orphans(folder, ledger_name, journal, ledger)
+        left.take_over_first(orphans)
         async with trio.open_nursery() as upkeep:
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_postgres)
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.look_at_redis)
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.tick)
             upkeep.start_soon(_every, SWEEP_SECONDS, partial(sweep_once, holds, rows, queries, folder))
             upkeep.start_soon(_every, SWEEP_SECONDS, store.tell_untold)
+            upkeep.start_soon(_every, SWEEP_SECONDS, left.take_over)
             upkeep.start_soon(_every, FORGET_SECONDS, partial(_forget, folder, now))
             try:
                 yield store

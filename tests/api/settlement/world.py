@@ -99,21 +99,25 @@ class Database:
         return self.balance
 
 
-@dataclass
+@dataclass(eq=False)
 class Journal:
-    """One file. `synced`: so many entries are on the disk; the others are only in the kernel's memory."""
+    """One file. `synced`: so many entries are on the disk; the others are only in the kernel's memory. `torn`: ends in a
+    part of an entry, behind which nothing can be read."""
 
     entries: list[Entry] = field(default_factory=list[Entry])
     synced: int = 0
+    torn: bool = False
 
 
 @dataclass
 class Process:
-    """A gateway: its machine, its journal, and what its callers have been told. `seen`: the epoch that it last heard of."""
+    """A gateway: its machine, its journal, and what its callers have been told. `seen`: the epoch that it last heard of.
+    `old`: journals that are kept until the one in use is on the disk."""
 
     owner: Owner
     journal: Journal
     seen: int
+    old: list[Journal] = field(default_factory=list[Journal])
     asking: set[str] = field(default_factory=set[str])
     running: set[str] = field(default_factory=set[str])
     ending: set[str] = field(default_factory=set[str])
@@ -128,6 +132,7 @@ class World:
         self.store = HoldStore()
         self.database = Database()
         self.journals: list[Journal] = []
+        self.done: list[Journal] = []
         self.flying: list[tuple[Process | None, Effect]] = []
         self.processes: list[Process] = []
         self.admitted: set[str] = set()
@@ -135,19 +140,19 @@ class World:
         self.costs: dict[str, int] = {}
         self.unrecorded: set[str] = set()
         self.given_up: set[str] = set()
-        self.syncs_fail = False
+        self.syncs_fail = self.appends_fail = False
         for _ in range(processes):
             self.start()
 
     # What a player does #######################################################
 
     def start(self) -> Process:
-        """A process begins, and adopts every journal that nobody owns."""
+        """A process begins, and adopts every journal that nobody owns, if its disk has the room."""
         process = Process(Owner(self.now), Journal(), self.store.epoch)
-        orphans = [j for j in self.journals if all(p.journal is not j for p in self.processes)]
+        orphans = [j for j in self.journals if all(j not in (p.journal, *p.old) for p in self.processes)]
         self.processes.append(process)
         self.journals.append(process.journal)
-        for journal in orphans:
+        for journal in [] if self.appends_fail else orphans:
             # The entries are taken over into its own journal first: only then may the old one go.
             for entry in journal.entries:
                 self.perform(process, [Append(entry)])
@@ -191,8 +196,28 @@ class World:
     def crash(self, process: Process, *, power: bool = False) -> None:
         """The process is killed; with `power` its machine goes down, and what was not synced is lost."""
         self.processes.remove(process)
-        if power:
-            del process.journal.entries[process.journal.synced :]
+        for journal in (process.journal, *process.old):
+            if power:
+                del journal.entries[journal.synced :]
+
+    def begin_journal_anew(self, process: Process) -> None:
+        """A process goes on in a new journal."""
+        if not self.appends_fail:
+            process.old.append(process.journal)
+            process.journal = Journal(process.owner.entries())
+            self.journals.append(process.journal)
+            process.owner.journal_renewed()
+
+    def trust_journal(self, process: Process) -> None:
+        """The new one is brought to the disk, and the old ones go."""
+        if self.syncs_fail:
+            self.perform(process, process.owner.journal_failed())
+            return
+        process.journal.synced = len(process.journal.entries)
+        for journal in process.old:
+            self.journals.remove(journal)
+            self.done.append(journal)
+        process.old.clear()
 
     def wait(self, seconds: float) -> None:
         """Time passes; every process gets its tick, and hears of a new epoch."""
@@ -223,14 +248,18 @@ class World:
         for effect in effects:
             match effect:
                 case Append(entry):
-                    process.journal.entries.append(entry)
+                    if self.appends_fail:
+                        process.journal.torn = True
+                        self.perform(process, process.owner.journal_failed())
+                    elif not process.journal.torn:
+                        process.journal.entries.append(entry)
                 case Admit(request):
-                    if request in process.asking:
+                    if request in process.asking and not process.owner.broken:
                         process.asking.discard(request)
                         process.running.add(request)
                         self.admitted.add(request)
                     else:
-                        self.perform(process, process.owner.give_up(request))
+                        self.give_up(process, request)
                 case Refuse(request):
                     process.asking.discard(request)
                 case End(request, well):
@@ -290,7 +319,7 @@ class World:
 
     def heal(self) -> None:
         """Every service is back, every message arrives, every process that died is started again and every reply ends."""
-        self.syncs_fail = False
+        self.syncs_fail = self.appends_fail = False
         if not self.store.loaded:
             self.load()
         if not self.processes:
@@ -303,8 +332,9 @@ class World:
                 self.deliver(0)
             self.wait(LEASE_SECONDS / 2)
             for process in list(self.processes):
-                if process.owner.broken and process.owner.idle:  # one whose journal failed is replaced
-                    self.crash(process)
+                if process.owner.broken or process.old:
+                    self.begin_journal_anew(process)
+                    self.trust_journal(process)
             self.start()
             self.sweep()
         while self.flying:

@@ -73,7 +73,7 @@ async def test_a_real_row_is_never_interrupted(tmp_path: Path) -> None:
         principal = Principal(workspace=workspace, workspace_name="lab", key_id="key_1")
         await store.settle(a_generation("r1", workspace, 7))
         # As a kill between the commit and the note of it leaves it.
-        with AdmittedJournal.open(DataFolder(tmp_path).admitted, lambda: NOW + 1) as left:
+        async with AdmittedJournal.open(DataFolder(tmp_path).admitted, lambda: NOW + 1) as left:
             assert left.admit(an_admission("r1", principal, 1))
     async with a_store(tmp_path) as store:
         row = await store.generation(workspace, "r1")
@@ -81,16 +81,16 @@ async def test_a_real_row_is_never_interrupted(tmp_path: Path) -> None:
         assert row.status == "completed"
 
 
-def test_a_long_life_keeps_a_short_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_life_keeps_a_short_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hyperinfer.api.store.admitted.MOST_BYTES", 20_000)
     assert MOST_BYTES > 20_000
     principal = Principal(workspace="ws", workspace_name="lab", key_id="key_1")
-    with AdmittedJournal.open(tmp_path, lambda: NOW) as admitted:
+    async with AdmittedJournal.open(tmp_path, lambda: NOW) as admitted:
         assert admitted.admit(an_admission("long", principal, 1))
         for number in range(1000):
             assert admitted.admit(an_admission(f"r{number}", principal, 1))
             admitted.over(f"r{number}")
-        (path,) = tmp_path.glob("*.journal")
+        (path,) = JournalFolder(tmp_path).path.glob("*.journal")
         assert path.stat().st_size < 25_000
         assert b"long" in path.read_bytes()
     (left,) = JournalFolder(tmp_path).orphans()
@@ -113,5 +113,10 @@ async def test_nothing_is_admitted_that_cannot_be_written(tmp_path: Path) -> Non
             signal.signal(signal.SIGXFSZ, ignored)
         assert refusal is not None
         assert refusal.code == "internal_error"
+        assert store.checks == {"store": False}
         with trio.fail_after(5):
             await store.settle(a_generation("r0", workspace, 7))
+            while not store.healthy:  # noqa: ASYNC110 - nobody has to ask
+                await trio.sleep(0.01)
+            assert await store.admit(an_admission("r2", principal, 1)) is None
+            await store.settle(a_generation("r2", workspace, 7))

@@ -44,7 +44,9 @@ async def test_it_begins_anew_with_what_is_owed(folder: JournalFolder) -> None:
         for entry in (*_settled(number), Done(f"r{number}")):
             journal.append(entry)
     assert journal.large
-    await journal.begin_anew(_settled(100))
+    assert journal.begin_anew(_settled(100))
+    assert not journal.begin_anew(_settled(100)), "one after the other"
+    await journal.trust()
     assert not journal.large
     assert _suffixes(folder) == [".done", ".journal"]
     assert journal.file.entries() == _settled(100)
@@ -59,7 +61,8 @@ async def test_it_begins_anew_with_what_is_owed(folder: JournalFolder) -> None:
 
 async def test_what_is_owed_may_be_more_than_large(folder: JournalFolder) -> None:
     journal = LedgerJournal(folder, lambda: NOW, large=10)
-    await journal.begin_anew([entry for number in range(100) for entry in _settled(number)])
+    assert journal.begin_anew([entry for number in range(100) for entry in _settled(number)])
+    await journal.trust()
     assert not journal.large, "it would begin anew for ever"
     for entry in _settled(100):
         journal.append(entry)
@@ -72,9 +75,10 @@ async def test_a_crash_in_between_leaves_both_and_the_new_one_is_read_last(folde
     journal = LedgerJournal(folder, lambda: NOW)
     for entry in (*_settled(1), *_settled(2)):
         journal.append(entry)
+    assert journal.begin_anew([*_settled(1), *_settled(2)])
     with trio.CancelScope() as scope:
-        scope.cancel()  # where it first waits: the new one is written, and nobody knows whether it is on the disk
-        await journal.begin_anew([*_settled(1), *_settled(2)])
+        scope.cancel()  # the new one is written, and nobody knows whether it is on the disk
+        await journal.trust()
     assert scope.cancelled_caught
     journal.append(Done("r1"))
     assert _suffixes(folder) == [".journal", ".journal"]
@@ -103,7 +107,8 @@ async def test_who_waits_for_the_old_one_is_told_and_who_asks_meanwhile_waits_fo
             nursery.start_soon(sync, number)
         await trio.lowlevel.checkpoint()
         await trio.lowlevel.checkpoint()
-        nursery.start_soon(journal.begin_anew, [entry for number in range(10) for entry in _settled(number)])
+        assert journal.begin_anew([entry for number in range(10) for entry in _settled(number)])
+        nursery.start_soon(journal.trust)
         for number in range(10, 20):
             nursery.start_soon(sync, number)
     assert sorted(synced) == list(range(20))
@@ -125,7 +130,7 @@ async def test_a_new_one_that_cannot_be_begun_leaves_the_old_one_in_use(
 
     with monkeypatch.context() as patch:
         patch.setattr(JournalFile, "append", full)
-        await journal.begin_anew(_settled(1))
+        assert not journal.begin_anew(_settled(1))
     assert _suffixes(folder) == [".journal"]
     assert not journal.large, "it is tried again when it has grown as much again"
     for number in range(DONE_AT_ONCE + 1):
@@ -142,15 +147,14 @@ async def test_a_new_one_that_does_not_get_to_the_disk_costs_the_old_one_nothing
     await journal.sync()
     async with trio.open_nursery() as nursery:
 
-        async def begin() -> None:
+        async def fail() -> None:
             with pytest.raises(SyncFailed):
-                await journal.begin_anew(_settled(1))
+                await journal.trust()
 
-        old = journal.file
-        nursery.start_soon(begin)
-        while journal.file is old:
-            await trio.lowlevel.checkpoint()
+        assert journal.begin_anew(_settled(1))
+        nursery.start_soon(fail)
+        await trio.lowlevel.checkpoint()
         await journal.close()  # takes the new one's help away
-    await journal.begin_anew(_settled(1))  # is too late
+    assert not journal.begin_anew(_settled(1)), "too late"
     journal.let_go(owing=True)
     assert _suffixes(folder) == [".journal", ".journal"]
