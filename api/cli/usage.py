@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hyperinfer.api.cli.administration import administer, amount, shown_key, usd_text
 from hyperinfer.api.cli.invocation import DONE, UsageError
@@ -77,8 +77,19 @@ def _csv(rows: Sequence[UsageRow], by: str, labels: Mapping[str, str]) -> str:
     lines.writerow((by, *label, "requests", "tokens_prompt", "tokens_completion", "cost"))
     for row in rows:
         named = (row.group, labels.get(row.group, "")) if label else (row.group,)
-        lines.writerow((*named, row.requests, row.tokens_prompt, row.tokens_completion, pico_to_usd_text(row.cost)))
+        lines.writerow(
+            (*map(_cell, named), row.requests, row.tokens_prompt, row.tokens_completion, pico_to_usd_text(row.cost))
+        )
     return text.getvalue()
+
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), also by its full-width form."""
+
+
+def _cell(text: str) -> str:
+    """Text that stays text when a spreadsheet opens it: somebody else may have chosen it."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _rows(rows: Sequence[UsageRow], by: str, labels: Mapping[str, str]) -> Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import sqlite3
 from decimal import Decimal
@@ -272,6 +274,21 @@ def test_usage_and_the_audit(cli: Cli, tmp_path: Path) -> None:
     assert cli("usage --by day").out.splitlines()[1].startswith("2026-")
     assert cli("ledger verify").out == "all agrees: 1 workspace, 4 ledger rows, 3 generations\n"
     assert cli("ledger verify --json").document["ok"] is True
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://evil.test","x")', "+1", "-2+3", "@SUM(A1)", "\uff1d1", "plain, =1"])
+def test_a_name_is_no_formula_to_a_spreadsheet(cli: Cli, tmp_path: Path, name: str) -> None:
+    async def use() -> None:
+        async with a_store(tmp_path / "data") as store:
+            workspace = (await store.create_workspace(name, 10 * USD)).id
+            await store.settle(a_generation("r1", workspace, 7, model=name))
+
+    trio.run(use)
+    for by, column in (("workspace", "label"), ("model", "model")):
+        (row,) = csv.DictReader(io.StringIO(cli(f"usage --by {by} --csv").out))
+        assert row[column] == (name if name.startswith("plain") else f"'{name}")
+        assert row["cost"] == "0.000000000007"
+    assert cli("usage --json").document["data"][0]["model"] == name
 
 
 def test_a_ledger_that_does_not_agree(cli: Cli, tmp_path: Path) -> None:
