@@ -151,7 +151,7 @@ class _Turns:
 def _with_fields(turn: Turn, fields: dict[str, Any]) -> Turn:
     """The turn with more of its item's fields; those of no meaning to a model are never a loss."""
     said = {name: value for name, value in fields.items() if value is not None}
-    quiet = {name: value for name, value in said.items() if name in QUIET}
+    quiet = {name: value for name, value in said.items() if name in QUIET or name == "type"}
     extra = {name: value for name, value in said.items() if name not in quiet}
     return msgspec.structs.replace(
         turn, quiet={**(turn.quiet or {}), **quiet} or None, extra={**(turn.extra or {}), **extra} or None
