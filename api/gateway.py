@@ -6,7 +6,7 @@ import math
 import os
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,9 @@ from hyperinfer.api.settings import SharedServers, shared_servers
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
+from hyperinfer.nodes.tools.documents.reader import DocumentReader
+from hyperinfer.nodes.tools.toolbox import CurrentTools
+from hyperinfer.providers.egress import Egress
 from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.upstreams import open_upstreams
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.store import Store
     from hyperinfer.engine import Drain
     from hyperinfer.nodes.ports import Ledger
+    from hyperinfer.providers.egress.addresses import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +112,15 @@ async def open_gateway(
         store, playground = backing.store, backing.playground
         accounts, ledger = PlaygroundAccounts(store, playground), PlaygroundLedger(store, playground)
         settlement = Settlement(ledger)
+        tools = CurrentTools(
+            catalogue.current, transport=upstreams.network, reader=DocumentReader(), egress=_way_out, now=now
+        )
         parts = Parts(
             catalogue=catalogue.current,
             ledger=ledger,
             settlement=settlement,
             clients=upstreams,
-            tooling=Tooling(tools=dict, memory=backing.tool_memory, drain=drain),
+            tooling=Tooling(tools=tools, read_pdf=tools.read_pdf, memory=backing.tool_memory, drain=drain),
             drain=drain,
             now=now,
             jitter=random.random,
@@ -144,6 +151,10 @@ async def open_gateway(
             now=now,
         )
         serving.cancel_scope.cancel()
+
+
+def _way_out(allow: Sequence[Network]) -> Egress:
+    return Egress(allow=allow)
 
 
 async def _end_with_the_grace(drain: Drain) -> None:

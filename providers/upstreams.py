@@ -34,6 +34,11 @@ class Upstreams:
         self._clients[provider.name] = (provider, client)
         return client
 
+    @property
+    def network(self) -> httpx2.AsyncBaseTransport:
+        """The one to whatever is not built in, also for what is no model."""
+        return self._transports["network"]
+
     async def aclose(self) -> None:
         """Closes every connection."""
         for transport in self._transports.values():

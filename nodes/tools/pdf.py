@@ -71,13 +71,24 @@ class PdfTool:
             return url
         if isinstance(ranges := page_ranges(arguments.get("pages")), str):
             return failed("bad_arguments", ranges)
-        try:
-            fetched = await self._egress.fetch(url, room=_room, accept="application/pdf")
-        except EgressError as error:
-            return not_fetched(error)
-        if not is_pdf(fetched.body):
-            return failed("unsupported", "This is not a PDF.")
-        return await read_pdf(self._reader, fetched.body, ranges, url=fetched.url)
+        return await _pdf_at(self._egress, self._reader, url, ranges, most=READ_AT_ONCE)
+
+
+async def attached_pdf(egress: Egress, reader: DocumentReader, source: bytes | str) -> ToolOutcome:
+    """The text of a PDF that a conversation holds, or names by its URL: see `pdf_text`."""
+    if isinstance(source, bytes):
+        return await pdf_text(reader, source)
+    return await _pdf_at(egress, reader, source, None, most=READ_OF_FILES)
+
+
+async def _pdf_at(egress: Egress, reader: DocumentReader, url: str, pages: Ranges | None, *, most: int) -> ToolOutcome:
+    try:
+        fetched = await egress.fetch(url, room=_room, accept="application/pdf")
+    except EgressError as error:
+        return not_fetched(error)
+    if not is_pdf(fetched.body):
+        return failed("unsupported", "This is not a PDF.")
+    return await read_pdf(reader, fetched.body, pages, url=fetched.url, most=most)
 
 
 async def pdf_text(reader: DocumentReader, data: bytes, pages: str | None = None) -> ToolOutcome:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from hyperinfer.nodes.tools.datetime_now import DatetimeTool
 from hyperinfer.nodes.tools.image import ImageTool
-from hyperinfer.nodes.tools.pdf import PdfTool
+from hyperinfer.nodes.tools.pdf import PdfTool, attached_pdf
 from hyperinfer.nodes.tools.web_fetch import WebFetchTool
 from hyperinfer.nodes.tools.web_search import WebSearchTool
 from hyperinfer.providers.catalogue_records import Tool
@@ -17,11 +17,12 @@ from hyperinfer.providers.catalogue_records import Tool
 if TYPE_CHECKING:
     import httpx2
 
-    from hyperinfer.formats.server_tools import ToolName
+    from hyperinfer.formats.server_tools import ToolName, ToolOutcome
     from hyperinfer.nodes.tools.documents.reader import DocumentReader
     from hyperinfer.nodes.tools.port import ServerTool
     from hyperinfer.providers.catalogue import Catalogue
     from hyperinfer.providers.egress import Egress
+    from hyperinfer.providers.egress.addresses import Network
 
 
 def toolbox(
@@ -52,26 +53,37 @@ def toolbox(
 
 
 class CurrentTools:
-    """Called, gives the tools that the catalogue of the moment has; they are made anew when it has changed."""
+    """Called, gives the tools that the catalogue of the moment has; they are made anew when it has changed.
+
+    `egress`: makes the way out, given the networks that the operator opens beside the public ones.
+    """
 
     def __init__(
         self,
         catalogue: Callable[[], Catalogue],
         *,
         transport: httpx2.AsyncBaseTransport,
-        egress: Egress,
         reader: DocumentReader,
+        egress: Callable[[Sequence[Network]], Egress],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._catalogue = catalogue
-        self._make = partial(toolbox, transport=transport, egress=egress, reader=reader, now=now)
-        self._made: tuple[Mapping[str, Tool], Mapping[ToolName, ServerTool]] | None = None
+        self._catalogue, self._egress, self._reader = catalogue, egress, reader
+        self._make = partial(toolbox, transport=transport, reader=reader, now=now)
+        self._made: tuple[Catalogue, Egress, Mapping[ToolName, ServerTool]] | None = None
 
     def __call__(self) -> Mapping[ToolName, ServerTool]:
-        configured = self._catalogue().tools
-        if self._made is None or self._made[0] is not configured:
-            self._made = configured, self._make(configured)
-        return self._made[1]
+        return self._current()[1]
+
+    async def read_pdf(self, source: bytes | str) -> ToolOutcome:
+        """The text of a PDF of a request: its bytes, or where it is."""
+        return await attached_pdf(self._current()[0], self._reader, source)
+
+    def _current(self) -> tuple[Egress, Mapping[ToolName, ServerTool]]:
+        catalogue = self._catalogue()
+        if self._made is None or self._made[0] is not catalogue:
+            egress = self._egress(catalogue.egress.allow)
+            self._made = catalogue, egress, self._make(catalogue.tools, egress=egress)
+        return self._made[1:]
 
 
 def _price(configured: Mapping[str, Tool], name: ToolName) -> int:

@@ -19,6 +19,7 @@ from tests.support.tool_rounds import ScriptedTool, asked_of, call, found, switc
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
+    from hyperinfer.formats.events import Event
 
 CHAT: Dialect = "openai_chat"
 PAGE = ToolSource(url="https://example.org/a", title="A page", text="Words of the page.")
@@ -62,7 +63,7 @@ def test_links_are_found_in_pieces_of_text(words: str, cited: str | None) -> Non
     citing = Citing()
     assert citing.push(ev.TextStart()) == (ev.TextStart(),)
     citing.know([PAGE])
-    events = [ev.TextStart(), *(ev.TextDelta(letter) for letter in words), ev.TextEnd()]
+    events: list[Event] = [ev.TextStart(), *(ev.TextDelta(letter) for letter in words), ev.TextEnd()]
     given = [out for event in events for out in citing.push(event)]
     assert [event for event in given if not isinstance(event, ev.Citation)] == events
     citations = [event for event in given if isinstance(event, ev.Citation)]
@@ -73,7 +74,8 @@ def test_links_are_found_in_linear_time() -> None:
     citing = Citing()
     citing.know([PAGE])
     for hostile in ("[" * 100_000, "[a](" * 50_000, "https://a(" * 50_000, "[" + "a" * 100_000 + "](https://x"):
-        for event in (ev.TextStart(), ev.TextDelta(hostile), ev.TextEnd()):
+        events: list[Event] = [ev.TextStart(), ev.TextDelta(hostile), ev.TextEnd()]
+        for event in events:
             citing.push(event)
 
 
@@ -154,8 +156,7 @@ async def test_a_route_that_runs_the_tool_itself_is_left_to_it_and_another_has_o
 ) -> None:
     catalogue = load(NATIVE.format(protocol=protocol, native="web_search"), {}, "test.yaml")
     search = ScriptedTool()
-    scripts = (upstream(protocol, text("Found."), stream=False),)
-    async with bench(*scripts, catalogue=catalogue, tooling=tooling(search)) as gateway:
+    async with bench(upstream(protocol, text("Found."), stream=False), catalogue=catalogue, tooling=tooling(search)) as gateway:
         exchange = await gateway.ask(CHAT, "native", stream=False, **switched_on(CHAT, "web_search"))
         assert exchange.status == 200, exchange.sent
         (tool,) = json.loads(gateway.transport.played[0].body)["tools"]

@@ -69,7 +69,13 @@ def test_prices() -> None:
 
 async def test_they_follow_the_catalogue() -> None:
     held = [load("", {})]
-    current = CurrentTools(lambda: held[0], transport=Transport(), egress=Egress(), reader=DocumentReader(), now=lambda: 0.0)
+    current = CurrentTools(
+        lambda: held[0],
+        transport=Transport(),
+        reader=DocumentReader(),
+        egress=lambda allow: Egress(allow=allow),
+        now=lambda: 0.0,
+    )
     first = current()
     assert current() is first
     assert "1970-01-01T00:00:00" in (await first["datetime"].run({}, {})).text
