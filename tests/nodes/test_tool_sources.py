@@ -156,7 +156,8 @@ async def test_a_route_that_runs_the_tool_itself_is_left_to_it_and_another_has_o
 ) -> None:
     catalogue = load(NATIVE.format(protocol=protocol, native="web_search"), {}, "test.yaml")
     search = ScriptedTool()
-    async with bench(upstream(protocol, text("Found."), stream=False), catalogue=catalogue, tooling=tooling(search)) as gateway:
+    script = upstream(protocol, text("Found."), stream=False)
+    async with bench(script, catalogue=catalogue, tooling=tooling(search)) as gateway:
         exchange = await gateway.ask(CHAT, "native", stream=False, **switched_on(CHAT, "web_search"))
         assert exchange.status == 200, exchange.sent
         (tool,) = json.loads(gateway.transport.played[0].body)["tools"]
