@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast, final
 
 from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.api.store.remote.bridge import Actor
-from hyperinfer.api.store.remote.session import Session, is_rejection
+from hyperinfer.api.store.remote.session import Identity, Session, is_rejection
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.remote.driver import Connection
@@ -36,7 +36,8 @@ class Queries:
         changed: Callable[[bytes, int], None],
         doubted: Callable[[], None],
     ) -> None:
-        self._session = Session(url, clock, self._listen)
+        self.identity = Identity()
+        self._session = Session(url, clock, self._listen, self.identity)
         self._changed, self._doubted = changed, doubted
         self.actor: Actor[Query, Any] = Actor(self._perform, self._session.drop, self._session.leave, seconds=QUERY_SECONDS)
 
@@ -65,8 +66,3 @@ class Queries:
                 return Refused("invalid", f"the database does not take it: {error}")
             self._session.drop()
             return StoreUnavailable(f"the database failed ({type(error).__name__})")
-
-
-async def ledger_name_of(connection: Connection) -> str:
-    """The name of the ledger in a database: the same wherever that is found, and of all its copies. asyncio."""
-    return cast("str", await connection.fetchval("SELECT name::text FROM identity"))

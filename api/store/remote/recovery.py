@@ -23,9 +23,10 @@ from hyperinfer.api.store.remote.admission import Admissions
 from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.key_cache import KeyCache
-from hyperinfer.api.store.remote.queries import Queries, ledger_name_of
+from hyperinfer.api.store.remote.queries import Queries
 from hyperinfer.api.store.remote.reports import RemoteReports
 from hyperinfer.api.store.remote.rows import Rows
+from hyperinfer.api.store.remote.session import ledger_name_of
 from hyperinfer.nodes.ports import SettlementRejected
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ async def recover(
             lambda sha256, version: accounts.changed(sha256, version),
             lambda: accounts.doubt(),
         )
-        holds, rows = Holds(redis), Rows(postgres, trio.current_time)
+        holds, rows = Holds(redis), Rows(postgres, trio.current_time, queries.identity)
         accounts = RemoteAccounts(queries, KeyCache(holds.actor), now, trio.current_time)
         admissions = Admissions(holds, queries, lambda: entropy(8).hex(), lambda: None)  # we hold nothing
         for actor in (queries.actor, holds.actor, rows.actor):

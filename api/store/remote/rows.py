@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.bridge import Actor
-from hyperinfer.api.store.remote.session import Session, is_rejection
+from hyperinfer.api.store.remote.session import Identity, Session, is_rejection
 from hyperinfer.api.store.remote.settling import settle_rows
 from hyperinfer.api.store.remote.text import storable
 from hyperinfer.nodes.ports import SettlementRejected
@@ -23,10 +23,10 @@ STATEMENT_SECONDS: Final = 5.0
 
 @final
 class Rows:
-    """Settles rows. `clock`: any steady one, in seconds."""
+    """Settles rows. `clock`: any steady one, in seconds. `identity`: of the database, where others connect to it too."""
 
-    def __init__(self, url: Secret, clock: Callable[[], float]) -> None:
-        self._session = Session(url, clock)
+    def __init__(self, url: Secret, clock: Callable[[], float], identity: Identity | None = None) -> None:
+        self._session = Session(url, clock, identity=identity)
         self.actor: Actor[GenerationRow, Balance] = Actor(
             self._perform, self._session.drop, self._session.leave, seconds=STATEMENT_SECONDS
         )

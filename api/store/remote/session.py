@@ -1,9 +1,12 @@
-"""A connection to Postgres that is made when it is needed, dropped when it fails, and made anew with a back-off."""
+"""A connection to Postgres that is made when it is needed, dropped when it fails, and made anew with a back-off.
+
+Wherever the address leads later: to the same ledger, or there is no connection.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, cast, final
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.driver import Connection, connect, error_class
@@ -16,6 +19,8 @@ CONNECT_SECONDS: Final = 3.0
 BACKOFF_FIRST: Final = 0.05
 BACKOFF_MOST: Final = 1.0
 
+_AWAY: Final = "the database is away"
+_NO_SUCH_TABLE: Final = "42"
 _REJECTED: Final = frozenset({"22", "23", "P0"})
 """Classes of SQLSTATE that are about the data of a statement: it would fail again. (PostgreSQL, appendix A.)"""
 
@@ -27,9 +32,24 @@ def is_rejection(error: Exception) -> bool:
 
 
 @final
+class Identity:
+    """Which ledger a database has, as whoever connects first finds it: for all connections of a store together."""
+
+    def __init__(self) -> None:
+        self.ledger: str | None = None
+
+    @property
+    def known(self) -> str:
+        """Its name, once somebody has connected. Raises StoreUnavailable for a database that names none."""
+        if self.ledger is None:
+            raise StoreUnavailable("the table `identity` of the database is empty: it does not say which ledger it is")
+        return self.ledger
+
+
+@final
 class Session:
     """One connection, whichever it is at the moment. For one user at a time. `clock`: any steady one, in seconds.
-    `prepare`: a coroutine function of asyncio, awaited with each new connection.
+    `prepare`: a coroutine function of asyncio, awaited with each new connection. `identity`: of the database.
     """
 
     def __init__(
@@ -37,12 +57,13 @@ class Session:
         url: Secret,
         clock: Callable[[], float],
         prepare: Callable[[Connection], Awaitable[None]] | None = None,
+        identity: Identity | None = None,
     ) -> None:
+        self._identity = identity or Identity()
         self._url, self._clock, self._prepare = url, clock, prepare
         self._connection: Connection | None = None
-        self._not_before = 0.0
+        self._not_before, self._why = 0.0, _AWAY
         self._backoff = BACKOFF_FIRST
-        self._migrated = False
 
     @property
     def connected(self) -> bool:
@@ -55,24 +76,37 @@ class Session:
             return self._connection
         now = self._clock()
         if now < self._not_before:
-            raise StoreUnavailable("the database is away")
+            raise StoreUnavailable(self._why)
+        connection = None
         try:
             connection = await connect(self._url.reveal(), seconds=CONNECT_SECONDS)
-            if not self._migrated:
-                await migrate(connection, migrations())
-                self._migrated = True
+            await self._check(connection)
             if self._prepare is not None:
                 await self._prepare(connection)
-        except StoreUnavailable:
-            raise
         except Exception as error:
+            if connection is not None:
+                connection.terminate()
             self._not_before = self._clock() + self._backoff
             self._backoff = min(BACKOFF_MOST, self._backoff * 2)
+            self._why = _AWAY
+            if isinstance(error, StoreUnavailable):
+                self._why = str(error)
+                raise
             # Not the error's own text: it may hold the address with its password.
             raise StoreUnavailable(f"the database cannot be reached ({type(error).__name__})") from error
         self._connection = connection
         self._backoff = BACKOFF_FIRST
         return connection
+
+    async def _check(self, connection: Connection) -> None:
+        if self._identity.ledger is None:
+            await migrate(connection, migrations())
+            self._identity.ledger = await ledger_name_of(connection)
+        elif await ledger_name_of(connection) != self._identity.ledger:
+            raise StoreUnavailable(
+                "the address of the database leads to another one now: what was begun here is not settled there; lead it"
+                " back, or start the gateway anew"
+            )
 
     def drop(self) -> None:
         """Whatever is wrong with the connection, the next one may be well."""
@@ -88,3 +122,14 @@ class Session:
                 await connection.close()
             finally:
                 connection.terminate()
+
+
+async def ledger_name_of(connection: Connection) -> str | None:
+    """The name of the ledger in a database: the same wherever that is found, and of all its copies. None where there is no
+    ledger. asyncio."""
+    try:
+        return cast("str", await connection.fetchval("SELECT name::text FROM identity"))
+    except Exception as error:
+        if error_class(error) == _NO_SUCH_TABLE:
+            return None
+        raise

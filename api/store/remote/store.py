@@ -26,7 +26,7 @@ from hyperinfer.api.store.remote.key_cache import KeyCache
 from hyperinfer.api.store.remote.ledger import AWAY, RemoteLedger, pending_generation
 from hyperinfer.api.store.remote.ledger_journal import LARGE, LedgerJournal
 from hyperinfer.api.store.remote.orphans import Orphans
-from hyperinfer.api.store.remote.queries import Queries, ledger_name_of
+from hyperinfer.api.store.remote.queries import Queries
 from hyperinfer.api.store.remote.reports import RemoteReports
 from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.api.store.remote.standing import RemoteStandings
@@ -219,14 +219,15 @@ async def open_remote(
         queries = Queries(
             settings.postgres, clock, lambda sha256, version: accounts.changed(sha256, version), lambda: accounts.doubt()
         )
-        rows, holds = Rows(settings.postgres, clock), Holds(settings.redis)
+        rows, holds = Rows(settings.postgres, clock, queries.identity), Holds(settings.redis)
         accounts = RemoteAccounts(queries, KeyCache(holds.actor), now, clock)
         admissions = Admissions(holds, queries, lambda: entropy(8).hex(), lambda: ledger.put_holds_back())
         for actor in (queries.actor, rows.actor, holds.actor):
             bridge.start_soon(actor.run)
         with _as_unavailable():
-            ledger_name = await queries.run(ledger_name_of)
+            await queries.run(_ping)
             await admissions.look()
+        ledger_name = queries.identity.known
         folder = JournalFolder(settings.journals, ledger_name)
         folder.create()
         orphans = own(folder.orphans(), ledger_name)

@@ -289,3 +289,32 @@ async def test_journals_are_taken_over_for_their_own_database_alone(servers: Ser
     assert servers.statuses() == {"r1": "interrupted"}
     async with _store(elsewhere):
         assert elsewhere.statuses() == {}, "what is done with is nobody's business"
+
+
+async def test_an_address_that_leads_to_another_database_is_left_alone(servers: Servers, postgres: PostgresServer) -> None:
+    """While a gateway runs: say, by its name service."""
+    name, elsewhere = servers.database, postgres.new_database()
+
+    def lead_to(database: str) -> None:
+        for each in (name, database):
+            postgres.run(f"ALTER DATABASE {each} ALLOW_CONNECTIONS false")
+            postgres.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{each}'")
+        for old, new in ((name, "aside"), (database, name), ("aside", database)):
+            postgres.run(f"ALTER DATABASE {old} RENAME TO {new}")
+        for each in (name, database):
+            postgres.run(f"ALTER DATABASE {each} ALLOW_CONNECTIONS true")
+
+    async with _store(servers) as store:
+        await _admitted(store, "r1")
+        lead_to(elsewhere)
+        await store.settle(a_generation("r1", "ws", 70))  # by the journal
+        pending = await store.generation("ws", "r1")
+        assert pending is not None
+        assert pending.status == "pending"
+        with pytest.raises(StoreUnavailable, match="leads to another one now"):
+            await store.queries.run(lambda connection: connection.fetchval("SELECT 1"))
+        assert servers.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == "0"
+        lead_to(elsewhere)
+        with trio.fail_after(10):
+            await store.ledger.wait_quiet()
+    assert (servers.balance, servers.statuses()) == (USD - 70, {"r1": "completed"})
