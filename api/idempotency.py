@@ -27,8 +27,9 @@ log = logging.getLogger("hyperinfer.requests")
 
 LONGEST: Final = 255
 """Characters of a key (as Stripe and others have it)."""
-SETTLING_SECONDS: Final = 30.0
-"""A claim this young, without a row or a hold, is of a request that another process is just letting in."""
+SETTLING_SECONDS: Final = 10.0
+"""A claim this young, without a row or a hold, may be of a request that another process is just letting in: that takes it
+seven seconds at most."""
 
 LOOKUP_SECONDS: Final = 3.0
 """So long a request waits for its key to be looked up."""

@@ -8,7 +8,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -68,10 +68,12 @@ class Produced:
 
 @dataclass(frozen=True)
 class Heard:
-    """What became of one request. Times are of the steady clock. `answer` None: there was none."""
+    """What became of one request. Times are of the steady clock. `answer` None: there was none. `idempotent`: it had an
+    Idempotency-Key, which lies in Postgres."""
 
     route: Route
     streamed: bool
+    idempotent: bool
     began: float
     ended: float
     answer: Answer | None
@@ -109,26 +111,31 @@ class Readiness:
 
 
 class Traffic:
-    """Clients of every format that ask one request after the other, and one that looks at `/readyz` all the time."""
+    """Clients of every format that ask one request after the other, and one that looks at `/readyz` all the time. `keys`:
+    the clients' in turn. One of them has idempotency keys, and repeats what was refused; `name` makes its keys its own."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, name: str, keys: Sequence[str]) -> None:
+        self._url, self._name, self._keys = url, name, keys
         self._stop = threading.Event()
         self.heard: list[Heard] = []
         self.ready: list[Readiness] = []
 
     def _client(self, number: int) -> None:
         route, protocols = ROUTES[number % 3], list(PROTOCOLS)
-        for turn in itertools.count(number):
-            if self._stop.wait(PAUSE_SECONDS):
-                return
+        headers = {**AUTHORIZED, "authorization": f"Bearer {self._keys[number % len(self._keys)]}"}
+        turn, idempotent = number, number == CLIENTS - 1
+        while not self._stop.wait(PAUSE_SECONDS):
             model = f"slow/{'lasting' if turn % 5 == 0 else 'plain'}-{protocols[turn % 3]}"
             streamed = (turn // 3 + number) % 2 == 0
-            body = json.dumps(route.body(model, f"request load-{number}-{turn} please", stream=streamed)).encode()
+            mark = f"{self._name}-{number}-{turn}"
+            body = json.dumps(route.body(model, f"request {mark} please", stream=streamed)).encode()
+            key = {"idempotency-key": mark} if idempotent else {}
             began, answer = time.monotonic(), None
             with contextlib.suppress(OSError, HTTPException):
-                answer = ask(self._url, "POST", route.path, AUTHORIZED, body)
-            self.heard.append(Heard(route, streamed, began, time.monotonic(), answer))
+                answer = ask(self._url, "POST", route.path, {**headers, **key}, body)
+            heard = Heard(route, streamed, idempotent, began, time.monotonic(), answer)
+            self.heard.append(heard)
+            turn += heard.well or not idempotent
 
     def _look(self) -> None:
         while not self._stop.wait(PAUSE_SECONDS):
@@ -170,7 +177,13 @@ class Traffic:
             elif each.answer.status == 200 and each.streamed:
                 found += breaches_if_judged(each.route.dialect, each.answer.body, failed=not each.well)
             elif each.answer.status != 200:
-                told = each.route.told(each.answer)
-                if told.code != "internal_error" or not each.answer.headers.get("retry-after"):
-                    found.append(repr(each.answer))
+                found += _breaches_of_refusal(each, each.answer)
         return found
+
+
+def _breaches_of_refusal(each: Heard, answer: Answer) -> list[str]:
+    """A refusal says when to ask again. A repeat may be told that the first may be running."""
+    running = each.idempotent and answer.status == 409
+    told = each.route.told(answer, 409 if running else None)
+    again = answer.headers.get("retry-after") and answer.headers.get("x-should-retry") != "false"
+    return [] if again and told.code == ("invalid_request" if running else "internal_error") else [repr(answer)]

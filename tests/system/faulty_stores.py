@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e.slow import slow_catalogue
-from tests.support.faulty_upstream import faulty_upstream
-from tests.support.served import Running, command_line, gateway
+from tests.support.faulty_upstream import FaultyUpstream, faulty_upstream
+from tests.support.served import KEY, Running, command_line, gateway
 from tests.system.fault_traffic import Heard, Produced, Readiness, Traffic
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class FaultyStores:
     folder: Path
     environ: dict[str, str]
     server: Running
+    upstream: FaultyUpstream
     produced: Produced
+    keys: list[str] = field(default_factory=list[str])
     heard: list[Heard] = field(default_factory=list[Heard])
 
     def cli(self, *words: str) -> Any:
@@ -75,7 +77,9 @@ class FaultyStores:
     @contextlib.contextmanager
     def under_load(self) -> Generator[Traffic]:
         """The gateway is well at first, and all laws are looked at at the end."""
-        traffic = Traffic(self.server.url)
+        if not self.keys:  # the other has a limit, which it does not reach
+            self.keys += [KEY, self.cli("keys", "create", "--workspace", "default", "--daily", "100000")["key"]]
+        traffic = Traffic(self.server.url, f"load{len(self.heard)}", self.keys)
         with traffic.running():
             traffic.until_well(time.monotonic(), 20, RECOVERED_SECONDS)
             yield traffic
@@ -95,6 +99,7 @@ class FaultyStores:
         assert {request: completed.get(request) for request in ends} == ends
         assert Counter(completed.values()) == Counter(self.produced.whole)
         assert {row["status"] for row in rows.values()} == {"completed"}
+        assert {*self.upstream.calls.values()} == {1}, "something was answered twice"
         costs = [10 * PRICE["prompt"] + tokens * PRICE["completion"] for tokens in self.produced.whole]
         assert sum(row["cost"] for row in rows.values()) == sum(costs)
         entries = self.postgres.run(
@@ -140,7 +145,7 @@ def faulty_stores(
     with faulty_upstream(plays) as upstream:
         config = slow_catalogue(upstream.url, *plays, grace=1)
         with gateway(folder, config, {**direct, **credits, **seen_by_gateway(database)}) as server:
-            yield FaultyStores(postgres, valkey, database, folder, direct, server, produced)
+            yield FaultyStores(postgres, valkey, database, folder, direct, server, upstream, produced)
     assert not [*(folder / "data" / "journal").glob("*.journal")], "something is still owed"
 
 
@@ -177,14 +182,16 @@ def go_through(
         time.sleep(max(0.0, back + SETTLED_SECONDS - time.monotonic()))
         late = time.monotonic()
         traffic.until_well(late, 10, RECOVERED_SECONDS)
-    assert all(each.well for each in traffic.heard if each.ended < was.began or each.began >= late)
+    # A key whose first request may have been let in by a process that then could not say so is free a little later.
+    at_ease = [each for each in traffic.heard if each.ended < was.began or (each.began >= late and not each.idempotent)]
+    assert [each for each in at_ease if not each.well] == []
     stores.check_readiness(traffic.ready, was, *down, flickering=flickering)
     return traffic, was
 
 
 def refused(traffic: Traffic) -> list[Heard]:
-    """Those who did not get what they asked for."""
-    return [each for each in traffic.heard if not each.well]
+    """Those who did not get what they asked for, but for those whose idempotency keys could not be looked up."""
+    return [each for each in traffic.heard if not each.well and not each.idempotent]
 
 
 def until(true: Callable[[], bool], says: str, patience: float) -> None:

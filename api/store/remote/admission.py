@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, final
 
+import trio
+
 from hyperinfer.api.settlement.effects import Balance
 from hyperinfer.api.store.days import day_of, neighbours
 from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.holds import Epoch, Spent
 from hyperinfer.api.store.remote.operations import Operation, Terms, rate, take
 from hyperinfer.engine.failure import Failure
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.remote.queries import Queries
     from hyperinfer.nodes.ports import Admission, Principal, Rate
 
+COUNT_SECONDS: Final = 1.5
+"""So long the database may take to say what a key has spent, before what Redis knows of that is used on."""
 _ATTEMPTS: Final = 4
 """A first request of a key with limits, right after Redis began anew, asks three times."""
 
@@ -52,8 +57,14 @@ class Admissions:
         terms = _terms(admission.principal, admission.rate, day)
 
         async def count() -> None:
-            spent = await self._queries.run(lambda connection: _spent(connection, terms.key, day))
-            await self._holds.count(hold.workspace, terms.key, spent)
+            try:
+                with trio.fail_after(COUNT_SECONDS):
+                    spent = await self._queries.run(lambda connection: _spent(connection, terms.key, day))
+            except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
+                if not await self._holds.count_on(hold.workspace, terms.key):
+                    raise StoreUnavailable("the database does not say what the key has spent") from error
+            else:
+                await self._holds.count(hold.workspace, terms.key, spent)
 
         return await self._told(hold.workspace, lambda epoch: take(epoch, hold, terms), count)
 

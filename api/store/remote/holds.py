@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 ANSWER_SECONDS: Final = 3.0
 """So long a group may take."""
 CONNECT_SECONDS: Final = 2.0
-COUNTERS_SECONDS: Final = 60
-"""So long the sums of a key are trusted before they are read from the database again. A request that ends in the moment
-in which they are read may be counted twice for as long: the limit is then reached too soon, never too late."""
+COUNTERS_SECONDS: Final = 600
+"""So long the sums of a key are used on while the database is away, as the key itself is; else they are read again every
+minute (`redis/prelude.lua`)."""
 RESTORE_SECONDS: Final = 3.0
 """After Redis began anew, so long nothing is admitted: every living owner puts its holds back within a second or two."""
 
@@ -83,6 +83,11 @@ class Holds:
         fields |= {f"m:{month}": cost for month, cost in spent.in_months.items()} | {"t": spent.in_all}
         flat = [value for pair in fields.items() for value in pair]
         await self.actor.ask(Command("count", keys, (key, COUNTERS_SECONDS, *flat)))
+
+    async def count_on(self, workspace: str, key: str) -> bool:
+        """Uses what is known of a key's sums for another minute; False when nothing is."""
+        keys = (*workspace_keys(workspace), counters_key(workspace, key))
+        return bool(await self.actor.ask(Command("count_on", keys, ())))
 
     async def expired(self, most: int) -> list[tuple[Hold, str]]:
         """Holds whose owner has not been heard of for a lease, each with its key: at most so many of a workspace."""

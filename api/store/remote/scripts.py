@@ -14,6 +14,7 @@ ScriptName = Literal[
     "operations",
     "load",
     "count",
+    "count_on",
     "expired",
     "epoch",
     "onetime_mint",

@@ -25,6 +25,12 @@ local function token(bucket, each, burst)
     return full_at, wait > 1e-6 * each and tostring(wait) or nil
 end
 
+-- Whether the sums of a key are as young as they have to be; none that the clock went back behind.
+local function fresh(counters)
+    local loaded = redis.call('HGET', counters, 'loaded')
+    return loaded and math.abs(now() - tonumber(loaded)) <= COUNTERS_SECONDS
+end
+
 -- epoch, request, amount, key, about, seconds per token, burst, day, month, daily, monthly, total limits ('' for none).
 -- Admits a request: checks everything, and takes its hold. A repeat finds it taken.
 -- 'ok'; 'epoch' (another one, or the account is not loaded); 'counters' (the key's are not, or not of the day); 'gone'; 'locked';
@@ -36,9 +42,7 @@ function operations.take(bucket, counters, epoch, request, amount, key, about, e
     if redis.call('HGET', account, 'locked') == '1' then return 'locked' end
 
     local limited = daily .. monthly .. total ~= ''
-    if limited and (redis.call('HEXISTS', counters, 'loaded') == 0 or redis.call('HEXISTS', counters, 'd:' .. day) == 0) then
-        return 'counters'
-    end
+    if limited and (not fresh(counters) or redis.call('HEXISTS', counters, 'd:' .. day) == 0) then return 'counters' end
 
     local full_at, wait = token(bucket, each, burst)
     if wait then return 'rate:' .. wait end

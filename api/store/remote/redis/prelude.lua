@@ -8,10 +8,17 @@
 -- 64-bit integers, and compared by its sign.
 local account, holds, leases, gone, balance_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local GONE_SECONDS = 120
+-- So long the sums of a key are trusted before they are read from the database again. A request that ends in the moment in
+-- which they are read may be counted twice for as long: the limit is then reached too soon, never too late.
+local COUNTERS_SECONDS = 60
 
 local function now()
     local time = redis.call('TIME')
     return tonumber(time[1]) + tonumber(time[2]) / 1e6
+end
+
+local function timestamp()
+    return string.format('%.6f', now())
 end
 
 local function negated(amount)

@@ -7,8 +7,9 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -138,6 +139,45 @@ async def test_a_database_that_stops_costs_nobody_anything(servers: Servers) -> 
         assert servers.valkey.run("GET", "hi:{ws}:balance") == str(USD - 77).encode()
     assert servers.balance == USD - 77
     assert servers.statuses() == {"r1": "completed", "r2": "completed"}
+
+
+async def test_a_key_with_limits_is_let_in_while_the_database_is_away(servers: Servers) -> None:
+    """By what is known in Redis of what it has spent, which else is read anew each minute."""
+    counters = "hi:{ws}:counters:key_1"
+    async with _store(servers) as store:
+        await _admitted(store, "r0")
+        await store.release("r0")
+        principal = msgspec.structs.replace(await _principal(store), spending=SpendingLimits(daily=100))
+        freeze, thaw = (partial(servers.postgres.signal, each) for each in (signal.SIGSTOP, signal.SIGCONT))
+        faults: list[tuple[Callable[[], None], Callable[[], None]]] = [
+            (servers.postgres.stop, servers.postgres.start),
+            (freeze, thaw),
+        ]
+        for number, (stop, start) in enumerate(faults):
+            assert await store.admit(an_admission(f"a{number}", principal, 60)) is None
+            stop()
+            try:
+                await store.release(f"a{number}")
+                await store.ledger.wait_quiet()
+                servers.valkey.run("HSET", counters, "loaded", time.time() - 61)
+                assert await store.admit(an_admission(f"b{number}", principal, 100)) is None
+                refused = await store.admit(an_admission(f"c{number}", principal, 1))
+                assert refused is not None
+                assert refused.code == "key_limit_exceeded"
+                await store.release(f"b{number}")
+                servers.valkey.run("DEL", counters)
+                unknown = await store.admit(an_admission(f"d{number}", principal, 1))
+                assert unknown is not None
+                assert (unknown.code, unknown.retry_after) == ("internal_error", 1.0)
+            finally:
+                start()
+            await _admitted(store, f"e{number}", 0)
+            with trio.fail_after(15):
+                while (refused := await store.admit(an_admission(f"f{number}", principal, 1))) is not None:
+                    assert refused.code == "internal_error"
+                    await trio.sleep(0.1)
+            for request in "ef":
+                await store.release(f"{request}{number}")
 
 
 async def test_a_frozen_database_is_no_longer_wait_than_the_disk(servers: Servers) -> None:
