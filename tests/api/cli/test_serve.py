@@ -306,8 +306,8 @@ def test_a_reload_says_what_came_of_it(tmp_path: Path) -> None:
         refused = "not reloaded, the configuration stays as it was:"
         assert reloaded(b"dem-o: true\n") == [
             f"{refused} the catalogue has problems:",
-            f"{catalogue}:1: dem-o: unknown key; one of providers, creators, models, tools, limits, pipeline, demo; did"
-            " you mean 'demo'?",
+            f"{catalogue}:1: dem-o: unknown key; one of providers, creators, models, tools, egress, limits, pipeline, demo;"
+            " did you mean 'demo'?",
         ]
         assert reloaded(b"\xff") == [f"{refused} {catalogue} is not UTF-8 text"]
         catalogue.unlink()
