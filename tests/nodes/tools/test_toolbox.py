@@ -13,6 +13,7 @@ from hyperinfer.providers.catalogue import load
 from hyperinfer.providers.egress import Egress
 from hyperinfer.providers.listing import public_models
 from hyperinfer.providers.transport import Transport
+from tests.support.pdfs import pdf_of
 from tests.support.rawserver import Reply, Request, raw_server
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from hyperinfer.formats.server_tools import ToolName
     from hyperinfer.nodes.tools.port import ServerTool
+    from hyperinfer.providers.catalogue import Catalogue
 
 BOTH = """
 tools:
@@ -29,6 +31,16 @@ tools:
   pdf: {price: 0.002}
 """
 ALWAYS = {"datetime", "web_fetch", "pdf"}
+
+
+def answered(body: bytes, kind: str = "application/json") -> bytes:
+    return f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def of_catalogue(catalogue: Catalogue, transport: Transport) -> CurrentTools:
+    return CurrentTools(
+        lambda: catalogue, transport=transport, reader=DocumentReader(), egress=lambda allow: Egress(allow=allow)
+    )
 
 
 def tools(text: str, environ: dict[str, str]) -> Mapping[ToolName, ServerTool]:
@@ -84,13 +96,33 @@ async def test_they_follow_the_catalogue() -> None:
     assert current() is current()
 
 
-async def test_an_image_at_a_private_address_is_not_fetched() -> None:
+@pytest.mark.parametrize(("allow", "error"), [("", "unavailable"), ("egress: {allow: [127.0.0.0/8]}", None)])
+async def test_an_image_at_a_private_address_is_fetched_only_where_the_operator_allows_it(
+    allow: str, error: str | None
+) -> None:
     """The images API is the operator's; what it answers with may be anybody's."""
-    async with raw_server() as other, Transport() as transport:
+    png = b"\x89PNG\r\n\x1a\n"
+    async with raw_server([Request(), Reply(answered(png, "image/png"))]) as other, Transport() as transport:
         body = json.dumps({"data": [{"url": other.url + "/i.png"}]}).encode()
-        reply = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-        async with raw_server([Request(), Reply(reply)]) as server:
-            text = f'tools: {{image: {{base_url: "{server.url}/v1", model: flux}}}}'
-            made = toolbox(load(text, {}).tools, transport=transport, egress=Egress(), reader=DocumentReader())
-            outcome = await made["image"].run({"prompt": "a"}, {})
-        assert (outcome.error, outcome.images, other.unexpected) == ("unavailable", (), 0)
+        async with raw_server([Request(), Reply(answered(body))]) as server:
+            catalogue = load(f'tools: {{image: {{base_url: "{server.url}/v1", model: flux}}}}\n{allow}', {})
+            current = of_catalogue(catalogue, transport)
+            outcome = await current()["image"].run({"prompt": "a"}, {})
+        assert outcome.error == error
+        assert len(other.connections) == (error is None)
+
+
+@pytest.mark.parametrize(("allow", "error"), [("", "refused"), ("egress: {allow: [127.0.0.0/8]}", None)])
+async def test_pdfs_of_conversations(allow: str, error: str | None) -> None:
+    pdf = pdf_of(["first", "second"])
+    async with raw_server([Request(), Reply(answered(pdf, "application/pdf"))]) as server, Transport() as transport:
+        catalogue = load(allow, {})
+        current = of_catalogue(catalogue, transport)
+        by_url = await current.read_pdf(server.url + "/a.pdf")
+        by_bytes = await current.read_pdf(pdf)
+    assert by_url.error == error
+    assert by_bytes.error is None
+    assert "second" in by_bytes.text
+    assert error or by_url.sources[0].url == server.url + "/a.pdf"
+    assert (await current.read_pdf("ftp://a/b")).error
+    assert (await current.read_pdf(b"no")).error == "unsupported"
