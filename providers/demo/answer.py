@@ -95,7 +95,7 @@ def _text(asked: Asked) -> str:
         return json_text(_instance(asked.schema, quote(asked.said) or WORD))
     if asked.result is not None:
         return (
-            f"The tool has answered: “{quote(asked.result)}”. "
+            f"The tool has answered: “{quote(_unmarked(asked.result))}”. "
             f"That is all the demo model wanted to know, and it says so in {asked.title}."
         )
     heard = f"You wrote: “{quote(asked.said)}”." if asked.said.strip() else "You sent no text."
@@ -103,6 +103,12 @@ def _text(asked: Asked) -> str:
         f"Hello! This is the demo model of HyperInfer, speaking {asked.title}. {heard} "
         "Everything on the way to me is real; I am a recording. Choose a provider's model for a real answer."
     )
+
+
+def _unmarked(result: str) -> str:
+    """Without the lines around it that mark a result of the gateway's own tools as data (`nodes/tools/running.py`)."""
+    lines = result.split("\n")
+    return "\n".join(lines[1:-1]) if len(lines) > 2 and lines[0].startswith("Result of ") else result
 
 
 def _reasoning(asked: Asked) -> str:
