@@ -126,7 +126,16 @@ def _call(asked: Asked) -> Call:
     if tool.schema is None:
         return Call(tool.name, WORD, custom=True, namespace=tool.namespace)
     arguments: object = _instance(tool.schema, WORD) if tool.schema else None
-    return Call(tool.name, json_text(arguments if is_table(arguments) else {}), namespace=tool.namespace)
+    return Call(tool.name, json_text(_needed(arguments, tool.schema)), namespace=tool.namespace)
+
+
+def _needed(arguments: object, schema: object) -> dict[str, object]:
+    """The arguments that the tool asks for; it knows better what to take for the others."""
+    if not is_table(arguments):
+        return {}
+    required = schema.get("required") if is_table(schema) else None
+    names: list[object] = required if isinstance(required, list) else []
+    return {name: value for name, value in arguments.items() if name in names}
 
 
 def _instance(schema: object, text: str) -> object:
