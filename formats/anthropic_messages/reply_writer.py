@@ -9,12 +9,13 @@ thinking block is opened with its first content, so that a client never keeps an
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats import ids
 from hyperinfer.formats.anthropic_messages.call_writer import CallWriter
 from hyperinfer.formats.anthropic_messages.reasoning_blob import blob_text
+from hyperinfer.formats.anthropic_messages.run_writer import RunWriter
 from hyperinfer.formats.anthropic_messages.stop import encode_stop, own_word
 from hyperinfer.formats.anthropic_messages.usage import DIALECT, encode_usage
 from hyperinfer.formats.codec import Loss, Reply
@@ -24,23 +25,10 @@ from hyperinfer.formats.usage import Usage
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.anthropic_messages.reply_sink import Sink
     from hyperinfer.formats.events import Event, Extra
 
 Wire = dict[str, Any]
-
-
-class Sink(Protocol):
-    """Where a reply is written. Blocks come one after the other; `beside` are fields of the wire event itself."""
-
-    def start(self, message: Wire, beside: Wire) -> None: ...
-    def open(self, block: Wire, beside: Wire) -> None: ...
-    def delta(self, delta: Wire, beside: Wire) -> None: ...
-    def close(self, beside: Wire, item: Wire | None = None) -> None:
-        """Ends the open block. `item`: the complete block, where it is not the sum of its deltas."""
-        ...
-
-    def other(self, name: str, raw: Wire) -> None: ...
-    def end(self, delta: Wire, usage: Wire, beside: Wire, last: Wire) -> None: ...
 
 
 class ReplyWriter:
@@ -61,6 +49,7 @@ class ReplyWriter:
         self._has_call = False
         self._ids = ids.DistinctIds(ids.anthropic_call_id)
         self._skipping = False  # a server tool that only another dialect knows
+        self._runs = RunWriter(sink)
         self._usage: Usage | None = None
         self._choices: set[int] = set()
         self._lost = LostFields(self.losses, reply.upstream) if reply.upstream != DIALECT else None
@@ -300,6 +289,15 @@ class ReplyWriter:
         else:
             self._lose(event.name or "unknown", "an event that Messages does not have")
 
+    def _run_start(self, event: ev.ToolRunStart) -> None:
+        self._runs.start(event)
+
+    def _run_end(self, event: ev.ToolRunEnd) -> None:
+        self._runs.end(event)
+
+    def _image(self, event: ev.ImageOutput) -> None:
+        self._runs.image(event)
+
     # The end
 
     def _count(self, event: ev.UsageUpdate) -> None:
@@ -315,7 +313,7 @@ class ReplyWriter:
         if reason == "refusal" and not delta.get("stop_details"):
             explanation = event.explanation or "".join(self._refusal or ()) or None
             delta["stop_details"] = {"type": "refusal", "category": None, "explanation": explanation}
-        usage = encode_usage(self._usage or Usage())
+        usage = self._runs.counted(encode_usage(self._usage or Usage()))
         self._sink.end(delta, usage, self._extra(event.extra, "event"), self._extra(event.extra, "stop"))
 
     _HANDLERS: ClassVar[dict[type[Event], Callable[[ReplyWriter, Any], None]]] = {
@@ -336,6 +334,9 @@ class ReplyWriter:
         ev.ServerToolStart: _native_start,
         ev.ServerToolDelta: _native_delta,
         ev.ServerToolEnd: _native_end,
+        ev.ToolRunStart: _run_start,
+        ev.ToolRunEnd: _run_end,
+        ev.ImageOutput: _image,
         ev.Unknown: _unknown,
         ev.UsageUpdate: _count,
         ev.MessageEnd: _message_end,

@@ -36,7 +36,7 @@ def encode_response(events: Sequence[Event], reply: Reply) -> EncodedReply:
 
 
 class _Message:
-    """A `reply_writer.Sink` that gathers a message."""
+    """A `reply_sink.Sink` that gathers a message."""
 
     def __init__(self) -> None:
         self.message: Wire = {}

@@ -88,7 +88,7 @@ class MessagesStreamEncoder:
 
 
 class _Frames:
-    """A `reply_writer.Sink` that makes frames."""
+    """A `reply_sink.Sink` that makes frames."""
 
     __slots__ = ("_frames", "_index", "arguments_prefix", "text_prefix", "thinking_prefix")
 

@@ -16,10 +16,12 @@ from hyperinfer.formats.openai_chat.call_state import state_to_client
 from hyperinfer.formats.openai_chat.extras import merged, split_extra
 from hyperinfer.formats.openai_chat.reasoning import detail_to_client
 from hyperinfer.formats.openai_chat.stop import stop_to_wire
+from hyperinfer.formats.openai_chat.tool_events import ToolRuns, image_entry
 from hyperinfer.formats.openai_chat.usage import usage_to_wire
 from hyperinfer.formats.reply_losses import LostFields
 from hyperinfer.formats.restore import wrap_input
 from hyperinfer.formats.usage import Usage
+from hyperinfer.formats.wire import is_array
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event, Extra
@@ -44,6 +46,7 @@ class _ChoiceFold:
         self.wrapped = False
         self.legacy: dict[str, Any] | None = None
         self.annotations: list[dict[str, Any]] = []
+        self.images: list[dict[str, Any]] = []
         self.logprobs: list[Any] = []
         self.extra: dict[str, Any] = {}
         self.finish = "stop"
@@ -64,6 +67,9 @@ class _ChoiceFold:
             message["function_call"] = self.legacy
         if self.annotations:
             message["annotations"] = self.annotations
+        if self.images:
+            theirs = message.get("images")
+            message["images"] = [*(theirs if is_array(theirs) else ()), *self.images]
         return message
 
     def wire(self) -> dict[str, Any]:
@@ -87,6 +93,7 @@ class ChatFold:
         self._choices: dict[int, _ChoiceFold] = {0: _ChoiceFold(0)}
         self._usage = Usage()
         self._top: dict[str, Any] = {}
+        self._runs = ToolRuns()
         self._lost = LostFields(self.losses, reply.upstream) if reply.upstream != "openai_chat" else None
 
     def add(self, event: Event) -> None:
@@ -130,6 +137,10 @@ class ChatFold:
                 self._end(event, fold)
             case ev.ServerToolStart():
                 lose_once(self.losses, Loss(f"response.{event.type}", "Chat has no form for this block"))
+            case ev.ToolRunStart() | ev.ToolRunEnd():
+                self._runs.add(event)
+            case ev.ImageOutput():
+                fold.images.append(image_entry(event))
             case ev.Unknown():
                 self._unknown(event, fold)
             case _:
@@ -211,6 +222,8 @@ class ChatFold:
             "choices": [self._choices[index].wire() for index in sorted(self._choices)],
             "usage": usage_to_wire(self._usage),
         }
+        if self._runs.records:
+            wire["hi_tool_events"] = self._runs.records
         return msgspec.json.encode(wire)
 
 

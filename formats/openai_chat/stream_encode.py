@@ -13,19 +13,22 @@ import msgspec
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Loss, Reply
 from hyperinfer.formats.errors import EncodeError, ErrorReport
-from hyperinfer.formats.ids import DistinctIds, chat_call_id
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
 from hyperinfer.formats.losses import lose_once
 from hyperinfer.formats.openai_chat.annotations import annotation_to_wire
 from hyperinfer.formats.openai_chat.call_form import is_legacy_call, is_wrapped
 from hyperinfer.formats.openai_chat.call_state import state_to_client
+from hyperinfer.formats.openai_chat.choice_state import ChoiceState
 from hyperinfer.formats.openai_chat.errors import encode_error
 from hyperinfer.formats.openai_chat.extras import merged, split_extra
 from hyperinfer.formats.openai_chat.reasoning import detail_to_client
 from hyperinfer.formats.openai_chat.stop import stop_to_wire
+from hyperinfer.formats.openai_chat.tool_events import image_entry, run_record
 from hyperinfer.formats.openai_chat.usage import usage_json
 from hyperinfer.formats.reply_losses import LostFields
+from hyperinfer.formats.tool_records import FIELD
 from hyperinfer.formats.usage import Usage
+from hyperinfer.formats.wire import is_array
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event, Extra
@@ -39,29 +42,6 @@ _REASONING_COPY = b',"reasoning_content":'
 _ARGUMENTS_REST = b"}}]" + _REST
 _ARGUMENTS = b',"choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"function":{"arguments":'
 _ROLE = {"role": "assistant", "content": ""}
-
-
-class _Choice:
-    """What has been written of one choice."""
-
-    __slots__ = (
-        *("annotations", "arguments_seen", "blobs", "calls", "details", "form", "ids", "item_id", "part", "refused"),
-        *("thought", "thought_before"),
-    )
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.form = "function"  # of the open call: function | custom | wrapped | legacy
-        self.arguments_seen = False
-        self.ids = DistinctIds(chat_call_id)
-        self.annotations = 0
-        self.blobs = 0
-        self.details = 0
-        self.thought: list[str] = []  # of the open reasoning block
-        self.thought_before = False
-        self.part: tuple[str, int] | None = None
-        self.item_id: str | None = None
-        self.refused = False
 
 
 class ChatStreamEncoder:
@@ -79,7 +59,7 @@ class ChatStreamEncoder:
         }
         self._identity = b"data: " + _enc(identity)[:-1]
         self._same = False
-        self._choices: dict[int, _Choice] = {0: _Choice()}
+        self._choices: dict[int, ChoiceState] = {0: ChoiceState()}
         self._set_head({})
         self._pending: dict[str, Any] = {}  # extra fields of events that wrote no chunk
         self._usage = Usage()
@@ -106,7 +86,7 @@ class ChatStreamEncoder:
         asked = self._reply.conversation.sampling.n or 1
         numbers = [*(range(1, choice) if choice < asked else ()), choice]
         fresh = [number for number in numbers if number not in self._choices]
-        self._choices.update((number, _Choice()) for number in fresh)
+        self._choices.update((number, ChoiceState()) for number in fresh)
         return b"".join(self._chunk(_ROLE, choice=number) for number in fresh)
 
     def _usual(self, event: Event) -> bytes:
@@ -127,7 +107,7 @@ class ChatStreamEncoder:
                 return self._reasoning_head + said + _REASONING_COPY + said + _REST
         return b""
 
-    def _write(self, event: Event, state: _Choice) -> bytes:
+    def _write(self, event: Event, state: ChoiceState) -> bytes:
         match event:
             case ev.TextDelta():
                 logprobs = {"content": event.logprobs, "refusal": None} if event.logprobs else None
@@ -169,8 +149,14 @@ class ChatStreamEncoder:
                 return b""
             case ev.Unknown():
                 return self._unknown(event)
-            case ev.ServerToolDelta() | ev.ServerToolEnd() | ev.ToolRunStart() | ev.ToolRunEnd() | ev.ImageOutput():
+            case ev.ServerToolDelta() | ev.ServerToolEnd():
                 return b""
+            case ev.ToolRunStart() | ev.ToolRunEnd():
+                self._pending = merged(self._pending, {"once": {FIELD: run_record(event)}})
+                return self._chunk({})
+            case ev.ImageOutput():
+                state.images += 1
+                return self._chunk({"images": [{**image_entry(event), "index": state.images - 1}]})
             case ev.TextEnd(logprobs=[_, *_] as late):
                 return self._chunk({}, event.extra, choice=event.choice, logprobs={"content": late, "refusal": None})
             case ev.TextStart() | ev.TextEnd() | ev.RefusalStart() | ev.RefusalEnd():
@@ -200,11 +186,13 @@ class ChatStreamEncoder:
 
     def _unknown(self, event: ev.Unknown) -> bytes:
         if self._same and event.name.startswith("delta."):
+            images = event.raw.get("images")
+            self._choices[0].images += len(images) if is_array(images) else 0
             return self._chunk(event.raw)
         lose_once(self.losses, Loss(f"response.{event.name}", "Chat has no form for it"))
         return b""
 
-    def _citation(self, event: ev.Citation, state: _Choice) -> bytes:
+    def _citation(self, event: ev.Citation, state: ChoiceState) -> bytes:
         annotation = annotation_to_wire(event, self.losses)
         if annotation is None:
             return b""
@@ -215,7 +203,7 @@ class ChatStreamEncoder:
 
     # -- reasoning
 
-    def _reasoning(self, event: ev.ReasoningDelta, state: _Choice) -> bytes:
+    def _reasoning(self, event: ev.ReasoningDelta, state: ChoiceState) -> bytes:
         text, part = event.text, (event.form, event.part)
         if text and not self._same and state.thought_before and state.part != part:
             text = "\n\n" + text
@@ -226,10 +214,10 @@ class ChatStreamEncoder:
         delta: dict[str, Any] = {"reasoning": text, "reasoning_content": text} if text else {}
         own, shared = split_extra(event.extra if self._same else None)
         if details := own.get("details"):
-            delta["reasoning_details"] = [_numbered(detail, state) for detail in details]
+            delta["reasoning_details"] = [state.numbered(detail) for detail in details]
         return self._chunk(delta, shared, choice=event.choice) if delta else self._hold(shared)
 
-    def _detail(self, blob: Opaque, state: _Choice) -> dict[str, Any]:
+    def _detail(self, blob: Opaque, state: ChoiceState) -> dict[str, Any]:
         detail = detail_to_client(
             blob,
             self._reply.upstream,
@@ -239,11 +227,11 @@ class ChatStreamEncoder:
             after_calls=state.calls,
         )
         state.blobs += 1
-        return _numbered(detail, state)
+        return state.numbered(detail)
 
     # -- calls
 
-    def _call(self, event: ev.ToolCallStart, state: _Choice) -> bytes:
+    def _call(self, event: ev.ToolCallStart, state: ChoiceState) -> bytes:
         state.arguments_seen = False
         own, shared = split_extra(event.extra if self._same else None)
         if is_legacy_call(event, same=self._same):
@@ -259,7 +247,7 @@ class ChatStreamEncoder:
         state_to_client(call, event.opaque, self._reply.upstream)
         return self._chunk({"tool_calls": [call]}, shared, choice=event.choice)
 
-    def _arguments(self, text: str, state: _Choice, extra: Extra, choice: int) -> bytes:
+    def _arguments(self, text: str, state: ChoiceState, extra: Extra, choice: int) -> bytes:
         if state.form == "wrapped":
             inner = _enc(text)[1:-1].decode()
             text = inner if state.arguments_seen else '{"input":"' + inner
@@ -267,13 +255,13 @@ class ChatStreamEncoder:
         state.arguments_seen |= bool(text)
         return self._arguments_chunk(text, state, extra, choice)
 
-    def _arguments_chunk(self, text: str, state: _Choice, extra: Extra, choice: int) -> bytes:
+    def _arguments_chunk(self, text: str, state: ChoiceState, extra: Extra, choice: int) -> bytes:
         if state.form == "legacy":
             return self._chunk({"function_call": {"arguments": text}}, extra, choice=choice)
         inner = {"custom": {"input": text}} if state.form == "custom" else {"function": {"arguments": text}}
         return self._chunk({"tool_calls": [{"index": state.calls, **inner}]}, extra, choice=choice)
 
-    def _call_end(self, event: ev.ToolCallEnd, state: _Choice) -> bytes:
+    def _call_end(self, event: ev.ToolCallEnd, state: ChoiceState) -> bytes:
         self._hold(event.extra)
         last = ""
         if state.form == "wrapped":
@@ -340,11 +328,3 @@ class ChatStreamEncoder:
         }
         return head + b',"choices":[' + _enc(fields) + b"]}\n\n"
 
-
-def _numbered(detail: dict[str, Any], state: _Choice) -> dict[str, Any]:
-    """The reasoning detail with an `index`, by which accumulators put pieces together: its own, else the next."""
-    index = detail.get("index")
-    if not isinstance(index, int):
-        index = state.details
-    state.details = max(state.details, index + 1)
-    return {**detail, "index": index}

@@ -58,6 +58,11 @@ class Output:
         self.items.append(item)
         return frame
 
+    def reserve(self, item: Wire) -> int:
+        """A place for an item that ends later, whatever else comes before that; no other item is open."""
+        self.items.append(item)
+        return self.index - 1
+
     def lose(self, path: str, reason: str) -> None:
         """Something cannot be said; each thing once."""
         if (path, reason) not in self._lost:

@@ -21,6 +21,7 @@ from hyperinfer.formats.openai_responses.item_encode import CallWriter, NativeWr
 from hyperinfer.formats.openai_responses.message_encode import MessageWriter
 from hyperinfer.formats.openai_responses.output import Frames, Output, Silent, Wire, encode_json
 from hyperinfer.formats.openai_responses.reasoning import call_state_text
+from hyperinfer.formats.openai_responses.run_encode import RunWriter
 from hyperinfer.formats.openai_responses.stop import WireStop, stop_to_wire
 from hyperinfer.formats.openai_responses.usage import usage_to_wire
 from hyperinfer.formats.reply_losses import PIECES, LostFields
@@ -48,6 +49,7 @@ class _Fold:
         self._reasoning = ReasoningWriter(output)
         self._call = CallWriter(output)
         self._native = NativeWriter(output)
+        self._runs = RunWriter(output)
         self._lost = LostFields(output.losses, reply.upstream) if reply.upstream != "openai_responses" else None
         self._steps: dict[type, Callable[[Any], bytes]] = {
             ev.MessageStart: self._start,
@@ -67,9 +69,9 @@ class _Fold:
             ev.ServerToolStart: self._native_start,
             ev.ServerToolDelta: self._native.delta,
             ev.ServerToolEnd: self._native.end,
-            ev.ToolRunStart: _unsaid,
-            ev.ToolRunEnd: _unsaid,
-            ev.ImageOutput: _unsaid,
+            ev.ToolRunStart: self._run_start,
+            ev.ToolRunEnd: self._runs.end,
+            ev.ImageOutput: self._image,
             ev.UsageUpdate: self._usage_update,
             ev.Unknown: self._unknown,
             ev.MessageEnd: self._end,
@@ -134,6 +136,12 @@ class _Fold:
     def _native_start(self, event: ev.ServerToolStart) -> bytes:
         return self._message.close("completed") + self._native.start(event)
 
+    def _run_start(self, event: ev.ToolRunStart) -> bytes:
+        return self._message.close("completed") + self._runs.start(event)
+
+    def _image(self, event: ev.ImageOutput) -> bytes:
+        return self._message.close("completed") + self._runs.image(event)
+
     def _usage_update(self, event: ev.UsageUpdate) -> bytes:
         self._usage = event.usage
         return b""
@@ -151,7 +159,7 @@ class _Fold:
         native = self.output.native
         if event.stop == "refusal" and event.explanation and not native and not self._message.refused:
             before = self._message.explain(event.explanation)
-        before += self._message.close("incomplete" if event.stop in _CUT else "completed")
+        before += self._message.close("incomplete" if event.stop in _CUT else "completed") + self._runs.close()
         theirs = event.extra.get("response") if native and event.extra else None
         if native and event.raw_stop and (event.raw_stop in _ENDS or self.output.takes_any_status):
             stop = WireStop(event.raw_stop)
@@ -178,10 +186,6 @@ class _Fold:
         usage = usage_to_wire(self._usage) if self._usage is not None else None
         self._fields = {**self._fields, "error": failed_error(error), "incomplete_details": None}
         return before + self._frame("response.failed", self._object("failed", self.output.items, usage))
-
-
-def _unsaid(_: Event) -> bytes:
-    return b""
 
 
 class ResponsesStreamEncoder:

@@ -95,4 +95,5 @@ def _messages(stream: bytes) -> Read:
     except anthropic.APIStatusError as error:
         body: Any = error.body
         return Read(None, body["error"]["message"], events)
-    return Read(reader.get_final_message().to_dict(mode="json"), None, events)
+    # The SDK lists the names of Anthropic's own tools; it takes others, and warns when it writes them.
+    return Read(reader.get_final_message().to_dict(mode="json", warnings=False), None, events)

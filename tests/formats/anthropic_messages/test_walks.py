@@ -13,6 +13,7 @@ from hyperinfer.formats.lifecycle import TRANSITIONS, State
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.usage import Usage
 from tests.support.messages_codec import decode_stream, encode_stream, encode_whole, judged, reply
+from tests.support.tool_runs import TOOL_RUNS
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 START = ev.MessageStart("anthropic_messages")
@@ -23,7 +24,7 @@ FOREIGN = ev.MessageStart("openai_chat")
 @st.composite
 def walks(draw: st.DrawFn, start: ev.MessageStart) -> list[ev.Event]:
     """Steps through `TRANSITIONS` from the start to the end."""
-    left_out: set[type[ev.Event]] = {ev.MessageEnd, ev.ChoiceEnd, ev.UpstreamError}
+    left_out: set[type[ev.Event]] = {ev.MessageEnd, ev.ChoiceEnd, ev.UpstreamError, *TOOL_RUNS}
     if start is START:
         left_out.add(ev.RefusalStart)  # Messages has refusals as text
     events: list[ev.Event] = [start]
