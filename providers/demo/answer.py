@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import ceil
 from re import findall
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from hyperinfer.providers.demo.asked import Asked, Malformed, is_table, tokens
 from hyperinfer.providers.demo.recording import json_text
@@ -134,7 +134,9 @@ def _needed(arguments: object, schema: object) -> dict[str, object]:
     if not is_table(arguments):
         return {}
     required = schema.get("required") if is_table(schema) else None
-    names: list[object] = required if isinstance(required, list) else []
+    if not isinstance(required, list):
+        return {}
+    names = cast("list[object]", required)
     return {name: value for name, value in arguments.items() if name in names}
 
 
