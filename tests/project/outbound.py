@@ -4,10 +4,9 @@ module that is imported, a method that connects whatever it is called on."""
 from __future__ import annotations
 
 import ast
-import re
 from typing import Final
 
-from tests.project.tree import imports
+from tests.project.tree import imports_among
 
 NAMES: Final = frozenset(
     [f"trio.{name}" for name in ("open_tcp_stream", "open_ssl_over_tcp_stream", "open_unix_socket", "run_process")]
@@ -40,32 +39,27 @@ METHODS: Final = frozenset({
 })
 # fmt: on
 _IMPORTERS: Final = frozenset({"import_module", "__import__"})
-# Most files hold none of these words, and need not be parsed.
-_WORDS: Final = re.compile(
-    r"\b(?:" + "|".join(sorted({name.rpartition(".")[2] for name in NAMES | MODULES} | METHODS | _IMPORTERS)) + r")\b"
-)
+_ROOTS: Final = frozenset(module.partition(".")[0] for module in MODULES)
 
 
 def ways_out(source: str, package: str) -> set[str]:
     """The names from the lists above that a module in `package` uses, and `a module by a name that is not written here`."""
-    if not _WORDS.search(source):
-        return set()
-    tree = ast.parse(source)
-    known = _names(tree)
+    nodes = list(ast.walk(ast.parse(source)))
+    known = _names(nodes)
     found = {
         module
-        for each in imports(source, package)
+        for each in imports_among(nodes, package)
         for module in MODULES
         if each.module == module or each.module.startswith(module + ".")
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name | ast.Attribute):
             name = _dotted(node, known)
             if name in NAMES:
                 found.add(name)
             elif isinstance(node, ast.Attribute) and node.attr in METHODS:
                 found.add(f".{node.attr}")
-            if name is not None:
+            if name is not None and name.partition(".")[0] in _ROOTS:
                 found |= {module for module in MODULES if name.startswith(module + ".")}
         if isinstance(node, ast.Call) and _last_name(node.func) in _IMPORTERS and not _is_written(node):
             found.add("a module by a name that is not written here")
@@ -76,10 +70,10 @@ def ways_out(source: str, package: str) -> set[str]:
     return found
 
 
-def _names(tree: ast.Module) -> dict[str, str]:
+def _names(nodes: list[ast.AST]) -> dict[str, str]:
     """What each imported name stands for, dotted."""
     known: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first = alias.name.partition(".")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,7 @@ class Import:
 
 def python_files(*folders: str) -> list[Path]:
     """Every Python file below these folders of the repository, sorted."""
-    return sorted(
-        file for folder in folders for file in (ROOT / folder).rglob("*.py") if "__pycache__" not in file.parts
-    )
+    return sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py") if "__pycache__" not in file.parts)
 
 
 def source_files() -> list[Path]:
@@ -42,8 +41,13 @@ def module_name(file: Path) -> str:
 
 def imports(source: str, package: str) -> list[Import]:
     """All that a module in `package` imports: at the top, in functions, under TYPE_CHECKING, by a literal name."""
+    return imports_among(ast.walk(ast.parse(source)), package)
+
+
+def imports_among(nodes: Iterable[ast.AST], package: str) -> list[Import]:
+    """The same, of a module's syntax."""
     found: list[Import] = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         match node:
             case ast.Import(names=names):
                 found += [Import(alias.name, node.lineno) for alias in names]
