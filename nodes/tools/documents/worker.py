@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -41,6 +42,7 @@ _FORBIDDEN: Final = (
     "pty.",
 )
 # fmt: on
+_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _LIBRARIES: Final = {"html": ("trafilatura", "lxml.html"), "pdf": ("pypdf",)}
 
 Found = dict[str, Any]
@@ -63,7 +65,7 @@ def confine(seconds: float, memory: int) -> None:
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event.startswith(_FORBIDDEN):
             raise PermissionError(f"{event} is not for documents")
-        if event == "open" and isinstance(arguments[1], str) and arguments[1].strip("rbtU"):
+        if event == "open" and arguments[2] & _WRITING:
             raise PermissionError("documents are not written")
 
     sys.addaudithook(watch)

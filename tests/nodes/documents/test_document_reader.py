@@ -32,6 +32,8 @@ HTML = Job(kind="html", url="https://example.com/")
         "import os; os.execv('/bin/true', ['true'])",
         "import os; os.remove('/tmp/nothing-of-that-name')",
         "open('/tmp/nothing-of-that-name', 'w')",
+        "import os; os.open('/tmp/nothing-of-that-name', os.O_RDONLY | os.O_CREAT)",
+        "import os; os.open('/tmp', os.O_RDWR)",
         "import pathlib; pathlib.Path('/tmp/nothing-of-that-name').write_text('x')",
         "import os; os.kill(os.getppid(), 0)",
         "import ctypes; ctypes.CDLL(None)",
