@@ -120,6 +120,7 @@ def test_an_image(tooled: Running, vendors: Vendors, route: Route) -> None:
     assert {name: body[name] for name in ("model", "size", "n", "response_format")} == {
         **{"model": "flux", "size": "512x512", "n": 1, "response_format": "b64_json"},
     }
+    assert base64.b64encode(PNG).decode() in answer.text, "the client has it"
     assert generation(tooled, answer)["tool_costs_micro_usd"] == {"image": "40000"}
 
 
