@@ -23,6 +23,7 @@ ANY_STATEMENT = b"__asyncpg_stmt_"
 KEY_LOOKUP = hashlib.sha256(KEY.encode()).digest()
 """What was known of a key is in doubt when there is a new connection."""
 DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hyperinfer'"
+SLOW_SECONDS = 7.0
 BEHIND = (0, 1, 40)
 """Bytes: before anything, in a head, somewhere inside."""
 
@@ -84,10 +85,20 @@ def slow(proxy: CuttingProxy, seconds: float) -> None:
 
 def test_a_slow_postgres(proxied: Proxied) -> None:
     traffic, _ = go_through(
-        proxied.stores, lambda: slow(proxied.postgres, 2), lambda: slow(proxied.postgres, 0), flickering=["postgres"]
+        proxied.stores,
+        lambda: slow(proxied.postgres, 2),
+        lambda: slow(proxied.postgres, 0),
+        seconds=SLOW_SECONDS,
+        flickering=["postgres"],
     )
     assert refused(traffic) == []
 
 
 def test_a_slow_redis(proxied: Proxied) -> None:
-    go_through(proxied.stores, lambda: slow(proxied.redis, 2), lambda: slow(proxied.redis, 0), flickering=["redis"])
+    go_through(
+        proxied.stores,
+        lambda: slow(proxied.redis, 2),
+        lambda: slow(proxied.redis, 0),
+        seconds=SLOW_SECONDS,
+        flickering=["redis"],
+    )

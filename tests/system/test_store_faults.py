@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system.faulty_stores import NOTICED_SECONDS, FaultyStores, faulty_stores, go_through, refused
+from tests.system.faulty_stores import FaultyStores, faulty_stores, go_through, refused
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.postgres import PostgresServer
     from tests.support.valkey import ValkeyServer
 
@@ -24,13 +21,6 @@ def stores(
 ) -> Iterator[FaultyStores]:
     """Requests are journaled while Postgres is away."""
     with faulty_stores(postgres, valkey, tmp_path_factory.mktemp("stores")) as made:
-        yield made
-
-
-@pytest.fixture
-def refusing(postgres: PostgresServer, valkey: ValkeyServer, tmp_path: Path) -> Iterator[FaultyStores]:
-    """Requests are refused while Postgres is away."""
-    with faulty_stores(postgres, valkey, tmp_path, lambda _: {"HYPERINFER_OUTAGE": "refuse"}) as made:
         yield made
 
 
@@ -76,12 +66,3 @@ def test_redis_emptied(stores: FaultyStores) -> None:
 
 def test_redis_restarted_empty(stores: FaultyStores) -> None:
     go_through(stores, stores.valkey.stop, stores.valkey.start, "redis", seconds=0)
-
-
-def test_what_is_refused_without_postgres_where_that_is_the_setting(refusing: FaultyStores) -> None:
-    """What was admitted before it is known to be away is served and journaled."""
-    freeze, thaw = (partial(refusing.postgres.signal, number) for number in (signal.SIGSTOP, signal.SIGCONT))
-    for begin, end in ((refusing.postgres.stop, refusing.postgres.start), (freeze, thaw)):
-        traffic, was = go_through(refusing, begin, end, "postgres", seconds=7)
-        served = [each for each in traffic.heard if each.well and was.began + NOTICED_SECONDS < each.began < was.ended]
-        assert served == []
