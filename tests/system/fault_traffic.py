@@ -31,8 +31,9 @@ PAUSE_SECONDS = 0.1
 
 @dataclass
 class Produced:
-    """Replies of which each has another number of tokens, and how many each had that the gateway got whole."""
+    """Replies of which each has another number of tokens: how many each had that was begun, and that was got whole."""
 
+    begun: list[int] = field(default_factory=list[int])
     whole: list[int] = field(default_factory=list[int])
     _numbers: Iterable[int] = field(default_factory=lambda: itertools.cycle(range(5, 900)))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -43,6 +44,7 @@ class Produced:
         def playing(call: Call) -> Generator[bytes | End]:
             with self._lock:
                 tokens = next(iter(self._numbers))
+                self.begun.append(tokens)
 
             def counted(data: bytes) -> bytes:
                 return data.replace(b'_tokens": 4', b'_tokens": %d' % tokens).replace(

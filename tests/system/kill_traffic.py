@@ -1,0 +1,67 @@
+"""Clients of a gateway that is killed: they ask one request after the other, and ask on where it is started again."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import threading
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+
+from tests.e2e.slow import PROTOCOLS
+from tests.support.formats import AUTHORIZED, ROUTES
+from tests.support.rawclient import ask
+from tests.system.fault_traffic import Heard
+
+CLIENTS = 10
+PAUSE_SECONDS = 0.01
+NOBODY_SECONDS = 0.1
+"""So long a client waits that found nobody, or nobody any more."""
+
+
+class Clients:
+    """`url` may be changed under way. `heard`: what was answered, if only in part; not what found nobody."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._stop = threading.Event()
+        self.heard: list[Heard] = []
+
+    def _client(self, number: int) -> None:
+        route, protocols = ROUTES[number % 3], list(PROTOCOLS)
+        for turn in itertools.count(number):
+            if self._stop.wait(PAUSE_SECONDS):
+                return
+            model = f"slow/{'lasting' if turn % 5 == 0 else 'plain'}-{protocols[turn % 3]}"
+            streamed = (turn // 3 + number) % 2 == 0
+            body = json.dumps(route.body(model, f"request kill-{number}-{turn} please", stream=streamed)).encode()
+            began = time.monotonic()
+            try:
+                answer = ask(self.url, "POST", route.path, AUTHORIZED, body)
+            except (OSError, HTTPException):
+                self._stop.wait(NOBODY_SECONDS)
+            else:
+                self.heard.append(Heard(route, streamed, False, began, time.monotonic(), answer))
+
+    @contextlib.contextmanager
+    def running(self) -> Generator[None]:
+        """For as long as the block runs; then what is under way is waited for."""
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            futures = [pool.submit(self._client, number) for number in range(CLIENTS)]
+            try:
+                yield
+            finally:
+                self._stop.set()
+        for future in futures:
+            future.result()
+
+    def until_well(self, since: float, count: int, patience: float) -> float:
+        """Waits until so many requests that began after `since` have ended well; when the last of them did."""
+        deadline = time.monotonic() + patience
+        while len(ends := sorted(each.ended for each in list(self.heard) if each.began >= since and each.well)) < count:
+            assert time.monotonic() < deadline, f"only {len(ends)} of {count} requests ended well"
+            time.sleep(0.05)
+        return ends[count - 1]
