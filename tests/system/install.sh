@@ -9,7 +9,7 @@
 # missing, so running this twice costs nothing. Versions are pinned beside this script.
 set -euo pipefail
 
-THINGS=(llama aimock claude_code codex aisdk frameworks schemathesis servers)
+THINGS=(llama aimock claude_code codex aisdk frameworks schemathesis servers strace)
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -64,6 +64,11 @@ servers() {
     if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
         command_from_debian postgres postgresql
     fi
+}
+
+# Shows in which order processes call the system.
+strace() {
+    command_from_debian strace strace
 }
 
 # python_packages NAME REQUIREMENTS: a virtual environment $CACHE/NAME with these packages.
