@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hyperinfer.providers.egress import EgressError
 from hyperinfer.providers.egress.urls import LONGEST, parse, redirected
@@ -206,3 +209,35 @@ def test_a_redirect_from_http_may_go_to_either() -> None:
     base = parse("http://example.com/")
     assert redirected(base, "https://example.com/").scheme == "https"
     assert redirected(base, "//example.com/x").scheme == "http"
+
+
+# fmt: off
+_PIECES = st.sampled_from([
+    "http", "https", "file", ":", "/", "//", "\\", "@", "?", "#", "[", "]", "%", "%2e", "..", ".", "0x7f", "127", "::1",
+    ":80", "example.com", "xn--", "\uff11", "\u3002", "\u2024", "\u00df", "\u200d", "\t", "\n", " ", "\0", "\ud800", "-",
+    "_", "a",
+])
+# fmt: on
+
+
+@given(st.one_of(st.text(), st.lists(_PIECES, max_size=12).map("".join), st.lists(_PIECES).map("http://e{}".format)))
+def test_whatever_it_is_it_has_one_reading_or_none(url: str) -> None:
+    try:
+        target = parse(url)
+    except EgressError:
+        return
+    assert parse(target.url) == target
+    assert target.url.isascii()
+    assert target.url.isprintable()
+    assert " " not in target.url
+    assert httpx2.URL(target.url).host.strip("[]") == target.host, "and another reader reads the same"
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+def test_wherever_a_redirect_leads_it_is_read_as_strictly(location: str) -> None:
+    try:
+        target = redirected(parse("https://example.com/a/b"), location)
+    except EgressError:
+        return
+    assert target.scheme == "https"
+    assert parse(target.url) == target
