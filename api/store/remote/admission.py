@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.remote.queries import Queries
     from hyperinfer.nodes.ports import Admission, Principal, Rate
 
+ADMIT_SECONDS: Final = 3.0
+"""So long a request waits to be let in."""
+_OK: Final = [b"ok"]
 COUNT_SECONDS: Final = 1.5
 """So long the database may take to say what a key has spent, before what Redis knows of that is used on."""
 _ATTEMPTS: Final = 4
@@ -52,7 +55,10 @@ class Admissions:
         self._epoch: Epoch | None = None
 
     async def take(self, hold: Hold, admission: Admission) -> Failure | None:
-        """Lets a request in: None, or why not. Raises StoreUnavailable, TimeoutError or Busy: it may be in all the same."""
+        """Lets a request in: None, or why not.
+
+        Raises StoreUnavailable, TimeoutError, TooSlowError or Busy: it may be in all the same.
+        """
         day = day_of(admission.interrupted.created_at)
         terms = _terms(admission.principal, admission.rate, day)
 
@@ -80,11 +86,30 @@ class Admissions:
         count: Callable[[], Awaitable[None]],
     ) -> Failure | None:
         """Asks in an epoch, telling Redis what it does not know, until it knows enough to answer."""
-        for _ in range(_ATTEMPTS):
-            epoch = self._epoch if self._epoch is not None and self._epoch.trusted else await self.look()
-            if not epoch.trusted:
-                return Failure("internal_error", "The gateway is restoring its accounts.", retry_after=1.0)
+        deadline = trio.current_time() + ADMIT_SECONDS
+        epoch = self._epoch
+        answer: list[bytes] | None = None
+        if epoch is not None and epoch.trusted:
+            # Nearly always this is all. It takes no longer than the actor lets it, so that no request needs its own timer.
             answer = await self._holds.ask(operation(epoch.name))
+            if answer == _OK:
+                return None
+        with trio.fail_at(deadline):
+            return await self._told_more(answer, workspace, operation, count)
+
+    async def _told_more(
+        self,
+        answer: list[bytes] | None,
+        workspace: str,
+        operation: Callable[[str], Operation],
+        count: Callable[[], Awaitable[None]],
+    ) -> Failure | None:
+        for _ in range(_ATTEMPTS):
+            if answer is None:
+                epoch = self._epoch if self._epoch is not None and self._epoch.trusted else await self.look()
+                if not epoch.trusted:
+                    return Failure("internal_error", "The gateway is restoring its accounts.", retry_after=1.0)
+                answer = await self._holds.ask(operation(epoch.name))
             match bytes(answer[0]):
                 case b"ok":
                     return None
@@ -103,6 +128,7 @@ class Admissions:
                     return Failure("insufficient_credits", "The workspace has no credits left for this request.")
                 case other:
                     raise StoreUnavailable(f"Redis answers {other.decode()}")
+            answer = None
         raise StoreUnavailable("Redis forgets what it is told")
 
     async def look(self) -> Epoch:

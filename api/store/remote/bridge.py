@@ -1,9 +1,9 @@
 """asyncio clients under trio: one actor for each connection, asked in groups.
 
 An asyncio client works only inside the task tree of its trio-asyncio loop, while requests come from elsewhere. So the
-actor is one task of that loop for as long as it runs, and callers wait for an answer, each under a deadline of its own: one
-that gives up only stops listening. What goes through the loop costs turns of the scheduler, whatever it holds: everything
-that waits goes in one group.
+actor is one task of that loop for as long as it runs, and callers wait for an answer, under a deadline of their own where
+they have one: who gives up only stops listening. What goes through the loop costs turns of the scheduler, whatever it
+holds: everything that waits goes in one group.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, final
 
 import outcome
 import trio
 
 from hyperinfer.api.store.remote.driver import aio_as_trio, open_loop
+from hyperinfer.api.store.remote.overdue import Overdue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -32,6 +33,8 @@ GROUP: Final = 64
 """Asks in a group at most."""
 WAITING: Final = 4096
 """Asks that may wait for their group; more are refused at once."""
+_PATIENCE: Final = 1.1
+"""Of the seconds of a group: so long an ask waits for its answer."""
 LEAVE_SECONDS: Final = 1.0
 """For taking leave of a service that may not answer."""
 
@@ -41,11 +44,33 @@ class Busy(Exception):
 
 
 @final
+class _Listener:
+    """A task that waits for an answer, as long as it does."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self) -> None:
+        self._task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+
+    def answer(self, answer: outcome.Outcome[Any]) -> None:
+        """Wakes it up, unless something has."""
+        task, self._task = self._task, None
+        if task is not None:
+            trio.lowlevel.reschedule(task, answer)
+
+    def leave(self, _: object) -> trio.lowlevel.Abort:
+        """It was cancelled, and waits no more."""
+        self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+@final
 class Actor(Generic[Ask, Answer]):
     """Carries out asks, group by group. `perform`: a coroutine function of asyncio, from a group to an answer or an
     exception for each of its asks, in order; what it raises itself is the answer of all.
 
-    `seconds`: so long a group may take; then it is cancelled, and its asks fail with TimeoutError. `give_up`: called after
+    `seconds`: so long a group may take; then it is cancelled, and its asks fail with TimeoutError, as does an ask whose turn
+    does not come soon after that time. `give_up`: called after
     that, to drop a connection that may hang. `leave`: a coroutine function of asyncio, awaited at the end, for a second.
     """
 
@@ -63,6 +88,7 @@ class Actor(Generic[Ask, Answer]):
         self._wake: asyncio.Future[None] | None = None
         self._scope = trio.CancelScope()
         self._closed = False
+        self._overdue: Overdue[_Listener] = Overdue(seconds * _PATIENCE, self._expire)
 
     def post(self, ask: Ask, answered: Answered[Answer]) -> None:
         """Sends an ask now, in order with all others. `answered`: called once with the answer, by the actor. Raises Busy."""
@@ -73,40 +99,35 @@ class Actor(Generic[Ask, Answer]):
 
     async def ask(self, ask: Ask) -> Answer:
         """The answer. Raises what the service raised, Busy, or TimeoutError."""
-        task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
-
-        def answered(answer: outcome.Outcome[Answer]) -> None:
-            nonlocal task
-            if task is not None:
-                trio.lowlevel.reschedule(task, answer)
-                task = None
-
-        def stop_listening(_: object) -> trio.lowlevel.Abort:
-            nonlocal task
-            task = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self.post(ask, answered)
-        answer: Answer = await trio.lowlevel.wait_task_rescheduled(stop_listening)
+        listener = _Listener()
+        self.post(ask, listener.answer)
+        self._overdue.begin(listener)
+        answer: Answer = await trio.lowlevel.wait_task_rescheduled(listener.leave)
         return answer
 
     async def run(self) -> None:
         """The actor, until `close`. Inside the bridge."""
-        try:
-            while not self._closed or self._waiting:
-                with trio.CancelScope() as self._scope:
-                    await aio_as_trio(self._serve)()
-                if self._scope.cancelled_caught:
-                    self._give_up()
-                    self._tell([TimeoutError(f"the store did not answer within {self._seconds:g} s")] * len(self._group))
-        finally:
-            with trio.move_on_after(LEAVE_SECONDS, shield=True):
-                await aio_as_trio(self._leave)()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._overdue.run)
+            try:
+                while not self._closed or self._waiting:
+                    with trio.CancelScope() as self._scope:
+                        await aio_as_trio(self._serve)()
+                    if self._scope.cancelled_caught:
+                        self._give_up()
+                        self._tell([TimeoutError(f"the store did not answer within {self._seconds:g} s")] * len(self._group))
+            finally:
+                with trio.move_on_after(LEAVE_SECONDS, shield=True):
+                    await aio_as_trio(self._leave)()
+                nursery.cancel_scope.cancel()
 
     def close(self) -> None:
         """No more asks; those that wait are still carried out."""
         self._closed = True
         self._awake()
+
+    def _expire(self, listener: _Listener) -> None:
+        listener.answer(outcome.Error(TimeoutError(f"the store was not heard of for {self._seconds:g} s")))
 
     def _awake(self) -> None:
         if self._wake is not None and not self._wake.done():

@@ -36,6 +36,7 @@ from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row, generation_row, packed_row, unpacked_row
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.operations import drop, keep, renew
+from hyperinfer.api.store.remote.overdue import Overdue
 from hyperinfer.api.store.syncer import SyncFailed
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import NotRecorded, SettlementRejected
@@ -53,8 +54,6 @@ log = logging.getLogger("hyperinfer.ledger")
 
 LATE_SECONDS: Final = 1.0
 """So long a commit may take before the journal is brought to the disk instead."""
-ADMIT_SECONDS: Final = 3.0
-"""So long a request waits to be let in."""
 BEGIN_AGAIN_FIRST: Final = 1.0
 """A journal that failed is begun anew after so long, twice as long when that fails too, and so on."""
 BEGIN_AGAIN_MOST: Final = 16.0
@@ -95,6 +94,8 @@ class RemoteLedger:
         self._doubted = False  # the journal has failed, and no new one is on the disk yet
         self._begin_anew_at, self._again = 0.0, BEGIN_AGAIN_FIRST
         self._heard = trio.Event()
+        self._late: Overdue[str] = Overdue(LATE_SECONDS, lambda request: self.perform(self.owner.late(request)))
+        nursery.start_soon(self._late.run)
 
     @property
     def recording(self) -> bool:
@@ -115,8 +116,7 @@ class RemoteLedger:
             return AWAY
         self.perform(self.owner.admit(hold))
         try:
-            with trio.fail_after(ADMIT_SECONDS):
-                refusal = await self._admissions.take(hold, admission)
+            refusal = await self._admissions.take(hold, admission)
         except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
             log.warning("%s could not be admitted: %s", row.id, error)
             self.perform(self.owner.give_up(row.id))
@@ -136,8 +136,7 @@ class RemoteLedger:
     async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
         """See the port."""
         try:
-            with trio.fail_after(ADMIT_SECONDS):
-                return await self._admissions.take_rate(principal, rate)
+            return await self._admissions.take_rate(principal, rate)
         except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
             log.warning("a rate could not be told: %s", error)
             return AWAY
@@ -158,11 +157,8 @@ class RemoteLedger:
                 del self._endings[row.id]
                 return
             self.perform(effects)
-        with trio.move_on_after(LATE_SECONDS):
-            await ending.told.wait()
-        if not ending.told.is_set():
-            self.perform(self.owner.late(row.id))
-            await ending.told.wait()
+            self._late.begin(row.id)
+        await ending.told.wait()
         if not ending.well:
             if ending.reason is not None:
                 raise SettlementRejected(f"{row.id}: {ending.reason}")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from hyperinfer.api.settlement.effects import Balance
 from hyperinfer.api.store.messages import GenerationRow
 
@@ -32,11 +34,13 @@ _TYPES: Final = {
     ),
 }
 _COLUMNS: Final = ", ".join(GenerationRow._fields)
-_ARRAYS: Final = ", ".join(f"${n}::{_TYPES.get(name, 'text')}[]" for n, name in enumerate(GenerationRow._fields, 1))
+_INPUT: Final = ", ".join(f"(r->>{n})::{_TYPES.get(name, 'text')} AS {name}" for n, name in enumerate(GenerationRow._fields))
 _NEW: Final = ", ".join(f"excluded.{name}" for name in GenerationRow._fields)
 
+_encode = msgspec.json.Encoder().encode
+
 _SETTLE: Final = f"""
-WITH input AS (SELECT * FROM unnest({_ARRAYS}) AS i ({_COLUMNS})),
+WITH input AS (SELECT {_INPUT} FROM jsonb_array_elements($1::jsonb) AS r),
 fresh AS (
     INSERT INTO generation AS g ({_COLUMNS}) SELECT {_COLUMNS} FROM input ORDER BY id
     ON CONFLICT (id) DO UPDATE SET ({_COLUMNS}) = ROW ({_NEW})
@@ -81,5 +85,6 @@ async def settle_rows(connection: Connection, rows: Iterable[GenerationRow]) -> 
         known = first.get(row.id)
         if known is None or known.status == "interrupted":
             first[row.id] = row
-    columns = zip(*first.values(), strict=True)
-    return {id_: Balance(id_, balance, version) for id_, balance, version in await connection.fetch(_SETTLE, *columns)}
+    # As one JSON text: the client encodes seventeen arrays with a look at every item, which costs ten times as much.
+    found = await connection.fetch(_SETTLE, _encode(list(first.values())).decode())
+    return {id_: Balance(id_, balance, version) for id_, balance, version in found}
