@@ -52,6 +52,11 @@ class _Listener:
     def __init__(self) -> None:
         self._task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
 
+    @property
+    def waits(self) -> bool:
+        """Whether it was neither answered nor cancelled."""
+        return self._task is not None
+
     def answer(self, answer: outcome.Outcome[Any]) -> None:
         """Wakes it up, unless something has."""
         task, self._task = self._task, None
@@ -127,7 +132,8 @@ class Actor(Generic[Ask, Answer]):
         self._awake()
 
     def _expire(self, listener: _Listener) -> None:
-        listener.answer(outcome.Error(TimeoutError(f"the store was not heard of for {self._seconds:g} s")))
+        if listener.waits:
+            listener.answer(outcome.Error(TimeoutError(f"the store was not heard of for {self._seconds:g} s")))
 
     def _awake(self) -> None:
         if self._wake is not None and not self._wake.done():

@@ -94,7 +94,7 @@ class RemoteLedger:
         self._doubted = False  # the journal has failed, and no new one is on the disk yet
         self._begin_anew_at, self._again = 0.0, BEGIN_AGAIN_FIRST
         self._heard = trio.Event()
-        self._late: Overdue[str] = Overdue(LATE_SECONDS, lambda request: self.perform(self.owner.late(request)))
+        self._late: Overdue[str] = Overdue(LATE_SECONDS, self._is_late)
         nursery.start_soon(self._late.run)
 
     @property
@@ -293,6 +293,10 @@ class RemoteLedger:
         if self._doubted and not self.owner.broken:
             log.warning("there is a new journal, requests are admitted again")
             self._doubted, self._begin_anew_at, self._again = False, 0.0, BEGIN_AGAIN_FIRST
+
+    def _is_late(self, request: str) -> None:
+        if request in self._endings:
+            self.perform(self.owner.late(request))
 
     def _tell(self, request: str, well: bool) -> None:
         ending = self._endings.pop(request, None)
