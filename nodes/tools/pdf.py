@@ -23,8 +23,9 @@ from hyperinfer.nodes.tools.documents.reader import DocumentReader, Extracted, J
 from hyperinfer.nodes.tools.port import Declaration
 from hyperinfer.providers.egress import Egress, EgressError
 
-READ_AT_ONCE: Final = 100_000
-"""Characters that one call of the tool gives. The model asks for the pages behind them."""
+READ_AT_ONCE: Final = 45_000
+"""Characters that one call of the tool gives, within what the loop lets a result have. The model asks for the pages behind
+them."""
 READ_OF_FILES: Final = 400_000
 """Characters of a PDF in a conversation, of which nobody can ask for more."""
 _RANGE: Final = re.compile(r"([0-9]{1,6})(?:\s*[-–:]\s*([0-9]{1,6})?)?\Z")

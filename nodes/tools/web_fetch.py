@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE: Final = 40_000
 """Characters of a page that one call gives, unless the option `max_characters` says otherwise."""
-_BOUNDS: Final = (500, 200_000)
+_BOUNDS: Final = (500, 45_000)
+"""Of that option: what the loop lets a result have, with a title and an address before it."""
 _ACCEPT: Final = "text/html, application/xhtml+xml, text/markdown, text/plain, application/json, application/pdf, */*;q=0.1"
 
 

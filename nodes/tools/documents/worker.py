@@ -26,6 +26,7 @@ MOST_PAGES: Final = 2000
 """Pages of a PDF that are looked at in one go."""
 LARGE_HTML: Final = 2_000_000
 """Bytes from which on HTML is read plainly, without telling the text from what stands around it: that takes seconds a MB."""
+_LONGEST_TITLE: Final = 300
 _THIN: Final = 250
 """Characters below which an extract is doubted."""
 _NO_TEXT: Final = frozenset({"script", "style", "noscript", "template", "svg", "head", "iframe", "object", "select"})
@@ -104,7 +105,7 @@ def read_html(data: bytes, job: Found) -> Found:
         return "\n".join(line for line in lines if line)
 
     document = tree()
-    title = " ".join((document.findtext(".//title") or "").split())
+    title = " ".join((document.findtext(".//title") or "").split())[:_LONGEST_TITLE]
     if len(data) >= LARGE_HTML:
         return {"title": title, "text": plain()}
     try:
@@ -161,7 +162,7 @@ def _pdf_title(reader: Any) -> str:
         title = reader.metadata.title if reader.metadata else None
     except Exception:  # not worth failing for
         return ""
-    return " ".join(title.split())[:500] if isinstance(title, str) else ""
+    return " ".join(title.split())[:_LONGEST_TITLE] if isinstance(title, str) else ""
 
 
 READERS: Final[dict[str, Callable[[bytes, Found], Found]]] = {"html": read_html, "pdf": read_pdf}

@@ -9,6 +9,7 @@ import pytest
 
 from hyperinfer.nodes.tools.documents.reader import DocumentReader
 from hyperinfer.nodes.tools.pdf import PdfTool, page_ranges, pdf_text
+from hyperinfer.nodes.tools.running import RESULT_CHARACTERS
 from hyperinfer.providers.egress import Egress
 from tests.providers.egress.world import PUBLIC, redirect, reply
 from tests.support.pdfs import encrypted, pdf_of, pdf_with
@@ -108,12 +109,12 @@ async def test_a_page_that_unpacks_to_much() -> None:
 
 
 async def test_many_pages_are_cut_off_where_there_is_enough() -> None:
-    data = pdf_of(["word " * 400] * 120, packed=True)
+    data = pdf_of(["word " * 400] * 60, packed=True)
     async with raw_server([Request(), Reply(reply(data, kind="application/pdf"))]) as server:
         outcome = await _tool().run({"url": f"http://127.0.0.1:{server.port}/x.pdf"}, {})
-    assert 90_000 < len(outcome.text) < 110_000
-    assert outcome.text.endswith("of 120; what follows has to be asked for by its pages]")
-    assert "of 120 pages" in outcome.summary
+    assert 40_000 < len(outcome.text) < RESULT_CHARACTERS
+    assert outcome.text.endswith("of 60; what follows has to be asked for by its pages]")
+    assert "of 60 pages" in outcome.summary
 
 
 async def test_by_url() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hyperinfer.nodes.tools.documents.reader import DocumentReader
+from hyperinfer.nodes.tools.running import RESULT_CHARACTERS
 from hyperinfer.nodes.tools.web_fetch import WebFetchTool
 from hyperinfer.providers.egress import Egress
 from tests.providers.egress.world import PUBLIC, Names, redirect, reply
@@ -199,6 +200,7 @@ def test_how_a_model_is_told() -> None:
     "options",
     [
         {"max_characters": 10},
+        {"max_characters": 45_001},
         {"max_characters": "many"},
         {"max_characters": True},
         {"allowed_domains": "example.com"},
@@ -210,3 +212,10 @@ def test_how_a_model_is_told() -> None:
 def test_options_that_make_no_sense(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"max_characters|domains"):
         tool().declaration(options)
+
+
+async def test_the_most_that_is_given_is_within_what_the_loop_passes_on() -> None:
+    page = f"<title>{'long ' * 1000}</title><p>{'word ' * 30_000}</p>"
+    outcome = await fetched(reply(page.encode()), {}, {"max_characters": 45_000})
+    assert 45_000 < len(outcome.text) < RESULT_CHARACTERS
+    assert "with start=45000 it goes on" in outcome.text
