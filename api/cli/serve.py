@@ -68,11 +68,16 @@ def _first_start(servers: SharedServers, invocation: Invocation) -> str | None:
     import trio
 
     from hyperinfer.api.first_start import first_start
+    from hyperinfer.api.store.errors import StoreAway
     from hyperinfer.api.store.open import open_shared_admin_alone
 
     async def starting() -> str | None:
-        async with open_shared_admin_alone(servers) as admin:
-            return await first_start(admin, invocation.environ, invocation.output, now=invocation.now())
+        try:
+            async with open_shared_admin_alone(servers) as admin:
+                return await first_start(admin, invocation.environ, invocation.output, now=invocation.now())
+        except StoreAway as error:
+            # Other gateways have made the first start.
+            return f"warning: {error}: serving keys and accounts that Redis knows until it is back"
 
     return trio.run(starting)
 

@@ -23,6 +23,10 @@ class StoreUnavailable(Exception):
     """The store cannot be opened or has been closed. The message says why and, where it is known, what to do."""
 
 
+class StoreAway(StoreUnavailable):
+    """The database is away. Gateways serve without it meanwhile, on what they know."""
+
+
 class NoStore(StoreUnavailable):
     """There is no store in this folder, and what was asked would not make one."""
 

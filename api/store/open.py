@@ -105,7 +105,7 @@ async def open_shared_admin(servers: SharedServers) -> AsyncGenerator[FullAdmin]
 
 @asynccontextmanager
 async def open_shared_admin_alone(servers: SharedServers) -> AsyncGenerator[FullAdmin]:
-    """The same, to one at a time of all who open it so, on any machine. Raises StoreUnavailable."""
+    """The same, to one at a time of all who open it so, on any machine. Raises StoreUnavailable, StoreAway."""
     from hyperinfer.api.store.remote.outside import open_alone
 
     with _ungrouped():

@@ -226,6 +226,13 @@ def test_without_postgres_it_serves_and_says_so(setting: Setting) -> None:
         for request_id in ids:
             for found in setting.on_each(lambda request_id=request_id: setting.generation(request_id)):  # type: ignore[misc]
                 assert (found.status, found.document["data"]["status"]) == (200, "pending")
+        # A worker that ends is replaced all the same, by one that never saw the key.
+        gone = workers_of(setting.server, 2)[0]
+        os.kill(gone, signal.SIGKILL)
+        until(lambda: gone not in workers_of(setting.server, 2))
+        answers = setting.on_each(lambda: post(setting.url, CHAT, "slow/plain-chat", "afterwards"))
+        assert [answer.status for answer in answers] == [200, 200]
+        ids += [answer.headers["x-request-id"] for answer in answers]
         away = setting.generation(before)
         assert (CHAT.told(away).code, away.headers["retry-after"]) == ("internal_error", "1")
     finally:
@@ -309,7 +316,11 @@ def test_several_that_start_at_once_make_one_key(postgres: PostgresServer, valke
     refused = subprocess.run(
         [sys.executable, "-m", "hyperinfer", "serve", "--port", "0", "--data", str(tmp_path / "two")],
         cwd=ROOT,
-        env={**environ, "HYPERINFER_POSTGRES_URL": "postgresql://u:hush@127.0.0.1:1/x"},
+        env={
+            **environ,
+            "HYPERINFER_POSTGRES_URL": "postgresql://u:hush@127.0.0.1:1/x",
+            "HYPERINFER_REDIS_URL": f"{valkey.url}?db=5",  # where nobody's accounts are known
+        },
         capture_output=True,
         text=True,
         timeout=60,

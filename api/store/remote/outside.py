@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.errors import StoreAway, StoreUnavailable
 from hyperinfer.api.store.remote.accounts import RemoteAccounts
 from hyperinfer.api.store.remote.administration import RemoteAdministration
 from hyperinfer.api.store.remote.admission import Admissions
 from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.key_cache import KeyCache
+from hyperinfer.api.store.remote.known_ledger import named_in_redis
 from hyperinfer.api.store.remote.queries import Queries
 from hyperinfer.api.store.remote.reports import RemoteReports
+from hyperinfer.api.store.remote.session import Away
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -35,7 +37,7 @@ async def open_remote_admin(
 ) -> AsyncGenerator[RemoteAdministration]:
     """The Admin of the shared store, whoever serves from it. Makes the tables when there are none. Connects when it is
     first asked something; raises nothing itself."""
-    async with _open(postgres, redis, now, entropy) as (admin, _):
+    async with _open(postgres, redis, now, entropy) as (admin, _, _):
         yield admin
 
 
@@ -43,12 +45,14 @@ async def open_remote_admin(
 async def open_alone(
     postgres: Secret, redis: Secret, *, now: Callable[[], float], entropy: Entropy
 ) -> AsyncGenerator[RemoteAdministration]:
-    """The same, to one at a time of all who open it so, on any machine. Raises StoreUnavailable."""
-    async with _open(postgres, redis, now, entropy) as (admin, queries):
+    """The same, to one at a time of all who open it so, on any machine. Raises StoreUnavailable; StoreAway where the
+    database is away, and gateways can do without it."""
+    async with _open(postgres, redis, now, entropy) as (admin, queries, holds):
         try:
             await queries.run(_lock)
-        except (TimeoutError, Busy) as error:
-            raise StoreUnavailable(str(error)) from error
+        except (Away, TimeoutError, Busy) as error:
+            message = str(error) or "the database does not answer"
+            raise (StoreAway if await _is_kept(holds) else StoreUnavailable)(message) from error
         try:
             yield admin
         finally:
@@ -60,7 +64,7 @@ async def open_alone(
 @asynccontextmanager
 async def _open(
     postgres: Secret, redis: Secret, now: Callable[[], float], entropy: Entropy
-) -> AsyncGenerator[tuple[RemoteAdministration, Queries]]:
+) -> AsyncGenerator[tuple[RemoteAdministration, Queries, Holds]]:
     async with open_bridge() as bridge:
         accounts: RemoteAccounts
         queries = Queries(
@@ -71,7 +75,14 @@ async def _open(
         admissions = Admissions(holds, queries, lambda: entropy(8).hex(), lambda: None)  # we hold nothing
         for actor in (queries.actor, holds.actor):
             bridge.start_soon(actor.run)
-        yield RemoteAdministration(queries, accounts, admissions, RemoteReports(postgres), now, entropy), queries
+        yield RemoteAdministration(queries, accounts, admissions, RemoteReports(postgres), now, entropy), queries, holds
+
+
+async def _is_kept(holds: Holds) -> bool:
+    """Whether gateways serve on this Redis, or have."""
+    with suppress(StoreUnavailable, TimeoutError, Busy):
+        return await named_in_redis(holds) is not None
+    return False
 
 
 async def _lock(connection: Connection) -> None:

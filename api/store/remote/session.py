@@ -20,9 +20,15 @@ BACKOFF_FIRST: Final = 0.05
 BACKOFF_MOST: Final = 1.0
 
 _AWAY: Final = "the database is away"
+_MISTAKEN: Final = frozenset({"25", "28", "3D", "42"})
+"""Classes of SQLSTATE that are about who we are and what we were sent to: waiting does not help. (The same appendix.)"""
 _NO_SUCH_TABLE: Final = "42"
 _REJECTED: Final = frozenset({"22", "23", "P0"})
 """Classes of SQLSTATE that are about the data of a statement: it would fail again. (PostgreSQL, appendix A.)"""
+
+
+class Away(StoreUnavailable):
+    """The database does not answer, and may be back at any time."""
 
 
 def is_rejection(error: Exception) -> bool:
@@ -33,10 +39,12 @@ def is_rejection(error: Exception) -> bool:
 
 @final
 class Identity:
-    """Which ledger a database has, as whoever connects first finds it: for all connections of a store together."""
+    """Which ledger a database has, as whoever connects first finds it: for all connections of a store together. Where it
+    was told before that (`ledger`), only a database that has this one will do. `seen`: whether somebody has connected."""
 
     def __init__(self) -> None:
         self.ledger: str | None = None
+        self.seen = False
 
     @property
     def known(self) -> str:
@@ -62,7 +70,9 @@ class Session:
         self._identity = identity or Identity()
         self._url, self._clock, self._prepare = url, clock, prepare
         self._connection: Connection | None = None
-        self._not_before, self._why = 0.0, _AWAY
+        self._not_before = 0.0
+        self._kind: type[StoreUnavailable] = Away
+        self._why = _AWAY
         self._backoff = BACKOFF_FIRST
 
     @property
@@ -76,7 +86,7 @@ class Session:
             return self._connection
         now = self._clock()
         if now < self._not_before:
-            raise StoreUnavailable(self._why)
+            raise self._kind(self._why)
         connection = None
         try:
             connection = await connect(self._url.reveal(), seconds=CONNECT_SECONDS)
@@ -88,25 +98,26 @@ class Session:
                 connection.terminate()
             self._not_before = self._clock() + self._backoff
             self._backoff = min(BACKOFF_MOST, self._backoff * 2)
-            self._why = _AWAY
             if isinstance(error, StoreUnavailable):
-                self._why = str(error)
+                self._kind, self._why = type(error), str(error)
                 raise
+            self._kind, self._why = StoreUnavailable if error_class(error) in _MISTAKEN else Away, _AWAY
             # Not the error's own text: it may hold the address with its password.
-            raise StoreUnavailable(f"the database cannot be reached ({type(error).__name__})") from error
+            raise self._kind(f"the database cannot be reached ({type(error).__name__})") from error
         self._connection = connection
         self._backoff = BACKOFF_FIRST
         return connection
 
     async def _check(self, connection: Connection) -> None:
-        if self._identity.ledger is None:
-            await migrate(connection, migrations())
-            self._identity.ledger = await ledger_name_of(connection)
-        elif await ledger_name_of(connection) != self._identity.ledger:
+        expected = self._identity.ledger
+        if expected is not None and await ledger_name_of(connection) != expected:
             raise StoreUnavailable(
                 "the address of the database leads to another one now: what was begun here is not settled there; lead it"
                 " back, or start the gateway anew"
             )
+        if not self._identity.seen:
+            await migrate(connection, migrations())
+            self._identity.ledger, self._identity.seen = await ledger_name_of(connection), True
 
     def drop(self) -> None:
         """Whatever is wrong with the connection, the next one may be well."""

@@ -23,6 +23,7 @@ from hyperinfer.api.store.remote.bridge import Busy, open_bridge
 from hyperinfer.api.store.remote.claims import RemoteClaims
 from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.key_cache import KeyCache
+from hyperinfer.api.store.remote.known_ledger import find_ledger, name_in_redis
 from hyperinfer.api.store.remote.ledger import AWAY, RemoteLedger, pending_generation
 from hyperinfer.api.store.remote.ledger_journal import LARGE, LedgerJournal
 from hyperinfer.api.store.remote.orphans import Orphans
@@ -212,7 +213,8 @@ async def open_remote(
 ) -> AsyncGenerator[RemoteStore]:
     """The store, for as long as the block runs. What the machine's dead processes left in their journals is taken over.
 
-    `now`: unix seconds. `clock`: steady, in seconds. Raises StoreUnavailable when a server cannot be reached, or is not fit.
+    `now`: unix seconds. `clock`: steady, in seconds. Raises StoreUnavailable when a server cannot be reached, or is not fit;
+    a database that is away is no reason where Redis knows its accounts.
     """
     async with open_bridge() as bridge:
         accounts: RemoteAccounts
@@ -225,9 +227,8 @@ async def open_remote(
         for actor in (queries.actor, rows.actor, holds.actor):
             bridge.start_soon(actor.run)
         with _as_unavailable():
-            await queries.run(_ping)
+            ledger_name = await find_ledger(queries, holds)
             await admissions.look()
-        ledger_name = queries.identity.known
         folder = JournalFolder(settings.journals, ledger_name)
         folder.create()
         orphans = own(folder.orphans(), ledger_name)
@@ -253,6 +254,7 @@ async def open_remote(
             upkeep.start_soon(_every, UPKEEP_SECONDS, store.tick)
             upkeep.start_soon(_every, SWEEP_SECONDS, partial(sweep_once, holds, rows, queries, folder))
             upkeep.start_soon(_every, SWEEP_SECONDS, store.tell_untold)
+            upkeep.start_soon(_every, SWEEP_SECONDS, partial(name_in_redis, queries, holds))
             upkeep.start_soon(_every, SWEEP_SECONDS, left.take_over)
             upkeep.start_soon(_every, FORGET_SECONDS, partial(_forget, folder, now))
             try:
