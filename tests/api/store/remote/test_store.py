@@ -274,6 +274,7 @@ async def test_fifty_requests_on_two_replicas_and_money_for_one(servers: Servers
 
 
 async def test_a_store_that_cannot_be_reached_says_so_without_its_password(servers: Servers) -> None:
+    servers.valkey.run("FLUSHALL")  # where its accounts are known, it would start
     settings = RemoteSettings(
         postgres=Secret("postgresql://u:hunter2@127.0.0.1:1/x"), redis=Secret(servers.valkey.url), journals=servers.journals
     )
