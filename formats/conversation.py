@@ -305,10 +305,9 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A whole request.
+    """A whole request. `model`: what the caller asked for, a catalogue slug. `extra`: top-level fields not modelled.
 
-    `model`: what the caller asked for, a catalogue slug. `extra`: top-level fields that are not modelled. `streamed`:
-    whether the caller wants a stream. `stream_options`: of Chat and Responses, as sent.
+    `lost`: (path, reason) of what the decoder had to leave out, for a target of whatever dialect.
     """
 
     dialect: Dialect
@@ -333,6 +332,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stream_options: dict[str, Any] | None = None
     store: bool | None = None
     extra: Extra = None
+    lost: tuple[tuple[str, str], ...] = ()
 
     def map_text(self, change: Callable[[str], str]) -> Conversation:
         """The conversation with `change` applied to every text that a person or a tool wrote, wherever it stands."""

@@ -22,6 +22,7 @@ from hyperinfer.formats.conversation import (
 )
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.pairing import with_call_ids
+from hyperinfer.formats.run_history import Lost, in_rounds
 
 _ROLES: dict[str, Literal["user", "assistant", "system"]] = {"user": "user", "assistant": "assistant", "system": "system"}
 _HANDLED = ("thread", "response_format")
@@ -48,11 +49,13 @@ def _decode(raw: dict[str, Any]) -> Conversation:
         extra.pop(name, None)
     reasoning, response_format = _output(request, raw, extra)
     user, metadata = _metadata(request, raw)
+    lost: Lost = []
+    turns = _split(with_call_ids(list(in_rounds(_messages(request, raw), lost)), _result_id))
     choice, parallel = tools.decode_choice(request.tool_choice, raw.get("tool_choice"))
     return Conversation(
         dialect="anthropic_messages",
         model=request.model,
-        turns=(*_system(request.system), *_split(with_call_ids(list(_messages(request, raw)), _result_id))),
+        turns=(*_system(request.system), *turns),
         streamed=bool(request.stream),
         tools=tools.decode_tools(request.tools, raw.get("tools")),
         tool_choice=choice,
@@ -73,6 +76,7 @@ def _decode(raw: dict[str, Any]) -> Conversation:
         service_tier=request.service_tier,
         cache=cache_mark(request.cache_control),
         extra=extra or None,
+        lost=tuple(lost),
     )
 
 

@@ -6,6 +6,7 @@ what it can never do is refused (RULES; wire facts 4.8).
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,7 @@ from hyperinfer.formats.anthropic_messages.limits import keep_four_marks
 from hyperinfer.formats.anthropic_messages.openai_fields import check_openai_fields, harmless
 from hyperinfer.formats.anthropic_messages.output_format import encode_format
 from hyperinfer.formats.anthropic_messages.scope import DIALECT, Scope
+from hyperinfer.formats.anthropic_messages.stand_ins import stand_ins
 from hyperinfer.formats.anthropic_messages.thinking_encode import Plan, plan
 from hyperinfer.formats.anthropic_messages.tools_encode import encode_choice, encode_tools
 from hyperinfer.formats.codec import Encoded, Loss, Target
@@ -43,7 +45,7 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     asked = with_answer_shape(conversation, target, thinks=thinks)
     conversation = asked.conversation
     scope = Scope(conversation, target)
-    scope.losses.extend((*losses, *asked.losses))
+    scope.losses.extend((*starmap(Loss, conversation.lost), *losses, *asked.losses))
     if not scope.same:
         check_openai_fields(scope)
     names = ToolNames(conversation.tools, longest=_LONGEST_NAME)
@@ -54,6 +56,8 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     messages = encode(scope, encoder, rest)
     tools = encode_tools(scope, names)
     choice = encode_choice(scope, names, has_tools=bool(tools))
+    if not tools and (tools := stand_ins(messages)):
+        choice = {"type": "none"}
     thinking = plan(scope)
     if not scope.same:
         thinking = _compatible(scope, thinking, choice, messages)

@@ -17,6 +17,7 @@ import msgspec
 from hyperinfer.formats.ids import DistinctIds
 from hyperinfer.formats.run_images import image_markdown
 from hyperinfer.formats.tool_records import FIELD, end_record, our_id, sealed
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats import events as ev
@@ -89,7 +90,7 @@ class RunWriter:
             return usage
         theirs = usage.get("server_tool_use")
         counts: Wire = {name: 0 for name in _COUNTED.values()}
-        if isinstance(theirs, dict):
+        if is_object(theirs):
             counts.update({name: value for name, value in theirs.items() if value is not None})
         for name, field in _COUNTED.items():
             counts[field] += self.requests.get(name, 0)

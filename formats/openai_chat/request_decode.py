@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, ResponseFormat, Sampling
 from hyperinfer.formats.openai_chat import wire
 from hyperinfer.formats.openai_chat.message_decode import MessageDecoder
 from hyperinfer.formats.openai_chat.pairing import paired
+from hyperinfer.formats.openai_chat.run_decode import with_runs
 from hyperinfer.formats.openai_chat.tools import decode_choice, decode_tool
 from hyperinfer.formats.wire import extras, parse_object, read
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.run_history import Lost
 
 _FORMATS = ("text", "json_object", "json_schema")
 
@@ -26,10 +30,11 @@ def decode_request(body: bytes) -> Conversation:
         messages.turn(message, record, f"messages[{index}]")
         for index, (message, record) in enumerate(zip(value["messages"], request.messages, strict=True))
     ]
+    lost: Lost = []
     return Conversation(
         dialect="openai_chat",
         model=request.model,
-        turns=tuple(paired(turns)),
+        turns=tuple(with_runs(paired(turns), lost)),
         streamed=bool(request.stream),
         tools=tuple(
             decode_tool(tool, record, f"tools[{index}]")
@@ -50,6 +55,7 @@ def decode_request(body: bytes) -> Conversation:
         stream_options=request.stream_options,
         store=request.store,
         extra=extra or None,
+        lost=tuple(lost),
     )
 
 

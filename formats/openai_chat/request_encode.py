@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,7 +41,7 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     asked = with_answer_shape(conversation, target)
     conversation = asked.conversation
     scope = Scope(conversation, target)
-    scope.losses.extend((*losses, *asked.losses))
+    scope.losses.extend((*starmap(Loss, conversation.lost), *losses, *asked.losses))
     body: dict[str, Any] = {"model": target.model, "messages": MessageEncoder(scope).messages()}
     _tools(body, scope)
     stops = encode_sampling(body, scope)

@@ -22,12 +22,14 @@ from hyperinfer.formats.openai_responses.content import decode_content
 from hyperinfer.formats.openai_responses.item_words import unsaid_of, words_of
 from hyperinfer.formats.openai_responses.late_tools import declared_tools
 from hyperinfer.formats.openai_responses.reasoning import read_blob
+from hyperinfer.formats.openai_responses.run_decode import RunDecoder
 from hyperinfer.formats.pairing import with_call_ids
 from hyperinfer.formats.wire import extras, is_object, json_type, read
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Extra
     from hyperinfer.formats.opaque import Opaque
+    from hyperinfer.formats.run_history import Lost
 
 VERBATIM: dict[str, Any] = {"": "item"}
 """`Turn.quiet` of a turn that is one item in its `NativePart`."""
@@ -49,9 +51,10 @@ _CALLER_ITEMS = frozenset(
 """Items that the caller's side makes; all others are the model's."""
 
 
-def decode_items(items: list[Any]) -> Sequence[Turn]:
-    """The turns of a list of items. Raises `RequestError` for a result that cannot be told to belong to a call."""
-    return with_call_ids(list(_read_items(items)), lambda item, _: f"{item.path}.call_id")
+def decode_items(items: list[Any], lost: Lost) -> Sequence[Turn]:
+    """The turns of a list of items; what is left out goes to `lost`. Raises `RequestError` for a result that cannot be told
+    to belong to a call."""
+    return with_call_ids(list(_in_rounds(items, lost)), lambda item, _: f"{item.path}.call_id")
 
 
 def item_turn(item: dict[str, Any], path: str) -> Turn | None:
@@ -59,18 +62,25 @@ def item_turn(item: dict[str, Any], path: str) -> Turn | None:
     return _Reader().turn(item, path)
 
 
-def _read_items(items: list[Any]) -> Iterable[Turn]:
-    reader = _Reader()
+def _in_rounds(items: list[Any], lost: Lost) -> Iterable[Turn]:
+    """The turns, with the results of the gateway's own tools behind all calls of their round."""
+    reader, runs = _Reader(), RunDecoder(lost)
     for index, value in enumerate(items):
         path = f"input[{index}]"
-        if isinstance(value, str):
-            yield Turn(role="user", parts=(TextPart(text=value),), path=path, plain=True)
-            continue
-        if not is_object(value):
-            raise RequestError(f"{path}: expected an object, not {json_type(value)}", param=path)
-        turn = reader.turn(value, path)
-        if turn is not None:
+        if is_object(value) and (found := runs.turns(value, path)) is not None:
+            yield from found
+        elif (turn := _read_item(reader, value, path)) is not None:
+            yield from runs.before(turn)
             yield turn
+    yield from runs.rest()
+
+
+def _read_item(reader: _Reader, value: Any, path: str) -> Turn | None:
+    if isinstance(value, str):
+        return Turn(role="user", parts=(TextPart(text=value),), path=path, plain=True)
+    if not is_object(value):
+        raise RequestError(f"{path}: expected an object, not {json_type(value)}", param=path)
+    return reader.turn(value, path)
 
 
 class _Reader:

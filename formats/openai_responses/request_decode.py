@@ -20,6 +20,7 @@ from hyperinfer.formats.wire import extras, parse_object, read
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Extra
+    from hyperinfer.formats.run_history import Lost
 
 INSTRUCTIONS = "instructions"
 """Path of the turn that `instructions` makes."""
@@ -42,12 +43,13 @@ def _decode(value: dict[str, Any]) -> Conversation:
     request = read(value, w.ResponsesRequest)
     _refuse(request)
     turns: list[Turn] = []
+    lost: Lost = []
     if request.instructions is not None:
         turns.append(Turn(role="system", parts=(TextPart(text=request.instructions),), path=INSTRUCTIONS, plain=True))
     if isinstance(request.input, str):
         turns.append(Turn(role="user", parts=(TextPart(text=request.input),), path="input", plain=True))
     else:
-        turns.extend(decode_items(request.input))
+        turns.extend(decode_items(request.input, lost))
     tools, plugins = decode_tools(request.tools or [])
     extra = {k: v for k, v in (extras(value, w.ResponsesRequest) or {}).items() if v is not None}
     response_format = _text(request.text, value, extra)
@@ -78,6 +80,7 @@ def _decode(value: dict[str, Any]) -> Conversation:
         stream_options=request.stream_options,
         store=request.store,
         extra=extra or None,
+        lost=tuple(lost),
     )
 
 

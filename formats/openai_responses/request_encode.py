@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -71,6 +72,7 @@ class _Encoder:
 
     def encode(self) -> Wire:
         """The body, in a stable order."""
+        self.losses.extend(starmap(Loss, self._c.lost))
         if not self._same:
             refuse_untranslatable(self._c)
             self._c, lost = in_known_words(self._c)

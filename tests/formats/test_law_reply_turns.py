@@ -115,7 +115,7 @@ def test_a_recorded_reply_goes_back_as_its_client_would_send_it(recording: Recor
 def comparable(value: Any) -> Any:
     """Without empty texts and empty lists, which say nothing; a block or item of nothing else is none."""
     if is_object(value):
-        if value.get("text") == "":
+        if isinstance(text := value.get("text"), str) and not text.strip():
             return None
         found = {name: kept for name, inner in value.items() if (kept := comparable(inner)) not in (None, [], "")}
         return found if found.keys() - {"type", "role"} or not found.keys() & {"type", "role"} else None

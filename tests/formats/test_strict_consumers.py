@@ -113,7 +113,7 @@ def mistyped(client: Dialect, stream: bytes) -> list[str]:
 
 
 def with_known_name(frame: dict[str, Any]) -> dict[str, Any]:
-    """A call of a tool of the gateway that Anthropic has none like: its SDK lists names of tools that it does not enforce."""
+    """A call of a tool that Anthropic has none like: its SDK lists names of tools, which it does not enforce."""
     block = frame.get("content_block")
     if is_object(block) and block.get("type") == "server_tool_use" and block["name"] in TOOL_NAMES:
         return {**frame, "content_block": {**block, "name": "web_search"}}

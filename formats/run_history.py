@@ -1,0 +1,145 @@
+"""Runs of the gateway's own tools in a history that a client sends back.
+
+Decoders know them by their ids (`tool_records`) and make of each what it was: a call of the model and its result. So any
+provider is told in its own form what its model did, and never gets blocks or items as if it had made them itself.
+
+A round of calls is one assistant turn, the results follow it. Calls that come behind results belong to the same round, as
+long as the model has said nothing else: providers demand that all calls of a turn stand together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from hyperinfer.formats.conversation import Part, TextPart, ToolCallPart, ToolResultPart, Turn
+from hyperinfer.formats.run_images import FoundImage, find_images
+from hyperinfer.formats.tool_records import FIELD, OurRun
+from hyperinfer.formats.wire import is_object
+
+MADE = "The image was made, and shown to the user."
+"""What a model reads of an image that it has made: images of a history go to no provider, which may take none."""
+NO_RESULT = "(The result of this call was not sent back.)"
+IMAGE_LEFT_OUT = "an image that a tool of the gateway made is told to models in words"
+
+Lost = list[tuple[str, str]]
+"""(path, reason) of what a decoder leaves out."""
+
+
+class RunCall(ToolCallPart, frozen=True, kw_only=True, gc=False):
+    """A call of ours among the parts of a message, until its rounds are told apart."""
+
+
+class RunResult(ToolResultPart, frozen=True, kw_only=True, gc=False):
+    """A result of ours there. `tool`: whose, for one that has lost its call."""
+
+    tool: str
+
+
+def run_call(run: OurRun, given: object, raw: dict[str, Any] | None = None) -> RunCall:
+    """The call. `given`: its input, as far as the wire says it; the record of the run beside it (`raw`) says it better."""
+    record = (raw or {}).get(FIELD)
+    told = record.get("input") if is_object(record) else None
+    arguments = told if is_object(told) else given if is_object(given) else {}
+    return RunCall(call_id=run.call_id, name=run.name, arguments=msgspec.json.encode(arguments).decode())
+
+
+def run_result(run: OurRun, text: str, *, failed: bool = False) -> RunResult:
+    """What the model read of the run."""
+    said = (TextPart(text=text or NO_RESULT),)
+    return RunResult(call_id=run.call_id, content=said, is_error=failed or None, plain=True, tool=run.name)
+
+
+def told_error(raw: dict[str, Any], code: object) -> str:
+    """What is known of a failure: the summary in the record, else the format's word for it."""
+    record = raw.get(FIELD)
+    summary = record.get("summary") if is_object(record) else None
+    return f"The tool failed: {summary or code or 'no reason is known'}."
+
+
+def in_rounds(turns: Iterable[Turn], lost: Lost) -> Iterator[Turn]:
+    """The turns, with assistant turns that hold runs as rounds: calls, results, and what the model said then. Results at
+    the end of one take the path of the results that the client sent after it: they are of one round."""
+    waiting: Turn | None = None
+    for turn in turns:
+        if waiting is not None:
+            joins = turn.role in ("tool", "user") and any(isinstance(part, ToolResultPart) for part in turn.parts)
+            yield msgspec.structs.replace(waiting, path=turn.path) if joins else waiting
+            waiting = None
+        if turn.role != "assistant":
+            yield turn
+            continue
+        turn = _with_images_apart(turn, lost)
+        if not any(isinstance(part, (RunCall, RunResult)) for part in turn.parts):
+            yield turn
+            continue
+        for round_turn in _rounds(turn):
+            if waiting is not None:
+                yield waiting
+                waiting = None
+            if round_turn.role == "tool":
+                waiting = round_turn
+            else:
+                yield round_turn
+    if waiting is not None:
+        yield waiting
+
+
+def _rounds(turn: Turn) -> Iterator[Turn]:
+    called = {part.call_id for part in turn.parts if isinstance(part, RunCall)}
+    answered = {part.call_id for part in turn.parts if isinstance(part, RunResult)}
+    said: list[Part] = []
+    results: list[Part] = []
+    for part in turn.parts:
+        if results and not isinstance(part, (ToolCallPart, RunResult)):
+            yield msgspec.structs.replace(turn, parts=tuple(said), plain=False)
+            yield Turn(role="tool", parts=tuple(results), path=turn.path)
+            said, results = [], []
+        if isinstance(part, RunResult):
+            if part.call_id not in called:  # some clients keep the result alone
+                said.append(ToolCallPart(call_id=part.call_id, name=part.tool, arguments="{}"))
+            results.append(_plain(part))
+        elif isinstance(part, RunCall):
+            said.append(_plain(part))
+            if part.call_id not in answered:
+                results.append(ToolResultPart(call_id=part.call_id, content=(TextPart(text=NO_RESULT),), plain=True))
+        else:
+            said.append(part)
+    if said:
+        yield msgspec.structs.replace(turn, parts=tuple(said), plain=False)
+    if results:
+        yield Turn(role="tool", parts=tuple(results), path=turn.path)
+
+
+def _plain(part: RunCall | RunResult) -> Part:
+    if isinstance(part, RunCall):
+        return ToolCallPart(call_id=part.call_id, name=part.name, arguments=part.arguments)
+    return ToolResultPart(call_id=part.call_id, content=part.content, is_error=part.is_error, plain=True)
+
+
+def _with_images_apart(turn: Turn, lost: Lost) -> Turn:
+    """Texts without the images in them, each of which is a run of its own where no other block tells of it."""
+    if not any(isinstance(part, TextPart) and find_images(part.text) != [part.text] for part in turn.parts):
+        return turn
+    known = {part.call_id for part in turn.parts if isinstance(part, (RunCall, RunResult))}
+    parts: list[Part] = []
+    for index, part in enumerate(turn.parts):
+        if not isinstance(part, TextPart):
+            parts.append(part)
+            continue
+        for piece in find_images(part.text):
+            if isinstance(piece, str):
+                parts.append(msgspec.structs.replace(part, text=piece) if piece != part.text else part)
+                continue
+            lost.append((f"{turn.path}.content" if turn.plain else f"{turn.path}.content[{index}]", IMAGE_LEFT_OUT))
+            if piece.run.call_id not in known:
+                known.add(piece.run.call_id)
+                parts += image_run(piece)
+    return msgspec.structs.replace(turn, parts=tuple(parts), plain=turn.plain and len(parts) == 1)
+
+
+def image_run(image: FoundImage) -> tuple[RunCall, RunResult]:
+    """The run of an image that comes back on its own."""
+    return run_call(image.run, {"prompt": image.prompt} if image.prompt else {}), run_result(image.run, MADE)
