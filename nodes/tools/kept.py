@@ -7,13 +7,16 @@ with the client's calls alone, and calls the tool again if it still wants it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hyperinfer.formats.conversation import TextPart, ToolCallPart, ToolResultPart, Turn
+from hyperinfer.formats.ids import anthropic_call_id
 from hyperinfer.formats.opaque import Opaque
+from hyperinfer.nodes.tools.activation import PREFIX
 
 if TYPE_CHECKING:
     from hyperinfer.formats import events as ev
@@ -64,6 +67,7 @@ def call_ids(turns: Sequence[Turn]) -> list[str]:
 
 def put_back(turns: tuple[Turn, ...], kept: Mapping[str, bytes]) -> tuple[Turn, ...]:
     """The turns with our calls where they stood, and our results before the client's."""
+    turns = _without_repeats(turns, kept)
     given: list[Turn] = []
     found: _Restored | None = None
     for turn in turns:
@@ -82,6 +86,38 @@ def put_back(turns: tuple[Turn, ...], kept: Mapping[str, bytes]) -> tuple[Turn, 
             given += found.results(turn.path)
             found = None
         given.append(turn)
+    return tuple(given)
+
+
+def _without_repeats(turns: tuple[Turn, ...], kept: Mapping[str, bytes]) -> tuple[Turn, ...]:
+    """The turns without the calls of ours that a client, which was told of them, sends back itself: what is kept says more
+    of them, and providers refuse a call that stands there twice."""
+    there = {(part.call_id, part.name) for turn in turns for part in turn.parts if isinstance(part, ToolCallPart)}
+    ours: set[tuple[str, str]] = set()
+    for call_id, data in kept.items():
+        found = _decode(data)
+        if (call_id, found.names[0]) in there:
+            for call in found.calls:  # a client is told the tool's own name, whatever the function was called
+                names = (call.function, call.function.removeprefix(PREFIX))
+                ours |= {(anthropic_call_id(call.call_id), name) for name in names}
+    if not ours:
+        return turns
+    left: Counter[str] = Counter()  # results of calls that were taken out
+    given: list[Turn] = []
+    for turn in turns:
+        parts: list[Part] = []
+        for part in turn.parts:
+            call_id = anthropic_call_id(part.call_id) if isinstance(part, (ToolCallPart, ToolResultPart)) else ""
+            if isinstance(part, ToolCallPart) and (call_id, part.name) in ours:
+                left[call_id] += 1
+            elif isinstance(part, ToolResultPart) and left[call_id]:
+                left[call_id] -= 1
+            else:
+                parts.append(part)
+        if len(parts) == len(turn.parts):
+            given.append(turn)
+        elif parts:
+            given.append(msgspec.structs.replace(turn, parts=tuple(parts)))
     return tuple(given)
 
 

@@ -106,6 +106,35 @@ async def test_the_client_has_its_calls_and_the_model_its_turn_back(
         assert b"c2lnbmVk" in gateway.transport.played[1].body
 
 
+@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("order", ["ours first", "theirs first"])
+@pytest.mark.parametrize("protocol", DIALECTS)
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_client_that_was_told_of_our_calls_gives_them_back_once(
+    client: Dialect, protocol: Dialect, order: str, *, forgets: bool, autojump_clock: object
+) -> None:
+    """It sends them back itself, and what is kept is put back. Where that is gone, its own will do."""
+    search = ScriptedTool(steps=[(0.0, found("rain"))])
+    ours, own = call("web_search", "call_a", query="a"), call("local", "call_own", city="Rome")
+    scripts = (
+        upstream(protocol, *((ours, own) if order == "ours first" else (own, ours)), stream=False),
+        upstream(protocol, text("Done."), stream=False),
+    )
+    async with bench(*scripts, tooling=tooling(search, memory=LocalToolMemory(trio.current_time))) as gateway:
+        asked = {**declared(client), "hi_tool_events": True}
+        exchange = await gateway.ask(client, protocol, stream=False, **asked)
+        await trio.sleep(KEEP_SECONDS + 1 if forgets else 1)
+        later = await gateway.ask(client, protocol, stream=False, **asked, **next_turn(client, exchange.sent, "sunny"))
+        assert later.status == 200, later.sent
+        told = calls_and_results(asked_of(protocol, gateway.transport.played[1].body))
+        ids = [entry[1] for entry in told if entry[0] == "call"]
+        gone = forgets and client == "openai_chat"  # which has no form for it in a history
+        assert sorted(ids) == (["call_own"] if gone else ["call_a", "call_own"])
+        assert sorted(entry[1] for entry in told if entry[0] == "result") == sorted(ids)
+        if not forgets:
+            assert "rain" in str([entry[2] for entry in told if entry[0] == "result"])
+
+
 @pytest.mark.parametrize("protocol", DIALECTS)
 @pytest.mark.parametrize("client", DIALECTS)
 async def test_results_that_are_gone_are_no_error(client: Dialect, protocol: Dialect, autojump_clock: object) -> None:

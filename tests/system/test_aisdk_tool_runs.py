@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from hyperinfer.formats import Dialect, Event
 
 CLIENT = Path(__file__).with_name("clients") / "aisdk_streams.mjs"
-NAMES: dict[Dialect, tuple[str, ...]] = {
-    "openai_chat": ("chat", "compatible"),
-    "openai_responses": ("responses",),
-    "anthropic_messages": ("messages",),
-}
+CLIENTS: tuple[tuple[str, Dialect], ...] = (
+    ("chat", "openai_chat"),
+    ("compatible", "openai_chat"),
+    ("responses", "openai_responses"),
+    ("messages", "anthropic_messages"),
+)
+"""The SDK's clients, with their formats."""
 GENERATED = 40
 
 
@@ -61,7 +63,7 @@ Read = list[tuple[str, "Dialect", tuple["Event", ...], dict[str, Any]]]
 @pytest.fixture(scope="module")
 def read(node: Path, aisdk: Path, tmp_path_factory: pytest.TempPathFactory) -> Read:
     """(the SDK's client, its format, the reply, what the SDK made of it)."""
-    cases = [(name, dialect, made) for made in replies() for dialect in DIALECTS for name in NAMES[dialect]]
+    cases = [(name, dialect, made) for made in replies() for name, dialect in CLIENTS]
     folder = tmp_path_factory.mktemp("aisdk")
     streams = folder / "streams.jsonl"
     lines = [
