@@ -67,6 +67,7 @@ class Story:
     seed: int
     kills: list[str] = field(default_factory=list[str])
     slowest: float = 0.0
+    drained: float = 0.0
 
 
 def kill(*pids: int) -> None:
@@ -117,7 +118,9 @@ def rounds_of_kills(
                 killed = time.monotonic()
                 story.slowest = max(story.slowest, traffic.until_well(killed, WELL_AGAIN, BACK_SECONDS) - killed)
                 books.check_leases()
+        ended = time.monotonic()
         books.until_nothing_is_held()
+        story.drained = time.monotonic() - ended
         check(traffic.heard, produced, books)
     assert not [*(folder / "data" / "journal").glob("*.journal")], "something is still owed"
     assert not [*(folder / "data" / "admitted").glob("*.journal")], "something is still under way"
@@ -154,5 +157,5 @@ def told(story: Story, heard: Sequence[Heard], produced: Produced, rows: Sequenc
     return (
         f"seed {story.seed}: {len(story.kills)} kills {dict(kinds)}; {len(heard)} requests,"
         f" {sum(each.well for each in heard)} ends seen, {len(produced.begun)} replies begun, rows {dict(statuses)};"
-        f" serving again after {story.slowest:.1f} s at most"
+        f" serving again after {story.slowest:.1f} s at most, nothing held {story.drained:.1f} s after the last"
     )
