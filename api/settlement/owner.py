@@ -20,7 +20,6 @@ from hyperinfer.api.settlement.effects import (
     Admitted,
     Append,
     Balance,
-    Begun,
     Commit,
     Done,
     DropHold,
@@ -37,6 +36,7 @@ from hyperinfer.api.settlement.effects import (
     Sync,
     TakeHold,
 )
+from hyperinfer.api.settlement.owed import hold_of, owed
 
 LEASE_SECONDS: Final = 30.0
 """So long a hold outlives the last word of its owner."""
@@ -62,7 +62,7 @@ _WAITED_FOR: Final = frozenset({Phase.COMMITTING, Phase.SYNCING})
 
 
 class _Request:
-    __slots__ = ("balance", "committing", "done_later", "dropping", "hold", "journaled", "phase", "record")
+    __slots__ = ("balance", "committing", "done_later", "dropping", "hold", "journaled", "outdated", "phase", "record")
 
     def __init__(self, hold: Hold, phase: Phase) -> None:
         self.hold = hold
@@ -70,6 +70,7 @@ class _Request:
         self.record: Record | None = None
         self.journaled = False
         self.committing = False  # a commit is under way
+        self.outdated = False  # and it is of what was known before
         self.dropping = False  # a drop is under way
         self.done_later = False  # the journal is told of its end when its hold is dropped
         self.balance: Balance | None = None
@@ -149,7 +150,7 @@ class Owner:
         admitted, is settled already, or was given up) is committed all the same: the row decides."""
         request = self._requests.get(record.request)
         if request is None or _was_given_up(request):
-            request = self._requests[record.request] = _Request(_hold_of(record, 0), Phase.HELD)
+            request = self._requests[record.request] = _Request(hold_of(record, 0), Phase.HELD)
         if request.phase is not Phase.HELD:
             return []
         request.phase, request.record = Phase.COMMITTING, record
@@ -161,8 +162,10 @@ class Owner:
         request = self._requests.get(r)
         if request is None or request.phase not in _UNSETTLED:
             return []
+        if request.outdated:
+            return self._commit(request)
         request.balance = balance
-        request.done_later = not self._broken
+        request.done_later = True
         return [*self._told(request, well=True), *self._drop(request)]
 
     def rejected(self, r: str, reason: str) -> list[Effect]:
@@ -170,6 +173,8 @@ class Owner:
         request = self._requests.get(r)
         if request is None or request.phase not in _UNSETTLED:
             return []
+        if request.outdated:
+            return self._commit(request)
         told = self._told(request, well=False)
         return [*told, *([] if self._broken else [Append(Quarantined(r, reason))]), *self._drop(request)]
 
@@ -265,6 +270,7 @@ class Owner:
         for hold, record in owed(entries):
             r = record.request if record is not None else hold.request
             if r in self._requests:
+                effects += self._correct(self._requests[r], record)
                 continue
             request = self._requests[r] = _Request(hold, Phase.JOURNALED)
             request.record = record or interrupted(hold)
@@ -293,8 +299,21 @@ class Owner:
 
     def _commit(self, request: _Request) -> list[Effect]:
         assert request.record is not None
-        request.committing = True
+        request.committing, request.outdated = True, False
         return [Commit(request.record)]
+
+    def _correct(self, request: _Request, record: Record | None) -> list[Effect]:
+        """A second journal of the same process knows what the first, adopted before, did not."""
+        known = request.record
+        if record is None or record.interrupted or known is None or not known.interrupted:
+            return []
+        request.record, request.hold = record, request.hold.of(record.cost)
+        if request.phase is Phase.DROPPING:
+            request.phase = Phase.JOURNALED
+        elif request.committing:
+            request.outdated = True
+            return []
+        return self._commit(request)
 
     def _drop(self, request: _Request) -> list[Effect]:
         request.dropping = True
@@ -310,28 +329,6 @@ class Owner:
     def _unrecorded(self, request: _Request) -> list[Effect]:
         request.phase = Phase.UNRECORDED
         return [End(request.hold.request, well=False)]
-
-
-def owed(entries: Iterable[Entry]) -> list[tuple[Hold, Record | None]]:
-    """What a journal says is still owed, in the order in which it was written: a hold with its record, or None where only
-    the admission is known."""
-    found: dict[str, tuple[Hold, Record | None]] = {}
-    for entry in entries:
-        match entry:
-            case Admitted(hold):
-                found.setdefault(hold.request, (hold, None))
-            case Settled(record):
-                hold, _ = found.get(record.request, (_hold_of(record, record.cost), None))
-                found[record.request] = (hold, record)
-            case Done(request) | Quarantined(request):
-                found.pop(request, None)
-            case Begun():
-                pass
-    return list(found.values())
-
-
-def _hold_of(record: Record, amount: int) -> Hold:
-    return Hold(record.request, record.workspace, amount, record.body)
 
 
 def _was_given_up(request: _Request) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 import trio
 
 from hyperinfer.api.settlement.effects import Admitted, Done, Entry, Hold
-from hyperinfer.api.settlement.owner import owed
+from hyperinfer.api.settlement.owed import owed
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row, generation_row, packed_row, unpacked_row
 from hyperinfer.api.store.journal import JournalFolder, adopt

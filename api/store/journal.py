@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 
 from hyperinfer.api.settlement.effects import Begun
 from hyperinfer.api.settlement.journal_format import journal_bytes, read_journal
-from hyperinfer.api.settlement.owner import owed
+from hyperinfer.api.settlement.owed import owed
 from hyperinfer.api.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:

@@ -254,7 +254,7 @@ def test_workers_killed_under_load(setting: Setting) -> None:
         load.until_seen(20)
     assert load.wrong == []
     setting.check_books(load.seen)
-    # What the killed had admitted is held until the leases run out. They do now, and whoever starts next settles it.
+    # A hold that was taken in the moment of a kill is in no journal: it is held until its lease runs out. It does now.
     for leases in setting.valkey.run("KEYS", "hi:*:leases"):
         for request in setting.valkey.run("ZRANGE", leases, 0, -1):
             setting.valkey.run("ZADD", leases, "XX", 0, request)

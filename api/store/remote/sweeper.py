@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from hyperinfer.api.settlement.effects import Balance, Commit, DropHold
-from hyperinfer.api.settlement.owner import owed
+from hyperinfer.api.settlement.owed import owed
 from hyperinfer.api.settlement.sweep import sweep
 from hyperinfer.api.store.generations import unpacked_row
 from hyperinfer.api.store.remote.ledger import drop_of, interrupted

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from hyperinfer.api.settlement.effects import (
     Admit,
-    Admitted,
     Append,
     Balance,
     Commit,
@@ -19,7 +18,6 @@ from hyperinfer.api.settlement.effects import (
     DropHold,
     Effect,
     End,
-    Entry,
     Hold,
     KeepHold,
     Quarantined,
@@ -30,7 +28,7 @@ from hyperinfer.api.settlement.effects import (
     Sync,
 )
 from hyperinfer.api.settlement.owner import LEASE_SECONDS, RENEW_SECONDS, Owner, Phase
-from tests.api.settlement.world import CREDITS, WORKSPACE, World, interrupted
+from tests.api.settlement.world import CREDITS, WORKSPACE, World
 
 
 class Play:
@@ -279,49 +277,6 @@ def test_a_hold_that_came_after_its_caller_left_is_given_back() -> None:
     assert owner.hold_taken("r") == []
     assert owner.hold_dropped("r") == []
     assert owner.idle
-
-
-def test_an_adopted_journal_is_settled_from_what_it_says() -> None:
-    owner = Owner(0.0)
-    entries: list[Entry] = [
-        Admitted(HOLD),
-        Settled(RECORD),
-        Admitted(Hold("r2", WORKSPACE, 5)),
-        Admitted(Hold("r3", WORKSPACE, 5)),
-        Done("r3"),
-    ]
-    assert owner.adopt(entries, interrupted) == [
-        KeepHold(SHRUNK),
-        Commit(RECORD),
-        Commit(Record("r2", WORKSPACE, 0, interrupted=True)),
-    ]
-    assert owner.adopt(entries, interrupted) == []
-
-
-def test_a_journal_that_is_begun_anew_says_what_is_owed() -> None:
-    owner = Owner(0.0)
-    for r in ("held", "ended", "asking", "over"):
-        owner.admit(Hold(r, WORKSPACE, 5))
-        if r != "asking":
-            owner.hold_taken(r)
-    owner.finish(Record("ended", WORKSPACE, 7))
-    owner.finish(Record("over", WORKSPACE, 7))
-    owner.committed("over", BALANCE)
-    assert not owner.quiet
-    assert owner.record("ended") == Record("ended", WORKSPACE, 7)
-    assert owner.record("over") is None
-    entries = owner.entries()
-    assert entries == [
-        Admitted(Hold("held", WORKSPACE, 5)),
-        Admitted(Hold("ended", WORKSPACE, 5)),
-        Settled(Record("ended", WORKSPACE, 7)),
-        Admitted(Hold("over", WORKSPACE, 5)),
-        Settled(Record("over", WORKSPACE, 7)),
-    ], "of one that is over the hold store has not heard"
-    taken_over = Owner(0.0)
-    taken_over.adopt(entries, interrupted)
-    assert taken_over.record("ended") == owner.record("ended")
-    assert taken_over.record("held") == Record("held", WORKSPACE, 0, interrupted=True)
 
 
 def test_a_request_that_was_given_up_and_comes_to_something_all_the_same_is_settled() -> None:

@@ -23,7 +23,8 @@ from hyperinfer.api.settlement.effects import (
     Sync,
     TakeHold,
 )
-from hyperinfer.api.settlement.owner import LEASE_SECONDS, Owner, owed
+from hyperinfer.api.settlement.owed import owed
+from hyperinfer.api.settlement.owner import LEASE_SECONDS, Owner
 from hyperinfer.api.settlement.sweep import sweep
 
 WORKSPACE = "ws"

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from hyperinfer.api.settlement.effects import Admitted, Done, Entry, Hold, Record, Settled
-from hyperinfer.api.settlement.owner import owed
+from hyperinfer.api.settlement.owed import owed
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.journal import KEEP_SECONDS, JournalFile, JournalFolder, adopt, own
 from hyperinfer.api.store.syncer import Syncer, SyncFailed

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from hyperinfer.api.settlement.effects import Admitted, Done, Entry, Hold, Record, Settled
-from hyperinfer.api.settlement.owner import owed
+from hyperinfer.api.settlement.owed import owed
 from hyperinfer.api.store.journal import JournalFile, JournalFolder
 from hyperinfer.api.store.remote.ledger_journal import DONE_AT_ONCE, LedgerJournal
 from hyperinfer.api.store.syncer import SyncFailed
