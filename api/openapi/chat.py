@@ -118,6 +118,7 @@ class ReplyMessage(msgspec.Struct):
     reasoning_details: list[dict[str, Any]] | UnsetType = UNSET
     tool_calls: list[ReplyToolCall] | UnsetType = UNSET
     annotations: list[dict[str, Any]] | UnsetType = UNSET
+    images: list[dict[str, Any]] | UnsetType = UNSET
 
 
 class Choice(msgspec.Struct):
@@ -164,6 +165,7 @@ class ChatCompletionResponse(msgspec.Struct):
     usage: ChatCompletionsUsage
     system_fingerprint: str | UnsetType | None = UNSET
     service_tier: str | UnsetType | None = UNSET
+    hi_tool_events: list[dict[str, Any]] | UnsetType = UNSET
 
 
 REPLY = Family(
@@ -172,12 +174,17 @@ REPLY = Family(
     fields={
         ReplyMessage: {
             "reasoning": about("The model's reasoning; reasoning_content says the same."),
+            "images": about("Images that the model or the tool `image` made: image_url parts with data URLs."),
             "reasoning_details": about("Reasoning to be sent back as it is, signatures and encrypted parts included."),
         },
         ChatCompletionsUsage: {"cost": about("What the request costs in credits (USD), exactly what is billed.")},
         ChatCompletionResponse: {
             "id": about("gen-<request id>; GET /api/v1/generation takes it."),
             "created": about("Unix seconds."),
+            "hi_tool_events": about(
+                "What the gateway's own tools did, where the request asks for it: id, name, input, summary, error, sources, "
+                "cost_micro_usd. A stream has a hi_tool_event on a chunk of its own as each begins and ends."
+            ),
         },
     },
 )

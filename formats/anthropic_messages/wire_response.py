@@ -17,6 +17,7 @@ class MessagesUsage(msgspec.Struct, kw_only=True):
     cache_read_input_tokens: int
     cache_creation_input_tokens: int
     cache_creation: dict[str, int] | None = None
+    server_tool_use: dict[str, int] | None = None
     cost: Annotated[float | None, Meta(description="USD, exact.")] = None
 
 

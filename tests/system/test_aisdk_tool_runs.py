@@ -63,7 +63,9 @@ Read = list[tuple[str, "Dialect", tuple["Event", ...], dict[str, Any]]]
 @pytest.fixture(scope="module")
 def read(node: Path, aisdk: Path, tmp_path_factory: pytest.TempPathFactory) -> Read:
     """(the SDK's client, its format, the reply, what the SDK made of it)."""
-    cases = [(name, dialect, made) for made in replies() for name, dialect in CLIENTS]
+    cases: list[tuple[str, Dialect, tuple[Event, ...]]] = [
+        (name, dialect, made) for made in replies() for name, dialect in CLIENTS
+    ]
     folder = tmp_path_factory.mktemp("aisdk")
     streams = folder / "streams.jsonl"
     lines = [
@@ -73,7 +75,7 @@ def read(node: Path, aisdk: Path, tmp_path_factory: pytest.TempPathFactory) -> R
     streams.write_text("\n".join(json.dumps(line) for line in lines))
     printed = run([node, CLIENT, aisdk, streams], folder, {"HOME": str(folder)})
     answers = [json.loads(line) for line in printed.split("\n") if line]
-    return [(*one, answer) for one, answer in zip(cases, answers, strict=True)]
+    return [(name, dialect, made, answer) for (name, dialect, made), answer in zip(cases, answers, strict=True)]
 
 
 def test_every_stream_is_taken(read: Read) -> None:
