@@ -197,20 +197,15 @@ class DataPlane:
         """The pipeline, for as long as the client is there; then the settlement, if the pipeline did not come to it."""
         crash: Exception | None = None
 
-        async def watch() -> None:
-            await exchange.wait_disconnect()
-            sink.leave()
-
         try:
-            async with trio.open_nursery() as nursery:
-                sink.left.append(nursery.cancel_scope.cancel)
-                nursery.start_soon(watch)
+            with trio.CancelScope() as running:
+                sink.left.append(running.cancel)
+                exchange.on_gone(sink.leave)
                 try:
                     await run(graph, (incoming,), sink)
-                except Exception as error:  # raised outside of the nursery, which would wrap it
+                except Exception as error:  # raised when the request is settled
                     crash = error
                     incoming.ticket.tally.error_code = CRASHED.code
-                nursery.cancel_scope.cancel()
         finally:
             await self.settlement.close(incoming.ticket)
         if crash is not None:

@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING
 import trio
 
 from hyperinfer.api.edge.connection import connection_of
-from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Headers, SlowBody
+from hyperinfer.api.edge.exchange import BODY_IDLE, BODY_WHOLE, BodyTooLarge, ClientGone, Headers, SlowBody
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperinfer.api.edge.asgi import Receive, Scope, Send
-
-BODY_IDLE = 60.0
-"""Seconds without a byte of the body."""
-
-BODY_WHOLE = 900.0
-"""Seconds for the whole body: a client that sends a byte a minute cannot hold a connection for days."""
 
 
 class AsgiExchange:
-    """One ASGI request; see `Exchange`. Under hypercorn the disconnect is seen on the connection itself, because
-    hypercorn does not read on while pipelined bytes wait behind a running HTTP/1 request."""
+    """One ASGI request; see `Exchange`. `watching`: the nursery of the task that looks out for the disconnect when
+    somebody wants to hear of it, to be cancelled at the end of the handler.
+
+    Under hypercorn the disconnect is seen on the connection itself, because hypercorn does not read on while pipelined
+    bytes wait behind a running HTTP/1 request.
+    """
 
     def __init__(
         self,
         scope: Scope,
         receive: Receive,
         send: Send,
+        watching: trio.Nursery,
         *,
         body_idle: float = BODY_IDLE,
         body_whole: float = BODY_WHOLE,
@@ -42,6 +43,7 @@ class AsgiExchange:
         self._stream = connection.stream if connection is not None and scope["http_version"] != "2" else None
         self._receive = receive
         self._send = send
+        self._watching = watching
         self._body_idle = body_idle
         self._body_whole = body_whole
         self._body_read = False
@@ -88,7 +90,17 @@ class AsgiExchange:
         # A client may close as soon as it has the end, so only a failed write counts here.
         self._check_sent()
 
-    async def wait_disconnect(self) -> None:
+    def on_gone(self, function: Callable[[], None]) -> None:
+        async def watch() -> None:
+            await self._wait_gone()
+            function()
+
+        if self._disconnected or (self._stream is not None and self._stream.gone.is_set()):
+            function()
+        else:
+            self._watching.start_soon(watch)
+
+    async def _wait_gone(self) -> None:
         while not self._body_read and not self._disconnected:
             message = await self._receive()
             self._disconnected = message["type"] == "http.disconnect"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Names in lower case, in the order of the wire."""
+
+
+BODY_IDLE = 60.0
+"""Seconds without a byte of the body."""
+
+BODY_WHOLE = 900.0
+"""Seconds for the whole body: a client that sends a byte a minute cannot hold a connection for days."""
 
 
 class ExchangeError(Exception):
@@ -32,9 +39,9 @@ class SlowBody(ExchangeError):
 class Exchange(Protocol):
     """One request and its response.
 
-    Order: at most one `read_body`, then `send_head`, any number of `send_body`, one `send_last`. `wait_disconnect` may
-    run in a task beside these once the body was read. The sends raise ClientGone when the client is known to be gone,
-    and have the write deadline of the edge; they complete what they began even when their task is cancelled.
+    Order: at most one `read_body`, then `send_head`, any number of `send_body`, one `send_last`. `on_gone` once the body
+    was read, or where it is not wanted. The sends raise ClientGone when the client is known to be gone, and have the
+    write deadline of the edge; they complete what they began even when their task is cancelled.
     """
 
     @property
@@ -65,7 +72,9 @@ class Exchange(Protocol):
         """
         ...
 
-    async def send_head(self, status: int, headers: Headers) -> None: ...
+    async def send_head(self, status: int, headers: Headers) -> None:
+        """The head of the response; it may leave together with the first bytes of the body."""
+        ...
 
     async def send_body(self, data: bytes) -> None:
         """Bytes of the response that are not the last ones; flushed to the socket."""
@@ -75,6 +84,7 @@ class Exchange(Protocol):
         """The last bytes and the end of the response."""
         ...
 
-    async def wait_disconnect(self) -> None:
-        """Returns once the client is gone. A body that was not read is dropped."""
+    def on_gone(self, function: Callable[[], None]) -> None:
+        """`function` is called once the client is gone: now, if it is already. Not after the handler has returned. It
+        must not wait or raise; mostly it cancels a scope. A body that was not read is dropped."""
         ...

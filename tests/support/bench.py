@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import trio
+
 from hyperinfer.api.data_plane import ROUTES, DataPlane
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
@@ -113,8 +115,10 @@ class Bench:
 
     async def serve(self, dialect: Dialect, exchange: ScriptedExchange) -> None:
         """As the edge does."""
-        await self.data_plane.handle(FORMATS[dialect], exchange)
-        assert exchange.watching == 0
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(exchange.leave_in_time)
+            await self.data_plane.handle(FORMATS[dialect], exchange)
+            nursery.cancel_scope.cancel()
 
     async def ask(
         self, dialect: Dialect, model: str, *, stream: bool, leaves_at: float = math.inf, **fields: Any

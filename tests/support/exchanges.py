@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import trio
 
@@ -39,12 +39,12 @@ class ScriptedExchange:
         self._body, self._leaves_at, self._writing, self._slow = body, leaves_at, writing, slow
         self._stuck_after, self._unnoticed = stuck_after, unnoticed
         self._left = trio.Event()
+        self._watchers: list[Callable[[], None]] = []
         self.status: int | None = None
         self.head_at: float | None = None
         self.sent_headers: dict[str, str] = {}
         self.writes: list[tuple[float, bytes]] = []
         self.ended_at: float | None = None
-        self.watching = 0
 
     @property
     def sent(self) -> bytes:
@@ -74,16 +74,17 @@ class ScriptedExchange:
         await self._write(data)
         self.ended_at = trio.current_time()
 
-    async def wait_disconnect(self) -> None:
-        self.watching += 1
-        try:
-            if self._leaves_at < math.inf and not self._unnoticed:
-                await trio.sleep_until(self._leaves_at)
-            else:
-                await self._left.wait()
-        finally:
-            self.watching -= 1
+    def on_gone(self, function: Callable[[], None]) -> None:
+        self._watchers.append(function)
+
+    async def leave_in_time(self) -> None:
+        """The client, to be run beside the handler: leaves in its time."""
+        if self._leaves_at == math.inf or self._unnoticed:
+            return
+        await trio.sleep_until(self._leaves_at)
         self._left.set()
+        for watcher in self._watchers:
+            watcher()
 
     async def _check(self) -> None:
         await trio.lowlevel.checkpoint()

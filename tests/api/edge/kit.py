@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 from hypercorn.config import Sockets
 
-from hyperinfer.api.edge import AsgiApp, Dispatch, EdgeCounters, EdgeSettings, Handler, Receive, Scope, Send, serve
+from hyperinfer.api.edge import AsgiApp, Dispatch, EdgeCounters, EdgeSettings, Exchange, Handler, Receive, Scope, Send, serve
 from hyperinfer.api.edge.deadline import WriteDeadline
 from hyperinfer.api.edge.guarded import GuardedStream
 from tests.api.edge.clients import read_to_end
@@ -130,6 +130,13 @@ def data_plane(handler: Handler) -> AsgiApp:
         return handler
 
     return Dispatch(every, bare)
+
+
+async def until_gone(exchange: Exchange) -> None:
+    """Returns once the client of an exchange is gone."""
+    gone = trio.Event()
+    exchange.on_gone(gone.set)
+    await gone.wait()
 
 
 async def until(condition: Callable[[], bool]) -> None:

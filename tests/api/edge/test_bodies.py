@@ -9,7 +9,7 @@ import trio
 
 from hyperinfer.api.edge import AsgiExchange, BodyTooLarge, ClientGone, Dispatch, Exchange, SlowBody
 from tests.api.edge.clients import H1Client, H2Client, read_to_end
-from tests.api.edge.kit import bare, data_plane, edge, with_lifespan, within
+from tests.api.edge.kit import bare, data_plane, edge, until_gone, with_lifespan, within
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge import Handler, Message, Receive, Scope, Send
@@ -158,7 +158,7 @@ async def test_the_body_is_read_once() -> None:
             assert (await H1Client(stream).ask("POST", "/", b"x")).body == b"fine"
 
 
-def scripted(*messages: tuple[float, Message], **limits: float) -> AsgiExchange:
+def scripted(nursery: trio.Nursery, *messages: tuple[float, Message], **limits: float) -> AsgiExchange:
     """An exchange whose body messages come after the seconds given, and then nothing more."""
     script = list(messages)
 
@@ -180,28 +180,32 @@ def scripted(*messages: tuple[float, Message], **limits: float) -> AsgiExchange:
         "query_string": b"",
         "headers": [],
     }
-    return AsgiExchange(scope, receive, send, **limits)
+    return AsgiExchange(scope, receive, send, nursery, **limits)
 
 
 def part(body: bytes, *, more: bool = True) -> Message:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-async def test_each_byte_renews_the_time_of_a_body(autojump_clock: trio.testing.MockClock) -> None:
-    exchange = scripted((59, part(b"a")), (59, part(b"b")), (59, part(b"c", more=False)))
+async def test_each_byte_renews_the_time_of_a_body(autojump_clock: trio.testing.MockClock, nursery: trio.Nursery) -> None:
+    exchange = scripted(nursery, (59, part(b"a")), (59, part(b"b")), (59, part(b"c", more=False)))
     assert await exchange.read_body(10) == b"abc"
     assert trio.current_time() == 177
 
 
-async def test_a_body_that_stops_is_slow_after_a_minute(autojump_clock: trio.testing.MockClock) -> None:
-    exchange = scripted((10, part(b"a")))
+async def test_a_body_that_stops_is_slow_after_a_minute(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    exchange = scripted(nursery, (10, part(b"a")))
     with pytest.raises(SlowBody):
         await exchange.read_body(10)
     assert trio.current_time() == 70
 
 
-async def test_a_body_that_only_trickles_is_slow_in_the_end(autojump_clock: trio.testing.MockClock) -> None:
-    exchange = scripted(*[(50, part(b"a"))] * 99)
+async def test_a_body_that_only_trickles_is_slow_in_the_end(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    exchange = scripted(nursery, *[(50, part(b"a"))] * 99)
     with pytest.raises(SlowBody):
         await exchange.read_body(1000)
     assert trio.current_time() == 900
@@ -209,7 +213,8 @@ async def test_a_body_that_only_trickles_is_slow_in_the_end(autojump_clock: trio
 
 async def test_a_slow_body_over_a_connection_gets_its_answer() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await echo(AsgiExchange(scope, receive, send, body_idle=0.05))
+        async with trio.open_nursery() as nursery:
+            await echo(AsgiExchange(scope, receive, send, nursery, body_idle=0.05))
 
     with within():
         async with edge(with_lifespan(app)) as server, await server.connect() as stream:
@@ -217,10 +222,10 @@ async def test_a_slow_body_over_a_connection_gets_its_answer() -> None:
             assert (await received_head(stream)).startswith(b"HTTP/1.1 408")
 
 
-async def test_an_exchange_over_another_server(autojump_clock: trio.testing.MockClock) -> None:
+async def test_an_exchange_over_another_server(autojump_clock: trio.testing.MockClock, nursery: trio.Nursery) -> None:
     """No connection of ours behind it: the disconnect comes as ASGI says."""
-    exchange = scripted((1, part(b"a", more=False)), (1, {"type": "http.disconnect"}))
+    exchange = scripted(nursery, (1, part(b"a", more=False)), (1, {"type": "http.disconnect"}))
     assert await exchange.read_body(10) == b"a"
-    await exchange.wait_disconnect()
+    await until_gone(exchange)
     with pytest.raises(ClientGone):
         await exchange.send_head(200, [])

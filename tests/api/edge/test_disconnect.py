@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from hyperinfer.api.edge import ClientGone, Exchange
 from tests.api.edge.clients import H1Client, H2Client, read_to_end, reset
-from tests.api.edge.kit import QUICK, data_plane, edge, until, within
+from tests.api.edge.kit import QUICK, data_plane, edge, until, until_gone, within
 
 
 async def answer(exchange: Exchange, status: int, body: bytes) -> None:
@@ -46,14 +46,13 @@ async def test_the_handler_learns_at_once_that_its_client_left(phase: str, pipel
                 learnt.set()
                 raise
         await exchange.read_body(1000)
-        async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as running:
 
-            async def watch() -> None:
-                await exchange.wait_disconnect()
+            def leave() -> None:
                 learnt.set()
-                nursery.cancel_scope.cancel()
+                running.cancel()
 
-            nursery.start_soon(watch)
+            exchange.on_gone(leave)
             if phase != "before the head":
                 await exchange.send_head(200, [])
             if phase in {"between bytes", "while it sends"}:
@@ -90,11 +89,10 @@ async def test_a_pipelined_request_is_answered_after_the_first() -> None:
 
     async def handler(exchange: Exchange) -> None:
         await exchange.read_body(10)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(exchange.wait_disconnect)
+        with trio.CancelScope() as running:
+            exchange.on_gone(running.cancel)
             if exchange.path == "/1":
                 await go.wait()
-            nursery.cancel_scope.cancel()
         await answer(exchange, 200, exchange.path.encode())
 
     def request(path: bytes, more: bytes = b"") -> bytes:
@@ -117,7 +115,7 @@ async def test_waiting_without_having_read_the_body_drops_it() -> None:
     learnt = trio.Event()
 
     async def handler(exchange: Exchange) -> None:
-        await exchange.wait_disconnect()
+        await until_gone(exchange)
         learnt.set()
 
     with within():
@@ -135,7 +133,7 @@ async def test_the_disconnect_on_http_2(way: str) -> None:
         await exchange.read_body(10)
         await exchange.send_head(200, [])
         reached.set()
-        await exchange.wait_disconnect()
+        await until_gone(exchange)
         with pytest.raises(ClientGone):
             await exchange.send_body(b"x")
         learnt.set()

@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from hyperinfer.api.edge import BodyTooLarge, Exchange
 from tests.api.edge.clients import H1Client
-from tests.api.edge.kit import CERTIFICATE, QUICK, Edge, data_plane, edge, hello, until, with_lifespan, within
+from tests.api.edge.kit import CERTIFICATE, QUICK, Edge, data_plane, edge, hello, until, until_gone, with_lifespan, within
 
 TLS = dataclasses.replace(QUICK, certfile=CERTIFICATE, keyfile=CERTIFICATE)
 
@@ -34,7 +34,7 @@ async def test_the_disconnect(pipelined: bytes, way: str) -> None:
         await exchange.read_body(10)
         await exchange.send_head(200, [])
         reached.set()
-        await exchange.wait_disconnect()
+        await until_gone(exchange)
         learnt.set()
 
     with within():
