@@ -1,5 +1,5 @@
 # make serve   run the gateway (arguments: make serve ARGS="--port 8081")
-# make test    run the tests   (arguments: make test ARGS="tests/formats -x")
+# make test    run the tests, in two processes (in one: make test ARGS="tests/formats -x")
 # Both make their own virtual environment first. Needs only make and Python 3.11 or newer with venv.
 
 BIN := .venv/bin
@@ -27,7 +27,7 @@ serve: venv
 	@$(BIN)/hyperinfer serve $(ARGS)
 
 test: venv-test
-	@$(BIN)/python -m pytest -q -m 'not system' $(ARGS)
+	@$(if $(ARGS),$(BIN)/python -m pytest -q -m 'not system' $(ARGS),.ci/test)
 
 test-system: venv-test
 	@tests/system/install.sh
