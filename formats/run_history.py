@@ -88,35 +88,38 @@ def in_rounds(turns: Iterable[Turn], lost: Lost) -> Iterator[Turn]:
 
 
 def _rounds(turn: Turn) -> Iterator[Turn]:
-    called = {part.call_id for part in turn.parts if isinstance(part, RunCall)}
-    answered = {part.call_id for part in turn.parts if isinstance(part, RunResult)}
+    answers = {part.call_id: _plain_result(part) for part in reversed(turn.parts) if isinstance(part, RunResult)}
+    asked = {part.call_id for part in turn.parts if isinstance(part, RunCall)}
+    called: set[str] = set()
     said: list[Part] = []
     results: list[Part] = []
     for part in turn.parts:
-        if results and not isinstance(part, (ToolCallPart, RunResult)):
+        if isinstance(part, (RunCall, RunResult)):
+            # Some clients keep a result without its call. What is said twice is one run.
+            if part.call_id in called or (isinstance(part, RunResult) and part.call_id in asked):
+                continue
+            called.add(part.call_id)
+            name, arguments = (part.name, part.arguments) if isinstance(part, RunCall) else (part.tool, "{}")
+            said.append(ToolCallPart(call_id=part.call_id, name=name, arguments=arguments))
+            results.append(answers.get(part.call_id) or _unanswered(part.call_id))
+            continue
+        if results and not isinstance(part, ToolCallPart):
             yield msgspec.structs.replace(turn, parts=tuple(said), plain=False)
             yield Turn(role="tool", parts=tuple(results), path=turn.path)
             said, results = [], []
-        if isinstance(part, RunResult):
-            if part.call_id not in called:  # some clients keep the result alone
-                said.append(ToolCallPart(call_id=part.call_id, name=part.tool, arguments="{}"))
-            results.append(_plain(part))
-        elif isinstance(part, RunCall):
-            said.append(_plain(part))
-            if part.call_id not in answered:
-                results.append(ToolResultPart(call_id=part.call_id, content=(TextPart(text=NO_RESULT),), plain=True))
-        else:
-            said.append(part)
+        said.append(part)
     if said:
         yield msgspec.structs.replace(turn, parts=tuple(said), plain=False)
     if results:
         yield Turn(role="tool", parts=tuple(results), path=turn.path)
 
 
-def _plain(part: RunCall | RunResult) -> Part:
-    if isinstance(part, RunCall):
-        return ToolCallPart(call_id=part.call_id, name=part.name, arguments=part.arguments)
+def _plain_result(part: RunResult) -> ToolResultPart:
     return ToolResultPart(call_id=part.call_id, content=part.content, is_error=part.is_error, plain=True)
+
+
+def _unanswered(call_id: str) -> ToolResultPart:
+    return ToolResultPart(call_id=call_id, content=(TextPart(text=NO_RESULT),), plain=True)
 
 
 def _with_images_apart(turn: Turn, lost: Lost) -> Turn:

@@ -11,7 +11,7 @@ import base64
 import binascii
 from typing import Any, NamedTuple
 
-from hyperinfer.formats.ids import anthropic_call_id
+from hyperinfer.formats.ids import DistinctIds, anthropic_call_id
 from hyperinfer.formats.opaque import TAG
 from hyperinfer.formats.server_tools import TOOL_NAMES, ToolName, ToolOutcome, ToolRun
 
@@ -59,6 +59,11 @@ def micro_usd(pico: int) -> str:
 def our_id(prefix: str, name: ToolName, call_id: str) -> str:
     """An id of ours, of letters, digits, `_` and `-`. `prefix`: `srvtoolu`, `ws`, …"""
     return f"{prefix}{_MARK}{name}_{anthropic_call_id(call_id)}"
+
+
+def distinct_ids() -> DistinctIds:
+    """Ids of ours of one reply: in each round some providers count the ids of calls anew."""
+    return DistinctIds(lambda given: given.replace("#", "-"))
 
 
 class OurRun(NamedTuple):

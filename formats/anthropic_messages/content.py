@@ -14,7 +14,6 @@ import msgspec
 from hyperinfer.formats import wire as shared
 from hyperinfer.formats.anthropic_messages import wire
 from hyperinfer.formats.anthropic_messages.reasoning_blob import read_blob
-from hyperinfer.formats.anthropic_messages.run_decode import decode_run
 from hyperinfer.formats.conversation import (
     Base64Source,
     CacheMark,
@@ -67,7 +66,7 @@ def decode_block(block: dict[str, Any], path: str) -> Part:
     if not isinstance(kind, str) or not kind:
         raise RequestError(f"{path}.type: a content block must have a type", param=f"{path}.type")
     reader = _READERS.get(kind)
-    return reader(block, path) if reader is not None else decode_run(block) or _native(block)
+    return reader(block, path) if reader is not None else _native(block)
 
 
 def cache_mark(raw: dict[str, Any] | None) -> CacheMark | None:

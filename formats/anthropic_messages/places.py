@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from hyperinfer.formats.anthropic_messages.content import decode_block, unsaid_fields
+from hyperinfer.formats.anthropic_messages.run_decode import decode_run
 from hyperinfer.formats.conversation import NativePart, Part, TextPart, ToolCallPart, ToolResultPart
-from hyperinfer.formats.run_history import RunCall, RunResult
 
 
 def decode_placed(role: str, block: dict[str, Any], path: str) -> Part:
     """A block in a message of this role. Raises `RequestError` as `decode_block` does."""
+    if role == "assistant" and (run := decode_run(block)) is not None:
+        return run
     part = decode_block(block, path)
-    if isinstance(part, (RunCall, RunResult)):
-        return part if role == "assistant" else NativePart(type=str(block["type"]), raw=block)
     if isinstance(part, ToolResultPart) and role != "user":
         words = [inner.text for inner in part.content if isinstance(inner, TextPart)]
         text = "\n".join(words)

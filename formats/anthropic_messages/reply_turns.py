@@ -10,7 +10,6 @@ from hyperinfer.formats.anthropic_messages.content import decode_block
 from hyperinfer.formats.anthropic_messages.usage import DIALECT
 from hyperinfer.formats.conversation import Part, RefusalPart, TextPart, Turn
 from hyperinfer.formats.reply_blocks import Block, blocks_of, call_part, reasoning_parts
-from hyperinfer.formats.run_history import in_rounds
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ def reply_turns(events: Iterable[Event], path: str) -> tuple[Turn, ...]:
     for block in reply.blocks:
         if isinstance(block, Block):
             parts += _parts(block, path, same=same)
-    if not parts:
-        return ()
-    return tuple(in_rounds([Turn(role="assistant", parts=tuple(parts), path=path)], []))  # an upstream may be a gateway too
+    return (Turn(role="assistant", parts=tuple(parts), path=path),) if parts else ()
 
 
 def _parts(block: Block, path: str, *, same: bool) -> list[Part]:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.ids import DistinctIds
 from hyperinfer.formats.run_images import image_markdown
-from hyperinfer.formats.tool_records import FIELD, end_record, our_id, sealed
+from hyperinfer.formats.tool_records import FIELD, distinct_ids, end_record, our_id, sealed
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class RunWriter:
     def __init__(self, sink: Sink) -> None:
         self.requests: dict[str, int] = {}
         self._sink = sink
-        self._ids = DistinctIds(str)
+        self._ids = distinct_ids()
         self._given: dict[str, list[str]] = {}  # ids of open runs, by call
 
     def start(self, event: ev.ToolRunStart) -> None:

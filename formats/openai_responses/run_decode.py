@@ -21,7 +21,6 @@ class RunDecoder:
     def __init__(self, lost: Lost) -> None:
         self._lost = lost
         self._held: list[Turn] = []  # results, while calls follow that may be of the same round
-        self._seen: set[str] = set()
 
     def turns(self, value: dict[str, Any], path: str) -> list[Turn] | None:
         """The turns for an item of ours, known by its id; None for any other item."""
@@ -30,9 +29,6 @@ class RunDecoder:
             return None
         if value.get("result"):
             self._lost.append((f"{path}.result", IMAGE_LEFT_OUT))
-        if run.call_id in self._seen:  # another image of one call
-            return []
-        self._seen.add(run.call_id)
         call, (text, failed) = run_call(run, _given(run, value), value), _outcome(run, value)
         result = run_result(run, text, failed=failed)
         answer = ToolResultPart(call_id=call.call_id, content=result.content, is_error=result.is_error, plain=True)

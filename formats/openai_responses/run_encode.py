@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hyperinfer.formats.ids import DistinctIds
 from hyperinfer.formats.server_tools import ToolOutcome
-from hyperinfer.formats.tool_records import FIELD, SERVER_LABEL, TEXT_FIELD, end_record, our_id
+from hyperinfer.formats.tool_records import FIELD, SERVER_LABEL, TEXT_FIELD, distinct_ids, end_record, our_id
 
 if TYPE_CHECKING:
     from hyperinfer.formats import events as ev
@@ -42,7 +41,7 @@ class RunWriter:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._open: list[_Open] = []
-        self._ids = DistinctIds(str)
+        self._ids = distinct_ids()
         self._shown: dict[str, int] = {}  # images that an item has already, by call
 
     def start(self, event: ev.ToolRunStart) -> bytes:

@@ -135,6 +135,18 @@ def test_a_turn_with_calls_of_both_kinds_is_one_round(client: Dialect, upstream:
         assert [block["type"] for block in results["content"]][:2] == ["tool_result", "tool_result"]
 
 
+@pytest.mark.parametrize("upstream", DIALECTS)
+@pytest.mark.parametrize("client", ["openai_responses", "anthropic_messages"])
+def test_calls_that_are_numbered_anew_in_each_round_are_told_apart(client: Dialect, upstream: Dialect) -> None:
+    first = ToolRun(call_id="call_0", name="datetime", input={})
+    again = ToolRun(call_id="call_0", name="datetime", input={"timezone": "UTC"})
+    history, _ = sent(client, upstream, reply(*run(first, NOON), *said("And?"), *run(again, FOUND)))
+    found = [value for kind, value in spoken(history) if kind == "call"]
+    assert [value[2] for value in found] == [first.input, again.input]
+    assert len({value[0] for value in found}) == 2
+    check_rounds(history)
+
+
 @pytest.mark.parametrize(("client", "upstream"), PAIRS)
 @pytest.mark.parametrize("told", [True, False])
 def test_an_image_comes_back_in_words(client: Dialect, upstream: Dialect, *, told: bool) -> None:
@@ -181,6 +193,47 @@ def test_what_clients_drop_is_made_up_for() -> None:
         history, _ = sent("anthropic_messages", upstream, events, without("_tool_result"))
         assert ("call", ("call_3", "datetime", {"timezone": "UTC"})) in spoken(history)
         assert ("result", ("call_3", NO_RESULT)) in spoken(history)
+
+
+ODD: list[Any] = [None, 3, "", "x", [], [3], {}, {"type": 3}, {"type": "web_fetch_result"}, {"content": [{"text": 3}]}]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_whatever_a_client_makes_of_them_they_are_read(odd: Any) -> None:
+    """Ids of ours on blocks and items that are none of ours any more."""
+    run_id, asked = "srvtoolu_hi_web_search_call_1", {"role": "user", "content": "x"}
+    blocks: list[Any] = [
+        {"type": "server_tool_use", "id": run_id, "name": odd, "input": odd},
+        {"type": "code_execution_tool_result", "tool_use_id": run_id, "content": odd, "hi_tool_event": odd},
+        {"type": "web_search_tool_result", "tool_use_id": run_id, "content": [odd, {"encrypted_content": odd, "url": odd}]},
+    ]
+    items: list[Any] = [
+        {
+            "type": kind,
+            "id": f"x_hi_image_{kind}",
+            "action": odd,
+            "arguments": odd,
+            "output": odd,
+            "error": odd,
+            "status": word,
+        }
+        for kind in ("web_search_call", "mcp_call", "image_generation_call")
+        for word in ("failed", odd)
+    ]
+    entry = {"id": "img_hi_image_call_1", "prompt": odd, "image_url": odd}
+    message = {"role": "assistant", "content": "", "images": [entry, odd]}
+    bodies: dict[Dialect, dict[str, Any]] = {
+        "anthropic_messages": {"max_tokens": 5, "messages": [asked, {"role": "assistant", "content": blocks}, asked]},
+        "openai_responses": {"input": [asked, *items, asked]},
+        "openai_chat": {"messages": [asked, message, asked]},
+    }
+    for dialect, body in bodies.items():
+        conversation = FORMATS[dialect].decode_request(json.dumps({"model": "m", **body}).encode())
+        for upstream in DIALECTS:
+            vendor = DEFAULT_VENDOR[upstream]
+            target = Target(dialect=upstream, model="m", vendor=vendor, streamed=False, max_output_tokens=0)
+            encoded = FORMATS[upstream].encode_request(conversation, target)
+            check_rounds(json.loads(encoded.body)["input" if upstream == "openai_responses" else "messages"])
 
 
 def test_blocks_of_providers_go_on_as_they_came() -> None:
