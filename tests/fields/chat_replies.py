@@ -95,6 +95,8 @@ def _stream(*deltas: dict[str, Any], reason: str = "length", **fields: Any) -> l
     return [{**first, **fields}, *(_chunk(delta) for delta in deltas), _chunk({}, reason), last]
 
 
+_IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "data:image/png;base64,enFpbWFnZQ=="}}
+
 _WHOLE = (
     _reply(**_SERVICE, metadata={"zqkey": "zqvalue"}),
     _reply(moderation={"input": _MODERATED, "output": _FAILED}),
@@ -104,6 +106,7 @@ _WHOLE = (
     _reply(_choice({"content": None, "tool_calls": [_CALL, _CUSTOM]}, "tool_calls")),
     _reply(_choice({"content": None, "function_call": {"name": "zqlook", "arguments": '{"zqkey": 1}'}}, "function_call")),
     _reply(_choice({"content": None, "audio": _AUDIO}, "stop")),
+    _reply(_choice({"content": "hi", "images": [_IMAGE]}, "stop")),
     _reply(_choice({"content": "hi", "reasoning": "zqthought"}, "stop")),
     _reply(_choice({"content": "hi", "reasoning_content": "zqthought"}, "stop")),
     _reply(_choice({"content": "hi", "reasoning_details": _DETAILS}, "stop")),
@@ -121,6 +124,7 @@ _STREAM = (
     _stream({"tool_calls": [{**_CALL, "index": 0}]}, reason="tool_calls"),
     _stream({"function_call": {"name": "zqlook", "arguments": '{"zqkey": 1}'}}, reason="function_call"),
     _stream({"audio": _AUDIO}),
+    _stream({"images": [{**_IMAGE, "index": 0}]}, {"content": "hi"}),
     _stream({"reasoning": "zqthought"}, {"content": "hi"}),
     _stream({"reasoning_content": "zqthought"}, {"content": "hi"}),
     _stream({"reasoning_details": _DETAILS}, {"content": "hi"}),
