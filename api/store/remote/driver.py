@@ -92,6 +92,11 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, importlib.import_module("redis.exceptions").ResponseError)
 
 
+def is_of_a_replica(answer: object) -> bool:
+    """Whether an answer says that this Redis takes no writes: it is not the one to ask, or not any more."""
+    return isinstance(answer, importlib.import_module("redis.exceptions").ReadOnlyError)
+
+
 def is_unknown_script(answer: object) -> bool:
     """Whether an answer says that a script has to be loaded first."""
     return isinstance(answer, importlib.import_module("redis.exceptions").NoScriptError)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, final
 
-from hyperinfer.api.store.remote.driver import RedisConnection, is_refusal, redis_connection
+from hyperinfer.api.store.remote.driver import RedisConnection, is_of_a_replica, is_refusal, redis_connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,11 @@ class RedisSession:
             if connection is not None:
                 await connection.disconnect(nowait=True)
             raise
-        self._connection = connection
+        if any(is_of_a_replica(answer) for answer in answers if isinstance(answer, Exception)):
+            # After a failover the address leads to another one, but this connection would not.
+            await connection.disconnect(nowait=True)
+        else:
+            self._connection = connection
         return answers
 
     def drop(self) -> None:

@@ -279,6 +279,27 @@ async def test_a_connection_that_redis_has_closed_is_made_anew(valkey: ValkeySer
         assert await holds.ask(take("e1", _hold("r1"), TERMS)) == [b"ok"]
 
 
+async def test_a_redis_that_has_become_a_replica_is_left(valkey: ValkeyServer) -> None:
+    async with _holds(valkey) as holds:
+        await _loaded(holds)
+        ours = set(_clients(valkey))
+        assert ours
+        valkey.run("REPLICAOF", "127.0.0.1", 1)
+        try:
+            with pytest.raises(StoreUnavailable):
+                await holds.ask(take("e1", _hold("r1"), TERMS))
+        finally:
+            valkey.run("REPLICAOF", "NO", "ONE")
+        assert await holds.ask(take("e1", _hold("r1"), TERMS)) == [b"ok"]
+        assert set(_clients(valkey)).isdisjoint(ours), "the address may lead to another one by now"
+
+
+def _clients(valkey: ValkeyServer) -> list[bytes]:
+    """The ids of connections, but for the one that asks."""
+    listed: bytes = valkey.run("CLIENT", "LIST", "TYPE", "normal")
+    return [line.split()[0] for line in listed.splitlines() if b"cmd=client" not in line]
+
+
 async def test_scripts_that_redis_has_forgotten_are_sent_again(valkey: ValkeyServer) -> None:
     async with _holds(valkey) as holds:
         await _loaded(holds)
