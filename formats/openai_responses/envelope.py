@@ -51,6 +51,7 @@ def _echo(conversation: Conversation) -> dict[str, Any]:
     reasoning, choice = conversation.reasoning, conversation.tool_choice
     own = conversation.dialect == "openai_responses"
     text: dict[str, Any] = {"format": {"type": "text"}}
+    tools = tools_to_wire(conversation.tools, str, conversation.plugins, native_dialect=own)
     if conversation.response_format is not None:
         text["format"] = format_to_wire(conversation.response_format, native_dialect=own)
     if conversation.verbosity is not None:
@@ -76,13 +77,26 @@ def _echo(conversation: Conversation) -> dict[str, Any]:
         "temperature": sampling.temperature,
         "text": text,
         "tool_choice": (choice_to_wire(choice, str, native_dialect=own) if choice else None) or "auto",
-        "tools": tools_to_wire(conversation.tools, str, conversation.plugins, native_dialect=own),
+        "tools": [_in_known_words(tool) for tool in tools],
         "top_logprobs": sampling.top_logprobs or 0,
         "top_p": sampling.top_p,
         "truncation": (extra.get("truncation") if own else None) or "disabled",
         "user": conversation.user,
     }
     return echoed
+
+
+_FUNCTIONS = ("web_fetch", "pdf", "datetime")
+
+
+def _in_known_words(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool of the gateway that OpenAI has no type for, as what it is to the model: its SDK warns of other types."""
+    kind = tool.get("type")
+    if kind == "image":
+        return {**tool, "type": "image_generation"}
+    if kind in _FUNCTIONS:
+        return {**tool, "type": "function", "name": kind, "parameters": None, "strict": None}
+    return tool
 
 
 def _instructions(conversation: Conversation) -> str | None:
