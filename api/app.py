@@ -45,7 +45,7 @@ class Application:
         self._settings = settings
         self._gateway: Gateway | None = None
         self._control_plane: AsgiApp | None = None
-        self._dispatch = Dispatch(self._handler, self._control, lifespan=self._lifespan)
+        self._dispatch = Dispatch(self.handler, self._control, lifespan=self._lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._dispatch(scope, receive, send)
@@ -73,7 +73,8 @@ class Application:
             [f"reloaded {self.gateway.catalogue.name}: {models}", *(f"warning: {each}" for each in catalogue.warnings)]
         )
 
-    def _handler(self, path: str) -> Handler | None:
+    def handler(self, path: str) -> Handler | None:
+        """The data plane's handler of a path; edges may call it without ASGI."""
         return self.gateway.data_plane.route(path)
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:

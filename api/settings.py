@@ -63,7 +63,7 @@ def _path(text: str) -> Path:
 
 def _edge(text: str) -> str:
     # Loads the whole edge, which only those need who name one.
-    from hyperinfer.api.edge.connection import EDGES
+    from hyperinfer.api.edge.edges import EDGES
 
     if text not in EDGES:
         raise ValueError(f"not one of {', '.join(sorted(EDGES))}: {text!r}")

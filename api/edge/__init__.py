@@ -2,8 +2,9 @@
 
 from hyperinfer.api.edge.asgi import AsgiApp, CrashReply, Message, Receive, Reply, Scope, Send
 from hyperinfer.api.edge.asgi_exchange import AsgiExchange
-from hyperinfer.api.edge.connection import EDGES, Connection, EdgeConnection, EdgeCounters
-from hyperinfer.api.edge.dispatch import DataPlane, Dispatch, Handler
+from hyperinfer.api.edge.connection import Connection, EdgeConnection, EdgeCounters
+from hyperinfer.api.edge.dispatch import DataPlane, Dispatch, Handler, Routed
+from hyperinfer.api.edge.edges import EDGES
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, ExchangeError, Headers, SlowBody
 from hyperinfer.api.edge.lifespan import LifespanFailed, StartupFailed
 from hyperinfer.api.edge.serve import Drain, serve
@@ -31,6 +32,7 @@ __all__ = [
     "Message",
     "Receive",
     "Reply",
+    "Routed",
     "Scope",
     "Send",
     "SlowBody",

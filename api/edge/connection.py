@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from hypercorn.config import Config
 
+    from hyperinfer.api.edge.asgi import AsgiApp, CrashReply
+    from hyperinfer.api.edge.dispatch import DataPlane
     from hyperinfer.api.edge.guarded import GuardedStream
+    from hyperinfer.api.edge.settings import EdgeSettings
 
 HypercornApp: TypeAlias = "Callable[..., Awaitable[None]]"
 """What hypercorn calls for a request: the three of ASGI, and two functions for threads that nothing here uses."""
@@ -58,9 +61,18 @@ class Ending:
 
     def __init__(self) -> None:
         self._event = trio.Event()
+        self._told: Callable[[], None] | None = None
 
     def fire(self) -> None:
         self._event.set()
+        if self._told is not None:
+            self._told()
+
+    def tell(self, function: Callable[[], None]) -> None:
+        """`function` is called, perhaps more than once, when the event is set; now, if it is already."""
+        self._told = function
+        if self._event.is_set():
+            function()
 
     async def set(self) -> None:
         self.fire()
@@ -159,6 +171,13 @@ class Serving:
     app: HypercornApp
     config: Config
     state: Mapping[str, object]
+    application: AsgiApp
+    """What `app` guards."""
+    handler_of: DataPlane
+    """The handlers that may be called without ASGI."""
+    settings: EdgeSettings
+    counters: EdgeCounters
+    crash_reply: CrashReply
     refuse: Refuse = plain_refusal
 
 
@@ -200,10 +219,6 @@ def window_buffer_of(send: object) -> WindowBuffer | None:
     protocol: Any = getattr(getattr(stream, "send", None), "__self__", None)
     buffers: dict[int, WindowBuffer] = getattr(protocol, "stream_buffers", {})
     return buffers.get(getattr(stream, "stream_id", -1))
-
-
-EDGES: Mapping[str, Callable[[Serving], Choose]] = {"stock": StockEdge}
-"""What `--edge` may name."""
 
 
 @dataclass(eq=False, slots=True)

@@ -14,6 +14,7 @@ It stands below TLS. It must have no `do_handshake`: hypercorn takes a stream wi
 
 from __future__ import annotations
 
+import os
 import socket as stdlib_socket
 import struct
 from contextlib import suppress
@@ -109,6 +110,21 @@ class GuardedStream(trio.abc.HalfCloseableStream):
                 return
             self.write_deadline.extend(scope)
 
+    def send_now(self, data: bytes) -> int:
+        """Bytes that the socket took without waiting, perhaps none; for a writer that sends the others by `send_all`."""
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this stream")
+        if self.closed:
+            self.send_failed = True
+            raise trio.ClosedResourceError("the stream was closed")
+        try:
+            return os.write(self.socket.fileno(), data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self.send_failed = True
+            raise self._broken(error) from error
+
     async def wait_send_all_might_not_block(self) -> None:
         await self._inner.wait_send_all_might_not_block()
 
@@ -162,6 +178,31 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         if not data:
             self._end()
         return data
+
+    async def receive_next(self) -> bytes:
+        """As `receive_some`, for a reader that is the only one, reads all the time and knows its own times: it waits
+        first, as mostly nothing lies there, and nothing is begun for a read."""
+        while True:
+            if self.closed:
+                raise trio.ClosedResourceError("the stream was closed")
+            try:
+                await trio.lowlevel.wait_readable(self.socket)
+                data = os.read(self.socket.fileno(), READ_AHEAD)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                self._end()
+                raise trio.BrokenResourceError(f"the connection broke: {error}") from error
+            except trio.ClosedResourceError:
+                self._end()
+                raise
+            if not data:
+                self._end()
+            return data
+
+    def unread(self, data: bytes) -> None:
+        """Bytes that were received and are to be received once more, before all others."""
+        self._ahead[:0] = data
 
     def first_request_came(self) -> None:
         """Lifts the limit of `first_request_by`, for a read that is under way too."""
@@ -228,6 +269,20 @@ class GuardedStream(trio.abc.HalfCloseableStream):
                     pass
         finally:
             self.socket.close()
+
+    def replied(self) -> None:
+        """Something was sent that the peer is to read before it learns of the end; see `aclose`."""
+        self._replied = True
+
+    def addresses(self) -> tuple[tuple[str, int] | None, tuple[str, int | None]]:
+        """The peer's address and port, None where it has none, and our own; ours is a path on a Unix socket."""
+        try:
+            peer, own = self.socket.getpeername(), self.socket.getsockname()
+        except OSError:  # it is gone already
+            return None, ("", None)
+        if self.socket.family == stdlib_socket.AF_UNIX:
+            return None, (str(own), None)
+        return (peer[0], peer[1]), (own[0], own[1])
 
     def call_at_end(self, function: Callable[[], None]) -> None:
         """`function` is called, perhaps more than once, when `gone` is set."""

@@ -15,6 +15,14 @@ from hypercorn.trio.tcp_server import TCPServer
 if TYPE_CHECKING:
     from hyperinfer.api.edge.exchange import Headers
 
+_WORDS = {
+    403: "There is no WebSocket here.",
+    408: "The request did not come in time.",
+    431: "The head of the request is too large.",
+    501: "Neither CONNECT nor a transfer coding other than chunked is possible here.",
+    505: "HTTP/1.1 and HTTP/1.0 are spoken here.",
+}
+
 _BARE = [b"connection: close", b"content-length: 0"]
 
 
@@ -38,11 +46,7 @@ def plain_refusal(status: int) -> Refusal:
 
 def words_of(status: int) -> str:
     """What the client is told."""
-    if status == 431:
-        return "The head of the request is too large."
-    if status == 403:
-        return "There is no WebSocket here."
-    return "This is no valid HTTP request."
+    return _WORDS.get(status, "This is no valid HTTP request.")
 
 
 class RefusingServer(TCPServer):

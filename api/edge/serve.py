@@ -26,7 +26,6 @@ import trio
 from hyperinfer.api.edge.address import url_of
 from hyperinfer.api.edge.asgi import CrashReply, EdgeApp, plain_crash_reply
 from hyperinfer.api.edge.connection import (
-    EDGES,
     Choose,
     Connection,
     Connections,
@@ -34,6 +33,8 @@ from hyperinfer.api.edge.connection import (
     EdgeStream,
     Serving,
 )
+from hyperinfer.api.edge.dispatch import Routed
+from hyperinfer.api.edge.edges import EDGES
 from hyperinfer.api.edge.guarded import GuardedStream
 from hyperinfer.api.edge.lifespan import Lifespan, LifespanFailed, StartupFailed
 from hyperinfer.api.edge.listener import BoundedListener
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from hypercorn.config import Sockets
 
     from hyperinfer.api.edge.asgi import AsgiApp
+    from hyperinfer.api.edge.dispatch import DataPlane
 
 log = logging.getLogger("hyperinfer.edge")
 
@@ -107,7 +109,8 @@ async def _serve_lifespan(
             raise StartupFailed(f"the application did not start within {settings.startup:g} s")
         config = hypercorn_config(settings)
         guarded = EdgeApp(app, counters=counters, crash_reply=crash_reply)
-        serving = Serving(guarded, config, lifespan.state, refuse)
+        handler_of = _handlers_of(app)
+        serving = Serving(guarded, config, lifespan.state, app, handler_of, settings, counters, crash_reply, refuse)
         server = _Server(settings, serving, counters)
         await server.run(sockets, config.create_ssl_context(), (shutdown, lifespan.ended), drain, task_status)
         await lifespan.shut_down(settings.shutdown)
@@ -224,6 +227,16 @@ async def _accept(
         while True:
             stream: EdgeStream = await listener.accept()
             handlers.start_soon(handler, stream)
+
+
+def _handlers_of(app: object) -> DataPlane:
+    if isinstance(app, Routed):
+        return app.handler
+
+    def none(path: str) -> None:
+        del path
+
+    return none
 
 
 async def _any_of(events: tuple[trio.Event, ...]) -> None:

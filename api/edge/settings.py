@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from hypercorn.config import Config
 
+from hyperinfer.api.edge.exchange import BODY_IDLE, BODY_WHOLE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSettings:
@@ -42,6 +44,12 @@ class EdgeSettings:
     max_head: int = 64 * 1024
     """Size of a request head; larger ones get 431. Not below what one read brings: smaller limits would hold or not
     hold by how the head was cut into packets."""
+    max_fields: int = 200
+    """Fields of a request head; more get 431. On the lean edge."""
+    body_idle: float = BODY_IDLE
+    """Without a byte of a request body that is waited for; then 408. On the lean edge."""
+    body_whole: float = BODY_WHOLE
+    """For the whole body. On the lean edge."""
     certfile: str | None = None
     keyfile: str | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 CERTIFICATE = str(Path(__file__).with_name("localhost.pem"))
+
+served_by = EdgeSettings().edge
+"""The edge of a test that names none."""
 
 QUICK = EdgeSettings(grace=0.3, settle_margin=0.6, first_request=5.0, write_deadline=5.0, max_connections=100)
 
@@ -74,6 +77,8 @@ async def edge(
     app: AsgiApp, settings: EdgeSettings = QUICK, *, drain: RecordingDrain | None = None, tls: bool = False
 ) -> AsyncGenerator[Edge]:
     """Serves `app` on a port of its own; drains it at the end unless the test did; fails when that takes too long."""
+    if settings.edge == EdgeSettings().edge:
+        settings = replace(settings, edge=served_by)
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     listening.setblocking(False)
     port: int = listening.getsockname()[1]

@@ -9,8 +9,9 @@ import pytest
 import trio
 
 from hyperinfer.api.edge import EdgeSettings
-from hyperinfer.api.edge.connection import EDGES, Connection, Connections, StockEdge
+from hyperinfer.api.edge.connection import Connection, Connections, StockEdge
 from hyperinfer.api.edge.deadline import WriteDeadline
+from hyperinfer.api.edge.edges import EDGES
 from hyperinfer.api.edge.guarded import GuardedStream
 from tests.api.edge.clients import H1Client, read_to_end
 from tests.api.edge.faults import EXCEPTIONS, still_serves

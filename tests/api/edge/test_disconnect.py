@@ -13,6 +13,8 @@ from hyperinfer.api.edge import ClientGone, Exchange
 from tests.api.edge.clients import H1Client, H2Client, read_to_end, reset
 from tests.api.edge.kit import QUICK, data_plane, edge, until, until_gone, within
 
+pytestmark = pytest.mark.usefixtures("each_edge")
+
 
 async def answer(exchange: Exchange, status: int, body: bytes) -> None:
     await exchange.send_head(status, [(b"content-length", b"%d" % len(body))])

@@ -18,6 +18,8 @@ from tests.api.edge.kit import QUICK, Edge, RecordingDrain, data_plane, edge, he
 if TYPE_CHECKING:
     from hyperinfer.api.edge import Handler
 
+pytestmark = pytest.mark.usefixtures("each_edge")
+
 
 SLOW = dataclasses.replace(QUICK, grace=3.0)
 """So much grace that what ends long before it ended at once."""

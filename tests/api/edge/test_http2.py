@@ -16,6 +16,8 @@ from tests.api.edge.kit import QUICK, data_plane, edge, hello, until, with_lifes
 if TYPE_CHECKING:
     from hyperinfer.api.edge import Message, Receive, Scope, Send
 
+pytestmark = pytest.mark.usefixtures("each_edge")
+
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, cast
 
+import pytest
 import trio
 from quart import request
 from quart_trio import QuartTrio
@@ -15,6 +16,8 @@ from tests.api.edge.kit import QUICK, edge, within
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge import AsgiApp, Handler
+
+pytestmark = pytest.mark.usefixtures("each_edge")
 
 
 def control_plane(started: list[str]) -> AsgiApp:

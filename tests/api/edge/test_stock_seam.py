@@ -16,7 +16,7 @@ import trio
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 
-from hyperinfer.api.edge.connection import EDGES
+from hyperinfer.api.edge.edges import EDGES
 from hyperinfer.api.edge.guarded import GuardedStream
 from tests.api.edge.clients import H1Client, read_to_end
 from tests.api.edge.kit import CERTIFICATE, QUICK, edge, hello, with_lifespan, within
@@ -39,7 +39,7 @@ def test_a_plain_stream_is_not_taken_for_tls() -> None:
 
 
 def test_the_edges_that_can_be_named() -> None:
-    assert list(EDGES) == ["stock"]
+    assert list(EDGES) == ["stock", "lean"]
 
 
 async def test_http_1_1_keeps_the_connection_alive() -> None:

@@ -13,6 +13,9 @@ from hyperinfer.api.edge import BodyTooLarge, Exchange
 from tests.api.edge.clients import H1Client
 from tests.api.edge.kit import CERTIFICATE, QUICK, Edge, data_plane, edge, hello, until, until_gone, with_lifespan, within
 
+pytestmark = pytest.mark.usefixtures("each_edge")
+
+
 TLS = dataclasses.replace(QUICK, certfile=CERTIFICATE, keyfile=CERTIFICATE)
 
 

@@ -1,0 +1,323 @@
+"""One HTTP/1.1 connection: a task that reads all the time, and one that answers request after request.
+
+The reader feeds the parser while there is no request, or while the body of the one that is being answered is wanted. Else
+it keeps what comes, up to `READ_AHEAD` bytes, so that it always sees the client leave. The end of what the client sends is
+its leaving, as everywhere in this package.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from math import inf
+from typing import TYPE_CHECKING
+
+import trio
+
+from hyperinfer.api.edge.asgi import DROP_BODY, plain_crash_reply
+from hyperinfer.api.edge.exchange import ClientGone, SlowBody
+from hyperinfer.api.edge.guarded import READ_AHEAD
+from hyperinfer.api.edge.lean.asgi import answer_by_asgi, scope_of
+from hyperinfer.api.edge.lean.exchange import LeanExchange
+from hyperinfer.api.edge.lean.parser import RequestParser
+from hyperinfer.api.edge.lean.response import DateLine, refusal_of
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge.asgi import Reply
+    from hyperinfer.api.edge.connection import Connection, EdgeStream, Serving
+    from hyperinfer.api.edge.lean.request import Request
+
+log = logging.getLogger("hyperinfer.edge")
+
+YIELD_AFTER = 16
+"""Writes that the socket took at once, after which the writer lets other tasks run."""
+
+
+class LeanConnection:
+    """Serves one connection (`EdgeConnection`), and is what its exchanges know of it (`exchange.Line`)."""
+
+    def __init__(self, serving: Serving, stream: EdgeStream, connection: Connection, date: DateLine) -> None:
+        self.date = date
+        self.gone = False
+        self.changed = trio.lowlevel.ParkingLot()
+        self._room = trio.lowlevel.ParkingLot()
+        self._serving = serving
+        self._settings = serving.settings
+        self._connection = connection
+        self._stream = stream
+        self._guarded = connection.stream
+        self._tls = stream if isinstance(stream, trio.SSLStream) else None
+        self._receive = self._guarded.receive_next if self._tls is None else self._tls.receive_some
+        self._parser = RequestParser(serving.settings, cleartext=self._tls is None)
+        self._ahead = bytearray()
+        self._exchange: LeanExchange | None = None
+        self._ending = False
+        self._writes = 0
+        self._replied = False
+        self._due = trio.current_time() + serving.settings.first_request
+        self._armed = trio.CancelScope(deadline=self._due)
+        self._body_by = inf
+        self.client, self.server = self._guarded.addresses()
+
+    @property
+    def draining(self) -> bool:
+        return self._connection.draining
+
+    @property
+    def tls(self) -> bool:
+        return self._tls is not None
+
+    @property
+    def handover(self) -> bytes | None:
+        """When `run` has ended: the bytes that another server is to begin with, None when the connection has ended."""
+        return None if self.gone else self._parser.handover
+
+    async def run(self) -> None:
+        self._guarded.first_request_came()  # its time is kept here
+        self._connection.ending.tell(self._end)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read)
+            await self._answer_all()
+            nursery.cancel_scope.cancel()
+        if self.handover is not None:
+            return
+        if self._replied:
+            self._guarded.replied()
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await self._stream.aclose()
+
+    # Reading
+
+    async def _read(self) -> None:
+        while not self.gone:
+            self._armed = trio.CancelScope(deadline=self._due)
+            with self._armed:
+                await self._read_on()
+            if trio.current_time() >= self._due:
+                self._late()
+
+    async def _read_on(self) -> None:
+        receive = self._receive
+        while True:
+            while self._full():
+                # Not the client is late from here on.
+                self._due = inf
+                await self._room.park()
+            try:
+                data = await receive()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                data = b""
+            if not data:
+                self._lose()
+                return
+            self._take(data)
+
+    def _full(self) -> bool:
+        """Nothing more is to be read for now."""
+        exchange = self._exchange
+        if exchange is None:
+            return False
+        # A handler may have work to do after its response, when the client has gone on to its next request.
+        return exchange.request.body.full or (exchange.finished and len(self._ahead) >= READ_AHEAD)
+
+    def _take(self, data: bytes | bytearray) -> None:
+        exchange, parser = self._exchange, self._parser
+        if exchange is None:
+            first = parser.requests[0] if parser.requests else None
+            body = None if first is None else first.body
+        else:
+            body = exchange.request.body
+        if (body is not None and body.complete) or parser.over:
+            self._ahead += data
+            if len(self._ahead) > READ_AHEAD and not (exchange is not None and exchange.finished):
+                self._guarded.abort()
+                self._lose()
+            return
+        parser.feed(bytes(data))
+        if exchange is not None:
+            if parser.over and not exchange.request.body.complete:
+                exchange.broken = True
+                exchange.tell_gone()
+            elif exchange.request.body.complete:
+                self._due = self._body_by = inf
+            elif self._body_by < inf:
+                self._set_due(min(trio.current_time() + self._settings.body_idle, self._body_by))
+        elif parser.in_head and self._due > (latest := trio.current_time() + self._settings.first_request):
+            self._set_due(latest)
+        self.changed.unpark_all()
+
+    def read_on(self) -> None:
+        """See `exchange.Line`."""
+        self._room.unpark_all()
+
+    def _lose(self) -> None:
+        if self.gone:
+            return
+        self.gone = True
+        if self._guarded.write_deadline.waiting:
+            # What is being sent waits for a client that takes nothing more.
+            self._connection.tighten(0)
+        if self._exchange is not None:
+            self._exchange.tell_gone()
+        self.changed.unpark_all()
+
+    # Time
+
+    def _set_due(self, due: float) -> None:
+        """When the client is late. The reader's scope is touched only where it would end too late: else it looks here."""
+        self._due = due
+        if due < self._armed.deadline:
+            self._armed.deadline = due
+
+    def time_body(self) -> None:
+        """See `exchange.Line`."""
+        now = trio.current_time()
+        if self._body_by == inf:
+            self._body_by = now + self._settings.body_whole
+        self._set_due(min(now + self._settings.body_idle, self._body_by))
+
+    def _late(self) -> None:
+        self._due = inf
+        if self._exchange is not None:
+            self._exchange.slow = True
+        elif self._parser.in_head:
+            self._parser.end(408)
+        elif not self._parser.requests:
+            self._ending = True
+        self.changed.unpark_all()
+
+    def _end(self) -> None:
+        """By a drain, or with the stream: now, or after the response that is under way."""
+        self._ending = True
+        self.changed.unpark_all()
+
+    # Answering
+
+    async def _answer_all(self) -> None:
+        parser = self._parser
+        while (request := await self._next()) is not None:
+            if not await self._answer(request):
+                return
+            self._set_due(trio.current_time() + self._settings.keep_alive)
+        if parser.refusal:
+            await self._send_refusal(parser.refusal)
+
+    async def _next(self) -> Request | None:
+        parser = self._parser
+        while True:
+            if self.gone:
+                return None
+            if parser.requests:
+                self._due = inf
+                request = parser.requests.popleft()
+                # What follows its head is no body: nobody need be asked.
+                return None if parser.over and not request.body.complete else request
+            if self._ending or parser.over:
+                return None
+            if self._ahead:
+                data, self._ahead = self._ahead, bytearray()
+                self._take(data)
+            else:
+                await self.changed.park()
+
+    async def _answer(self, request: Request) -> bool:
+        """Whether the connection goes on."""
+        serving, connection = self._serving, self._connection
+        exchange = self._exchange = LeanExchange(self, request)
+        connection.requests += 1
+        serving.counters.requests += 1
+        crashed = left = False
+        try:
+            if (handler := serving.handler_of(request.path)) is not None:
+                await handler(exchange)
+            else:
+                await answer_by_asgi(serving.application, exchange, self, serving.state)
+        except* ClientGone:
+            left = True
+        except* SlowBody:
+            self._parser.end(408)
+            exchange.broken = True
+        except* (Exception, SystemExit):
+            log.exception("a request handler failed: %s %s", request.method, request.path)
+            crashed = True
+        finally:
+            connection.requests -= 1
+        if crashed or not exchange.finished:
+            await self._make_up(exchange, crashed=crashed, left=left)
+        if not exchange.finished or exchange.closes or self.draining or self._ending or self.gone:
+            self._parser.end(0)
+            self._replied = exchange.started
+            return False
+        if not request.body.complete and not await self._drop(exchange):
+            self._replied = True
+            return False
+        self._exchange = None
+        self._body_by = inf
+        self.read_on()
+        return True
+
+    async def _make_up(self, exchange: LeanExchange, *, crashed: bool, left: bool) -> None:
+        """For a handler that failed, or left its response without an end."""
+        counters, request = self._serving.counters, exchange.request
+        if not crashed and not exchange.finished:
+            if exchange.broken:
+                if not exchange.started:
+                    await self._send_refusal(self._parser.refusal or 400)
+                return
+            if self.gone or left:
+                counters.clients_gone += 1
+                return
+            log.error("a request handler ended without a whole response: %s %s", request.method, request.path)
+        counters.crashes += 1
+        if not exchange.started:
+            try:
+                reply: Reply = self._serving.crash_reply(scope_of(exchange, self, {}))
+            except Exception:
+                log.exception("the reply to a failed request failed")
+                reply = plain_crash_reply({})
+            exchange.begin_again()
+            with suppress(ClientGone):
+                await exchange.send_head(reply.status, reply.headers)
+                await exchange.send_last(reply.body)
+        elif not exchange.finished and exchange.ends_with_connection:
+            # Its end would look like that of the response.
+            self._guarded.abort()
+
+    async def _drop(self, exchange: LeanExchange) -> bool:
+        """Lets the rest of a body come for a moment, after a response that was there before it. Whether all of it came."""
+        body = exchange.request.body
+        body.drop()
+        self._body_by = inf
+        self.read_on()
+        with trio.move_on_after(DROP_BODY):
+            while not (body.complete or self.gone or self._ending or exchange.broken):
+                await self.changed.park()
+        return body.complete
+
+    # Writing
+
+    async def write(self, data: bytes) -> None:
+        """See `exchange.Line`."""
+        try:
+            if self._tls is not None:
+                with trio.CancelScope(shield=True):
+                    await self._tls.send_all(data)
+                return
+            sent = self._guarded.send_now(data)
+            if sent < len(data):
+                with trio.CancelScope(shield=True), memoryview(data) as view:
+                    await self._guarded.send_all(view[sent:])
+                return
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._lose()
+            raise ClientGone("the client did not take the response") from error
+        self._writes += 1
+        if self._writes == YIELD_AFTER:
+            self._writes = 0
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def _send_refusal(self, status: int) -> None:
+        # Also to a client that sends no more: it may still read.
+        with suppress(ClientGone):
+            await self.write(refusal_of(status, self._serving.refuse(status), self.date))
+        self._replied = True
