@@ -3,7 +3,7 @@
 What a request said is not kept, so it cannot be said again: a repeat is refused with 409 and the id of the first request,
 under which `GET /api/v1/generation` tells what became of it. A first request that was not billed (it was refused, failed or
 was left by its client before any output, or was cut off by a crash) does not stand in the way: one that is not let in takes
-its claim back.
+its claim back. When a record of one that was cut off turns up after it was repeated, it is not billed any more.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import trio
 from hyperinfer.api.store.claims import Claim, Claims
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.engine.failure import Failure
+from hyperinfer.nodes.ports import NotRecorded
 
 if TYPE_CHECKING:
     from hyperinfer.nodes.ports import Generation, Ledger
@@ -61,7 +62,7 @@ class Idempotency:
         try:
             with trio.fail_after(LOOKUP_SECONDS):
                 refused = await self._claim(workspace, header, path, body, request)
-        except (StoreUnavailable, TimeoutError, trio.TooSlowError) as error:
+        except (StoreUnavailable, NotRecorded, TimeoutError, trio.TooSlowError) as error:
             log.warning("%s: its Idempotency-Key could not be looked up: %s", request, error)
             await self.withdraw(request)
             return Refused(_AWAY, 500, final=False)
@@ -107,6 +108,10 @@ class Idempotency:
     async def _standing(self, first: Claim) -> Refused | None:
         """Why an earlier request stands in the way; None when it does not."""
         row = await self._ledger.generation(first.workspace, first.request)
+        if row is not None and row.status == "interrupted":
+            # Its real record may lie in the journal of a machine that is down. From here on that is never billed.
+            await self._ledger.settle(msgspec.structs.replace(row, status="failed", error_code="internal_error"))
+            row = await self._ledger.generation(first.workspace, first.request)
         if row is not None and row.status != "pending":
             if not _stands(row):
                 return None

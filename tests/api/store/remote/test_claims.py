@@ -77,3 +77,40 @@ async def test_a_key_stands_for_one_request_of_all_gateways(
             assert "was made before" in await told(number, f"late{number}")
         now = NOW + SETTLING_SECONDS + 1 + CLAIM_SECONDS
         assert await told(served_by, "the next day") == "go on"
+
+
+async def test_a_record_that_turns_up_after_its_request_was_repeated_is_no_second_bill(
+    postgres: PostgresServer, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    place, now = a_place(postgres, valkey, tmp_path), NOW
+    async with opened(place) as down, opened(place) as store:
+        principal = await a_principal(store, USD)
+        idempotency = Idempotency(store, store, lambda: now)
+
+        async def begin(key: str, request: str) -> Refused | None:
+            return await idempotency.begin(principal.workspace, key, "chat_completions", b"{}", request)
+
+        async def cut_off(key: str, request: str) -> None:
+            assert await begin(key, request) is None
+            idempotency.end(request)
+            await store.settle(an_admission(request, principal, 0).interrupted)
+
+        await cut_off("repeated after", "r1")
+        assert await begin("repeated after", "r2") is None
+        await store.settle(a_generation("r2", principal.workspace, 70))
+        await down.settle(a_generation("r1", principal.workspace, 7))
+
+        await cut_off("repeated before", "r3")
+        await down.settle(a_generation("r3", principal.workspace, 7))
+        refused = await begin("repeated before", "r4")
+        assert refused is not None
+        assert (refused.status, refused.failure.details) == (409, {"first_request_id": "r3"})
+
+        bills = {id_: await store.generation(principal.workspace, id_) for id_ in ("r1", "r2", "r3")}
+        assert {id_: row and (row.status, row.cost) for id_, row in bills.items()} == {
+            "r1": ("failed", 0),
+            "r2": ("completed", 70),
+            "r3": ("completed", 7),
+        }
+        assert (await store.workspace(principal.workspace)).balance == USD - 77
+        assert (await store.verify_ledger()).differences == ()
