@@ -112,6 +112,8 @@ class Idempotency:
             # Its real record may lie in the journal of a machine that is down. From here on that is never billed.
             await self._ledger.settle(msgspec.structs.replace(row, status="failed", error_code="internal_error"))
             row = await self._ledger.generation(first.workspace, first.request)
+            if row is not None and row.status == "interrupted":
+                return _unclear(first)
         if row is not None and row.status != "pending":
             if not _stands(row):
                 return None
@@ -120,9 +122,13 @@ class Idempotency:
             return _refused(409, f"This request is still running, as {first.request}.", first.request)
         # One that is far ahead is from before the clock went back: it may be as old as any.
         if abs(self._now() - first.created_at) < SETTLING_SECONDS:
-            message = f"This request may be running already, as {first.request}; ask again in a moment."
-            return _refused(409, message, first.request, final=False)
+            return _unclear(first)
         return None
+
+
+def _unclear(first: Claim) -> Refused:
+    message = f"This request may be running already, as {first.request}; ask again in a moment."
+    return _refused(409, message, first.request, final=False)
 
 
 def _refused(status: int, message: str, first: str | None = None, *, final: bool = True) -> Refused:

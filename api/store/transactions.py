@@ -47,20 +47,26 @@ _KEY_COLUMNS = (
 
 
 def settle(connection: sqlite3.Connection, requests: Sequence[Settle]) -> Settled:
-    """All of the settlements. Only rows that were not there move a balance, so that a repeat is harmless.
+    """All of the settlements. Only a row that was not there, or takes the place of an interrupted one, moves a balance: so
+    everything may be repeated.
 
     Raises sqlite3.Error or Refused for the whole group; the caller finds out whose fault it is.
     """
     rows: dict[str, GenerationRow] = {}
     for request in requests:
-        rows.setdefault(request.row.id, request.row)
+        first = rows.get(request.row.id)
+        if first is None or first.status == "interrupted":
+            rows[request.row.id] = request.row
     # Looked up first instead of ON CONFLICT: nobody else writes, and then both inserts are one call each.
     known = connection.execute(
-        "SELECT id FROM generation WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
+        "SELECT id, status FROM generation WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
     ).fetchall()
     moved: dict[str, int] = dict.fromkeys((row.workspace for row in rows.values()), 0)
-    for (id_,) in known:
-        del rows[id_]
+    for id_, status in known:
+        if status == "interrupted" and rows[id_].status != "interrupted":
+            connection.execute("DELETE FROM generation WHERE id = ?", (id_,))
+        else:
+            del rows[id_]
     if rows:
         connection.executemany(_INSERT_GENERATION, list(rows.values()))
     # Of an interrupted one nothing is known that could be booked.

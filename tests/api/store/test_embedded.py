@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+import trio
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.records import KeyTerms
@@ -75,6 +76,22 @@ async def test_everything_but_holds_is_there_after_a_restart(tmp_path: Path) -> 
         assert await store.generation(workspace.id, "r1") == settled
         await store.unlock("lab")
         assert await store.admit(an_admission("next", principal, 1)) is None
+
+
+async def test_a_real_record_takes_the_place_of_an_interrupted_one_and_never_the_other_way(tmp_path: Path) -> None:
+    async with a_store(tmp_path) as store:
+        principal = await a_principal(store, 1000)
+        interrupted, real = an_admission("r1", principal, 0).interrupted, a_generation("r1", principal.workspace, 70)
+        await store.settle(interrupted)
+        for generation in (real, interrupted, a_generation("r1", principal.workspace, 140)):
+            await store.settle(generation)
+            assert await store.generation(principal.workspace, "r1") == real
+        async with trio.open_nursery() as nursery:  # in one group
+            for of in (interrupted, real, interrupted):
+                nursery.start_soon(store.settle, msgspec.structs.replace(of, id="r2"))
+        assert (await store.workspace("lab")).balance == 1000 - 140
+        report = await store.verify_ledger()
+        assert (report.generations, report.ledger_rows, report.differences) == (2, 3, ())
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
