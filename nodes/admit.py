@@ -98,8 +98,8 @@ def hold_of(planned: Planned) -> int:
     if model.context_length:  # images make a body larger than its tokens
         prompt = min(prompt, model.context_length)
     completion = DEFAULT_COMPLETION if sampling.max_tokens is None else sampling.max_tokens
-    if model.max_output_tokens:
-        completion = min(completion, model.max_output_tokens)
+    if most := model.max_output_tokens or model.context_length:
+        completion = min(completion, most)
     completion *= max(1, sampling.n or 1)
     # What is asked for may be absurd; no balance is above the limit.
     return min(PICO_LIMIT, max(route.pricing.at_most(prompt, completion) for route in planned.routes))
