@@ -51,5 +51,5 @@ def test_a_hold_is_what_the_dearest_route_may_cost() -> None:
     assert hold_of(planned(model, max_tokens=1000)) == 9 * 101 + 40
     assert hold_of(planned(replace(model, routes=(dear,)), max_tokens=10, n=3)) == 5 * 101 + 7 * 30
     assert hold_of(planned(replace(model, context_length=50))) == 5 * 50 + 7 * 40
-    unlimited = replace(model, max_output_tokens=None, context_length=50)
+    unlimited = replace(model, max_output_tokens=0, context_length=50)
     assert hold_of(planned(unlimited, max_tokens=10**18)) == 5 * 50 + 7 * 50
