@@ -31,6 +31,7 @@ from hyperinfer.providers.catalogue import CatalogueErrors
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.asgi import AsgiApp, Receive, Scope, Send
+    from hyperinfer.formats.codec import Format
 
 log = logging.getLogger("hyperinfer.edge")
 
@@ -133,22 +134,29 @@ def build(app: Mapping[str, object]) -> Hosted:
     )
 
 
-def _refuse(ids: RequestIds, status: int) -> Refusal:
-    """What never was a request: no path says in which format its client would read it."""
+def _refuse(ids: RequestIds, status: int, path: str) -> Refusal:
+    """What never was a request, in the format of its path where that is known."""
+    format = _format_of(path)
     report = ErrorReport("invalid_request", words_of(status), ids.next(), status=status)
     log.info("%s was refused before it was a request: %d", report.request_id, status)
-    headers = [(b"content-type", b"application/json"), (b"x-request-id", report.request_id.encode())]
-    return Refusal(headers, FORMATS["openai_chat"].encode_error(report))
+    return Refusal(_headers(format, report), format.encode_error(report))
+
+
+def _format_of(path: str) -> Format:
+    return (ROUTES | COUNTS).get(path, FORMATS["openai_chat"])
+
+
+def _headers(format: Format, report: ErrorReport) -> list[tuple[bytes, bytes]]:
+    value = report.request_id.encode()
+    headers = [(b"content-type", b"application/json"), (b"x-request-id", value)]
+    # The name that Anthropic's SDKs look for.
+    return [*headers, (b"request-id", value)] if format.dialect == "anthropic_messages" else headers
 
 
 def _crash_reply(ids: RequestIds, scope: Scope) -> Reply:
     """The last resort, for a request whose handler threw: the native envelope of the path, with a request id."""
-    format = (ROUTES | COUNTS).get(scope["path"], FORMATS["openai_chat"])
+    format = _format_of(scope["path"])
     report = ErrorReport("internal_error", "The gateway made a mistake; it has been logged.", ids.next())
     body = format.encode_error(report)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-request-id", report.request_id.encode()),
-    ]
+    headers = [*_headers(format, report), (b"content-length", str(len(body)).encode())]
     return Reply(report.http_status, headers, body)

@@ -34,12 +34,13 @@ class Refusal:
     body: bytes
 
 
-Refuse: TypeAlias = Callable[[int], Refusal]
-"""Makes the refusal for a status."""
+Refuse: TypeAlias = Callable[[int, str], Refusal]
+"""Makes the refusal for a status and the path that was asked for, "" where that is not known."""
 
 
-def plain_refusal(status: int) -> Refusal:
+def plain_refusal(status: int, path: str) -> Refusal:
     """Without an application's own form of it."""
+    del path
     error = {"message": words_of(status), "type": "invalid_request_error", "code": "invalid_request", "param": None}
     return Refusal([(b"content-type", b"application/json")], json.dumps({"error": error}).encode())
 
@@ -57,7 +58,7 @@ class RefusingServer(TCPServer):
     async def protocol_send(self, event: Event) -> None:
         """Everything that goes to the client."""
         if isinstance(event, RawData) and (status := _refused(event.data)):
-            event = RawData(data=_told(event.data, self.refuse(status)))
+            event = RawData(data=_told(event.data, self.refuse(status, "")))
         await super().protocol_send(event)
 
 

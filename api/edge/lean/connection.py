@@ -318,6 +318,7 @@ class LeanConnection:
 
     async def _send_refusal(self, status: int) -> None:
         # Also to a client that sends no more: it may still read.
+        refusal = self._serving.refuse(status, self._parser.refused_path)
         with suppress(ClientGone):
-            await self.write(refusal_of(status, self._serving.refuse(status), self.date))
+            await self.write(refusal_of(status, refusal, self.date))
         self._replied = True

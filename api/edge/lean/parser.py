@@ -35,7 +35,8 @@ class RequestParser:
     """The requests of one connection. Whatever a peer sends, `feed` raises nothing; an exception is a bug.
 
     `requests`: those whose head has come, oldest first. The owner takes them out. `over`: nothing more is read.
-    `refusal`: the status that then is due, after the requests before it. `handover`: the bytes that another HTTP server
+    `refusal`: the status that then is due, after the requests before it; `refused_path`: what that one asked for, "" where
+    it is not known. `handover`: the bytes that another HTTP server
     is to begin with in place of this one, None when it is not to; never where `cleartext` is false.
     """
 
@@ -43,6 +44,7 @@ class RequestParser:
         self.requests: deque[Request] = deque()
         self.over = False
         self.refusal = 0
+        self.refused_path = ""
         self.handover: bytes | None = None
         self._max_head = settings.max_head
         self._max_fields = settings.max_fields
@@ -79,6 +81,8 @@ class RequestParser:
         if not self.over:
             self.over = True
             self.refusal = status
+            if self._within:
+                self.refused_path = self._target.partition(b"?")[0].decode("ascii")
 
     def _parse(self, data: bytes) -> bytes:
         """What is to be fed after it: the rest behind an upgrade that does not take place."""
