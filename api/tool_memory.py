@@ -24,27 +24,27 @@ class LocalToolMemory:
         self._kept: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()  # by when it goes
         self._bytes = 0
 
-    async def keep(self, workspace: str, call_id: str, data: bytes) -> None:
+    async def keep(self, workspace: str, key: str, data: bytes) -> None:
         """See the port."""
-        self._drop((workspace, call_id))
+        self._drop((workspace, key))
         if len(data) > LARGEST:
             return
-        self._kept[workspace, call_id] = (self._clock() + KEEP_SECONDS, data)
+        self._kept[workspace, key] = (self._clock() + KEEP_SECONDS, data)
         self._bytes += len(data)
         self._forget()
 
-    async def kept(self, workspace: str, call_ids: Sequence[str]) -> Mapping[str, bytes]:
+    async def kept(self, workspace: str, keys: Sequence[str]) -> Mapping[str, bytes]:
         """See the port."""
         self._forget()
-        found = {call_id: self._kept.get((workspace, call_id)) for call_id in call_ids}
-        return {call_id: entry[1] for call_id, entry in found.items() if entry is not None}
+        found = {key: self._kept.get((workspace, key)) for key in keys}
+        return {key: entry[1] for key, entry in found.items() if entry is not None}
 
     def _forget(self) -> None:
         while self._kept:
-            key, (until, _) = next(iter(self._kept.items()))
+            oldest, (until, _) = next(iter(self._kept.items()))
             if until > self._clock() and self._bytes <= self._most:
                 return
-            self._drop(key)
+            self._drop(oldest)
 
     def _drop(self, key: tuple[str, str]) -> None:
         if (entry := self._kept.pop(key, None)) is not None:

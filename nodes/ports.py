@@ -196,12 +196,12 @@ class ToolMemory(Protocol):
     """What server tools found in a turn in which the model also called functions of the client: kept for an hour, until the
     client comes back with its own results."""
 
-    async def keep(self, workspace: str, call_id: str, data: bytes) -> None:
-        """Keep `data` under the id of a client's call. It may be lost at any time."""
+    async def keep(self, workspace: str, key: str, data: bytes) -> None:
+        """Keep `data`. It may be lost at any time. `key`: any text."""
         ...
 
-    async def kept(self, workspace: str, call_ids: Sequence[str]) -> Mapping[str, bytes]:
-        """What was kept under these ids, by id; not those of other workspaces, nor what is older than an hour. Empty where
+    async def kept(self, workspace: str, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """What was kept under these keys, by key; not those of other workspaces, nor what is older than an hour. Empty where
         the store is away."""
         ...
 

@@ -18,6 +18,7 @@ from hyperinfer.engine import Drain, Failure, Node, Sink, Stage, stage
 from hyperinfer.engine.node import Kind
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.conversation import Turn
+from hyperinfer.formats.ids import DistinctIds, chat_call_id
 from hyperinfer.nodes.items import Failed, Planned, Reply
 from hyperinfer.nodes.ports import CostLine
 from hyperinfer.nodes.refusal import shutting_down
@@ -26,7 +27,7 @@ from hyperinfer.nodes.tools.asking import Asking
 from hyperinfer.nodes.tools.attached import holds_pdf, reads_pdf, with_pdf_text
 from hyperinfer.nodes.tools.citing import Citing
 from hyperinfer.nodes.tools.hearing import Hearing
-from hyperinfer.nodes.tools.kept import call_ids, put_back, result_part, turn_to_keep
+from hyperinfer.nodes.tools.kept import keys, put_back, result_part, turn_to_keep
 from hyperinfer.nodes.tools.running import Finished, inputs, run_of, running
 
 if TYPE_CHECKING:
@@ -88,13 +89,13 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         self._asked = None
 
     async def _rounds(self, item: Planned, tools: Mapping[str, Active], sink: Sink[Reply | Failure]) -> None:
-        citing, most = Citing(), self._tooling.rounds
+        citing, ids, most = Citing(), DistinctIds(chat_call_id), self._tooling.rounds
         asking = Asking(item.conversation, tools, await self._history(item, tools))
         for number in range(most + 1):
             if number == most:
                 asking.conclude()
                 item.ticket.limit_reached = True
-            hearing = Hearing(sink, tools, number, citing)
+            hearing = Hearing(sink, tools, number, citing, ids)
             await self._ask(replace(item, asks=asking.of, round=number), hearing)
             if hearing.end is None or not hearing.calls:
                 return
@@ -105,7 +106,7 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
             if finished is None:
                 return
             if hearing.theirs:
-                await self._keep(hearing, finished, item.ticket)
+                await self._keep(hearing, finished, item)
                 await sink.send((hearing.end,))
                 return
             asking.extend(_said(hearing, finished, item, number))
@@ -114,8 +115,8 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
     async def _history(self, item: Planned, tools: Mapping[str, Active]) -> Callable[[Route], tuple[Turn, ...]]:
         """The caller's turns, as each route can read them."""
         turns, ticket, memory = item.conversation.turns, item.ticket, self._tooling.memory
-        if memory is not None and ticket.principal is not None and (ids := call_ids(turns)):
-            turns = put_back(turns, await memory.kept(ticket.principal.workspace, ids))
+        if memory is not None and ticket.principal is not None and (wanted := keys(turns)):
+            turns = put_back(turns, await memory.kept(ticket.principal.workspace, wanted))
         pdf = next((active.tool for active in tools.values() if active.tool.name == "pdf"), None)
         read = self._tooling.read_pdf
         needed = holds_pdf(item.conversation) and not all(reads_pdf(item.model, route) for route in item.routes)
@@ -147,11 +148,11 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
             return None
         return done
 
-    async def _keep(self, hearing: Hearing, finished: list[Finished], ticket: Ticket) -> None:
-        memory = self._tooling.memory
+    async def _keep(self, hearing: Hearing, finished: list[Finished], item: Planned) -> None:
+        memory, ticket = self._tooling.memory, item.ticket
         if memory is not None and ticket.principal is not None:
-            call_id, data = turn_to_keep(hearing.theirs, list(zip(hearing.calls, finished, strict=True)))
-            await memory.keep(ticket.principal.workspace, call_id, data)
+            key, data = turn_to_keep(item.conversation.turns, ticket.format.dialect, hearing, finished)
+            await memory.keep(ticket.principal.workspace, key, data)
 
 
 def _told(finished: Finished, *, events: bool) -> tuple[Event, ...]:

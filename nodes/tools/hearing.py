@@ -15,14 +15,16 @@ from hyperinfer.nodes.items import Answering, Reply
 if TYPE_CHECKING:
     from hyperinfer.engine import Failure, Sink
     from hyperinfer.formats.events import Event
+    from hyperinfer.formats.ids import DistinctIds
     from hyperinfer.nodes.tools.citing import Citing
 
 
 class HeardCall(msgspec.Struct, frozen=True):
-    """A call of a server tool. `before`: how many calls of the client's own came before it in the reply. `opaque`: what its
-    vendor wants back with it."""
+    """A call of a server tool. `run_id`: as clients are told of it: `call_id`, unless an earlier one of the request had it.
+    `before`: how many calls of the client's own came before it in the reply. `opaque`: what its vendor wants back."""
 
     call_id: str
+    run_id: str
     function: str
     arguments: str
     before: int
@@ -31,13 +33,16 @@ class HeardCall(msgspec.Struct, frozen=True):
 
 class Hearing:
     """The sink of `call` in one round. The end of a reply with calls of ours is kept back: there may be another round.
+    `ids`: of the runs of the request so far.
 
     `events`: the whole reply, for the next round. `calls`: those of ours. `theirs`: the client's, in order. `end`: None
     while the reply is not complete. `failed`: it never will be.
     """
 
-    def __init__(self, sink: Sink[Reply | Failure], functions: Container[str], round: int, citing: Citing) -> None:
-        self._sink, self._functions, self._round, self.citing = sink, functions, round, citing
+    def __init__(
+        self, sink: Sink[Reply | Failure], functions: Container[str], round: int, citing: Citing, ids: DistinctIds
+    ) -> None:
+        self._sink, self._functions, self._round, self.citing, self._ids = sink, functions, round, citing, ids
         self._hidden: list[str] | None = None  # the arguments of the call that is being taken out
         self.answering: Answering | None = None
         self.events: list[Event] = []
@@ -72,7 +77,8 @@ class Hearing:
                 self.usage = event.usage
             case ev.ToolCallStart(namespace=None) if event.name in self._functions:
                 self._hidden = []
-                self.calls.append(HeardCall(event.call_id, event.name, "", len(self.theirs), event.opaque))
+                run_id = self._ids.give(event.call_id)
+                self.calls.append(HeardCall(event.call_id, run_id, event.name, "", len(self.theirs), event.opaque))
                 return ()
             case ev.ToolCallStart():
                 self.theirs.append(event)

@@ -3,80 +3,121 @@
 The client sees its own calls only, and comes back with their results. Ours are kept for it meanwhile, under the id of its
 first call, and put back where they stood: the model finds its turn as it was. When they are gone, the model finds a turn
 with the client's calls alone, and calls the tool again if it still wants it.
+
+Ids alone do not say which turn it is: some providers count them from 0 in each reply, so that two conversations of a
+workspace have the same ones, and what was found for one person must not be told to another. So what the user last said
+before the turn counts too, and the names of the calls.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hyperinfer.formats.conversation import TextPart, ToolCallPart, ToolResultPart, Turn
-from hyperinfer.formats.ids import anthropic_call_id
+from hyperinfer.formats.ids import anthropic_call_id, chat_call_id, responses_call_id
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.nodes.tools.activation import PREFIX
 
 if TYPE_CHECKING:
-    from hyperinfer.formats import events as ev
+    from hyperinfer.formats.codec import ToolAlias
     from hyperinfer.formats.conversation import Part
-    from hyperinfer.nodes.tools.hearing import HeardCall
+    from hyperinfer.formats.events import Dialect
+    from hyperinfer.nodes.tools.hearing import Hearing
     from hyperinfer.nodes.tools.running import Finished
 
 MOST_LOOKED_FOR: Final = 64
 """Calls of a conversation, the latest ones, that are looked up."""
 
 
+_SEEN_BY: Final[Mapping[Dialect, Callable[[str], str]]] = {
+    "openai_chat": chat_call_id,
+    "openai_responses": responses_call_id,
+    "anthropic_messages": anthropic_call_id,
+}
+"""The id of a call as a client sees it, and sends it back."""
+
+
 class KeptCall(msgspec.Struct, frozen=True):
-    """A call of ours with its result. `before`: how many of the client's calls came before it."""
+    """A call of ours with its result. `before`: how many of the client's calls came before it. `run_id`: as a client that
+    wants to see runs was told of it."""
 
     call_id: str
     function: str
     arguments: str
     before: int
     text: str
+    run_id: str
     opaque: tuple[Opaque, ...] = ()
 
 
 class KeptTurn(msgspec.Struct, frozen=True):
-    """`names`: of the client's calls, in order. Ids alone do not tell: some providers count from 0 each time."""
+    """`call_id`, `names`: of the client's calls, as it knows them; the id is that of the first."""
 
+    call_id: str
     names: tuple[str, ...]
     calls: tuple[KeptCall, ...]
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(KeptTurn).decode
+_decoder = msgspec.msgpack.Decoder(KeptTurn)
 
 
-def turn_to_keep(theirs: Sequence[ev.ToolCallStart], calls: Sequence[tuple[HeardCall, Finished]]) -> tuple[str, bytes]:
-    """The id to keep it under, and what to keep."""
+def turn_to_keep(
+    turns: Sequence[Turn], dialect: Dialect, hearing: Hearing, finished: Sequence[Finished]
+) -> tuple[str, bytes]:
+    """What to keep it under, and what to keep. `turns`: the client's, before the reply."""
     kept = tuple(
-        KeptCall(call.call_id, call.function, call.arguments, call.before, finished.text, call.opaque)
-        for call, finished in calls
+        KeptCall(call.call_id, call.function, call.arguments, call.before, found.text, call.run_id, call.opaque)
+        for call, found in zip(hearing.calls, finished, strict=True)
     )
-    return theirs[0].call_id, _encode(KeptTurn(tuple(call.name for call in theirs), kept))
+    aliases: Mapping[str, ToolAlias] = {} if hearing.answering is None else hearing.answering.aliases
+    names = tuple(aliases[start.name].name if start.name in aliases else start.name for start in hearing.theirs)
+    call_id = _SEEN_BY[dialect](hearing.theirs[0].call_id)
+    *_, (_, said) = (("", ""), *_with_what_was_said(turns))
+    return _key(call_id, said), _encode(KeptTurn(call_id, names, kept))
 
 
-def call_ids(turns: Sequence[Turn]) -> list[str]:
-    """The ids to look for: the client's calls that have an answer, the latest first."""
-    found = [part.call_id for turn in turns for part in turn.parts if isinstance(part, ToolCallPart)]
+def keys(turns: Sequence[Turn]) -> list[str]:
+    """What to look for: the client's calls that have an answer, the latest first."""
+    found = [
+        _key(part.call_id, said)
+        for turn, said in _with_what_was_said(turns)
+        for part in turn.parts
+        if isinstance(part, ToolCallPart)
+    ]
     return list(dict.fromkeys(reversed(found)))[:MOST_LOOKED_FOR]
 
 
+def _key(call_id: str, said: str) -> str:
+    return f"{said} {call_id}"
+
+
+def _with_what_was_said(turns: Sequence[Turn]) -> Iterator[tuple[Turn, str]]:
+    """Each turn, with a digest of the latest words of the user's up to it."""
+    said = ""
+    for turn in turns:
+        if turn.role == "user" and (words := [part.text for part in turn.parts if isinstance(part, TextPart)]):
+            said = hashlib.sha256("\0".join(words).encode(errors="surrogatepass")).hexdigest()
+        yield turn, said
+
+
 def put_back(turns: tuple[Turn, ...], kept: Mapping[str, bytes]) -> tuple[Turn, ...]:
-    """The turns with our calls where they stood, and our results before the client's."""
-    turns = _without_repeats(turns, kept)
+    """The turns with our calls where they stood, and our results before the client's. `kept`: by its key."""
+    known = {key: one for key, data in kept.items() if (one := _read(data)) is not None}
     given: list[Turn] = []
     found: _Restored | None = None
-    for turn in turns:
+    for turn, said in _with_what_was_said(_without_repeats(turns, known.values())):
         if turn.role == "assistant":
             parts: list[Part] = []
             for part in turn.parts:
                 if isinstance(part, ToolCallPart):
-                    if found is None and (data := kept.get(part.call_id)) is not None:
-                        found = _restored(_decode(data), part)
+                    if found is None and (there := known.get(_key(part.call_id, said))) is not None:
+                        found = _restored(there, part)
                     parts += [part] if found is None else found.around(part)
                 else:
                     parts.append(part)
@@ -89,17 +130,24 @@ def put_back(turns: tuple[Turn, ...], kept: Mapping[str, bytes]) -> tuple[Turn, 
     return tuple(given)
 
 
-def _without_repeats(turns: tuple[Turn, ...], kept: Mapping[str, bytes]) -> tuple[Turn, ...]:
+def _read(data: bytes) -> KeptTurn | None:
+    """What another version of this gateway has kept may have another form: it is as good as gone."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+def _without_repeats(turns: tuple[Turn, ...], kept: Iterable[KeptTurn]) -> tuple[Turn, ...]:
     """The turns without the calls of ours that a client, which was told of them, sends back itself: what is kept says more
     of them, and providers refuse a call that stands there twice."""
     there = {(part.call_id, part.name) for turn in turns for part in turn.parts if isinstance(part, ToolCallPart)}
     ours: set[tuple[str, str]] = set()
-    for call_id, data in kept.items():
-        found = _decode(data)
-        if (call_id, found.names[0]) in there:
+    for found in kept:
+        if (found.call_id, found.names[0]) in there:
             for call in found.calls:  # a client is told the tool's own name, whatever the function was called
                 names = (call.function, call.function.removeprefix(PREFIX))
-                ours |= {(anthropic_call_id(call.call_id), name) for name in names}
+                ours |= {(anthropic_call_id(call.run_id), name) for name in names}
     if not ours:
         return turns
     left: Counter[str] = Counter()  # results of calls that were taken out

@@ -44,7 +44,7 @@ class Finished(NamedTuple):
 
 def run_of(call: HeardCall, active: Active) -> ToolRun:
     """What is to be run; the input is empty where the model wrote no object."""
-    return ToolRun(call_id=call.call_id, name=active.tool.name, input=_arguments(call.arguments) or {})
+    return ToolRun(call_id=call.run_id, name=active.tool.name, input=_arguments(call.arguments) or {})
 
 
 @asynccontextmanager

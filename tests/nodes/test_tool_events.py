@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,3 +136,20 @@ async def test_without_the_wish_nothing_is_told(client: Dialect, protocol: Diale
         exchange = await gateway.ask(client, protocol, stream=True, **switched_on(client, "web_search"))
         assert exchange.status == 200
         assert not [word for word in (b"hi_tool", b"_hi_", b"server_tool", b"web_search_call") if word in exchange.sent]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_runs_of_a_provider_that_counts_its_ids_anew_are_told_apart(stream: bool, autojump_clock: object) -> None:
+    """The model keeps its own ids; what the client is told of a run, and of an image, has one that no other run has."""
+    image = ScriptedTool("image", [(0.0, found("Drawn.", images=(ToolImage(PIXEL, "image/png"),)))])
+    scripts = [upstream("openai_chat", call("image", "c_0"), call("image", "c_0"), stream=stream) for _ in range(2)]
+    scripts.append(upstream("openai_chat", text("Done."), stream=stream))
+    async with bench(*scripts, tooling=tooling(image)) as gateway:
+        fields = {**switched_on("openai_chat", "image"), "hi_tool_events": True}
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=stream, **fields)
+        ids = re.findall(rb'"id":"([^"]+)","name":"image"', exchange.sent)
+        assert len(set(ids)) == 4
+        assert len(ids) == (8 if stream else 4)
+        assert len(set(re.findall(rb'"img_hi_image_[^"]+"', exchange.sent))) == 4
+        told = calls_and_results(asked_of("openai_chat", gateway.transport.played[2].body))
+        assert [entry[1] for entry in told] == ["c_0", "c_0#2"] * 4

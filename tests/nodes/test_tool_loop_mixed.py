@@ -26,18 +26,20 @@ from tests.support.tool_rounds import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from hyperinfer.formats import Dialect
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
-def declared(client: Dialect) -> dict[str, Any]:
+def declared(client: Dialect, name: str = "local") -> dict[str, Any]:
     """A function of the client's, and our search."""
     fields = switched_on(client, "web_search")
     theirs: dict[Dialect, dict[str, Any]] = {
-        "openai_chat": {"type": "function", "function": {"name": "local", "parameters": SCHEMA}},
-        "openai_responses": {"type": "function", "name": "local", "parameters": SCHEMA},
-        "anthropic_messages": {"name": "local", "input_schema": SCHEMA},
+        "openai_chat": {"type": "function", "function": {"name": name, "parameters": SCHEMA}},
+        "openai_responses": {"type": "function", "name": name, "parameters": SCHEMA},
+        "anthropic_messages": {"name": name, "input_schema": SCHEMA},
     }
     return {**fields, "tools": [*fields.get("tools", ()), theirs[client]]}
 
@@ -172,3 +174,77 @@ async def test_another_turn_with_the_same_id_gets_nothing_that_is_not_its_own(au
         await gateway.ask("openai_chat", "openai_chat", stream=False, **fields)
         told = calls_and_results(asked_of("openai_chat", gateway.transport.played[1].body))
         assert told == [("call", "c_1", "other", "{}"), ("result", "c_1", "y")]
+
+
+async def test_another_conversation_with_the_same_ids_gets_nothing_of_this_one(autojump_clock: object) -> None:
+    """One workspace may serve many people: what was found for one is not told to another."""
+    search = ScriptedTool(steps=[(0.0, found("the salary of Ann"))])
+    scripts = (
+        upstream("openai_chat", call("web_search", "c_0"), call("local", "c_1", city="Rome"), stream=False),
+        upstream("openai_chat", text("Done."), stream=False),
+    )
+    async with bench(*scripts, tooling=tooling(search, memory=LocalToolMemory(trio.current_time))) as gateway:
+        fields = declared("openai_chat")
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=False, **fields)
+        other = next_turn("openai_chat", exchange.sent, "sunny")
+        other["messages"][0]["content"] = "I am Bob"
+        await gateway.ask("openai_chat", "openai_chat", stream=False, **fields, **other)
+        told = calls_and_results(asked_of("openai_chat", gateway.transport.played[1].body))
+        assert told == [("call", "c_1", "local", '{"city": "Rome"}'), ("result", "c_1", "sunny")]
+
+
+STRANGE: dict[str, tuple[str, str]] = {
+    "an id of Kimi's": ("functions.local:0", "local"),
+    "a long id": ("call_" + "x" * 100, "local"),
+    "a name that the upstream does not take": ("call_own", "my.local/tool"),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+@pytest.mark.parametrize("protocol", DIALECTS)
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_calls_that_a_client_is_told_of_in_other_words(
+    client: Dialect, protocol: Dialect, case: str, autojump_clock: object
+) -> None:
+    call_id, name = STRANGE[case]
+    fields = declared(client, name)
+    search = ScriptedTool(steps=[(0.0, found("rain"))])
+    async with bench(upstream(protocol, text("hm"), stream=False), tooling=tooling(search)) as gateway:
+        await gateway.ask(client, protocol, stream=False, **fields)
+        (named,) = (
+            tool.name
+            for tool in asked_of(protocol, gateway.transport.played[0].body).tools
+            if tool.kind == "function" and tool.name != "web_search"
+        )
+    scripts = (
+        upstream(protocol, call("web_search", "call_a"), call(named, call_id, city="Rome"), stream=False),
+        upstream(protocol, text("Done."), stream=False),
+    )
+    async with bench(*scripts, tooling=tooling(search, memory=LocalToolMemory(trio.current_time))) as gateway:
+        exchange = await gateway.ask(client, protocol, stream=False, **fields)
+        assert sayings(client, exchange.sent)[0].calls == [(name, {"city": "Rome"})]
+        later = await gateway.ask(client, protocol, stream=False, **fields, **next_turn(client, exchange.sent, "sunny"))
+        assert later.status == 200, later.sent
+        told = calls_and_results(asked_of(protocol, gateway.transport.played[1].body))
+        assert [entry[2] for entry in told if entry[0] == "call"] == ["web_search", named]
+        assert "rain" in str(told)
+
+
+async def test_what_another_version_has_kept_is_as_good_as_gone(autojump_clock: object) -> None:
+    class Other:
+        async def keep(self, workspace: str, key: str, data: bytes) -> None:
+            """Not this one's."""
+
+        async def kept(self, workspace: str, keys: Sequence[str]) -> Mapping[str, bytes]:
+            return dict(zip(keys, (b"", b"\x80", b"\xc1"), strict=False))
+
+    calls: list[dict[str, Any]] = [
+        {"id": f"c_{n}", "type": "function", "function": {"name": "local", "arguments": "{}"}} for n in range(3)
+    ]
+    results = [{"role": "tool", "tool_call_id": each["id"], "content": "y"} for each in calls]
+    messages = [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": calls}, *results]
+    script = upstream("openai_chat", text("Done."), stream=False)
+    async with bench(script, tooling=tooling(ScriptedTool(), memory=Other())) as gateway:
+        fields: dict[str, Any] = {**declared("openai_chat"), "messages": messages}
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=False, **fields)
+        assert exchange.status == 200

@@ -30,15 +30,15 @@ class RedisToolMemory:
     def __init__(self, redis: Actor[Any, Any]) -> None:
         self._redis = redis
 
-    async def keep(self, workspace: str, call_id: str, data: bytes) -> None:
+    async def keep(self, workspace: str, key: str, data: bytes) -> None:
         """See the port."""
         if len(data) <= LARGEST:
-            await self._ask(("SET", _place(workspace, call_id), data, "EX", int(KEEP_SECONDS)))
+            await self._ask(("SET", _place(workspace, key), data, "EX", int(KEEP_SECONDS)))
 
-    async def kept(self, workspace: str, call_ids: Sequence[str]) -> Mapping[str, bytes]:
+    async def kept(self, workspace: str, keys: Sequence[str]) -> Mapping[str, bytes]:
         """See the port."""
-        found = await self._ask(("MGET", *(_place(workspace, call_id) for call_id in call_ids))) if call_ids else None
-        return {call_id: data for call_id, data in zip(call_ids, found, strict=True) if data is not None} if found else {}
+        found = await self._ask(("MGET", *(_place(workspace, key) for key in keys))) if keys else None
+        return {key: data for key, data in zip(keys, found, strict=True) if data is not None} if found else {}
 
     async def _ask(self, command: tuple[str | bytes | int, ...]) -> Any:
         try:
@@ -49,6 +49,6 @@ class RedisToolMemory:
             return None
 
 
-def _place(workspace: str, call_id: str) -> str:
-    """Ids of calls are of any length and content."""
-    return f"hi:{{{workspace}}}:tools:{hashlib.sha256(call_id.encode(errors='surrogatepass')).hexdigest()}"
+def _place(workspace: str, key: str) -> str:
+    """Keys are of any length and content: the ids of calls are part of them."""
+    return f"hi:{{{workspace}}}:tools:{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}"
