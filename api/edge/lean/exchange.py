@@ -221,7 +221,7 @@ class LeanExchange:
 
     def _must_close(self) -> bool:
         # A client that still waits for its 100 may send the body or not: nobody can tell what comes next.
-        return self._line.draining or (self._expecting and not self.request.body.complete)
+        return self._line.draining or self.slow or (self._expecting and not self.request.body.complete)
 
     def _count(self, head: ResponseHead, size: int) -> None:
         self._sent += size
