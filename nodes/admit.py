@@ -21,7 +21,7 @@ CHARACTERS_PER_TOKEN = 3
 """For the size of a hold only: fewer than any tokenizer's average for prose, so that the hold is rather too large."""
 
 DEFAULT_COMPLETION = 4096
-"""Tokens held for when the caller sets no limit. One response may overshoot its hold (DESIGN: Money)."""
+"""Tokens held for when neither the caller nor the model sets a limit."""
 
 
 class Admit(Stage[Planned, Planned | Failure]):
@@ -97,9 +97,11 @@ def hold_of(planned: Planned) -> int:
     prompt = planned.ticket.body_size // CHARACTERS_PER_TOKEN + 1
     if model.context_length:  # images make a body larger than its tokens
         prompt = min(prompt, model.context_length)
-    completion = DEFAULT_COMPLETION if sampling.max_tokens is None else sampling.max_tokens
-    if most := model.max_output_tokens or model.context_length:
-        completion = min(completion, most)
+    most = model.max_output_tokens or model.context_length
+    if sampling.max_tokens is None:
+        completion = most or DEFAULT_COMPLETION
+    else:
+        completion = min(sampling.max_tokens, most) if most else sampling.max_tokens
     completion *= max(1, sampling.n or 1)
     # What is asked for may be absurd; no balance is above the limit.
     return min(PICO_LIMIT, max(route.pricing.at_most(prompt, completion) for route in planned.routes))

@@ -48,6 +48,7 @@ def test_a_hold_is_what_the_dearest_route_may_cost() -> None:
     dear = replace(cheap.routes[0], pricing=Pricing(5, 7, 1, 1, 1))
     model = replace(cheap, routes=(dear, replace(dear, pricing=Pricing(1, 1, 9, 1, 1))), max_output_tokens=40)
     assert hold_of(planned(model)) == 9 * 101 + 1 * 40
+    assert hold_of(planned(replace(model, max_output_tokens=64_000))) == 5 * 101 + 7 * 64_000
     assert hold_of(planned(model, max_tokens=1000)) == 9 * 101 + 40
     assert hold_of(planned(replace(model, routes=(dear,)), max_tokens=10, n=3)) == 5 * 101 + 7 * 30
     assert hold_of(planned(replace(model, context_length=50))) == 5 * 50 + 7 * 40
