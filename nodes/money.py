@@ -33,24 +33,21 @@ def usd_to_pico(amount: str | int | Decimal) -> int:
         raise ValueError(f"not an amount in USD: {amount!r}") from None
     sign, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
-        raise ValueError(f"not an amount in USD: {amount!r}")
-    # By hand and not by Decimal arithmetic, which rounds to the precision of whatever context is in force.
-    significand = int("".join(map(str, digits)) or "0")
-    if significand == 0:
+        raise ValueError(f"not an amount in USD: {str(amount)!r}")
+    if not value:
         return 0
+    shown = str(amount)
+    shown = shown if len(shown) <= _TEXT_LIMIT else f"{shown[:_TEXT_LIMIT]}…"
     if value.adjusted() > 7:
-        raise ValueError(f"too large an amount: {amount} USD")
-    shift = 12 + exponent
-    if shift >= 0:
-        pico = int(significand * 10**shift)
-    else:
-        if -shift > len(digits):
-            raise ValueError(f"finer than 1e-12 USD: {amount} USD")
-        pico, rest = divmod(significand, 10**-shift)
-        if rest:
-            raise ValueError(f"finer than 1e-12 USD: {amount} USD")
+        raise ValueError(f"too large an amount: {shown} USD")
+    # By hand and not by Decimal arithmetic, which rounds to the precision of whatever context is in force.
+    text = "".join(map(str, digits)).rstrip("0")
+    shift = 12 + exponent + len(digits) - len(text)
+    if shift < 0:
+        raise ValueError(f"finer than 1e-12 USD: {shown} USD")
+    pico = int(int(text) * 10**shift)
     if pico > PICO_LIMIT:
-        raise ValueError(f"too large an amount: {amount} USD")
+        raise ValueError(f"too large an amount: {shown} USD")
     return -pico if sign else pico
 
 

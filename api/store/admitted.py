@@ -18,6 +18,7 @@ from hyperinfer.api.settlement.owed import owed
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row, generation_row, packed_row, unpacked_row
 from hyperinfer.api.store.journal import JournalFolder, adopt
+from hyperinfer.nodes.ports import SettlementRejected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -72,7 +73,10 @@ class AdmittedJournal:
         left, self._left = self._left, []
         for hold, _ in owed(left):
             log.warning("%s was under way when the gateway ended; it is interrupted", hold.request)
-            await settle(generation_from_row(unpacked_row(hold.about)))
+            try:
+                await settle(generation_from_row(unpacked_row(hold.about)))
+            except SettlementRejected:  # of another store that was here
+                log.exception("%s cannot have a row", hold.request)
 
     def admit(self, admission: Admission) -> bool:
         """Writes that a request is let in. False when that is not possible: then nothing may be."""

@@ -106,6 +106,11 @@ class Book:
         for balance in balances:
             self.move(balance.workspace, balance.balance, balance.version)
 
+    def is_ahead_of(self, workspaces: Iterable[WorkspaceRecord]) -> bool:
+        """Whether the store that says these does not have all that one has said before: it is another, or an old copy."""
+        versions = {record.id: record.version for record in workspaces}
+        return any(account.version > versions.get(id_, -1) for id_, account in self._accounts.items())
+
     def authenticate(self, digest: bytes, now: float) -> Principal | Failure:
         """The principal of a key's SHA-256 digest at that unix time."""
         id_ = self._by_digest.get(digest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from hyperinfer.api.store.errors import StoreUnavailable
 
@@ -26,8 +26,8 @@ _WRITER_PRAGMAS = (
 )
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """The one connection that writes, in autocommit mode, its schema current.
+def open_writer(path: Path, mode: Literal["rwc", "rw"] = "rwc") -> sqlite3.Connection:
+    """The one connection that writes, in autocommit mode, its schema current. `mode` "rw": of a file that is there already.
 
     Raises StoreUnavailable when the file is no database, comes from a newer version, or cannot be made durable.
     """
@@ -35,7 +35,8 @@ def open_writer(path: Path) -> sqlite3.Connection:
         needed = ".".join(map(str, OLDEST_SQLITE))
         raise StoreUnavailable(f"SQLite {needed} or newer is needed; this Python has {sqlite3.sqlite_version}")
     try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
     except sqlite3.Error as error:
         raise StoreUnavailable(f"{path}: {error}") from error
     try:

@@ -8,7 +8,7 @@ a process of its own.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, closing
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import trio
@@ -19,7 +19,7 @@ from hyperinfer.api.store.book import Book
 from hyperinfer.api.store.checks import check_enable, check_new_workspace, check_topup
 from hyperinfer.api.store.database import open_reader
 from hyperinfer.api.store.days import day_of
-from hyperinfer.api.store.errors import Refused, StoreUnavailable, no_workspace
+from hyperinfer.api.store.errors import Refused, StoreUnavailable, no_workspace, refusal_code
 from hyperinfer.api.store.generations import generation_row, read_generation
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.messages import (
@@ -103,7 +103,7 @@ class EmbeddedStore:
     # Ledger #################################################################
 
     async def admit(self, admission: Admission) -> Failure | None:
-        """See the port. Also refused, with internal_error, while thousands of settlements wait for the disk."""
+        """See the port. Also refused, with internal_error, while thousands of settlements, or any for seconds, wait."""
         if self._writer.behind:
             return _CANNOT_RECORD
         refusal = self._book.admit(admission, self._clock())
@@ -142,7 +142,7 @@ class EmbeddedStore:
         self._admitted.over(request_id)
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
-        """See the port. One lookup by primary key, on the calling thread."""
+        """See the port. One lookup by primary key, on the calling thread. Raises StoreUnavailable."""
         return read_generation(self._reader, workspace, id)
 
     # Standings ##############################################################
@@ -194,7 +194,11 @@ class EmbeddedStore:
         check_topup(record, amount)
         now = self._now()
         operation = new_id("op", now, self._entropy)
-        return await self._workspace_after(lambda sequence: TopUp(sequence, record.id, amount, operation, now))
+        try:
+            return await self._workspace_after(lambda sequence: TopUp(sequence, record.id, amount, operation, now))
+        except Refused:
+            check_topup(self._find(record.id), amount)  # others were faster: of the balance as they left it
+            raise
 
     async def lock(self, workspace: str) -> WorkspaceRecord:
         """See Admin."""
@@ -303,17 +307,13 @@ class EmbeddedStore:
 
         answer = await self._writer.submit(build, apply)
         if isinstance(answer, Rejected):
-            raise Refused(_refusal_code(answer.code), answer.message)
+            raise Refused(refusal_code(answer.code), answer.message)
         assert isinstance(answer, Done)
         return answer
 
     async def _report(self, question: UsageQuestion | AuditQuestion, shape: type[T]) -> T:
         arguments = [str(self._folder.database)]
         return await run_report("hyperinfer.api.store.reports", arguments, msgspec.json.encode(question), shape)
-
-
-def _refusal_code(code: str) -> Literal["invalid", "not_found", "exists"]:
-    return "not_found" if code == "not_found" else "exists" if code == "exists" else "invalid"
 
 
 @asynccontextmanager
@@ -334,6 +334,8 @@ async def open_embedded(
     book = Book()
 
     def greet(hello: Hello) -> None:
+        if book.is_ahead_of(hello.workspaces):
+            raise StoreUnavailable("another database has taken the place of the one that is served: start the gateway anew")
         book.load(hello.workspaces, hello.keys, hello.spent)
         book.load_sums(hello.spent_by_workspaces, hello.tokens)
 

@@ -48,3 +48,8 @@ def workspace_exists(name: str) -> Refused:
 def secret_exists() -> Refused:
     """Why a key cannot be made."""
     return Refused("exists", "there is a key with this secret already")
+
+
+def refusal_code(code: str) -> RefusalCode:
+    """The code of a refusal that the writer's process tells."""
+    return "not_found" if code == "not_found" else "exists" if code == "exists" else "invalid"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import sqlite3
+from typing import Any, Final
 
 import msgspec
 
+from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.messages import GenerationRow
 from hyperinfer.nodes.ports import Attempt, CostLine, Generation, IngressFormat, LossRecord
-
-if TYPE_CHECKING:
-    import sqlite3
 
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,9 +85,11 @@ def generation_from_row(row: tuple[Any, ...]) -> Generation:
 
 
 def read_generation(connection: sqlite3.Connection, workspace: str, id: str) -> Generation | None:
-    """A workspace's generation in SQLite, by primary key; None when there is none."""
+    """A workspace's generation in SQLite, by primary key; None when there is none. Raises StoreUnavailable."""
     try:
         row = connection.execute(_SELECT, (id, workspace)).fetchone()
     except UnicodeEncodeError:  # half of a surrogate pair is no text, and names nothing
         return None
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"the database cannot be read: {error}") from error
     return None if row is None else generation_from_row(row)

@@ -6,6 +6,7 @@ for a day: after a failover of the database to a replica that had not everything
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import os
@@ -71,12 +72,19 @@ class JournalFile:
 
     def append(self, *entries: Entry) -> None:
         """Write entries, in one call. Raises OSError; then the file ends in a part of them at most, and is of no more use
-        for writing."""
+        for writing. Also for one that was deleted: nobody would ever find what is written there."""
+        if self._deleted:
+            raise FileNotFoundError(errno.ENOENT, "it was deleted", os.fspath(self.path))
         data = journal_bytes(entries)
         written = os.write(self.descriptor, data)
         self.size += written
         if written < len(data):
             raise OSError(f"{self.path}: {written} of {len(data)} bytes were written")
+
+    @property
+    def _deleted(self) -> bool:
+        """Whether it is: then another may have its name by now."""
+        return os.fstat(self.descriptor).st_nlink == 0
 
     def entries(self) -> list[Entry]:
         """What it holds, up to the first entry that is not whole."""
@@ -89,14 +97,16 @@ class JournalFile:
     def done(self) -> None:
         """Nothing in it is owed any more; lets go of it."""
         try:
-            self.path.rename(self.path.with_suffix(".done"))
+            if not self._deleted:
+                self.path.rename(self.path.with_suffix(".done"))
         finally:
             self.close()
 
     def remove(self) -> None:
         """Nothing in it is owed any more, or will be asked for; lets go of it."""
         try:
-            self.path.unlink()
+            if not self._deleted:
+                self.path.unlink()
         finally:
             self.close()
 
@@ -123,6 +133,7 @@ class JournalFolder:
         """A new journal that begins with these entries, named after its time, which is in unix seconds; its name comes after
         those that are there, done with or not, also when the clock has gone back. Raises StoreUnavailable, and leaves none
         then."""
+        self.create()  # somebody may have deleted it
         there = (path.name.partition("-")[0] for path in (*self._left(), *self.path.glob("*.done")))
         stamps = [int(stamp) for stamp in there if stamp.isdecimal()]
         stamp = max(int(now * 1000), max(stamps, default=-1) + 1)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = GenerationRow._fields
 _INSERT_GENERATION = f"INSERT INTO generation ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_MOST = 9 * 10**18
+"""Of a balance: the bound of the tables."""
 _INSERT_LEDGER = "INSERT INTO ledger (workspace, kind, amount, request, created_at) VALUES (?, ?, ?, ?, ?)"
 _ADD_UP = (
     "INSERT INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (day, workspace, key_id, model) DO UPDATE SET"
@@ -120,10 +122,7 @@ def administer(connection: sqlite3.Connection, request: Administration) -> Done:
         case CreateWorkspace():
             return Done(request.seq, record=_create_workspace(connection, request))
         case TopUp():
-            kind = "topup" if request.amount >= 0 else "adjustment"
-            workspace_record(connection, request.workspace)
-            _book(connection, request.workspace, kind, request.amount, request.operation, request.created_at)
-            return Done(request.seq, record=workspace_record(connection, request.workspace))
+            return Done(request.seq, record=_top_up(connection, request))
         case SetLocked():
             connection.execute("UPDATE workspace SET locked = ? WHERE id = ?", (request.locked, request.workspace))
             return Done(request.seq, record=workspace_record(connection, request.workspace))
@@ -180,8 +179,23 @@ def _create_workspace(connection: sqlite3.Connection, request: CreateWorkspace) 
     return workspace_record(connection, request.id)
 
 
+def _top_up(connection: sqlite3.Connection, request: TopUp) -> WorkspaceRecord:
+    record = workspace_record(connection, request.workspace)
+    if not _booked(connection, request.operation):
+        # As `check_topup` has it, whose balance may be of before others that came with this one.
+        if request.amount < 0 > record.balance + request.amount or record.balance + request.amount > _MOST:
+            raise Refused("invalid", "the balance does not allow that amount any more")
+        kind = "topup" if request.amount >= 0 else "adjustment"
+        _book(connection, request.workspace, kind, request.amount, request.operation, request.created_at)
+    return workspace_record(connection, request.workspace)
+
+
+def _booked(connection: sqlite3.Connection, operation: str) -> bool:
+    return connection.execute("SELECT 1 FROM ledger WHERE request = ?", (operation,)).fetchone() is not None
+
+
 def _book(connection: sqlite3.Connection, workspace: str, kind: str, amount: int, operation: str, at: float) -> None:
-    if connection.execute("SELECT 1 FROM ledger WHERE request = ?", (operation,)).fetchone() is None:
+    if not _booked(connection, operation):
         connection.execute(_INSERT_LEDGER, (workspace, kind, amount, operation, at))
         move_balance(connection, workspace, amount)
 

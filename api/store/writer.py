@@ -18,7 +18,7 @@ import sqlite3
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -70,8 +70,10 @@ class Writer:
         peer: socket.socket,
         log_pages: int = LOG_PAGES,
         now: Callable[[], float] = time.time,
+        deleted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._connection, self._now = connection, now
+        self._deleted = deleted
         self._peer = peer
         self._decoder = msgspec.msgpack.Decoder(Request)
         self._encoder = msgspec.msgpack.Encoder()
@@ -81,7 +83,8 @@ class Writer:
         self._most_log_pages = log_pages
 
     def run(self) -> None:
-        """Greet, then work until the peer is gone. Raises sqlite3.Error when the disk or the file fails."""
+        """Greet, then work until the peer is gone. Raises sqlite3.Error when the disk or the file fails, StoreUnavailable
+        when the file was deleted: what is written there is lost with us."""
         self._send(self._hello())
         poll = select.poll()
         poll.register(self._peer, select.POLLIN)
@@ -127,6 +130,8 @@ class Writer:
             self._peer.sendall(b"".join(frame(self._encoder.encode(reply)) for reply in replies))
 
     def _commit(self, group: Sequence[Request]) -> None:
+        if self._deleted():
+            raise StoreUnavailable("the database was deleted, or another put in its place: nothing is written any more")
         try:
             replies = self._transact(group)
         except Exception as error:
@@ -192,8 +197,9 @@ def _is_environment(error: Exception) -> bool:
     )
 
 
-def main(folder: Path, peer: socket.socket) -> int:
-    """Run on a connected socket. 0 when the peer ended it, 1 when the store failed (the peer has been told)."""
+def main(folder: Path, peer: socket.socket, mode: Literal["rwc", "rw"] = "rwc") -> int:
+    """Run on a connected socket. 0 when the peer ended it, 1 when the store failed (the peer has been told). `mode`: see
+    `open_writer`."""
     # A terminal's Ctrl-C and a service manager's stop reach the whole group. We end when our peer does.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -203,8 +209,8 @@ def main(folder: Path, peer: socket.socket) -> int:
         # database is ours, and what Hello says stays true until we change it.
         lock = os.open(folder / "writer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with contextlib.closing(open_writer(folder / DATABASE)) as connection:
-            Writer(connection, peer).run()
+        with contextlib.closing(open_writer(folder / DATABASE, mode)) as connection:
+            Writer(connection, peer, deleted=_deleted(folder / DATABASE)).run()
     except (StoreUnavailable, sqlite3.Error, OSError) as error:
         with contextlib.suppress(OSError):
             peer.sendall(frame(msgspec.msgpack.encode(Fatal(f"{error}"))))
@@ -212,5 +218,12 @@ def main(folder: Path, peer: socket.socket) -> int:
     return 0
 
 
+def _deleted(path: Path) -> Callable[[], bool]:
+    """Whether the file that has this name now is deleted later, as it also is when another takes its name."""
+    # Never closed: that would free the locks of SQLite, which are the process's.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return lambda: os.fstat(descriptor).st_nlink == 0
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), socket.socket(fileno=0)))
+    sys.exit(main(Path(sys.argv[1]), socket.socket(fileno=0), "rw" if sys.argv[2:] == ["rw"] else "rwc"))

@@ -7,6 +7,7 @@ is cancelled only stops listening: its request is carried out, and its effect on
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
@@ -28,8 +29,12 @@ from hyperinfer.api.store.messages import Balance, Claimed, Done, Fatal, Hello, 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+log = logging.getLogger("hyperinfer.ledger")
+
 PENDING_LIMIT: Final = 4096
 """So many unanswered requests and no more work should be begun. What has been done is still taken."""
+STALLED_SECONDS: Final = 5.0
+"""So long without any answer and no more work should be begun: half of what a settlement waits."""
 BACKOFF_FIRST: Final = 0.05
 BACKOFF_MOST: Final = 2.0
 GOODBYE_SECONDS: Final = 5.0
@@ -64,20 +69,25 @@ class WriterClient:
         self._backlog: deque[memoryview] = deque()
         self._backlogged = trio.Event()
         self._closed = False
+        self._mode: tuple[str, ...] = ()
         self._answered = False
+        self._heard = 0.0  # of when it was last known that all is well
         self._scope = trio.CancelScope(shield=True)
         self.failure: str | None = None
         self.process: trio.Process | None = None
 
     @property
     def healthy(self) -> bool:
-        """Whether a writer is there and has greeted."""
-        return self._greeted
+        """Whether a writer is there, has greeted and keeps up."""
+        return self._greeted and not self.behind
 
     @property
     def behind(self) -> bool:
-        """Whether so much is unanswered that new work should be refused: the disk is full, or far too slow."""
-        return len(self._pending) >= PENDING_LIMIT
+        """Whether so much is unanswered, or anything for so long, that new work should be refused: the disk is full or far
+        too slow, or there is no writer."""
+        if not self._pending and self._greeted:
+            return False
+        return len(self._pending) >= PENDING_LIMIT or trio.current_time() - self._heard > STALLED_SECONDS
 
     async def submit(self, build: Callable[[int], Request], apply: Callable[[Answer], None]) -> Answer:
         """Send the request that `build` makes for its sequence number; returns its answer.
@@ -90,6 +100,8 @@ class WriterClient:
         sequence = self._sequence + 1
         pending = _Pending(frame(self._encoder.encode(build(sequence))), apply)
         self._sequence = sequence
+        if not self._pending and self._greeted:
+            self._heard = trio.current_time()
         self._pending[sequence] = pending
         if self._greeted:
             self._transmit(pending.data)
@@ -123,6 +135,8 @@ class WriterClient:
                     raise StoreUnavailable(self.failure or "the store's writer ended before it was ready")
                 if self._closed:
                     break
+                self._mode = ("rw",)  # what it wrote to is there, or nothing is written any more
+                log.error("the store's writer ended%s", f": {self.failure}" if self.failure else "")
                 backoff = BACKOFF_FIRST if self._answered else min(BACKOFF_MOST, backoff * 2)
                 await trio.sleep(backoff)
 
@@ -150,7 +164,7 @@ class WriterClient:
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
-                self.process = await _start(self._folder, theirs)
+                self.process = await _start(self._folder, theirs, *self._mode)
             ours.setblocking(False)
             self._socket = ours
             try:
@@ -160,6 +174,8 @@ class WriterClient:
                     nursery.cancel_scope.cancel()
             finally:
                 self._socket = None
+                if self._greeted and not self._pending:
+                    self._heard = trio.current_time()
                 self._greeted = False
                 self._backlog.clear()
                 if not self._closed:
@@ -189,7 +205,11 @@ class WriterClient:
                 return
             inbox.feed(data)
             for payload in inbox.take(len(inbox)):
-                self._on_reply(self._decoder.decode(payload), start)
+                try:
+                    self._on_reply(self._decoder.decode(payload), start)
+                except StoreUnavailable as error:
+                    self.failure = str(error)
+                    return
 
     def _on_reply(self, reply: Reply, start: Callable[[], None]) -> None:
         match reply:
@@ -213,6 +233,7 @@ class WriterClient:
         if pending is None:
             return
         self._answered = True
+        self._heard = trio.current_time()
         pending.apply(answer)
         if pending.task is not None:
             trio.lowlevel.reschedule(pending.task, outcome.Value(answer))
@@ -260,8 +281,8 @@ async def open_writer_client(
 ) -> AsyncGenerator[WriterClient]:
     """Keep a writer running on the folder, its actor in the given nursery; closes in order on the way out.
 
-    greet: called with each writer's greeting, before it gets any request. moved: called with the balances of each
-    COMMIT. Raises StoreUnavailable when the first writer cannot work.
+    greet: called with each writer's greeting, before it gets any request; it may raise StoreUnavailable. moved: called with
+    the balances of each COMMIT. Raises StoreUnavailable when the first writer cannot work.
     """
     client = WriterClient(folder, greet, moved)
     try:
@@ -278,6 +299,6 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path}
 
 
-async def _start(folder: Path, theirs: socket.socket) -> trio.Process:
-    command = [sys.executable, "-P", "-m", "hyperinfer.api.store.writer", os.fspath(folder)]
+async def _start(folder: Path, theirs: socket.socket, *mode: str) -> trio.Process:
+    command = [sys.executable, "-P", "-m", "hyperinfer.api.store.writer", os.fspath(folder), *mode]
     return await trio.lowlevel.open_process(command, stdin=theirs, stdout=subprocess.DEVNULL, env=child_environment())

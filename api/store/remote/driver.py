@@ -87,6 +87,14 @@ def redis_connection(url: str, *, seconds: float) -> RedisConnection:
     return cast("RedisConnection", pool.make_connection())
 
 
+def cause_of(error: Exception) -> str:
+    """What kind of error it is: the kind of the first cause where the client made a `ConnectionError` of whatever it was."""
+    cause = error
+    while type(cause).__name__ == "ConnectionError" and isinstance(cause.__cause__ or cause.__context__, Exception):
+        cause = cast("Exception", cause.__cause__ or cause.__context__)
+    return type(cause).__name__
+
+
 def is_refusal(error: Exception) -> bool:
     """Whether Redis has answered, and this is its answer: the connection is well."""
     return isinstance(error, importlib.import_module("redis.exceptions").ResponseError)

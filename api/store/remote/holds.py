@@ -10,7 +10,7 @@ from hyperinfer.api.settlement.effects import Balance, Hold
 from hyperinfer.api.settlement.owner import LEASE_SECONDS
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.remote.bridge import Actor
-from hyperinfer.api.store.remote.driver import is_unknown_script
+from hyperinfer.api.store.remote.driver import cause_of, is_unknown_script
 from hyperinfer.api.store.remote.operations import Operation, apart, together
 from hyperinfer.api.store.remote.redis_session import RedisSession
 from hyperinfer.api.store.remote.scripts import Command, counters_key, pairs, script, workspace_keys
@@ -130,7 +130,8 @@ class Holds:
         try:
             answers = await self._answers(commands)
         except Exception as error:
-            raise StoreUnavailable(f"Redis failed ({type(error).__name__})") from error
+            # Not the error's own text: it may hold the address with its password.
+            raise StoreUnavailable(f"Redis failed ({cause_of(error)})") from error
         found: list[Any] = [None] * len(asks)
         for index, answer in zip(alone, answers[: len(alone)], strict=True):
             found[index] = answer

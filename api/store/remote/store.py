@@ -191,7 +191,7 @@ class RemoteStore(RemoteAdministration):
         return await self._standings.weekly_tokens(at)
 
     async def look_at_postgres(self) -> None:
-        """Whether it answers."""
+        """Whether it answers, and takes what is written."""
         self.postgres_healthy = await _answer(self.queries.run(_ping)) is not None
 
     async def look_at_redis(self) -> None:
@@ -302,5 +302,11 @@ async def _forget(folder: JournalFolder, now: Callable[[], float]) -> None:
     folder.forget(now())
 
 
-async def _ping(connection: Connection) -> Any:
-    return await connection.fetchval("SELECT 1")
+class _OnlyReads(Exception):
+    """It is a copy of another database, or was told to. No StoreUnavailable, so that this connection to it is given up."""
+
+
+async def _ping(connection: Connection) -> bool:
+    if await connection.fetchval("SELECT current_setting('transaction_read_only')") == "on":
+        raise _OnlyReads
+    return True

@@ -273,10 +273,35 @@ async def a_negative_hold_is_a_bug(store: Store) -> None:
         await store.admit(an_admission("r1", principal, -1))
 
 
+async def what_is_taken_away_at_once_is_there(store: Store) -> None:
+    """However many administrators take credits at the same time, and however many give them."""
+    lab, rich = await store.create_workspace("lab", 100 * USD), await store.create_workspace("rich", USD)
+    told: list[str] = []
+
+    async def top_up(workspace: str, amount: int) -> None:
+        try:
+            await store.topup(workspace, amount)
+        except Refused as error:
+            told.append(error.message)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(top_up, lab.id, -60 * USD)
+            nursery.start_soon(top_up, rich.id, 8_000_000 * USD)
+    assert (await store.workspace(lab.id)).balance == 40 * USD
+    assert (await store.workspace(rich.id)).balance == 8_000_001 * USD
+    assert len(told) == 18
+    assert {message.partition(":")[0].partition(",")[0] for message in told} == {
+        "the balance of 'lab' is 40.0 USD",
+        "the balance of 'rich' is 8000001.0 USD",
+    }
+
+
 LAWS: Final[tuple[Callable[[Store], Awaitable[None]], ...]] = (
     *ADMISSION_LAWS,
     *TEXT_LAWS,
     one_row_for_each_request,
+    what_is_taken_away_at_once_is_there,
     a_second_settlement_moves_nothing,
     the_balance_is_the_sum_of_the_rows,
     a_debt_is_a_balance_too,

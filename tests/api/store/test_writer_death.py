@@ -15,6 +15,7 @@ import trio
 
 from hyperinfer.api.store.writer_client import GOODBYE_SECONDS, PENDING_LIMIT, child_environment
 from hyperinfer.nodes.ports import Principal
+from hyperinfer.nodes.settlement import SETTLE_SECONDS
 from tests.api.store.samples import USD, a_generation, a_store, an_admission
 
 if TYPE_CHECKING:
@@ -184,3 +185,22 @@ async def test_while_thousands_wait_nothing_more_is_begun(tmp_path: Path) -> Non
         await store.settle(a_generation("last", workspace, 7))
         assert await store.admit(an_admission("next", principal, 1)) is None
         assert (await store.verify_ledger()).generations == PENDING_LIMIT + 1
+
+
+async def test_a_writer_that_hangs_is_noticed_before_its_settlements_are_too_late(tmp_path: Path) -> None:
+    async with a_store(tmp_path) as store:
+        workspace = (await store.create_workspace("lab", USD)).id
+        principal = Principal(workspace=workspace, workspace_name="lab", key_id="key_1")
+        assert await store.admit(an_admission("r1", principal, 1)) is None
+        kill_writer(store, signal.SIGSTOP)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.settle, a_generation("r1", workspace, 7))
+            with trio.fail_after(SETTLE_SECONDS - 2):
+                while store.healthy:  # noqa: ASYNC110 - nobody has to ask
+                    await trio.sleep(0.05)
+            failure = await store.admit(an_admission("r2", principal, 1))
+            assert failure is not None
+            assert failure.code == "internal_error"
+            kill_writer(store, signal.SIGCONT)
+        assert store.healthy
+        assert await store.admit(an_admission("r2", principal, 1)) is None

@@ -8,7 +8,10 @@ if known then
     local name, of_run, trusted_at = string.match(known, '^(%S+) (%S+) (%S+)$')
     if of_run == run then
         local left = tonumber(trusted_at) - time
-        if left <= tonumber(ARGV[2]) then return {name, left <= 0 and 1 or 0} end
+        if left <= tonumber(ARGV[2]) then
+            redis.call('SET', KEYS[1], known)  -- refused by a Redis that takes nothing: one that is full, or a replica
+            return {name, left <= 0 and 1 or 0}
+        end
         ARGV[1] = name  -- the clock has gone back: the time begins again, the epoch does not
     end
 end
