@@ -9,7 +9,7 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system faults fields lint bench-codecs lock venv venv-test clean
+.PHONY: help serve test test-system faults fields lint bench bench-peers bench-check bench-idle bench-codecs lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
@@ -18,6 +18,10 @@ help:
 	@echo 'make faults       the reported faults of other gateways: a table of what became of each here'
 	@echo 'make fields       writes docs/formats.md: where each field of each format goes'
 	@echo 'make lint         ruff, mypy and pyright'
+	@echo 'make bench        requests, events and latencies of the whole gateway, on one core (ARGS="--sections whole")'
+	@echo 'make bench-peers  the same beside LiteLLM and Portkey, which it installs below .bench-peers/'
+	@echo 'make bench-check  whether rates have fallen, as parts of the floor, since the kept summary'
+	@echo 'make bench-idle   the memory of ten thousand silent streams'
 	@echo 'make bench-codecs what the codecs cost: µs an event of a stream, ms a large request'
 	@echo 'make venv         .venv with the hyperinfer command in it    (PYTHON=python3.13)'
 	@echo 'make lock         make the lock files again from pyproject.toml (UPGRADE=name)'
@@ -46,6 +50,18 @@ lint: venv-test
 	done; \
 	exit $$failed
 
+bench: venv-test
+	@$(BIN)/python -m benchmarks.gateway $(ARGS)
+
+bench-peers: venv-test
+	@$(BIN)/python -m benchmarks.gateway --peers $(ARGS)
+
+bench-check: venv-test
+	@$(BIN)/python -m benchmarks.gateway.check $(ARGS)
+
+bench-idle: venv-test
+	@$(BIN)/python -m benchmarks.gateway.idle $(ARGS)
+
 bench-codecs: venv
 	@$(BIN)/python -m benchmarks.codec_streams
 	@$(BIN)/python -m benchmarks.codec_requests
@@ -63,5 +79,5 @@ lock:
 	@PYTHON='$(PYTHON)' UPGRADE='$(UPGRADE)' .ci/lock
 
 clean:
-	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .bench-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,104 @@
+"""Requests, events and latencies of the whole gateway, on one core: one table.
+
+    python -m benchmarks.gateway [--rounds 3] [--sections whole,streamed] [--peers] [--json FILE] [--keep]
+
+`make bench` and `make bench-peers`. How to read it stands in benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import time
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.gateway.budget import budget
+from benchmarks.gateway.chart import keep
+from benchmarks.gateway.goals import with_ratios
+from benchmarks.gateway.machine import machine
+from benchmarks.gateway.measure import Target
+from benchmarks.gateway.peers import open_peers
+from benchmarks.gateway.processes import ROOT, cores, program, tree
+from benchmarks.gateway.report import table
+from benchmarks.gateway.serving import edges, gateway, shared_servers
+from benchmarks.gateway.suite import SECTIONS, Bench
+
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@contextlib.contextmanager
+def bench(rounds: int, notes: list[str], *, peers: bool) -> Generator[Bench]:
+    """Everything that is measured, running. `notes`: takes what is left out, and why."""
+    ours, other = cores()
+    with contextlib.ExitStack() as stack:
+        upstream = stack.enter_context(program("upstream", core=other))
+        port = int(upstream.line())
+        tool = stack.enter_context(program("load", core=other))
+        floor = stack.enter_context(program("floor", str(port), core=ours))
+        gateways = [stack.enter_context(gateway(f"--edge {edge}", edge, port, ours)) for edge in edges()]
+        shared = stack.enter_context(shared_servers(ours))
+        if shared is None:
+            notes.append("without Postgres and Redis: the test requirements are not installed (make venv-test)")
+        else:
+            environ, pids = shared
+            best = edges()[0]
+            gateways.append(stack.enter_context(gateway("Postgres + Redis", best, port, ours, environ, beside=pids)))
+        yield Bench(
+            tool=tool,
+            direct=Target(name="direct", port=port),
+            floor=Target(name="floor", port=int(floor.line()), pids=tree(floor.process.pid)),
+            best=gateways[0],
+            gateways=gateways,
+            others=stack.enter_context(open_peers(port, ours, notes)) if peers else {},
+            rounds=rounds,
+        )
+
+
+def measured(rounds: int, sections: list[str], *, peers: bool) -> dict[str, Any]:
+    """One run of it all: `machine`, `notes`, `rows`."""
+    began, notes, rows = time.monotonic(), list[str](), list[dict[str, Any]]()
+    before = machine()
+    with bench(rounds, notes, peers=peers) as running:
+        for name in sections:
+            if name in SECTIONS:
+                rows += SECTIONS[name](running)
+        if "budget" in sections:
+            rows += budget(running)
+    with_ratios(rows)
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {**before, "load_after": [round(each, 1) for each in os.getloadavg()]},
+        "seconds": round(time.monotonic() - began),
+        "rounds": rounds,
+        "notes": notes,
+        "rows": rows,
+    }
+
+
+def main() -> None:
+    """Measure, print, write down."""
+    every = [*SECTIONS, "budget"]
+    parser = argparse.ArgumentParser(description="Requests, events and latencies of the whole gateway, on one core.")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sections", default=",".join(every), help=f"of {', '.join(every)}")
+    parser.add_argument("--peers", action="store_true", help="also LiteLLM and Portkey, installed for it")
+    parser.add_argument("--json", type=Path, help="where the results go (default: benchmarks/results/DATE.json)")
+    parser.add_argument("--keep", action="store_true", help="the summary and the chart of the README, anew")
+    arguments = parser.parse_args()
+    results = measured(arguments.rounds, arguments.sections.split(","), peers=arguments.peers)
+    print(table(results))
+    RESULTS.mkdir(exist_ok=True)
+    file: Path = arguments.json or RESULTS / f"{results['date'].replace(':', '')}.json"
+    file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"\n{file}")
+    if arguments.keep:
+        keep(results, RESULTS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What is aimed at, and whether a row reaches it; ratios to the floor of the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+
+AT_LEAST: Mapping[str, Mapping[str, float]] = {
+    "whole": {"core_rate": 4000},
+    "streamed": {"core_rate": 80_000},
+    "paced": {"core_rate": 15_000},
+}
+"""On a core of its own: a CPU second is what such a core has in a second."""
+AT_MOST: Mapping[str, Mapping[str, float]] = {
+    "start": {"ready_s": 1.0, "worker_mb": 110, "tree_mb": 170},
+    "latency": {
+        "latency_p50_us": 400,
+        "latency_p99_us": 1000,
+        "first_p99_us": 600,
+        "delay_p50_us": 60,
+        "delay_p99_us": 250,
+        "steps": 0,
+    },
+    "idle": {"tree_mb": 600},
+}
+STREAMS: Mapping[str, Mapping[str, float]] = {
+    "256 streams": {"share": 0.75},
+    "384 streams": {"gap_max_ms": 100},
+    "512 streams": {"gap_max_ms": 200},
+}
+SHARED: Mapping[str, float] = {"core_rate": 2000}
+"""Whole answers with Postgres and Redis."""
+LARGE: Mapping[str, float] = {"core_rate": 150}
+"""Requests of 400 kB."""
+
+
+def goals_of(row: Row) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """The least and the most that its columns should be."""
+    group, name = row["group"], row["name"]
+    if name == "floor" or row.get("foreign"):
+        return {}, {}
+    if group == "whole" and name.startswith("Postgres"):
+        return SHARED, {}
+    if group == "streamed" and name.startswith("Postgres"):
+        return {}, {}
+    if group == "start" and name.startswith("Postgres"):
+        return {}, {}
+    if group == "concurrent":
+        return {}, STREAMS.get(name, {})
+    if group == "sizes":
+        return (LARGE if name.startswith(("40", "39", "41")) else {}), {}
+    return AT_LEAST.get(group, {}), AT_MOST.get(group, {})
+
+
+def goal_of(row: Row) -> str:
+    """In words, empty without any."""
+    least, most = goals_of(row)
+    words: list[str] = []
+    missed = False
+    for key, value in least.items():
+        if key in row:
+            words.append(f"≥ {value:,g}")
+            missed |= row[key] < value
+    for key, value in most.items():
+        if key in row:
+            words.append(f"≤ {value:g}")
+            missed |= row[key] > value
+    return (("missed: " if missed else "ok: ") + ", ".join(words)) if words else ""
+
+
+def with_ratios(rows: Sequence[dict[str, Any]]) -> None:
+    """Adds `ratio` to the rows of a group that has a floor: our rate of a CPU second, divided by the floor's."""
+    for group in {row["group"] for row in rows}:
+        floor = next((row for row in rows if row["group"] == group and row["name"] == "floor"), None)
+        if floor is None or not floor.get("core_rate"):
+            continue
+        for row in rows:
+            if row["group"] == group and "core_rate" in row:
+                row["ratio"] = round(row["core_rate"] / floor["core_rate"], 3)

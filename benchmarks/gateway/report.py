@@ -1,0 +1,97 @@
+"""The table of a run, and the goals beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from benchmarks.gateway.goals import goal_of
+
+Row = Mapping[str, Any]
+
+_RATES: dict[str, str] = {
+    "rate": "a second",
+    "core_rate": "a CPU second",
+    "us": "µs CPU",
+    "share": "core",
+    "ratio": "÷ floor",
+}
+COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
+    "start": ("Start", {"ready_s": "ready s", "worker_mb": "worker MB", "tree_mb": "tree MB", "tree_own_mb": "unshared MB"}),
+    "whole": ("Whole answers, 16 connections", {**_RATES, "p50_ms": "p50 ms", "p99_ms": "p99 ms"}),
+    "streamed": ("Streams of 100 deltas written at once, 16 connections: upstream events", {**_RATES, "p99_ms": "p99 ms"}),
+    "paced": (
+        "320 streams with 50 events a second, one a write",
+        {**_RATES, "delay_p50_ms": "late p50 ms", "delay_p99_ms": "p99 ms"},
+    ),
+    "concurrent": (
+        "Streams at once, 50 events a second each",
+        {
+            "rate": "events/s",
+            "us": "µs CPU",
+            "share": "core",
+            "delay_p99_ms": "late p99 ms",
+            "gap_p99_ms": "gap p99 ms",
+            "gap_max_ms": "max ms",
+        },
+    ),
+    "latency": (
+        "Added latency, one request at a time, µs above the same without the gateway",
+        {
+            "latency_p50_us": "whole p50",
+            "latency_p99_us": "p99",
+            "first_p50_us": "first p50",
+            "first_p99_us": "p99",
+            "delay_p50_us": "event p50",
+            "delay_p99_us": "p99",
+            "steps": "40 ms steps",
+        },
+    ),
+    "sizes": ("Large requests, long streams", {"rate": "a second", "core_rate": "a CPU second", "us": "µs CPU each"}),
+    "idle": (
+        "Silent open streams",
+        {"streams": "streams", "tree_mb": "tree MB", "each_kb": "kB each", "seconds": "s to open"},
+    ),
+    "budget": ("Where a small request's time goes", {"us": "µs CPU"}),
+}
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """The whole run as text."""
+    machine = results["machine"]
+    lines = [
+        f"{results['date']}  {machine['cores']} cores, {machine['processor']}, Linux {machine['kernel']}",
+        f"Python {machine['python']}, " + ", ".join(f"{name} {version}" for name, version in machine["packages"].items()),
+        f"commit {machine['commit']}; load average {machine['load_before'][0]} before, {machine['load_after'][0]} after;"
+        f" {results['rounds']} rounds, {results['seconds']} s",
+    ]
+    if max(machine["load_before"][0], 0) > 1:
+        lines.append("Others use this machine: go by the columns of CPU time, and by ratios.")
+    lines += results["notes"]
+    rows: Sequence[Row] = results["rows"]
+    for group, (title, columns) in COLUMNS.items():
+        if chosen := [row for row in rows if row["group"] == group]:
+            lines += ["", title, *_grid(chosen, columns)]
+    return "\n".join(lines)
+
+
+def _grid(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
+    goals = [goal_of(row) for row in rows]
+    shown = {key: title for key, title in columns.items() if any(key in row for row in rows)}
+    cells = [["", *shown.values(), "goal"]]
+    for row, goal in zip(rows, goals, strict=True):
+        cells.append([row["name"], *(_number(row.get(key)) for key in shown), goal])
+        if row.get("errors"):
+            cells[-1][-1] += f"  {row['errors']} errors: {row.get('error', '')[:60]}"
+    width = [max(len(line[place]) for line in cells) for place in range(len(cells[0]))]
+    pad: Callable[[str, int], str] = str.rjust
+    return [
+        "  ".join(
+            [line[0].ljust(width[0]), *(pad(cell, width[place]) for place, cell in enumerate(line[1:-1], 1)), line[-1]]
+        )
+        for line in cells
+    ]
+
+
+def _number(value: object) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int | float) else str(value)
