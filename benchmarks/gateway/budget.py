@@ -21,7 +21,7 @@ SUM = (
     "encode response",
     "settle, record",
     "run of eight nodes",
-    "nursery and watcher",
+    "four cancel scopes",
 )
 """What a request goes through, each once."""
 ALL = "all of it behind the edge"

@@ -80,7 +80,7 @@ def catalogue(port: int) -> str:
 
 def edges() -> list[str]:
     """The names of `--edge`, the best first."""
-    from hyperinfer.api.edge.connection import EDGES
+    from hyperinfer.api.edge.edges import EDGES
 
     return sorted(EDGES, key=lambda name: name == "stock")
 

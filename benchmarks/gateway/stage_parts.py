@@ -66,8 +66,8 @@ class FakeExchange:
     async def send_last(self, data: bytes = b"") -> None:
         self.body += data
 
-    async def wait_disconnect(self) -> None:
-        await trio.sleep_forever()
+    def on_gone(self, function: Callable[[], None]) -> None:
+        """It never leaves."""
 
 
 class _Taking:
