@@ -16,6 +16,7 @@ import msgspec
 
 from hyperinfer.formats.conversation import Part, TextPart, ToolCallPart, ToolResultPart, Turn
 from hyperinfer.formats.run_images import FoundImage, find_images
+from hyperinfer.formats.tool_data import as_data
 from hyperinfer.formats.tool_records import FIELD, OurRun
 from hyperinfer.formats.wire import is_object
 
@@ -47,8 +48,8 @@ def run_call(run: OurRun, given: object, raw: dict[str, Any] | None = None) -> R
 
 
 def run_result(run: OurRun, text: str, *, failed: bool = False) -> RunResult:
-    """What the model read of the run."""
-    said = (TextPart(text=text or NO_RESULT),)
+    """What the model read of the run. It is of strangers still, and may have come another way than from us."""
+    said = (TextPart(text=as_data(run.name, run.call_id, text) if text and text != MADE else text or NO_RESULT),)
     return RunResult(call_id=run.call_id, content=said, is_error=failed or None, plain=True, tool=run.name)
 
 

@@ -8,13 +8,13 @@ the client as it comes, as one reply; its calls of our tools do not, unless the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from hyperinfer.engine import Drain, Failure, Node, Sink, Stage, stage
+from hyperinfer.engine import Drain, Failure, HardEnd, Node, Sink, Stage, stage
 from hyperinfer.engine.node import Kind
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.conversation import Turn
@@ -90,7 +90,13 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
 
     async def _rounds(self, item: Planned, tools: Mapping[str, Active], sink: Sink[Reply | Failure]) -> None:
         citing, ids, most = Citing(), DistinctIds(chat_call_id), self._tooling.rounds
-        asking = Asking(item.conversation, tools, await self._history(item, tools))
+        history = None
+        with self._until_hard_end():
+            history = await self._history(item, tools)
+        if history is None:
+            await sink.send(shutting_down(item.ticket))
+            return
+        asking = Asking(item.conversation, tools, history)
         for number in range(most + 1):
             if number == most:
                 asking.conclude()
@@ -111,6 +117,10 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
                 return
             asking.extend(_said(hearing, finished, item, number))
             item = replace(item, routes=_that_go_on(item.routes, hearing))
+
+    def _until_hard_end(self) -> AbstractContextManager[HardEnd | None]:
+        drain = self._tooling.drain
+        return nullcontext() if drain is None else drain.until_hard_end()
 
     async def _history(self, item: Planned, tools: Mapping[str, Active]) -> Callable[[Route], tuple[Turn, ...]]:
         """The caller's turns, as each route can read them."""
@@ -133,8 +143,7 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         calls, done = inputs(hearing.calls, tools), list[Finished]()
         starts = tuple(ev.ToolRunStart(run_of(call, active)) for call, active in calls if active.events)
         await sink.send((ev.UsageUpdate(hearing.usage, round_over=True), *starts))
-        drain = self._tooling.drain
-        with drain.until_hard_end() if drain is not None else nullcontext() as hard_end:
+        with self._until_hard_end() as hard_end:
             async with running(calls) as results:
                 async for finished in results:
                     if finished.line is not None:

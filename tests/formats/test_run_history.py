@@ -13,6 +13,7 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.opaque import DEFAULT_VENDOR
 from hyperinfer.formats.run_history import IMAGE_LEFT_OUT, MADE, NO_RESULT
 from hyperinfer.formats.server_tools import ToolImage, ToolOutcome, ToolRun, ToolSource
+from hyperinfer.formats.tool_data import as_data
 from hyperinfer.formats.wire import is_array, is_object
 from tests.formats.test_law_replies import hop as reply_hop
 from tests.formats.test_law_requests import PAIRS
@@ -117,7 +118,8 @@ def test_rounds_come_back_as_they_were(client: Dialect, upstream: Dialect) -> No
     ]
     assert [value[2] for kind, value in found if kind == "call"] == [SEARCH.input, CLOCK.input, FETCH.input]
     assert "The sea rises." in texts["call_1"]
-    assert (texts["call_2"], texts["call_3"]) == (READ.text, NOON.text)
+    assert texts["call_2"] == as_data("web_fetch", "call_2", READ.text), "it is data from outside still"
+    assert texts["call_3"] == as_data("datetime", "call_3", NOON.text)
 
 
 @pytest.mark.parametrize("upstream", DIALECTS)
@@ -189,7 +191,7 @@ def test_what_clients_drop_is_made_up_for() -> None:
     for upstream in DIALECTS:
         history, _ = sent("anthropic_messages", upstream, events, without("server_tool_use"))
         assert ("call", ("call_3", "datetime", {})) in spoken(history)
-        assert ("result", ("call_3", "Noon.")) in spoken(history)
+        assert ("result", ("call_3", as_data("datetime", "call_3", "Noon."))) in spoken(history)
         history, _ = sent("anthropic_messages", upstream, events, without("_tool_result"))
         assert ("call", ("call_3", "datetime", {"timezone": "UTC"})) in spoken(history)
         assert ("result", ("call_3", NO_RESULT)) in spoken(history)

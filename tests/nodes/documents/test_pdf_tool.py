@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hyperinfer.formats.tool_data import RESULT_CHARACTERS
 from hyperinfer.nodes.tools.documents.reader import DocumentReader
 from hyperinfer.nodes.tools.pdf import PdfTool, page_ranges, pdf_text
-from hyperinfer.nodes.tools.running import RESULT_CHARACTERS
 from hyperinfer.providers.egress import Egress
 from tests.providers.egress.world import PUBLIC, redirect, reply
 from tests.support.pdfs import encrypted, pdf_of, pdf_with

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hyperinfer.formats.tool_data import RESULT_CHARACTERS
 from hyperinfer.nodes.tools.documents.reader import DocumentReader
-from hyperinfer.nodes.tools.running import RESULT_CHARACTERS
 from hyperinfer.nodes.tools.web_fetch import WebFetchTool
 from hyperinfer.providers.egress import Egress
 from tests.providers.egress.world import PUBLIC, Names, redirect, reply
