@@ -75,8 +75,8 @@ class AdmittedJournal:
             log.warning("%s was under way when the gateway ended; it is interrupted", hold.request)
             try:
                 await settle(generation_from_row(unpacked_row(hold.about)))
-            except SettlementRejected:  # of another store that was here
-                log.exception("%s cannot have a row", hold.request)
+            except SettlementRejected as error:  # of another store that was here
+                log.error("it cannot have a row: %s", error)
 
     def admit(self, admission: Admission) -> bool:
         """Writes that a request is let in. False when that is not possible: then nothing may be."""
