@@ -61,13 +61,18 @@ async def test_losses_of_the_response_are_in_the_row(autojump_clock: object) -> 
 
 
 async def test_plugins_that_are_not_configured(autojump_clock: object) -> None:
-    body = asked("openai_chat", "openai_chat", stream=False, plugins=[{"id": "web_search"}])
+    """Codex sends `web_search` unasked; whoever else names a tool that is not there wants it."""
+    body = asked("openai_responses", "openai_chat", stream=False, tools=[{"type": "web_search"}])
     async with bench(good(stream=False)) as gateway:
-        exchange = await gateway.send("openai_chat", body)
+        exchange = await gateway.send("openai_responses", body)
         assert exchange.sent_headers["x-hyperinfer-loss"] == "1"
         assert "web_search" in gateway.row.losses[0].reason
-        strict = await gateway.send("openai_chat", body, {"x-hyperinfer-strict": "true"})
-        assert "web_search" in check_error("openai_chat", strict, "invalid_request")
+        strict = await gateway.send("openai_responses", body, {"x-hyperinfer-strict": "true"})
+        assert "web_search" in check_error("openai_responses", strict, "invalid_request")
+    body = asked("openai_chat", "openai_chat", stream=False, plugins=[{"id": "web_search"}])
+    async with bench() as gateway:
+        exchange = await gateway.send("openai_chat", body)
+        assert "web_search" in check_error("openai_chat", exchange, "invalid_request")
 
 
 async def test_headers_that_go_upstream(autojump_clock: object) -> None:

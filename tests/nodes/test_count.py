@@ -54,7 +54,7 @@ async def ask(
     exchange = ScriptedExchange(data, {name: value for name, value in given.items() if value}, path=PATHS[client], **script)
     handler = gateway.data_plane.route(PATHS[client])
     assert handler is not None
-    await handler(exchange)
+    await gateway.handle(handler, exchange)
     return exchange
 
 

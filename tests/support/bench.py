@@ -8,6 +8,7 @@ import math
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -27,6 +28,7 @@ from tests.support.ledger import NOW, MemoryStore, memory_store
 from tests.support.upstreams import Script, ScriptedTransport
 
 if TYPE_CHECKING:
+    from hyperinfer.api.edge.dispatch import Handler
     from hyperinfer.api.store.records import KeyTerms
     from hyperinfer.nodes.ports import Generation, Principal
 
@@ -115,9 +117,13 @@ class Bench:
 
     async def serve(self, dialect: Dialect, exchange: ScriptedExchange) -> None:
         """As the edge does."""
+        await self.handle(partial(self.data_plane.handle, FORMATS[dialect]), exchange)
+
+    async def handle(self, handler: Handler, exchange: ScriptedExchange) -> None:
+        """The same with whatever handles the exchange."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(exchange.leave_in_time)
-            await self.data_plane.handle(FORMATS[dialect], exchange)
+            await handler(exchange)
             nursery.cancel_scope.cancel()
 
     async def ask(
