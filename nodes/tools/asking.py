@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from hyperinfer.formats.conversation import Tool, ToolChoice
 from hyperinfer.formats.native_tools import is_native, unversioned
+from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation, Turn
@@ -70,14 +71,49 @@ class Asking:
             return None
         if self._added and choice.mode in ("required", "named", "native"):
             return ToolChoice(mode="auto")
-        if self._added and choice.mode == "allowed":
-            return msgspec.structs.replace(choice, allowed_mode="auto", raw=None)
+        if choice.mode == "allowed":
+            choice = _by_our_names(choice, ours)
+            return _not_demanded(choice) if self._added else choice
         if choice.mode == "native":
             wanted = (choice.raw or {}).get("type")
             for name, active in ours.items():
                 if isinstance(wanted, str) and unversioned(wanted) == active.tool.name:
                     return ToolChoice(mode="named", name=name)
         return choice
+
+
+def _by_our_names(choice: ToolChoice, ours: Mapping[str, Active]) -> ToolChoice:
+    """Responses clients allow our tools by their type, of which the provider knows nothing: to it they are functions."""
+    listed: object = (choice.raw or {}).get("tools")
+    if not is_array(listed):
+        return choice
+    told: list[Any] = [each if (name := _named(each, ours)) is None else _function(name) for each in listed]
+    if told == listed:
+        return choice
+    names = tuple(_named(each, ours) or str(each.get("name") or each.get("type")) for each in listed if is_object(each))
+    return msgspec.structs.replace(choice, allowed=names, raw={**(choice.raw or {}), "tools": told})
+
+
+def _function(name: str) -> dict[str, str]:
+    return {"type": "function", "name": name}
+
+
+def _named(listed: object, ours: Mapping[str, Active]) -> str | None:
+    """The function of ours that an entry of `allowed_tools` means."""
+    kind = listed.get("type") if is_object(listed) else None
+    if not isinstance(kind, str):
+        return None
+    return next((name for name, active in ours.items() if unversioned(kind) == active.tool.name), None)
+
+
+def _not_demanded(choice: ToolChoice) -> ToolChoice:
+    """The same tools, of which none must be called. `raw`: as Chat has it, below `value`, or as Responses has it."""
+    raw = choice.raw or {}
+    if is_object(value := raw.get("value")) and is_object(inner := value.get("allowed_tools")):
+        raw = {"value": {**value, "allowed_tools": {**inner, "mode": "auto"}}}
+    elif raw:
+        raw = {**raw, "mode": "auto"}
+    return msgspec.structs.replace(choice, allowed_mode="auto", raw=raw or None)
 
 
 def _declared(name: str, active: Active) -> Tool:
