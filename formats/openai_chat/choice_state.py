@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hyperinfer.formats.ids import DistinctIds, chat_call_id
+from hyperinfer.formats.openai_chat.annotations import TextPlace
 
 
 class ChoiceState:
@@ -12,7 +13,7 @@ class ChoiceState:
     wrapped | legacy."""
 
     __slots__ = (
-        *("annotations", "arguments_seen", "blobs", "calls", "details", "form", "ids", "images", "item_id", "part"),
+        *("annotations", "arguments_seen", "blobs", "calls", "details", "form", "ids", "images", "item_id", "part", "place"),
         *("refused", "thought", "thought_before"),
     )
 
@@ -22,6 +23,7 @@ class ChoiceState:
         self.arguments_seen = False
         self.ids = DistinctIds(chat_call_id)
         self.annotations = 0
+        self.place = TextPlace()
         self.images = 0
         self.blobs = 0
         self.details = 0

@@ -10,7 +10,7 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.codec import Loss, Reply
 from hyperinfer.formats.ids import DistinctIds, chat_call_id
 from hyperinfer.formats.losses import lose_once
-from hyperinfer.formats.openai_chat.annotations import annotation_to_wire
+from hyperinfer.formats.openai_chat.annotations import TextPlace, annotation_to_wire
 from hyperinfer.formats.openai_chat.call_form import is_legacy_call, is_wrapped
 from hyperinfer.formats.openai_chat.call_state import state_to_client
 from hyperinfer.formats.openai_chat.extras import merged, split_extra
@@ -46,6 +46,7 @@ class _ChoiceFold:
         self.wrapped = False
         self.legacy: dict[str, Any] | None = None
         self.annotations: list[dict[str, Any]] = []
+        self.place = TextPlace()
         self.images: list[dict[str, Any]] = []
         self.logprobs: list[Any] = []
         self.extra: dict[str, Any] = {}
@@ -108,8 +109,10 @@ class ChatFold:
             self._usage = event.usage or self._usage
         self._keep(getattr(event, "extra", None), fold)
         match event:
+            case ev.TextStart():
+                fold.place.block()
             case ev.TextDelta():
-                fold.text.append(event.text)
+                fold.text.append(fold.place.say(event.text))
                 fold.logprobs.extend(event.logprobs or ())
             case ev.TextEnd():
                 fold.logprobs.extend(event.logprobs or ())
@@ -117,7 +120,7 @@ class ChatFold:
                 if event.text:
                     fold.refusal.append(event.text)
             case ev.Citation():
-                if annotation := annotation_to_wire(event, self.losses):
+                if annotation := annotation_to_wire(event, self.losses, fold.place.before(event)):
                     fold.annotations.append(annotation)
             case ev.ReasoningStart():
                 fold.block, fold.part, fold.item_id = [], None, event.item_id
@@ -132,6 +135,8 @@ class ChatFold:
             case ev.ToolCallEnd():
                 _call_end(fold)
             case ev.UsageUpdate():
+                if event.round_over:
+                    fold.place.round()
                 self._usage = event.usage
             case ev.ChoiceEnd() | ev.MessageEnd():
                 self._end(event, fold)

@@ -59,6 +59,7 @@ class ChatStreamEncoder:
         }
         self._identity = b"data: " + _enc(identity)[:-1]
         self._same = False
+        self._places = bool(reply.conversation.plugins) or reply.upstream != "openai_chat"  # else citations have theirs
         self._choices: dict[int, ChoiceState] = {0: ChoiceState()}
         self._set_head({})
         self._pending: dict[str, Any] = {}  # extra fields of events that wrote no chunk
@@ -93,7 +94,8 @@ class ChatStreamEncoder:
         """The chunk for one more piece of choice 0, without `extra`; nothing where it must be written the long way."""
         if type(event) is ev.TextDelta:
             if event.logprobs is None and event.extra is None:
-                return self._text + _enc(event.text) + _REST
+                text = self._choices[0].place.say(event.text) if self._places else event.text
+                return self._text + _enc(text) + _REST
         elif type(event) is ev.ArgumentsDelta:
             state = self._choices[0]
             if event.text and state.form == "function" and event.extra is None:
@@ -110,8 +112,9 @@ class ChatStreamEncoder:
     def _write(self, event: Event, state: ChoiceState) -> bytes:
         match event:
             case ev.TextDelta():
+                text = state.place.say(event.text)
                 logprobs = {"content": event.logprobs, "refusal": None} if event.logprobs else None
-                return self._chunk({"content": event.text}, event.extra, choice=event.choice, logprobs=logprobs)
+                return self._chunk({"content": text}, event.extra, choice=event.choice, logprobs=logprobs)
             case ev.ArgumentsDelta():
                 return self._arguments(event.text, state, event.extra, event.choice)
             case ev.ReasoningDelta():
@@ -135,6 +138,8 @@ class ChatStreamEncoder:
             case ev.Citation():
                 return self._citation(event, state)
             case ev.UsageUpdate():
+                if event.round_over:
+                    state.place.round()
                 self._usage = event.usage
                 return b""
             case ev.ChoiceEnd():
@@ -159,7 +164,10 @@ class ChatStreamEncoder:
                 return self._chunk({"images": [{**image_entry(event), "index": state.images - 1}]})
             case ev.TextEnd(logprobs=[_, *_] as late):
                 return self._chunk({}, event.extra, choice=event.choice, logprobs={"content": late, "refusal": None})
-            case ev.TextStart() | ev.TextEnd() | ev.RefusalStart() | ev.RefusalEnd():
+            case ev.TextStart():
+                state.place.block()
+                return self._hold(event.extra)
+            case ev.TextEnd() | ev.RefusalStart() | ev.RefusalEnd():
                 return self._hold(event.extra)
 
     def _start(self, event: ev.MessageStart) -> bytes:
@@ -193,7 +201,7 @@ class ChatStreamEncoder:
         return b""
 
     def _citation(self, event: ev.Citation, state: ChoiceState) -> bytes:
-        annotation = annotation_to_wire(event, self.losses)
+        annotation = annotation_to_wire(event, self.losses, state.place.before(event))
         if annotation is None:
             return b""
         # openai-python puts lists of objects together by their `index`, and fails on a second piece without one.

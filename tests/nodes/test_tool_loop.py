@@ -143,7 +143,7 @@ async def test_calls_without_tools_are_not_run(autojump_clock: object) -> None:
     async with bench(*scripts, tooling=tooling(search, rounds=1)) as gateway:
         exchange = await gateway.ask("openai_chat", "openai_chat", stream=False, **switched_on("openai_chat", "web_search"))
         (said,) = sayings("openai_chat", exchange.sent)
-        assert (said.text, said.calls) == ("hmhm", [])
+        assert (said.text, said.calls) == ("hm\n\nhm", [])
         assert b'"finish_reason":"stop"' in exchange.sent
         assert len(search.ran) == 1
 

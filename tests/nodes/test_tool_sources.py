@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -175,3 +176,27 @@ async def test_a_route_that_runs_the_tool_itself_is_left_to_it_and_another_has_o
         assert [tool.name for tool in asked_of(CHAT, gateway.transport.played[1].body).tools] == ["web_search"]
         assert len(search.ran) == 1
         assert gateway.row.losses == ()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("protocol", DIALECTS)
+async def test_places_of_citations_are_counted_in_the_whole_text_of_a_chat_message(
+    protocol: Dialect, stream: bool, autojump_clock: object
+) -> None:
+    """Of several rounds, and of several blocks in one: our own, and those that the provider gives in its round."""
+    search = ScriptedTool(steps=[(0.0, found("It rises.", sources=(PAGE,)))])
+    raw = {"type": "url_citation", "url": "https://own.example/", "title": "O", "start_index": 3, "end_index": 5}
+    own = ev.Citation("openai_responses", raw, url="https://own.example/", title="O", start=3, end=5)
+    said: list[Event] = [ev.TextStart(), ev.TextDelta(f"It is so, says {PAGE.url}."), own, ev.TextEnd()]
+    scripts = (
+        upstream(protocol, text("Let me look."), call("web_search"), stream=stream),
+        upstream(protocol, text(f"See [Tides]({PAGE.url}). "), call("web_search"), stream=stream),
+        upstream(protocol, said, stream=stream),
+    )
+    async with bench(*scripts, tooling=tooling(search)) as gateway:
+        exchange = await gateway.ask(CHAT, protocol, stream=stream, **switched_on(CHAT, "web_search"))
+        (heard,) = sayings(CHAT, exchange.sent)
+        places = [(int(a), int(b)) for a, b in re.findall(rb'"start_index":(\d+),"end_index":(\d+)', exchange.sent)]
+    assert heard.text == f"Let me look.\n\nSee [Tides]({PAGE.url}). It is so, says {PAGE.url}."
+    cited = {heard.text[start:end] for start, end in places}
+    assert cited - {""} == {f"[Tides]({PAGE.url})", PAGE.url, *(["is"] if protocol != "anthropic_messages" else [])}
