@@ -12,10 +12,10 @@ supervisor is gone) means drain, as SIGTERM and SIGINT do. SIGHUP reloads. Exit 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import json
 import logging
-import resource
 import signal
 import socket
 import sys
@@ -30,6 +30,7 @@ from hyperinfer.api.edge.lifespan import LifespanFailed, StartupFailed
 from hyperinfer.api.edge.serve import serve
 from hyperinfer.api.edge.settings import EdgeSettings
 from hyperinfer.api.hosted import Hosted, ReloadRefused
+from hyperinfer.api.process_limits import raise_file_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     order = Order.from_json(sys.stdin.buffer.read())
     control = socket.socket(fileno=arguments.control_fd)
     sockets = Sockets(_listening(arguments.secure_fds), _listening(arguments.plain_fds), [])
-    _raise_file_limit()
+    raise_file_limit()
+    # Until it serves, whatever is made stays: the collector would find nothing, again and again.
+    gc.disable()
     return trio.run(_work, order, sockets, control)
 
 
@@ -154,6 +157,9 @@ async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: 
             nursery.start_soon(outlive_nobody)
             urls = await nursery.start(served)
             stop = drain
+            # What was loaded is left out of every later collection, each of which would stop all streams for 15 ms.
+            gc.freeze()
+            gc.enable()
             await control.say({"ready": urls, "greeting": hosted.greeting()})
 
 
@@ -182,13 +188,6 @@ def _listening(fds: list[int]) -> list[socket.socket]:
     for sock in sockets:
         sock.setblocking(False)
     return sockets
-
-
-def _raise_file_limit() -> None:
-    """As many descriptors as the machine allows: a common default of 1,024 is 500 requests, client and upstream."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,22 @@
 """Sans-IO codecs of the three wire formats and the canonical form between them.
 
 `FORMATS` has one `Format` for each dialect; `events` and `conversation` are the canonical form, `codec` the protocols.
+Each name is loaded when it is first asked for: who reads the catalogue needs none of the codecs.
 """
 
-from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from hyperinfer.formats.anthropic_messages import ANTHROPIC_MESSAGES
-from hyperinfer.formats.anthropic_messages.counting import MESSAGES_COUNTING
-from hyperinfer.formats.codec import END, NEED_DATA, Encoded, EncodedReply, Format, Loss, Reply, Target, Upstream, Wait
-from hyperinfer.formats.conversation import Conversation, Turn
-from hyperinfer.formats.counting import Counting
-from hyperinfer.formats.errors import CODES, EncodeError, ErrorReport, FormatError, PeerError, RequestError
-from hyperinfer.formats.events import Burst, Dialect, Event
-from hyperinfer.formats.openai_chat import OPENAI_CHAT
-from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
-from hyperinfer.formats.openai_responses.counting import RESPONSES_COUNTING
+if TYPE_CHECKING:
+    from hyperinfer.formats.anthropic_messages import ANTHROPIC_MESSAGES
+    from hyperinfer.formats.codec import END, NEED_DATA, Encoded, EncodedReply, Format, Loss, Reply, Target, Upstream, Wait
+    from hyperinfer.formats.conversation import Conversation, Turn
+    from hyperinfer.formats.counting import Counting
+    from hyperinfer.formats.errors import CODES, EncodeError, ErrorReport, FormatError, PeerError, RequestError
+    from hyperinfer.formats.events import Burst, Dialect, Event
+    from hyperinfer.formats.openai_chat import OPENAI_CHAT
+    from hyperinfer.formats.openai_responses import OPENAI_RESPONSES
+    from hyperinfer.formats.registry import COUNTING, FORMATS
 
 __all__ = [
     "ANTHROPIC_MESSAGES",
@@ -46,15 +48,24 @@ __all__ = [
     "Wait",
 ]
 
-FORMATS: Mapping[Dialect, Format] = {
-    "openai_chat": OPENAI_CHAT,
-    "openai_responses": OPENAI_RESPONSES,
-    "anthropic_messages": ANTHROPIC_MESSAGES,
-}
-"""Each dialect by its name, which is also the `protocol` of a provider."""
+_FROM: Final = {
+    "anthropic_messages": ("ANTHROPIC_MESSAGES",),
+    "codec": (
+        "END", "NEED_DATA", "Encoded", "EncodedReply", "Format", "Loss", "Reply", "Target", "Upstream", "Wait",
+    ),
+    "conversation": ("Conversation", "Turn"),
+    "counting": ("Counting",),
+    "errors": ("CODES", "EncodeError", "ErrorReport", "FormatError", "PeerError", "RequestError"),
+    "events": ("Burst", "Dialect", "Event"),
+    "openai_chat": ("OPENAI_CHAT",),
+    "openai_responses": ("OPENAI_RESPONSES",),
+    "registry": ("COUNTING", "FORMATS"),
+}  # fmt: skip
+_MODULE_OF: Final = {name: module for module, names in _FROM.items() for name in names}
 
-COUNTING: Mapping[Dialect, Counting] = {
-    "openai_responses": RESPONSES_COUNTING,
-    "anthropic_messages": MESSAGES_COUNTING,
-}
-"""The routes that count the tokens of a request, by dialect. Chat Completions has none."""
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return value

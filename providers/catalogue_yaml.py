@@ -7,6 +7,7 @@ expand to are bounded.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -55,10 +56,12 @@ class Value:
     """One value of the document. Each reader method reports what it cannot read and returns None (or an empty
     collection), so that one mistake does not hide the next."""
 
-    __slots__ = ("_depth", "_node", "_report", "path")
+    __slots__ = ("_depth", "_line", "_node", "_report", "path")
 
-    def __init__(self, node: yaml.Node, path: str, report: Report, depth: int = 0) -> None:
+    def __init__(self, node: yaml.Node, path: str, report: Report, depth: int = 0, line: int | None = None) -> None:
+        """`line`: where it starts, if not where its node says."""
         self._node = node
+        self._line = int(node.start_mark.line) + 1 if line is None else line
         self._report = report
         self._depth = depth
         self.path = path
@@ -72,7 +75,7 @@ class Value:
     @property
     def line(self) -> int:
         """The line it starts on, from 1."""
-        return int(self._node.start_mark.line) + 1
+        return self._line
 
     def error(self, message: str) -> None:
         self._report.error(self.line, self.path, message)
@@ -105,12 +108,15 @@ class Value:
                 continue
             name = str(key_node.value)
             path = f"{self.path}.{name}" if self.path else name
-            if name == "<<" and key_node.style is None:
+            if name == "<<" and not key_node.style:
                 self._report.error(key.line, path, "merge keys are not supported; write the entries out")
             elif name in entries:
                 self._report.error(key.line, path, f"duplicate key; first given on line {entries[name].line}")
             else:
-                entries[name] = Value(value_node, path, self._report, self._depth + 1)
+                # A value that is not there starts where the next thing does, by one of the two parsers.
+                absent = isinstance(value_node, yaml.ScalarNode) and not value_node.value and not value_node.style
+                line = key.line if absent else None
+                entries[name] = Value(value_node, path, self._report, self._depth + 1, line)
         return entries
 
     def fields(self, known: Sequence[str]) -> dict[str, "Value"]:
@@ -188,7 +194,7 @@ class Value:
         return None if self.is_null() else str(self._node.value)
 
     def _plain(self) -> str | None:
-        if isinstance(self._node, yaml.ScalarNode) and self._node.style is None:
+        if isinstance(self._node, yaml.ScalarNode) and not self._node.style:
             return str(self._node.value)
         return None
 
@@ -235,9 +241,17 @@ def read_document(text: str, report: Report, read: Callable[[Value], None]) -> N
 def _compose(text: str) -> yaml.Node | None:
     if len(text) > MAX_CHARACTERS:
         raise TooLarge(1, f"longer than {MAX_CHARACTERS} characters")
+    if yaml.__with_libyaml__:
+        # A tenth of the time. What it refuses goes to the parser in Python, whose words for mistakes are the better ones.
+        with suppress(yaml.YAMLError, UnicodeEncodeError):
+            return _composed_by(yaml.CSafeLoader, text)
+    return _composed_by(yaml.SafeLoader, text)
+
+
+def _composed_by(loader: type[yaml.SafeLoader] | type[yaml.CSafeLoader], text: str) -> yaml.Node | None:
     depth = 0
     # Composing recurses, reading events does not: so the depth is known before anything recurses.
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
@@ -246,5 +260,5 @@ def _compose(text: str) -> yaml.Node | None:
                 )
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-    root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    root: yaml.Node | None = yaml.compose(text, Loader=loader)
     return root

@@ -6,6 +6,7 @@ import logging
 import socket
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,8 @@ from hyperinfer.api.settings import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hyperinfer.api.cli.invocation import Invocation
     from hyperinfer.api.cli.output import Output
     from hyperinfer.api.edge.settings import EdgeSettings
@@ -60,7 +63,8 @@ def serve(invocation: Invocation) -> int:
     with take_folder(data) if settings.shared is None else share_folder(data) as lock:
         greeting = None if settings.shared is None else _first_start(settings.shared, invocation)
         plan = plan_of(settings, catalogue.limits, config=config, data=data, lock=lock, json=output.json)
-        return _supervise(plan, output, greeting)
+        plan, room = _fitted(plan)
+        return _supervise(plan, output, [room, *([greeting] if greeting else [])])
 
 
 def _first_start(servers: SharedServers, invocation: Invocation) -> str | None:
@@ -82,8 +86,19 @@ def _first_start(servers: SharedServers, invocation: Invocation) -> str | None:
     return trio.run(starting)
 
 
-def _supervise(plan: Plan, output: Output, greeting: str | None) -> int:
-    """`greeting`: what there is to say once it listens, beside what the workers say."""
+def _fitted(plan: Plan) -> tuple[Plan, str]:
+    """The plan with as many connections as this machine has descriptors for, and the words for that."""
+    from hyperinfer.api.process_limits import connections_within, raise_file_limit
+
+    descriptors = raise_file_limit()
+    connections = connections_within(descriptors, plan.edge.max_connections)
+    each = "" if plan.workers == 1 else " for each worker"
+    words = f"up to {connections} connections{each}; open files: {'no limit' if descriptors is None else descriptors}"
+    return replace(plan, edge=replace(plan.edge, max_connections=connections)), words
+
+
+def _supervise(plan: Plan, output: Output, greetings: Sequence[str]) -> int:
+    """`greetings`: what there is to say once it listens, beside what the workers say."""
     import trio
 
     from hyperinfer.api.supervisor import supervise
@@ -95,8 +110,9 @@ def _supervise(plan: Plan, output: Output, greeting: str | None) -> int:
     def announce(line: str) -> None:
         nonlocal listening
         output.event({"event": "listening", "url": line.removeprefix("listening ")}, line)
-        if greeting and not listening:
-            output.note(greeting)
+        if not listening:
+            for greeting in greetings:
+                output.note(greeting)
         listening = True
 
     def report(line: str) -> None:

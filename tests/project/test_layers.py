@@ -18,11 +18,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 
 # All that a sans-IO codec needs. A module belongs here when it neither waits, nor asks the world, nor guesses.
+# `importlib` loads modules of its own.
 # fmt: off
 PURE = frozenset({
     "__future__", "abc", "base64", "binascii", "bisect", "codecs", "collections", "copy", "dataclasses", "decimal",
-    "enum", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "msgspec", "operator", "re", "string",
-    "struct", "textwrap", "types", "typing", "unicodedata", "urllib.parse", "zlib",
+    "enum", "functools", "hashlib", "heapq", "html", "importlib", "itertools", "json", "math", "msgspec", "operator", "re",
+    "string", "struct", "textwrap", "types", "typing", "unicodedata", "urllib.parse", "zlib",
 })
 # fmt: on
 

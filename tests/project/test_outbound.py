@@ -51,6 +51,10 @@ INSIDE = {
     "hyperinfer.api.store.writer_client": {"socket.socket", "trio.lowlevel.open_process"},
     "hyperinfer.api.supervisor": {"socket.socket", "trio.lowlevel.open_process"},
     "hyperinfer.api.worker": {DYNAMIC, "socket.socket"},  # modules that are loaded before the first request
+    # Their own modules, when a name is first asked for: a table.
+    "hyperinfer.api.edge": {DYNAMIC},
+    "hyperinfer.formats": {DYNAMIC},
+    "hyperinfer.providers": {DYNAMIC},
     "hyperinfer.nodes.tools.documents.reader": {"trio.lowlevel.open_process"},
     # A program of its own that may not connect (tests/nodes/documents/test_document_reader.py). Its libraries: a table.
     "hyperinfer.nodes.tools.documents.worker": {DYNAMIC, "trafilatura"},

@@ -225,3 +225,27 @@ providers:
   b: {protocol: openai_chat, base_url: "https://y/v1", timeouts: *slow}
 """
     assert load(text, {}).providers["b"].timeouts.idle == 600
+
+
+@pytest.mark.parametrize("with_libyaml", [True, False])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("limits:\n  grace:\n\n\n  write: x", "2: limits.grace: "),
+        ("creators: {a: {brand_color: #412991\n  }\n}\n", "1: creators.a.brand_color: "),
+        ("models: [\n", "not YAML: "),
+        ("models: \ud800", "not YAML: "),
+        ("? limits", None),
+        ("%UNKNOWN\n---\nlimits: {}", None),
+    ],
+)
+def test_both_parsers_say_the_same(
+    text: str, problem: str | None, with_libyaml: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yaml.__with_libyaml__", with_libyaml)
+    if problem is None:
+        load(text, {})
+    else:
+        with pytest.raises(CatalogueErrors) as refused:
+            load(text, {})
+        assert problem in str(refused.value)

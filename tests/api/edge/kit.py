@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import trio
 from hypercorn.config import Sockets
 
-from hyperinfer.api.edge import AsgiApp, Dispatch, EdgeCounters, EdgeSettings, Exchange, Handler, Receive, Scope, Send, serve
+from hyperinfer.api.edge import AsgiApp, Dispatch, EdgeCounters, EdgeSettings, Exchange, Handler, Receive, Scope, Send
 from hyperinfer.api.edge.deadline import WriteDeadline
 from hyperinfer.api.edge.guarded import GuardedStream
+from hyperinfer.api.edge.serve import serve
 from tests.api.edge.clients import read_to_end
 
 if TYPE_CHECKING:

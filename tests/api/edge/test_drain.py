@@ -11,7 +11,8 @@ import trio
 from hypercorn.config import Sockets
 from trio.testing import wait_all_tasks_blocked
 
-from hyperinfer.api.edge import EdgeSettings, Exchange, serve
+from hyperinfer.api.edge import EdgeSettings, Exchange
+from hyperinfer.api.edge.serve import serve
 from tests.api.edge.clients import H1Client, H2Client
 from tests.api.edge.kit import QUICK, Edge, RecordingDrain, data_plane, edge, hello, with_lifespan, within
 

@@ -9,7 +9,8 @@ import pytest
 import trio
 from hypercorn.config import Sockets
 
-from hyperinfer.api.edge import EdgeSettings, LifespanFailed, StartupFailed, serve
+from hyperinfer.api.edge import EdgeSettings, LifespanFailed, StartupFailed
+from hyperinfer.api.edge.serve import serve
 from tests.api.edge.clients import H1Client
 from tests.api.edge.kit import QUICK, RecordingDrain, bare, edge, hello, within
 
