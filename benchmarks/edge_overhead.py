@@ -24,7 +24,8 @@ import httptools
 import trio
 from hypercorn.config import Sockets
 
-from hyperinfer.api.edge import Dispatch, EdgeSettings, Exchange, Receive, Scope, Send, serve
+from hyperinfer.api.edge import Dispatch, EdgeSettings, Exchange, Receive, Scope, Send
+from hyperinfer.api.edge.serve import serve
 
 REQUEST_BODY = b'{"model":"m","messages":[{"role":"user","content":"' + b"x" * 300 + b'"}]}'
 REQUEST = (
