@@ -86,7 +86,7 @@ CONFIG = Flag(
 )
 CERTFILE = Flag(name="certfile", value="FILE", help="TLS certificate chain, PEM; needs --keyfile", read=_path)
 KEYFILE = Flag(name="keyfile", value="FILE", help="the certificate's private key, PEM", read=_path)
-EDGE = Flag(name="edge", value="NAME", help="who speaks HTTP with clients (default: stock, hypercorn's)", read=_edge)
+EDGE = Flag(name="edge", value="NAME", help="who speaks HTTP/1.1 with clients: lean (default) or stock", read=_edge)
 OUTAGE = Flag(
     name="outage",
     value="NAME",

@@ -15,8 +15,8 @@ from hyperinfer.api.edge.exchange import BODY_IDLE, BODY_WHOLE
 class EdgeSettings:
     """Times in seconds, sizes in bytes."""
 
-    edge: str = "stock"
-    """Who serves a connection: a name of `connection.EDGES`."""
+    edge: str = "lean"
+    """Who serves a connection: a name of `edges.EDGES`."""
     write_deadline: float = 60.0
     """How long a client may take no byte of what is sent to it (`limits.write`)."""
     grace: float = 30.0

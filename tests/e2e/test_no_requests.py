@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.support.rawclient import Answer
     from tests.support.served import Running
 
-POST = b"POST /api/v1/messages HTTP/1.1\r\nhost: a\r\n"
+POST = b"POST /api/v1/chat/completions HTTP/1.1\r\nhost: a\r\n"
 REFUSED: dict[str, tuple[bytes, int]] = {
     "garbage": (b"\x00\xff\x16 garbage\r\n\r\n", 400),
     "no host": (b"GET /api/v1/models HTTP/1.1\r\n\r\n", 400),

@@ -110,7 +110,7 @@ class LeanConnection:
             if not data:
                 self._lose()
                 return
-            self._take(data)
+            self._take(bytes(data))
 
     def _full(self) -> bool:
         """Nothing more is to be read for now."""
@@ -120,7 +120,8 @@ class LeanConnection:
         # A handler may have work to do after its response, when the client has gone on to its next request.
         return exchange.request.body.full or (exchange.finished and len(self._ahead) >= READ_AHEAD)
 
-    def _take(self, data: bytes | bytearray) -> None:
+    def _take(self, data: bytes) -> None:
+        """Bytes that came, behind those that were kept; or those alone."""
         exchange, parser = self._exchange, self._parser
         if exchange is None:
             first = parser.requests[0] if parser.requests else None
@@ -133,7 +134,10 @@ class LeanConnection:
                 self._guarded.abort()
                 self._lose()
             return
-        parser.feed(bytes(data))
+        if self._ahead:
+            data = bytes(self._ahead) + data
+            self._ahead.clear()
+        parser.feed(data)
         if exchange is not None:
             if parser.over and not exchange.request.body.complete:
                 exchange.broken = True
@@ -215,8 +219,7 @@ class LeanConnection:
             if self._ending or parser.over:
                 return None
             if self._ahead:
-                data, self._ahead = self._ahead, bytearray()
-                self._take(data)
+                self._take(b"")
             else:
                 await self.changed.park()
 
@@ -224,6 +227,8 @@ class LeanConnection:
         """Whether the connection goes on."""
         serving, connection = self._serving, self._connection
         exchange = self._exchange = LeanExchange(self, request)
+        if self._ahead and not request.body.complete:
+            self._take(b"")
         connection.requests += 1
         serving.counters.requests += 1
         crashed = left = False

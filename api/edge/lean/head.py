@@ -5,6 +5,7 @@ RFC 9112: 2.3 (version), 3.2 (Host and the forms of a target), 6.1 (transfer cod
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -33,8 +34,7 @@ def request_of(method: str, target: bytes, version: str, fields: list[tuple[byte
         if name in _LOOKED_AT:
             if name == b"host":
                 hosts += 1
-                # None of the allowed octets left: none that is not allowed was there.
-                if value.translate(None, _HOST):
+                if not _names_host(value):
                     raise Refused(400)
             elif name == b"content-length":
                 request.length = int(value)
@@ -50,6 +50,21 @@ def request_of(method: str, target: bytes, version: str, fields: list[tuple[byte
         raise Refused(400)
     _look_at_target(request, fields)
     return request
+
+
+@lru_cache(64)  # mostly it is the same one
+def _names_host(value: bytes) -> bool:
+    """Whether it is a name or an address, with a port or without; also where it is empty."""
+    # None of the allowed octets left: none that is not allowed was there.
+    if value.translate(None, _HOST):
+        return False
+    if value.startswith(b"["):
+        address, bracket, port = value[1:].partition(b"]")
+        if not bracket or not address or b"[" in address:
+            return False
+        return not port or (port.startswith(b":") and (port[1:].isdigit() or port == b":"))
+    name, _, port = value.partition(b":")
+    return b"[" not in name and b"]" not in name and (port.isdigit() or not port)
 
 
 def _look_at_connection(request: Request, value: bytes) -> None:
@@ -91,7 +106,7 @@ def _absolute(target: bytes, fields: list[tuple[bytes, bytes]]) -> bytes:
         raise Refused(400)
     end = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
     authority = rest[:end]
-    if not authority or authority.translate(None, _HOST):
+    if not authority or not _names_host(authority):
         # User information among others (RFC 9110, 4.2.4).
         raise Refused(400)
     _replace_host(fields, authority)

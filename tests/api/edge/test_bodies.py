@@ -14,6 +14,8 @@ from tests.api.edge.kit import bare, data_plane, edge, until_gone, with_lifespan
 if TYPE_CHECKING:
     from hyperinfer.api.edge import Handler, Message, Receive, Scope, Send
 
+pytestmark = pytest.mark.usefixtures("each_edge")
+
 
 BIG = bytes(range(256)) * 4096 * 3  # 3 MiB: more messages than hypercorn queues
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from hyperinfer.api.edge.connection import Choose, EdgeConnection, EdgeStream, Serving
 
+pytestmark = pytest.mark.usefixtures("each_edge")
+
 
 class Thrower:
     """A served connection that throws."""

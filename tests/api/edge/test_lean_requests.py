@@ -13,10 +13,11 @@ from trio.testing import wait_all_tasks_blocked
 from hyperinfer.api.edge import EdgeSettings
 from hyperinfer.api.edge.lean.parser import MAX_QUEUED, RequestParser
 from tests.api.edge.clients import read_to_end
-from tests.api.edge.kit import QUICK, edge, until, within
+from tests.api.edge.kit import QUICK, data_plane, edge, until, within
 from tests.api.edge.recorder import Recorder, asked, statuses
 
 if TYPE_CHECKING:
+    from hyperinfer.api.edge import Exchange
     from hyperinfer.api.edge.lean.request import Request
 
 LEAN = dataclasses.replace(QUICK, edge="lean")
@@ -117,6 +118,14 @@ async def test_a_byte_at_a_time_on_the_wire(name: str, each_edge: str) -> None:
         (b"GET / HTTP/1.1\r\nhost: \xc3\xa4\r\n", 400),
         (b"GET / HTTP/1.1\r\nhost:\r\n", 200),
         (b"GET / HTTP/1.1\r\nhost: [::1]:8080\r\n", 200),
+        (b"GET / HTTP/1.1\r\nhost: [::1]\r\n", 200),
+        (b"GET / HTTP/1.1\r\nhost: a:\r\n", 200),
+        (b"GET / HTTP/1.1\r\nhost: [\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: []\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: [::1]80\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: a:b\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: a:1:2\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: a]\r\n", 400),
         (b"GET / HTTP/1.0\r\n", 200),
         (b"GET http://a@b/ HTTP/1.1\r\nhost: b\r\n", 400),
         (b"GET http:///x HTTP/1.1\r\nhost: b\r\n", 400),
@@ -154,6 +163,32 @@ async def test_all_that_came_at_once_is_answered_in_its_order() -> None:
     received = await asked(requests + b"GET /end HTTP/1.1\r\nhost: h\r\n" + CLOSE, LEAN, recorder=recorder)
     assert recorder.paths == [*(f"/{number}" for number in range(30)), "/end"]
     assert statuses(received) == [200] * 31
+
+
+@pytest.mark.parametrize("rest", [b"", b"ef"], ids=["all came meanwhile", "some comes later"])
+async def test_a_body_that_comes_while_the_request_before_it_is_answered(rest: bytes) -> None:
+    go = trio.Event()
+    recorder = Recorder()
+
+    async def handler(exchange: Exchange) -> None:
+        if exchange.path == "/1":
+            await go.wait()
+        await recorder.handler(exchange)
+
+    second = b"POST /2 HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\nab" % (4 + len(rest))
+    with within():
+        async with edge(data_plane(handler), LEAN) as server, await server.connect() as stream:
+            await stream.send_all(b"GET /1 HTTP/1.1\r\nhost: h\r\n\r\n" + second)
+            await wait_all_tasks_blocked(0.01)
+            await stream.send_all(b"cd")
+            await wait_all_tasks_blocked(0.01)
+            go.set()
+            if rest:
+                await until(lambda: len(recorder.seen) == 1)
+                await wait_all_tasks_blocked(0.01)
+                await stream.send_all(rest)
+            await until(lambda: len(recorder.seen) == 2)
+            assert recorder.seen == [("GET", "/1", b""), ("POST", "/2", b"abcd" + rest)]
 
 
 async def test_more_requests_at_once_than_are_kept_end_the_connection() -> None:

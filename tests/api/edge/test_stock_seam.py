@@ -21,6 +21,9 @@ from hyperinfer.api.edge.guarded import GuardedStream
 from tests.api.edge.clients import H1Client, read_to_end
 from tests.api.edge.kit import CERTIFICATE, QUICK, edge, hello, with_lifespan, within
 
+pytestmark = pytest.mark.usefixtures("each_edge")
+
+
 CURL = shutil.which("curl")
 APP = with_lifespan(hello)
 TLS = dataclasses.replace(QUICK, certfile=CERTIFICATE, keyfile=CERTIFICATE)
