@@ -144,10 +144,8 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         starts = tuple(ev.ToolRunStart(run_of(call, active)) for call, active in calls if active.events)
         await sink.send((ev.UsageUpdate(hearing.usage, round_over=True), *starts))
         with self._until_hard_end() as hard_end:
-            async with running(calls) as results:
+            async with running(calls, ticket.tally.tools) as results:
                 async for finished in results:
-                    if finished.line is not None:
-                        ticket.tally.tools.append(finished.line)
                     hearing.citing.know(finished.outcome.sources)
                     done.append(finished)
                     if told := _told(finished, events=calls[len(done) - 1][1].events):

@@ -40,24 +40,30 @@ def run_of(call: HeardCall, active: Active) -> ToolRun:
 
 
 @asynccontextmanager
-async def running(calls: Sequence[tuple[HeardCall, Active]]) -> AsyncGenerator[AsyncGenerator[Finished]]:
-    """Runs all of them; the results come in the order of the calls, each as soon as it and those before it are there.
+async def running(
+    calls: Sequence[tuple[HeardCall, Active]], lines: list[CostLine]
+) -> AsyncGenerator[AsyncGenerator[Finished]]:
+    """Runs all of them; the results come in the order of the calls, each as soon as it and those before it are there. What
+    one costs joins `lines` when it is over, which may be earlier: it is owed whatever becomes of the others.
 
     Leaving the block ends what still runs.
     """
-    outcomes: list[ToolOutcome | None] = [None] * len(calls)
+    over: list[Finished | None] = [None] * len(calls)
     done = [trio.Event() for _ in calls]
 
     async def one(index: int, call: HeardCall, active: Active) -> None:
-        outcomes[index] = await _outcome(call, active, crowded=index >= MOST_CALLS)
+        outcome = await _outcome(call, active, crowded=index >= MOST_CALLS)
+        finished = over[index] = _finished(run_of(call, active), outcome, active)
+        if finished.line is not None:
+            lines.append(finished.line)
         done[index].set()
 
     async def results() -> AsyncGenerator[Finished]:
-        for index, (call, active) in enumerate(calls):
-            await done[index].wait()
-            outcome = outcomes[index]
-            assert outcome is not None
-            yield _finished(run_of(call, active), outcome, active)
+        for index, event in enumerate(done):
+            await event.wait()
+            finished = over[index]
+            assert finished is not None
+            yield finished
 
     broken: Exception | None = None
     async with trio.open_nursery() as nursery, aclosing(results()) as finished:

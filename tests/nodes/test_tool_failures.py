@@ -145,6 +145,14 @@ async def test_a_client_that_leaves_ends_the_tool_and_pays_for_what_was_done(
         assert (row.tokens_prompt, row.tokens_completion, row.estimated) == (10, 5, False)
 
 
+async def test_a_run_that_is_over_is_paid_for_though_one_before_it_is_not(autojump_clock: object) -> None:
+    search = ScriptedTool(by_query={"quick": (1.0, found()), "slow": (10.0, found())})
+    calls = (call("web_search", "c_1", query="slow"), call("web_search", "c_2", query="quick"))
+    async with bench(upstream(CHAT, *calls, stream=True, every=0.0), tooling=tooling(search)) as gateway:
+        await gateway.ask(CHAT, CHAT, stream=True, leaves_at=5.0, **ON)
+        assert {line.bucket: line.tokens for line in gateway.row.lines}["web_search"] == 1
+
+
 @pytest.mark.parametrize("client", DIALECTS)
 @pytest.mark.parametrize("stream", [True, False])
 async def test_an_upstream_that_fails_in_a_later_round(client: Dialect, stream: bool, autojump_clock: object) -> None:
