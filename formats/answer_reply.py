@@ -21,6 +21,7 @@ from hyperinfer.formats.code_fences import FenceStripper
 from hyperinfer.formats.codec import Loss
 from hyperinfer.formats.json_member import MemberReader
 from hyperinfer.formats.losses import lose_once
+from hyperinfer.formats.retold import as_asked, as_asked_at_end
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ _STOP_WORDS = ("native_finish_reason", "stop_reason", "matched_stop")
 """What servers say beside Chat's `finish_reason`, in words of their own."""
 _OF_CHUNK = ("chunk", "once")
 """Levels of a Chat event's `extra` that speak of the reply and not of the call."""
-RETOLD = ("tools", "tool_choice", "parallel_tool_calls", "text", "instructions")
-"""Fields of a Responses envelope that say again what was asked: a client is told its own request there."""
 
 
 class _Choice:
@@ -80,7 +79,7 @@ class AnswerRestorer:
             return self._hold(event, choice)
         match event:
             case ev.MessageStart():
-                return (_retold(event),)
+                return (as_asked(event),)
             case ev.ToolCallStart():
                 return self._call(event, choice)
             case ev.ArgumentsDelta() if choice.inside:
@@ -193,9 +192,9 @@ def _without_fence(event: Event, choice: _Choice, lose: Callable[[str, str], Non
 def _ended(event: _End, choice: _Choice) -> Event:
     """The end as a client sees it that knows of no hidden call."""
     extra = event.extra
-    if isinstance(event, ev.MessageEnd) and extra and is_object(extra.get("response")):
-        theirs = {name: value for name, value in extra["response"].items() if name not in RETOLD}
-        event = msgspec.structs.replace(event, extra={**extra, "response": theirs})
+    if isinstance(event, ev.MessageEnd):
+        event = as_asked_at_end(event)
+        extra = event.extra
     if not choice.answered or choice.called or event.stop != "tool_calls":
         return event
     if extra and is_object(of_choice := extra.get("choice")):
@@ -206,15 +205,6 @@ def _ended(event: _End, choice: _Choice) -> Event:
         raw = event.raw_stop if event.raw_stop == "completed" else None
         return msgspec.structs.replace(event, stop="stop", raw_stop=raw)
     return msgspec.structs.replace(event, stop="stop")
-
-
-def _retold(event: ev.MessageStart) -> Event:
-    theirs = event.extra.get("response") if event.extra else None
-    if event.dialect != "openai_responses" or not is_object(theirs):
-        return event
-    names = tuple(name for name in RETOLD if name in theirs)
-    rest = {name: value for name, value in theirs.items() if name not in names}
-    return msgspec.structs.replace(event, extra={**(event.extra or {}), "response": rest, "retold": names})
 
 
 def _of_chunk(extra: Extra) -> dict[str, Any] | None:

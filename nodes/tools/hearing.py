@@ -9,6 +9,7 @@ import msgspec
 
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.opaque import Opaque
+from hyperinfer.formats.retold import as_asked, as_asked_at_end
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.items import Answering, Reply
 
@@ -72,7 +73,7 @@ class Hearing:
         match event:
             case ev.MessageStart():
                 self.usage = event.usage or self.usage
-                return (event,) if not self._round else (ev.UsageUpdate(event.usage or Usage()),)
+                return (as_asked(event),) if not self._round else (ev.UsageUpdate(event.usage or Usage()),)
             case ev.UsageUpdate():
                 self.usage = event.usage
             case ev.ToolCallStart(namespace=None) if event.name in self._functions:
@@ -83,8 +84,8 @@ class Hearing:
             case ev.ToolCallStart():
                 self.theirs.append(event)
             case ev.MessageEnd():
-                self.end = event
-                return () if self.calls else (event,)
+                self.end = as_asked_at_end(event)
+                return () if self.calls else (self.end,)
             case _:
                 return self.citing.push(event)
         return (event,)

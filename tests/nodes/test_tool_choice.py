@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.tool_rounds import ScriptedTool, asked_of, call, switched_on,
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
+    from tests.support.upstreams import Script
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
 
@@ -56,3 +58,21 @@ async def test_only_what_is_allowed_can_be_called_in_any_round(
             assert all("name" in each or "function" in each for each in body["tools"]), "all of them are functions there"
             assert {"type": "web_search"} not in body["tool_choice"].get("tools", []) if choice.mode == "allowed" else True
         assert gateway.row.losses == ()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_responses_client_is_told_its_own_request(stream: bool, autojump_clock: object) -> None:
+    """Its upstream says again what it was asked, with our tools as functions, and in a later round with another choice."""
+    ours = b'"tools":[{"type":"function","name":"web_search","description":"internal","parameters":{}}]'
+    scripts = [upstream("openai_responses", blocks, stream=stream) for blocks in (call("web_search", query="a"), text("ok"))]
+    told: list[Script] = []
+    for script in scripts:
+        pieces = [(after, piece.replace(b'"tools":[]', ours)) for after, piece in script.pieces if isinstance(piece, bytes)]
+        assert any(ours in piece for _, piece in pieces)
+        told.append(replace(script, pieces=pieces))
+    async with bench(*told, tooling=tooling(ScriptedTool())) as gateway:
+        fields: dict[str, Any] = {**switched_on("openai_responses", "web_search"), "tool_choice": "required"}
+        exchange = await gateway.ask("openai_responses", "openai_responses", stream=stream, **fields)
+        assert b"internal" not in exchange.sent
+        assert exchange.sent.count(b'"tools":[{"type":"web_search"}]') == (3 if stream else 1)
+        assert exchange.sent.count(b'"tool_choice":"required"') == (3 if stream else 1)
