@@ -70,7 +70,8 @@ class LeanConnection:
     @property
     def handover(self) -> bytes | None:
         """When `run` has ended: the bytes that another server is to begin with, None when the connection has ended."""
-        return None if self.gone else self._parser.handover
+        begun = self._parser.handover
+        return None if self.gone or begun is None else begun + self._ahead
 
     async def run(self) -> None:
         self._guarded.first_request_came()  # its time is kept here

@@ -11,7 +11,7 @@ import trio
 from hyperinfer.api.edge import ClientGone, Exchange
 from hyperinfer.api.edge.asgi import H2_PIECE
 from tests.api.edge.clients import H2Client
-from tests.api.edge.kit import QUICK, data_plane, edge, hello, until, with_lifespan, within
+from tests.api.edge.kit import QUICK, Edge, data_plane, edge, hello, until, with_lifespan, within
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge import Message, Receive, Scope, Send
@@ -120,3 +120,28 @@ async def test_h2_a_client_that_leaves_frees_a_sender_at_once(phase: str) -> Non
                 await blocked.wait()
             await until(lambda: not server.counters.open)
             assert server.counters.clients_gone == 1
+
+
+async def test_h2_nothing_is_lost_where_the_first_bytes_are_many() -> None:
+    """More than one read brings, at once: whoever saw that it is HTTP/2 hands on all of it."""
+
+    async def handler(exchange: Exchange) -> None:
+        body = await exchange.read_body(100_000)
+        await exchange.send_head(200, [])
+        await exchange.send_last(b"%d" % len(body))
+
+    async def ask(server: Edge) -> None:
+        async with await server.connect() as stream:
+            client = H2Client(stream)
+            fields = [(":method", "POST"), (":path", "/"), (":scheme", "http"), (":authority", "localhost")]
+            client.protocol.send_headers(1, fields)
+            for size in (16_384, 16_384, 16_384, 16_383):
+                client.protocol.send_data(1, bytes(size), end_stream=size == 16_383)
+            await client.flush()
+            await client.read_until(lambda: 1 in client.ended)
+            assert client.bodies[1] == b"65535"
+
+    with within():
+        async with edge(data_plane(handler)) as server:
+            for _ in range(10):
+                await ask(server)
