@@ -1,8 +1,7 @@
 """The hot path to one provider: prebuilt address and headers, one call of the transport, raw bytes back."""
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import asynccontextmanager
-from typing import Final, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import httpx2
 import msgspec
@@ -16,9 +15,13 @@ from hyperinfer.providers.content_coding import Decoder, decoder_for
 from hyperinfer.providers.quirks import Protocol
 from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.status import classify
+from hyperinfer.providers.transport import Transport, Waits, origin_of
 from hyperinfer.providers.transport_errors import GarbledResponse
-from hyperinfer.providers.transport_request import Body
+from hyperinfer.providers.transport_request import Body, request_head
 from hyperinfer.providers.user_agent import user_agent
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 ENDPOINTS: Final[dict[Protocol, str]] = {
     "openai_chat": "/chat/completions",
@@ -52,16 +55,20 @@ class UpstreamResponse:
 
     __slots__ = ("_decoder", "_pieces", "_private", "headers", "status")
 
-    def __init__(self, response: httpx2.Response, private: tuple[Secret, ...]) -> None:
-        stream = response.stream
-        if not isinstance(stream, httpx2.AsyncByteStream):
-            raise RuntimeError("the transport answered with a synchronous body")
-        self.status = response.status_code
-        self.headers = response.headers
-        coding = self.headers.get("content-encoding")
+    def __init__(
+        self, status: int, headers: Mapping[str, str], stream: httpx2.AsyncByteStream, private: tuple[Secret, ...]
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        coding = headers.get("content-encoding")
         self._decoder: Decoder | None = decoder_for(coding) if coding else None
         self._pieces = stream.__aiter__()
         self._private = private
+
+    @classmethod
+    def of(cls, response: httpx2.Response, private: tuple[Secret, ...]) -> Self:
+        """What any transport of httpx2 gave."""
+        return cls(response.status_code, response.headers, _asynchronous(response), private)
 
     def __aiter__(self) -> Self:
         return self
@@ -124,6 +131,8 @@ class Upstream:
         self._credentials = Credentials(provider, turns)
         self._base = httpx2.URL(provider.base_url)
         self._urls: dict[str, httpx2.URL] = {}
+        self._heads: dict[tuple[str, int, bool], bytes] = {}
+        self._origin = origin_of(self._base) if type(transport) is Transport else None
         hosts = (Secret(self._base.host),) if provider.transport == "network" else ()
         self._private = provider.keys + hosts
         self._headers = {
@@ -132,32 +141,47 @@ class Upstream:
             for stream in (False, True)
         }
         # Everything behind connecting has deadlines of the pipeline's own.
+        self._waits = Waits(connect=provider.timeouts.connect)
         self._extensions = {"timeout": {"connect": provider.timeouts.connect, "read": None, "write": None, "pool": None}}
         self.endpoint = ENDPOINTS[provider.protocol]
         self._takes_anthropic_headers = provider.protocol == "anthropic_messages"
 
-    @asynccontextmanager
-    async def open(
-        self, path: str, body: bytes, *, stream: bool, extra_headers: Iterable[tuple[str, str]] = ()
-    ) -> AsyncGenerator[UpstreamResponse]:
-        """Posts a JSON body to `path` (below the base URL: `endpoint`, or `/messages/count_tokens`).
+    def open(self, path: str, body: bytes, *, stream: bool, extra_headers: Iterable[tuple[str, str]] = ()) -> "Opening":
+        """`async with` posts a JSON body to `path` (below the base URL: `endpoint`, or `/messages/count_tokens`), and gives
+        the response.
 
         `extra_headers` are the client's `anthropic-version` and `anthropic-beta` on a Messages hop; any other name is
         refused with `ValueError`, and both are left out elsewhere. Leaving the block closes the connection unless the
         body was read to its end. Raises `httpx2.TransportError` (`connection_faults.fault_of_exception`).
         """
-        request = self._request(path, body, stream, extra_headers)
-        response = await self._transport.handle_async_request(request)
-        try:
-            yield UpstreamResponse(response, self._private)
-        finally:
-            # Ours closes without waiting, also in a cancelled task.
-            await response.aclose()
+        return Opening(self, path, body, stream, tuple(extra_headers))
 
-    def _request(self, path: str, body: bytes, stream: bool, extra_headers: Iterable[tuple[str, str]]) -> httpx2.Request:
+    async def ask(self, path: str, body: bytes, stream: bool, extra_headers: tuple[tuple[str, str], ...]) -> "Opened":
+        """The head of the response, and its body still to be read. For `Opening`."""
+        transport, origin, private = self._transport, self._origin, self._private
+        # A subclass may look at requests: it gets one to look at, and so do headers that are not prebuilt.
+        if type(transport) is not Transport or origin is None or extra_headers:
+            response = await transport.handle_async_request(self._request(path, body, stream, extra_headers))
+            return Opened(response.status_code, response.headers, _asynchronous(response), private)
+        place = self._credentials.next_turn()
+        start = self._heads.get((path, place, stream))
+        if start is None:
+            start = self._heads[path, place, stream] = self._start(path, place, stream)
+        exchange = await transport.post(origin, b"%b%d\r\n\r\n" % (start, len(body)), Body(body), self._waits)
+        return Opened(exchange.status, _by_name(exchange.headers), exchange, private)
+
+    def _start(self, path: str, place: int, stream: bool) -> bytes:
+        """The head of a request as far as the number of its length."""
+        request = httpx2.Request("POST", self._url(path), headers=self._headers[place, stream], stream=Body(b""))
+        return request_head(request)[: -len(b"\r\n")] + b"content-length: "
+
+    def _url(self, path: str) -> httpx2.URL:
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = _join(self._base, path)
+        return url
+
+    def _request(self, path: str, body: bytes, stream: bool, extra_headers: Iterable[tuple[str, str]]) -> httpx2.Request:
         headers = self._headers[self._credentials.next_turn(), stream].copy()
         headers["content-length"] = str(len(body))
         for name, value in extra_headers:
@@ -168,7 +192,7 @@ class Upstream:
             if self._takes_anthropic_headers and value.isascii() and value.isprintable():
                 flags = headers.get(name) if name == "anthropic-beta" else None
                 headers[name] = f"{flags},{value}" if flags else value
-        return httpx2.Request("POST", url, headers=headers, stream=Body(body), extensions=self._extensions)
+        return httpx2.Request("POST", self._url(path), headers=headers, stream=Body(body), extensions=self._extensions)
 
     def _prebuilt(self, provider: Provider, place: int, stream: bool) -> httpx2.Headers:
         headers = httpx2.Headers(
@@ -187,6 +211,62 @@ class Upstream:
         for name, value in self._credentials.headers(place):
             headers[name] = value
         return headers
+
+
+class Opened(NamedTuple):
+    """A response whose head is here. `stream` closes without waiting, also in a cancelled task."""
+
+    status: int
+    headers: Mapping[str, str]
+    stream: httpx2.AsyncByteStream
+    private: tuple[Secret, ...]
+
+
+class Opening:
+    """A request that is sent when its block is entered, and whose response is closed when it is left."""
+
+    __slots__ = ("_asked", "_stream")
+
+    def __init__(
+        self, upstream: Upstream, path: str, body: bytes, stream: bool, extra_headers: tuple[tuple[str, str], ...]
+    ) -> None:
+        self._asked = (upstream, path, body, stream, extra_headers)
+        self._stream: httpx2.AsyncByteStream | None = None
+
+    async def __aenter__(self) -> UpstreamResponse:
+        upstream, path, body, stream, extra_headers = self._asked
+        opened = await upstream.ask(path, body, stream, extra_headers)
+        self._stream = opened.stream
+        try:
+            return UpstreamResponse(*opened)
+        except BaseException:
+            await opened.stream.aclose()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        if self._stream is not None:
+            await self._stream.aclose()
+
+
+def _asynchronous(response: httpx2.Response) -> httpx2.AsyncByteStream:
+    stream = response.stream
+    if not isinstance(stream, httpx2.AsyncByteStream):
+        raise RuntimeError("the transport answered with a synchronous body")
+    return stream
+
+
+def _by_name(headers: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Headers by lower-case name, as `httpx2.Headers` has them; repeated ones are joined with commas."""
+    found: dict[str, str] = {}
+    try:
+        for raw_name, raw_value in headers:
+            name, value = raw_name.decode("ascii").lower(), raw_value.decode("ascii")
+            found[name] = f"{found[name]}, {value}" if name in found else value
+    except UnicodeDecodeError:
+        return httpx2.Headers(headers)
+    return found
 
 
 def _join(base: httpx2.URL, path: str) -> httpx2.URL:

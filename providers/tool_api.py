@@ -133,7 +133,7 @@ class ToolApi:
         try:
             response = await self._transport.handle_async_request(request)
             try:
-                return await self._read(UpstreamResponse(response, self._private))
+                return await self._read(UpstreamResponse.of(response, self._private))
             finally:
                 # Ours closes without waiting, also in a cancelled task.
                 await response.aclose()

@@ -1,14 +1,14 @@
 """The upstream transport: HTTP/1.1 over trio sockets, as an httpx2 transport.
 
 `httpx2.AsyncClient(transport=Transport())` works as one is used to; the gateway's hot path calls
-`handle_async_request` itself (`client.py`), which costs a tenth. What a client would add is the caller's: following
+`post` (`client.py`), which costs a tenth. What a client would add is the caller's: following
 redirects, cookies, decoding the body, raising for a status.
 """
 
 import ssl
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx2
 import trio
@@ -27,6 +27,19 @@ def default_ssl_context() -> ssl.SSLContext:
     context = httpx2.create_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+class Waits(NamedTuple):
+    """Seconds for connecting, and for each read and write; None waits."""
+
+    connect: float | None
+    read: float | None = None
+    write: float | None = None
+
+    @classmethod
+    def of(cls, timeouts: Mapping[str, float | None]) -> "Waits":
+        """As httpx2 has them."""
+        return cls(timeouts.get("connect"), timeouts.get("read"), timeouts.get("write"))
 
 
 class Transport(httpx2.AsyncBaseTransport):
@@ -74,20 +87,38 @@ class Transport(httpx2.AsyncBaseTransport):
 
         Raises `httpx2.TransportError`: see `transport_errors`.
         """
-        if self._closed:
-            raise RuntimeError("the transport is closed")
         head = request_head(request)
         body = await request_body(request)
-        origin = _origin(request.url)
+        chunked = not isinstance(body, Body) and "chunked" in request.headers.get("transfer-encoding", "").lower()
+        timeouts = _timeouts(request)
+        waits = Waits(self._connect_timeout) if timeouts is None else Waits.of(timeouts)
+        exchange = await self._answered(origin_of(request.url), request.method, head, body, waits, chunked=chunked)
+        return httpx2.Response(exchange.status, headers=exchange.headers, stream=exchange)
+
+    async def post(self, origin: Origin, head: bytes, body: Body, waits: Waits) -> Exchange:
+        """The same for a `POST` whose head is bytes already (the request line, headers and the empty line behind them): the
+        exchange with its status and headers, and its body still to be read."""
+        return await self._answered(origin, "POST", head, body, waits, chunked=False)
+
+    async def _answered(
+        self, origin: Origin, method: str, head: bytes, body: httpx2.AsyncByteStream, waits: Waits, *, chunked: bool
+    ) -> Exchange:
+        if self._closed:
+            raise RuntimeError("the transport is closed")
         reused = self._pool.take(origin, trio.current_time()) if isinstance(body, Body) else None
         if reused is not None:
-            exchange = self._begin(reused, request)
+            exchange = self._begin(reused, method, waits)
             try:
-                return await _respond(exchange, head, body, request)
+                await exchange.send(head, body, chunked=chunked)
+                await exchange.read_head()
+                return exchange
             except httpx2.TransportError as error:
                 if not exchange.died_unanswered(error):
                     raise
-        return await _respond(self._begin(await self._connect(origin, request), request), head, body, request)
+        exchange = self._begin(await self._connect(origin, waits), method, waits)
+        await exchange.send(head, body, chunked=chunked)
+        await exchange.read_head()
+        return exchange
 
     async def aclose(self) -> None:
         """Closes every connection, also those with a request under way."""
@@ -109,33 +140,15 @@ class Transport(httpx2.AsyncBaseTransport):
         """Forgets a connection that an exchange has closed."""
         self._active.discard(connection)
 
-    def _begin(self, connection: Connection, request: httpx2.Request) -> Exchange:
+    def _begin(self, connection: Connection, method: str, waits: Waits) -> Exchange:
         self._active.add(connection)
-        timeouts = _timeouts(request) or {}
-        return Exchange(
-            connection,
-            request.method,
-            self,
-            read_timeout=timeouts.get("read"),
-            write_timeout=timeouts.get("write"),
-        )
+        return Exchange(connection, method, self, read_timeout=waits.read, write_timeout=waits.write)
 
-    async def _connect(self, origin: Origin, request: httpx2.Request) -> Connection:
+    async def _connect(self, origin: Origin, waits: Waits) -> Connection:
         if self._closed:
             raise httpx2.ReadError("the transport was closed during the request")
-        timeouts = _timeouts(request)
-        seconds = self._connect_timeout if timeouts is None else timeouts.get("connect")
         context = None if origin.scheme == "http" else self._ssl_context or default_ssl_context()
-        return await connect(origin, context, seconds=seconds, receive_buffer=self._receive_buffer)
-
-
-async def _respond(
-    exchange: Exchange, head: bytes, body: httpx2.AsyncByteStream, request: httpx2.Request
-) -> httpx2.Response:
-    chunked = not isinstance(body, Body) and "chunked" in request.headers.get("transfer-encoding", "").lower()
-    await exchange.send(head, body, chunked=chunked)
-    await exchange.read_head()
-    return httpx2.Response(exchange.status, headers=exchange.headers, stream=exchange)
+        return await connect(origin, context, seconds=waits.connect, receive_buffer=self._receive_buffer)
 
 
 def _timeouts(request: httpx2.Request) -> Mapping[str, float | None] | None:
@@ -143,7 +156,8 @@ def _timeouts(request: httpx2.Request) -> Mapping[str, float | None] | None:
     return timeouts
 
 
-def _origin(url: httpx2.URL) -> Origin:
+def origin_of(url: httpx2.URL) -> Origin:
+    """Where a URL leads. Raises `httpx2.UnsupportedProtocol` for one that this transport cannot call."""
     scheme = url.scheme
     port = url.port or _PORTS.get(scheme)
     if port is None or not url.host:

@@ -201,7 +201,12 @@ class Loop:
         return tally.result(seconds, cpu)
 
     def _start(self) -> None:
-        sock = socket.create_connection(("127.0.0.1", self._job.port))
+        try:
+            sock = socket.create_connection(("127.0.0.1", self._job.port))
+        except OSError as error:
+            self._tally.errors += 1
+            self._tally.error = str(error)
+            return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = self._clients[sock.fileno()] = Client(sock, self._request, self._tally, stamped=self._job.stamped)

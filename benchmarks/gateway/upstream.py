@@ -139,8 +139,14 @@ class Plan:
 
 @cache
 def _plan(url: bytes) -> Plan:
-    found = next(_script(index) for index, each in enumerate(DIALECTS) if url.endswith(PATHS[each].encode()))
-    name, *numbers = url.split(b"/")[1].decode().split("-")
+    path = url.partition(b"?")[0]
+    known = [_script(index) for index, each in enumerate(DIALECTS) if path.endswith(PATHS[each].encode())]
+    if not known:
+        print(f"the upstream was asked for {url!r}", file=sys.stderr)
+        nothing = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+        return Plan(_script(0), nothing, nothing)
+    found = known[0]
+    name, *numbers = path.split(b"/")[1].decode().split("-")
     whole = _HEAD % (b"application/json", b"content-length: %d\r\n" % len(found.whole)) + found.whole
     opening = _STREAM_HEAD + b"".join(map(chunk, found.opening))
     if name == "burst":

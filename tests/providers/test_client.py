@@ -255,3 +255,29 @@ async def test_the_provider_says_how_long_connecting_may_take() -> None:
 async def test_the_key_shows_nowhere() -> None:
     upstream = Upstream(provider("http://nowhere"), Transport(), turns=itertools.count())
     assert "sk-one" not in repr(upstream) + repr(vars(upstream))
+
+
+async def test_a_prebuilt_head_says_what_a_built_one_does() -> None:
+    said: list[list[bytes]] = []
+    for kind in (Transport, type("Watched", (Transport,), {})):
+        async with raw_server([Request(), Reply(OK)] * 2) as server, kind() as transport:
+            target = provider(server.url, headers=(("X-Title", Secret("t")),), auth="header:api-key")
+            upstream = Upstream(target, transport, turns=itertools.count())
+            for body in (b"{}", b'{"a":"' + b"b" * 2000 + b'"}'):
+                async with upstream.open(upstream.endpoint, body, stream=True) as response:
+                    await response.read(10)
+            said.append([request.replace(f":{server.port}".encode(), b"") for request in server.requests])
+    assert said[0] == said[1]
+    assert [len(sent(request)[2]) for request in said[0]] == [2, 2008]
+
+
+@pytest.mark.parametrize("transport", [Transport, type("Watched", (Transport,), {})], ids=["prebuilt", "built"])
+async def test_headers_of_a_response_are_found_by_lower_case_names(transport: type[Transport]) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-One: a\r\nx-one: b\r\nX-Two: caf\xc3\xa9\r\n\r\n{}"
+    plain = head.replace(b"caf\xc3\xa9", b"c")
+    async with raw_server([Request(), Reply(head), Request(), Reply(plain)]) as server, transport() as opened:
+        upstream = Upstream(provider(server.url), opened, turns=itertools.count())
+        for two in ("café", "c"):
+            async with upstream.open("/x", b"{}", stream=False) as response:
+                await response.read(10)
+            assert (response.headers["x-one"], response.headers["x-two"]) == ("a, b", two)
