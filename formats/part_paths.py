@@ -16,37 +16,42 @@ if TYPE_CHECKING:
 
 _ITEMS = (NativePart, ReasoningPart, ToolCallPart, ToolResultPart)
 """Parts that are whole items in Responses."""
-_BESIDE = (ReasoningPart, ToolCallPart)
-"""Parts that have fields of their own in an assistant message of Chat."""
 _WHOLE = ("instructions", "input")
 """Turns that are one string."""
 
 
-def part_path(turn: Turn, index: int, dialect: Dialect) -> str:
-    """The path of a part, as well as it can be told: blocks of Messages that stood behind results count from there."""
+def part_paths(turn: Turn, dialect: Dialect) -> list[str]:
+    """The paths of its parts, as well as they can be told: blocks of Messages that stood behind results count from there."""
     if turn.path in _WHOLE:
-        return turn.path
+        return [turn.path] * len(turn.parts)
     if turn.path == "system":
-        return turn.path if turn.plain else f"system[{index}]"
-    if dialect == "openai_responses":
-        if len(turn.parts) == 1 and isinstance(turn.parts[0], _ITEMS):
-            return turn.path
-    elif dialect == "openai_chat":
-        part = turn.parts[index]
-        before = turn.parts[:index]
+        return [turn.path if turn.plain else f"system[{index}]" for index in range(len(turn.parts))]
+    if dialect == "openai_chat":
+        return _in_chat(turn)
+    if dialect == "openai_responses" and len(turn.parts) == 1 and isinstance(turn.parts[0], _ITEMS):
+        return [turn.path]
+    return [f"{turn.path}.content" if turn.plain else f"{turn.path}.content[{index}]" for index in range(len(turn.parts))]
+
+
+def _in_chat(turn: Turn) -> list[str]:
+    calls = beside = 0
+    found: list[str] = []
+    for index, part in enumerate(turn.parts):
         match part:
             case ToolCallPart():
-                return f"{turn.path}.tool_calls[{sum(isinstance(other, ToolCallPart) for other in before)}]"
+                found.append(f"{turn.path}.tool_calls[{calls}]")
+                calls += 1
+                beside += 1
             case ReasoningPart():
-                return f"{turn.path}.reasoning"
+                found.append(f"{turn.path}.reasoning")
+                beside += 1
             case ToolResultPart():
-                return turn.path
+                found.append(turn.path)
             case RefusalPart() if "refusal" in (turn.quiet or {}):
-                return f"{turn.path}.refusal"
+                found.append(f"{turn.path}.refusal")
             case _:
-                for other in before:
-                    index -= isinstance(other, _BESIDE)
-    return f"{turn.path}.content" if turn.plain else f"{turn.path}.content[{index}]"
+                found.append(f"{turn.path}.content" if turn.plain else f"{turn.path}.content[{index - beside}]")
+    return found
 
 
 def result_part_path(result: ToolResultPart, path: str, index: int, dialect: Dialect) -> str:

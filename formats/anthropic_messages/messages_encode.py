@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hyperinfer.formats.anthropic_messages.pairing import ResultQueue
 from hyperinfer.formats.conversation import ToolCallPart, ToolResultPart, Turn
 from hyperinfer.formats.ids import DistinctIds
-from hyperinfer.formats.part_paths import part_path
+from hyperinfer.formats.part_paths import part_paths
 from hyperinfer.formats.turns import is_silent
 from hyperinfer.formats.vocabulary import unknown_role
 
@@ -74,8 +74,7 @@ def encode_system(scope: Scope, encoder: BlockEncoder, turns: Sequence[Turn]) ->
     for turn in turns:
         scope.extra(turn.extra, turn.path)
         _lose_name(scope, turn)
-        for index, part in enumerate(turn.parts):
-            path = part_path(turn, index, scope.conversation.dialect)
+        for part, path in zip(turn.parts, part_paths(turn, scope.conversation.dialect), strict=True):
             found = encoder.blocks(part, path)
             if not scope.same and any(block["type"] != "text" for block in found):
                 scope.lose(path, "the system prompt of Messages is text only")
@@ -99,8 +98,8 @@ def encode_as_sent(scope: Scope, encoder: BlockEncoder, turns: Sequence[Turn]) -
             messages.append(last)
         else:
             last.plain = False
-        for index, part in enumerate(turn.parts):
-            blocks = encoder.blocks(part, part_path(turn, index, scope.conversation.dialect))
+        for part, path in zip(turn.parts, part_paths(turn, scope.conversation.dialect), strict=True):
+            blocks = encoder.blocks(part, path)
             last.blocks += [_marked(block) for block in blocks] if folded else blocks
         last.extra.update(scope.extra(turn.extra, turn.path))
     return [message.wire() for message in messages]
@@ -132,10 +131,9 @@ class _History:
         self._answer_calls()
         if turn.role in ("system", "developer"):
             self._scope.lose(f"{turn.path}.role", "a later system turn was folded into the user's")
-        for position, part in enumerate(turn.parts):
+        for part, path in zip(turn.parts, part_paths(turn, self._scope.conversation.dialect), strict=True):
             if isinstance(part, ToolResultPart) and self._results.was_taken(part):
                 continue
-            path = part_path(turn, position, self._scope.conversation.dialect)
             if isinstance(part, ToolResultPart):
                 self._orphan(part, path)
                 continue
@@ -160,8 +158,7 @@ class _History:
     def _assistant(self, index: int, turn: Turn) -> None:
         if turn.phase is not None:
             self._scope.lose(f"{turn.path}.phase", "Messages has no phases")
-        for position, part in enumerate(turn.parts):
-            path = part_path(turn, position, self._scope.conversation.dialect)
+        for part, path in zip(turn.parts, part_paths(turn, self._scope.conversation.dialect), strict=True):
             if isinstance(part, ToolCallPart):
                 call_id = self._ids.give(part.call_id)
                 self._extend("assistant", turn.path, [self._encoder.call(part, path, call_id)])

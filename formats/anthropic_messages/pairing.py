@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from hyperinfer.formats.conversation import ToolResultPart, Turn
-from hyperinfer.formats.part_paths import part_path
+from hyperinfer.formats.part_paths import part_paths
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Dialect
@@ -28,9 +28,9 @@ class ResultQueue:
         self._waiting: dict[str, deque[Found]] = {}
         self._taken: set[int] = set()  # identities of parts; `turns` keeps them alive
         for index, turn in enumerate(turns):
-            for position, part in enumerate(turn.parts):
+            for part, path in zip(turn.parts, part_paths(turn, dialect), strict=True):
                 if isinstance(part, ToolResultPart):
-                    found = Found(index, part, part_path(turn, position, dialect))
+                    found = Found(index, part, path)
                     self._waiting.setdefault(part.call_id, deque()).append(found)
 
     def take(self, call_id: str, *, after: int) -> Found | None:

@@ -25,7 +25,7 @@ from hyperinfer.formats.openai_chat.call_state import state_to_upstream
 from hyperinfer.formats.openai_chat.part_encode import encode_part
 from hyperinfer.formats.openai_chat.reasoning_encode import reasoning_fields
 from hyperinfer.formats.openai_chat.turn_fields import content_parts, turn_fields
-from hyperinfer.formats.part_paths import part_path
+from hyperinfer.formats.part_paths import part_paths
 from hyperinfer.formats.restore import wrap_input
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ class AssistantDraft:
         self._fields.update(turn_fields(turn, self._scope))
         if self._scope.same and turn.plain:
             self._string = ""
-        for index, part in enumerate(content_parts(turn)):
-            path = part_path(turn, index, self._scope.conversation.dialect)
+        for part, path in zip(content_parts(turn), part_paths(turn, self._scope.conversation.dialect), strict=True):
             match part:
                 case ReasoningPart():
                     self._reasoning.append((path, part))

@@ -24,7 +24,7 @@ from hyperinfer.formats.openai_chat.assistant_encode import AssistantDraft
 from hyperinfer.formats.openai_chat.call_ids import CALL_IDS, is_legacy
 from hyperinfer.formats.openai_chat.part_encode import encode_part
 from hyperinfer.formats.openai_chat.turn_fields import content_parts, turn_fields
-from hyperinfer.formats.part_paths import part_path, result_part_path
+from hyperinfer.formats.part_paths import part_paths, result_part_path
 from hyperinfer.formats.turns import is_silent, joined_content, results_first
 
 if TYPE_CHECKING:
@@ -107,11 +107,9 @@ class MessageEncoder:
 
     def _texts_of(self, turn: Turn) -> Turn:
         """A system turn as Chat has it: text only."""
-        for index, part in enumerate(turn.parts):
+        for part, path in zip(turn.parts, part_paths(turn, self._scope.conversation.dialect), strict=True):
             if isinstance(part, _MEDIA):
-                self._scope.lose(
-                    part_path(turn, index, self._scope.conversation.dialect), "system messages of Chat are text only"
-                )
+                self._scope.lose(path, "system messages of Chat are text only")
         return msgspec.structs.replace(turn, parts=tuple(part for part in turn.parts if not isinstance(part, _MEDIA)))
 
     def _user(self, turn: Turn) -> None:
@@ -126,18 +124,17 @@ class MessageEncoder:
 
     def _content(self, turn: Turn, *, one_string: bool) -> str | list[Message]:
         dialect = self._scope.conversation.dialect
-        parts = [(part, part_path(turn, index, dialect)) for index, part in enumerate(content_parts(turn))]
+        parts = list(zip(content_parts(turn), part_paths(turn, dialect), strict=True))
         return _content_of(parts, self._scope, one_string=one_string, string=turn.plain)
 
     def _results(self, turn: Turn) -> None:
         extra = turn_fields(turn, self._scope)
-        for index, part in enumerate(turn.parts):
+        for part, path in zip(turn.parts, part_paths(turn, self._scope.conversation.dialect), strict=True):
             if isinstance(part, ToolResultPart):
-                self._out.append(self._result(part, turn, index, extra))
+                self._out.append(self._result(part, path, extra))
 
-    def _result(self, part: ToolResultPart, turn: Turn, index: int, extra: Message) -> Message:
+    def _result(self, part: ToolResultPart, path: str, extra: Message) -> Message:
         scope = self._scope
-        path = part_path(turn, index, scope.conversation.dialect)
         if not scope.same:
             scope.losses.extend(losses_of_extra(part.extra, path, "Chat tool results have no such field"))
             content: Any = self._result_text(part, path)

@@ -23,7 +23,7 @@ from hyperinfer.formats.losses import citations_field, losses_of_extra
 from hyperinfer.formats.openai_responses.items import VERBATIM
 from hyperinfer.formats.openai_responses.part_encode import PartEncoder
 from hyperinfer.formats.openai_responses.request_decode import INSTRUCTIONS
-from hyperinfer.formats.part_paths import part_path, result_part_path
+from hyperinfer.formats.part_paths import part_paths, result_part_path
 from hyperinfer.formats.turns import is_silent, joined_content
 from hyperinfer.formats.wire import is_array
 
@@ -80,8 +80,7 @@ class InputEncoder:
 
     def _system_text(self, turn: Turn) -> str:
         texts: list[str] = []
-        for index, part in enumerate(turn.parts):
-            path = part_path(turn, index, self._dialect)
+        for part, path in zip(turn.parts, part_paths(turn, self._dialect), strict=True):
             if not isinstance(part, TextPart):
                 self._losses.append(Loss(path, "instructions are text only"))
                 continue
@@ -113,8 +112,7 @@ class InputEncoder:
         if not self._same:
             self._lose_fields(turn, "Responses items have no such field")
         message: list[tuple[Part, str]] = []
-        for index, part in enumerate(turn.parts):
-            path = part_path(turn, index, self._dialect)
+        for part, path in zip(turn.parts, part_paths(turn, self._dialect), strict=True):
             if isinstance(part, (ReasoningPart, ToolCallPart, ToolResultPart)):
                 self._text_parts(turn, message)
                 message = []
