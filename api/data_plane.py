@@ -125,7 +125,11 @@ class DataPlane:
             await sink.fail(Failure("invalid_request", message), status=405, headers=(("allow", "POST"),))
             return
         headers = _read(exchange)
-        incoming = await self._incoming(exchange, headers, ticket)
+        try:
+            incoming = await self._incoming(exchange, headers, ticket)
+        except SlowBody:
+            await sink.fail(Failure("invalid_request", "The body did not come in time."), status=408)
+            return
         if isinstance(incoming, Failure):
             await sink.fail(incoming)
             return
@@ -158,7 +162,7 @@ class DataPlane:
                 self.idempotency.end(ticket.request_id)
 
     async def _incoming(self, exchange: Exchange, headers: Mapping[str, str], ticket: Ticket) -> Incoming | Failure:
-        """The request, or why it is not taken in."""
+        """The request, or why it is not taken in. Raises SlowBody."""
         principal = await self._principal(headers)
         if isinstance(principal, Failure):
             return principal
@@ -176,8 +180,6 @@ class DataPlane:
             body = await exchange.read_body(limit)
         except BodyTooLarge:
             return Failure("payload_too_large", f"The body is larger than {limit / (1024 * 1024):g} MB.")
-        except SlowBody:
-            return Failure("invalid_request", "The body did not come in time.")
         ticket.principal = principal
         ticket.body_size = len(body)
         ticket.strict = strict == "true"

@@ -42,7 +42,9 @@ _ANTHROPIC_TYPES = {
     400: "invalid_request_error",
     404: "invalid_request_error",
     405: "invalid_request_error",
+    408: "invalid_request_error",
     409: "invalid_request_error",
+    431: "invalid_request_error",
     401: "authentication_error",
     402: "billing_error",
     403: "permission_error",
@@ -64,7 +66,10 @@ def anthropic_error_type(status: int) -> str:
 
 
 class ErrorReport(msgspec.Struct, frozen=True):
-    """An error as a client is told it, in any envelope. `status` overrides the code's own (404, 405 and 409 only)."""
+    """An error as a client is told it, in any envelope.
+
+    `status` overrides the code's own (404, 405, 408 and 409, and what the edge refuses).
+    """
 
     code: str
     message: str

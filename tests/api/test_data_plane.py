@@ -102,7 +102,7 @@ async def test_a_body_over_the_limit(client: Dialect, autojump_clock: object) ->
 @pytest.mark.parametrize("client", DIALECTS)
 async def test_a_body_that_does_not_come(client: Dialect, autojump_clock: object) -> None:
     async with bench() as gateway:
-        check_error(client, await gateway.send(client, b"", slow=True), "invalid_request")
+        check_error(client, await gateway.send(client, b"", slow=True), "invalid_request", 408)
 
 
 # ---- what decode, route and admit refuse ----------------------------------------------------------------------------
