@@ -35,7 +35,7 @@ test: venv-test
 
 test-system: venv-test
 	@tests/system/install.sh
-	@$(BIN)/python -m pytest -q -m system --no-skips $(ARGS)
+	@$(if $(ARGS),$(BIN)/python -m pytest -q -m system --no-skips $(ARGS),.ci/test system)
 
 faults: venv-test
 	@$(BIN)/python -m pytest -q tests/faults --fault-table $(ARGS)
