@@ -227,7 +227,8 @@ class Attempting:
 
     def _open(self) -> AbstractAsyncContextManager[UpstreamResponse]:
         extra = self._ticket.upstream_headers
-        return self._client.open(self._client.endpoint, self._body, stream=self._streamed, extra_headers=extra)
+        body, self._body = self._body, b""  # a reply may take an hour
+        return self._client.open(self._client.endpoint, body, stream=self._streamed, extra_headers=extra)
 
     def _pass_headers(self, response: UpstreamResponse) -> None:
         protocol, ingress = self._route.provider.protocol, self._ticket.format.dialect

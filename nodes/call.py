@@ -80,6 +80,7 @@ class Call(Stage[Planned, Reply | Failure]):
             answering = _answering(item, route, encoded)
             await sink.send(answering)
             attempt = self._attempt = Attempting(answering, encoded.body, self._clients, self._now)
+            del encoded  # and its body with it, as soon as that was sent
             fault = await attempt.run(sink)
             if fault is None:
                 return attempt.reply

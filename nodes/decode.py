@@ -14,6 +14,7 @@ from hyperinfer.nodes.refusal import refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hyperinfer.formats.codec import Format
     from hyperinfer.formats.conversation import Conversation
 
 
@@ -23,24 +24,24 @@ def decode(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
     Every pipeline that begins with bytes needs it; one that makes its own `Conversation` begins with `Asked`. The body is
     read in the format of its ticket. `json_depth`: levels of nesting that are read.
     """
-    return _reading("decode", lambda incoming: incoming.ticket.format.decode_request(incoming.body), json_depth)
+    return _reading("decode", lambda format, body: format.decode_request(body), json_depth)
 
 
 def decode_count(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
     """The same for a request whose tokens are to be counted, of a format that can ask for that (`formats.COUNTING`)."""
-    return _reading(
-        "decode_count", lambda incoming: COUNTING[incoming.ticket.format.dialect].decode_request(incoming.body), json_depth
-    )
+    return _reading("decode_count", lambda format, body: COUNTING[format.dialect].decode_request(body), json_depth)
 
 
-def _reading(name: str, read: Callable[[Incoming], Conversation], json_depth: int) -> Node[Incoming, Asked | Failure]:
+def _reading(
+    name: str, read: Callable[[Format, bytes], Conversation], json_depth: int
+) -> Node[Incoming, Asked | Failure]:
     def push(incoming: Incoming) -> Asked | Failure:
-        ticket = incoming.ticket
-        if deeper_than(incoming.body, json_depth):
+        ticket, body = incoming.ticket, incoming.take()
+        if deeper_than(body, json_depth):
             message = f"The body is nested deeper than {json_depth} levels."
             return Failed("invalid_request", message, ticket=ticket)
         try:
-            return Asked(ticket, read(incoming))
+            return Asked(ticket, read(ticket.format, body))
         except RequestError as error:
             return refused(error, ticket)
 

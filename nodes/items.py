@@ -100,12 +100,17 @@ class Ticket:
         return cls(request_id=request_id, format=format, created=now(), started=trio.current_time())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Incoming:
-    """A request body as it came."""
+    """A request body as it came, for one run: who decodes it takes it, as a long reply would else hold it to its end."""
 
     ticket: Ticket
     body: bytes
+
+    def take(self) -> bytes:
+        """The body, which is held here no more."""
+        body, self.body = self.body, b""
+        return body
 
 
 @dataclass(frozen=True, slots=True)

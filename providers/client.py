@@ -230,11 +230,12 @@ class Opening:
     def __init__(
         self, upstream: Upstream, path: str, body: bytes, stream: bool, extra_headers: tuple[tuple[str, str], ...]
     ) -> None:
-        self._asked = (upstream, path, body, stream, extra_headers)
+        self._asked = [(upstream, path, body, stream, extra_headers)]
         self._stream: httpx2.AsyncByteStream | None = None
 
     async def __aenter__(self) -> UpstreamResponse:
-        upstream, path, body, stream, extra_headers = self._asked
+        # Not kept: a long response would hold the request's body to its end.
+        upstream, path, body, stream, extra_headers = self._asked.pop()
         opened = await upstream.ask(path, body, stream, extra_headers)
         self._stream = opened.stream
         try:
