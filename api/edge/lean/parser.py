@@ -113,7 +113,11 @@ class RequestParser:
             self.end(400)
 
     def _start(self, data: bytes) -> bytes:
-        """The first bytes of a request as httptools is to see them; b"" while they are too few to tell."""
+        """The first bytes of a request as httptools is to see them; b"" while they are too few to tell.
+
+        It is not asked of a request whose first bytes came together with the end of the one before it: httptools does not
+        say where that ended. A method that it does not know is refused there.
+        """
         if not self._held and data.startswith(_USUAL):
             self._fresh = False
             return data

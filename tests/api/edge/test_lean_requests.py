@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trio
@@ -82,6 +83,38 @@ def test_where_packets_end_makes_no_difference(name: str) -> None:
         # Of a body that turns out to be none, more or less may have come before.
         assert cut_in_two == whole or name == "bad chunks", cut
     assert parsed(*(wire[at : at + 1] for at in range(len(wire)))) == whole
+
+
+SPLINTERS = [
+    b"\r\n",
+    b"\n",
+    b" ",
+    b":",
+    b"0",
+    b"\0",
+    b"\xff",
+    b"%",
+    b"[",
+    b"chunked",
+    b"HTTP/1.0",
+    b"host: a\r\n",
+    b"upgrade: h2c\r\n",
+]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_comes_there_is_an_outcome(seed: int) -> None:
+    """Wires with splinters in them: no exception, and a first request that no cut changes."""
+    chance = random.Random(seed)
+    for _ in range(1000):
+        wire = b"".join(chance.choices(list(WIRES.values()), k=chance.randint(1, 2)))
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randint(0, len(wire))
+            wire = wire[:at] + chance.choice(SPLINTERS) + wire[at + chance.randint(0, 3) :]
+        cut = chance.randint(0, len(wire))
+        whole, in_two = (cast("list[object]", parsed(*pieces)[0]) for pieces in ((wire,), (wire[:cut], wire[cut:])))
+        # Of the last one of both, more or less of the body may have come before it was found to be none.
+        assert in_two[:1] == whole[:1] or len(whole) == len(in_two) == 1, (wire, cut)
 
 
 @pytest.mark.parametrize("name", WIRES)
