@@ -68,7 +68,9 @@ def activate(planned: Planned, toolbox: Toolbox) -> Activation | Failed:
             declaration = tool.declaration(plugin.options)
         except ValueError as error:
             return Failed("invalid_request", f"{plugin.path}: {error}", param=plugin.path, ticket=ticket)
-        name = tool.name if tool.name not in taken else PREFIX + tool.name
+        name: str = tool.name
+        while name in taken:
+            name = PREFIX + name
         events = conversation.tool_events or plugin.events
         found[name] = Active(tool, declaration, plugin.options, plugin.path, events)
     if found and (conversation.sampling.n or 1) > 1:

@@ -146,7 +146,7 @@ def _without_repeats(turns: tuple[Turn, ...], kept: Iterable[KeptTurn]) -> tuple
     for found in kept:
         if (found.call_id, found.names[0]) in there:
             for call in found.calls:  # a client is told the tool's own name, whatever the function was called
-                names = (call.function, call.function.removeprefix(PREFIX))
+                names = (call.function, call.function.rpartition(PREFIX)[2])
                 ours |= {(anthropic_call_id(call.run_id), name) for name in names}
     if not ours:
         return turns

@@ -148,18 +148,19 @@ async def test_calls_without_tools_are_not_run(autojump_clock: object) -> None:
         assert len(search.ran) == 1
 
 
-async def test_a_function_of_the_caller_keeps_its_name(autojump_clock: object) -> None:
+async def test_functions_of_the_caller_keep_their_names(autojump_clock: object) -> None:
     search = ScriptedTool()
-    theirs: dict[str, Any] = {"type": "function", "function": {"name": "web_search", "parameters": {"type": "object"}}}
+    names = ("web_search", "hyperinfer_web_search")
     scripts = (
-        upstream("openai_chat", call("hyperinfer_web_search", "c_a"), stream=False),
-        upstream("openai_chat", call("web_search", "c_b"), stream=False),
+        upstream("openai_chat", call("hyperinfer_hyperinfer_web_search", "c_a"), stream=False),
+        upstream("openai_chat", *(call(name, f"c_{name}") for name in names), stream=False),
     )
     async with bench(*scripts, tooling=tooling(search)) as gateway:
-        fields: dict[str, Any] = {**switched_on("openai_chat", "web_search"), "tools": [theirs]}
+        own = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in names]
+        fields: dict[str, Any] = {**switched_on("openai_chat", "web_search"), "tools": own}
         exchange = await gateway.ask("openai_chat", "openai_chat", stream=False, **fields)
         (said,) = sayings("openai_chat", exchange.sent)
-        assert said.calls == [("web_search", {})]
+        assert said.calls == [(name, {}) for name in names]
         assert len(search.ran) == 1
 
 
