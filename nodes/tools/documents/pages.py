@@ -65,7 +65,10 @@ async def read_text(fetched: Fetched, reader: DocumentReader) -> Page | ToolOutc
         return Page("", text[:MOST_CHARACTERS], fetched.media_type or "text", len(text) > MOST_CHARACTERS)
     if not text.strip():
         return Page("", "", "page")
-    found = await reader.read(Job(kind="html", url=fetched.url), text.encode("utf-8", "replace"))
+    page = text.encode("utf-8", "replace")
+    found = await reader.read(Job(kind="html", url=fetched.url), page)
+    if found.error == "timeout":  # telling an article of a MB from what is around it takes that long
+        found = await reader.read(Job(kind="html", url=fetched.url, plain=True), page)
     match found.error:
         case None:
             return Page(found.title, found.text, "page", found.more)

@@ -23,12 +23,14 @@ _WORKER: Final = Path(__file__).with_name("worker.py")
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What to read, and how. `pages`: pairs of first and last, from 1; None for all."""
+    """What to read, and how. `pages`: pairs of first and last, from 1; None for all. `plain`: all text of a page, in a
+    moment, not what of it is the article."""
 
     kind: Literal["html", "pdf"]
     url: str = ""
     pages: tuple[tuple[int, int], ...] | None = None
     most: int = MOST_CHARACTERS
+    plain: bool = False
 
 
 class Extracted(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,8 @@ and strangers choose what they read, and because a process can be ended and held
 gateway, which would take longer than most documents do; it is given no environment; and once its libraries are there it
 may neither connect, nor start programs, nor write.
 
-Input: a line of JSON (`kind`: html or pdf; `most`: characters; `seconds`; `memory`: bytes; for html `url`; for pdf
-`pages`: pairs of first and last, or null), then the document: HTML as UTF-8, PDF as it is. Output: a JSON object, an
+Input: a line of JSON (`kind`: html or pdf; `most`: characters; `seconds`; `memory`: bytes; for html `url` and `plain`; for
+pdf `pages`: pairs of first and last, or null), then the document: HTML as UTF-8, PDF as it is. Output: a JSON object, an
 `Extracted` of `reader`.
 """
 
@@ -106,7 +106,7 @@ def read_html(data: bytes, job: Found) -> Found:
 
     document = tree()
     title = " ".join((document.findtext(".//title") or "").split())[:_LONGEST_TITLE]
-    if len(data) >= LARGE_HTML:
+    if job["plain"] or len(data) >= LARGE_HTML:
         return {"title": title, "text": plain()}
     try:
         text = trafilatura.extract(
