@@ -23,10 +23,11 @@ GUARDED = {
 # Who says where it leads: the catalogue.
 PROVIDERS = {
     "hyperinfer.providers.transport_connection": {".connect", "trio.open_tcp_stream", "trio.socket.socket"},
-    "hyperinfer.providers.transport": {"hyperinfer.providers.transport_connection.connect"},
+    # `.connect`: a deadline of that name, here and in the client
+    "hyperinfer.providers.transport": {".connect", "hyperinfer.providers.transport_connection.connect"},
     "hyperinfer.providers.upstreams": {"hyperinfer.providers.transport.Transport"},
-    # `.connect`: a deadline of that name
-    "hyperinfer.providers.client": {".connect", ".handle_async_request"},
+    # Asks the transport that it is given, our own by a shorter way.
+    "hyperinfer.providers.client": {".connect", ".handle_async_request", "hyperinfer.providers.transport.Transport"},
     "hyperinfer.providers.tool_api": {".handle_async_request"},
 }
 # The settings of the stores.
