@@ -41,6 +41,9 @@ def goals_of(row: Row) -> tuple[Mapping[str, float], Mapping[str, float]]:
     group, name = row["group"], row["name"]
     if name == "floor" or row.get("foreign"):
         return {}, {}
+    if group == "others":
+        least = next((times for other, times in TIMES.items() if other in name), 0)
+        return {"times": least}, {}
     if group == "whole" and name.startswith("Postgres"):
         return SHARED, {}
     if group == "streamed" and name.startswith("Postgres"):
@@ -79,3 +82,21 @@ def with_ratios(rows: Sequence[dict[str, Any]]) -> None:
         for row in rows:
             if row["group"] == group and "core_rate" in row:
                 row["ratio"] = round(row["core_rate"] / floor["core_rate"], 3)
+
+
+TIMES: Mapping[str, float] = {"LiteLLM": 25, "Portkey": 3}
+"""How often the rate of others, in the same run."""
+
+
+def beside_others(rows: Sequence[Row], best: str) -> list[dict[str, Any]]:
+    """Rows of the group `others`: the rate of `best` as a multiple of what others have for the same pair."""
+    found: list[dict[str, Any]] = []
+    for theirs in rows:
+        if not theirs.get("foreign") or not theirs["core_rate"]:
+            continue
+        name, _, pair = theirs["name"].partition(" chat ")
+        ours = next((row for row in rows if row["group"] == theirs["group"] and row["name"] == f"{best} chat {pair}"), None)
+        if ours is not None:
+            times = round(ours["core_rate"] / theirs["core_rate"], 1)
+            found.append({"group": "others", "name": f"{theirs['group']} chat {pair}, of {name}", "times": times})
+    return found

@@ -23,6 +23,8 @@ from benchmarks.gateway.spreads import spread
 from benchmarks.gateway.wire import STAMP, now_us
 
 READ = 256 * 1024
+FINISH_SECONDS = 5.0
+"""For what is under way at the end of a job; then it is cut."""
 STEP = (36_000, 48_000)
 """µs: what a delayed acknowledgement would cost, were it waited for."""
 
@@ -238,7 +240,7 @@ class Loop:
 
     def _finish(self) -> None:
         """Lets what is under way end, so that nothing of it is left for the next job."""
-        latest = time.monotonic() + 20
+        latest = time.monotonic() + FINISH_SECONDS
         while self._clients and time.monotonic() < latest:
             self._turn(0.5, again=False)
         for client in self._clients.values():

@@ -20,6 +20,7 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
     "start": ("Start", {"ready_s": "ready s", "worker_mb": "worker MB", "tree_mb": "tree MB", "tree_own_mb": "unshared MB"}),
     "whole": ("Whole answers, 16 connections", {**_RATES, "p50_ms": "p50 ms", "p99_ms": "p99 ms"}),
     "streamed": ("Streams of 100 deltas written at once, 16 connections: upstream events", {**_RATES, "p99_ms": "p99 ms"}),
+    "others": ("Our rate as a multiple of others'", {"times": "times"}),
     "paced": (
         "320 streams with 50 events a second, one a write",
         {**_RATES, "delay_p50_ms": "late p50 ms", "delay_p99_ms": "p99 ms"},

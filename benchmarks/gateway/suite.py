@@ -20,6 +20,8 @@ Pair: TypeAlias = tuple[Dialect, Dialect]
 NINE: tuple[Pair, ...] = tuple((client, upstream) for client in DIALECTS for upstream in DIALECTS)
 TWO: tuple[Pair, ...] = (("openai_chat", "openai_chat"), ("openai_chat", "anthropic_messages"))
 WHOLE = STREAMED = "burst-100"
+PATIENT = Run(seconds=3.0, warm=1.0)
+"""For others, some of which take longer than a second for one stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ def in_turns(
     found: list[list[dict[str, Any]]] = [[] for _ in asked]
     for _ in range(rounds or bench.rounds):
         for runs, (_, target, ask, _) in zip(found, asked, strict=True):
-            runs.append(load(bench.tool, target, ask, run))
+            runs.append(load(bench.tool, target, ask, PATIENT if target.foreign else run))
     for runs, (name, target, _, each) in zip(found, asked, strict=True):
         row = rates(group, name, runs, each=each)
         yield {**row, "foreign": True} if target.foreign else row
