@@ -102,6 +102,7 @@ def streams(group: str, name: str, run: dict[str, Any]) -> dict[str, Any]:
         "share": round(run["cpu"] / seconds, 2),
         "delay_p50_ms": round(run["delay"].get("p50", 0) / 1000, 2),
         "delay_p99_ms": round(run["delay"].get("p99", 0) / 1000, 2),
+        "each_read": round(events / run["gap"]["count"], 1) if run["gap"] else 0.0,
         "gap_p99_ms": round(run["gap"].get("p99", 0) / 1000, 1),
         "gap_max_ms": round(run["gap"].get("max", 0) / 1000, 1),
         "errors": run["errors"],

@@ -23,7 +23,7 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
     "others": ("Our rate as a multiple of others'", {"times": "times"}),
     "paced": (
         "320 streams with 50 events a second, one a write",
-        {**_RATES, "delay_p50_ms": "late p50 ms", "delay_p99_ms": "p99 ms"},
+        {**_RATES, "each_read": "a read", "delay_p50_ms": "late p50 ms", "delay_p99_ms": "p99 ms"},
     ),
     "concurrent": (
         "Streams at once, 50 events a second each",
