@@ -28,6 +28,7 @@ from hyperinfer.engine import Drain
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.providers.catalogue import CatalogueErrors
+from hyperinfer.providers.proxies import ProxySettingError
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.asgi import AsgiApp, Receive, Scope, Send
@@ -95,7 +96,7 @@ class Application:
                 self._gateway = gateway
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
-        except* (CatalogueErrors, FolderInUse, StoreUnavailable, Refused, OSError) as group:
+        except* (CatalogueErrors, FolderInUse, StoreUnavailable, Refused, ProxySettingError, OSError) as group:
             raise StartupFailed(_first(group)) from None
         finally:
             self._gateway = None

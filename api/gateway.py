@@ -92,7 +92,7 @@ async def open_gateway(
     now: Callable[[], float] = time.time,
     entropy: Callable[[int], bytes] = os.urandom,
 ) -> AsyncGenerator[Gateway]:
-    """The gateway of one data folder. Raises `CatalogueErrors`, `FolderInUse`, `StoreUnavailable`."""
+    """The gateway of one data folder. Raises `CatalogueErrors`, `FolderInUse`, `StoreUnavailable`, `ProxySettingError`."""
     catalogue = CatalogueFile(settings.config, settings.environ)
     limits = catalogue.current().limits
     folder = DataFolder(settings.data)
@@ -105,7 +105,7 @@ async def open_gateway(
             now=now,
             entropy=entropy,
         ) as backing,
-        open_upstreams(now=now) as upstreams,
+        open_upstreams(environ=settings.environ, now=now) as upstreams,
         trio.open_nursery() as serving,
     ):
         serving.start_soon(_end_with_the_grace, drain)

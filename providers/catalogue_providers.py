@@ -24,6 +24,7 @@ PROVIDER_KEYS = (
     "quirks",
     "native_tools",
     "count_tokens",
+    "http2",
     "concurrency",
 )
 TIMEOUT_KEYS = ("connect", "first_token", "idle", "stream", "whole")
@@ -94,6 +95,7 @@ def read_provider(name: str, value: Value, environ: Mapping[str, str]) -> Provid
         quirks=overlay(PROTOCOL_QUIRKS[protocol], changes),
         native_tools=native_tools,
         count_tokens=counts,
+        http2=bool(given["http2"].flag()) if "http2" in given else False,
         concurrency=concurrency,
         missing=blocking,
         unset=tuple(dict.fromkeys((*blocking, *unset_keys))),

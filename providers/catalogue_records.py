@@ -50,8 +50,8 @@ class Provider:
 
     `base_url` has the version path and no trailing slash. `keys` is empty for an open provider. `missing` names the
     unset environment variables without which it cannot be called; `unset` also those it can do without (one of several
-    keys). `count_tokens`: it has its protocol's route for counting. `transport` is `demo` for the built-in offline
-    providers, whose `base_url` is `demo://<protocol>`.
+    keys). `count_tokens`: it has its protocol's route for counting. `http2`: HTTP/2 where it
+    offers that. `transport` is `demo` for the built-in offline providers, whose `base_url` is `demo://<protocol>`.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Provider:
     quirks: Quirks = PROTOCOL_QUIRKS["openai_chat"]
     native_tools: tuple[str, ...] = ()
     count_tokens: bool = False
+    http2: bool = False
     concurrency: int | None = None
     missing: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()

@@ -7,15 +7,15 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING
+
+import httpx2
 
 from hyperinfer.providers.catalogue import Catalogue, Provider, load
 from hyperinfer.providers.client import Upstream
 from hyperinfer.providers.demo import DemoTransport
+from hyperinfer.providers.proxies import Proxies
 from hyperinfer.providers.transport import Transport
-
-if TYPE_CHECKING:
-    import httpx2
+from hyperinfer.providers.ways import Ways
 
 
 class Upstreams:
@@ -30,7 +30,10 @@ class Upstreams:
         known = self._clients.get(provider.name)
         if known is not None and known[0] is provider:
             return known[1]
-        client = Upstream(provider, self._transports[provider.transport], turns=itertools.count())
+        transport = self._transports[provider.transport]
+        if isinstance(transport, Ways):
+            transport = transport.to(httpx2.URL(provider.base_url), http2=provider.http2)
+        client = Upstream(provider, transport, turns=itertools.count())
         self._clients[provider.name] = (provider, client)
         return client
 
@@ -46,9 +49,15 @@ class Upstreams:
 
 
 @asynccontextmanager
-async def open_upstreams(*, now: Callable[[], float] = time.time) -> AsyncGenerator[Upstreams]:
-    """The real transports, closed at the end of the block. `now`: unix seconds, for what the demo models stamp."""
-    upstreams = Upstreams(Transport(), DemoTransport(now=now))
+async def open_upstreams(
+    *, environ: Mapping[str, str] | None = None, now: Callable[[], float] = time.time
+) -> AsyncGenerator[Upstreams]:
+    """The real transports, closed at the end of the block.
+
+    `environ`: where `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are looked up; by default nowhere. `now`: unix
+    seconds, for what the demo models stamp. Raises ProxySettingError.
+    """
+    upstreams = Upstreams(Ways(Transport(), Proxies.of(environ or {})), DemoTransport(now=now))
     try:
         yield upstreams
     finally:

@@ -51,7 +51,7 @@ def _look(invocation: Invocation) -> _Findings:
     path = choose_catalogue(settings.config, invocation.folder)
     found = _Findings(where=str(path or PACKAGED), notes=unknown_variables(invocation.environ))
     try:
-        check_together(settings)
+        check_together(settings, invocation.environ)
     except (SettingsConflict, CommandRefused) as error:
         found.problems.append((str(error), {"message": str(error)}))
     if unusable := _unusable(invocation.folder / settings.data):

@@ -23,7 +23,7 @@ from hyperinfer.api.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hyperinfer.api.cli.invocation import Invocation
     from hyperinfer.api.cli.output import Output
@@ -44,16 +44,26 @@ def given_settings(invocation: Invocation) -> Settings:
     return read_settings({name: getattr(invocation.arguments, name) for name in names}, invocation.environ)
 
 
-def check_together(settings: Settings) -> None:
-    """Raises SettingsConflict for impossible combinations, CommandRefused for a certificate that is none."""
+def check_together(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Raises SettingsConflict for impossible combinations, CommandRefused for a certificate or a proxy that is none."""
     check_settings(settings)
     _check_certificate(settings)
+    _check_proxies(environ)
+
+
+def _check_proxies(environ: Mapping[str, str]) -> None:
+    from hyperinfer.providers.proxies import Proxies, ProxySettingError
+
+    try:
+        Proxies.of(environ)
+    except ProxySettingError as error:
+        raise CommandRefused("settings", str(error)) from None
 
 
 def serve(invocation: Invocation) -> int:
     """Serve until told to stop."""
     settings = given_settings(invocation)
-    check_together(settings)
+    check_together(settings, invocation.environ)
     config = choose_catalogue(settings.config, invocation.folder)
     catalogue = load_catalogue(config, invocation.environ)
     for warning in (*catalogue.warnings, *unknown_variables(invocation.environ)):

@@ -29,6 +29,7 @@ PROVIDERS = {
     # Asks the transport that it is given, our own by a shorter way.
     "hyperinfer.providers.client": {".connect", ".handle_async_request", "hyperinfer.providers.transport.Transport"},
     "hyperinfer.providers.tool_api": {".handle_async_request"},
+    "hyperinfer.providers.ways": {".handle_async_request", "httpx2.AsyncHTTPTransport"},
 }
 # The settings of the stores.
 STORES = {

@@ -46,6 +46,7 @@ PATIENCE = 30.0
         ("", {"HYPERINFER_REDIS_URL": "redis://h"}, "HYPERINFER_REDIS_URL is set and HYPERINFER_POSTGRES_URL is not"),
         ("--certfile x.pem", {}, "--certfile is given and --keyfile is not"),
         ("--certfile x.pem --keyfile y.pem", {}, "--certfile: there is no file x.pem"),
+        ("", {"https_proxy": "ftp://me:hush@p"}, "https_proxy is not the address of a proxy: one of http://, https://"),
     ],
 )
 def test_impossible_settings_are_refused(
