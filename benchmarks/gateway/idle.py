@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.gateway.load import Job
-from benchmarks.gateway.processes import cores, program, raise_file_limit
+from benchmarks.gateway.processes import cores, program, raise_file_limit, tree
 from benchmarks.gateway.serving import edges, gateway, memory
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ def main() -> None:
 def _report(target: Target, count: int, limit: int) -> None:
     ask = target.ask("openai_chat", "openai_chat", "idle", streamed=True)
     job = Job(port=target.port, path=ask.path, headers=dict(ask.headers), body=ask.body.decode(), connections=1, seconds=0)
-    before, began = memory(list(target.pids)), time.monotonic()
+    before, began = memory(tree(*target.pids)), time.monotonic()
     streams = opened(target.port, job.request(), count)
     took = time.monotonic() - began
     time.sleep(1)
-    after = memory(list(target.pids))
+    after = memory(tree(*target.pids))
     print(f"{target.name}: {count} silent streams, opened in {took:.0f} s (descriptors: {limit})")
     print(f"worker {before['worker']:.0f} → {after['worker']:.0f} MB, all processes {after['tree']:.0f} MB (goal: ≤ 600)")
     print(f"{(after['worker'] - before['worker']) * 1024 / count:.1f} kB a stream")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.gateway.processes import tree
 from benchmarks.gateway.spreads import median
 from benchmarks.gateway.wire import PATHS, question
 
@@ -25,8 +26,8 @@ class Ask:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What is asked. `pids`: all processes that work for it. `foreign`: it is another's gateway. This one is the mock
-    upstream itself, or forwards to it."""
+    """What is asked. `pids`: processes that work for it, with all below them. `foreign`: it is another's gateway. This one
+    is the mock upstream itself, or forwards to it."""
 
     name: str
     port: int
@@ -58,7 +59,7 @@ def load(tool: Tool, target: Target, ask: Ask, run: Run) -> dict[str, Any]:
             "path": ask.path,
             "headers": dict(ask.headers),
             "body": ask.body.decode(),
-            "pids": list(target.pids),
+            "pids": tree(*target.pids),
             "connections": run.connections,
             "seconds": run.seconds,
             "warm": run.warm,

@@ -31,11 +31,12 @@ def raise_file_limit() -> None:
 
 def tree(*roots: int) -> list[int]:
     """These processes and all below them."""
-    found = list(roots)
+    found = list(dict.fromkeys(roots))
     for pid in found:
         with contextlib.suppress(OSError):
             for task in os.listdir(f"/proc/{pid}/task"):
-                found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+                below = map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+                found += (each for each in below if each not in found)
     return found
 
 

@@ -108,8 +108,8 @@ def gateway(
             else:
                 raise RuntimeError(f"the gateway did not start: {(folder / 'log').read_text()[-2000:]}")
             ready = time.monotonic() - began
-            pids = tree(process.pid)
-            yield Gateway(name=name, port=int(found[1]), pids=[*pids, *beside], ready=ready, memory=memory(pids))
+            own = tree(process.pid)
+            yield Gateway(name=name, port=int(found[1]), pids=[process.pid, *beside], ready=ready, memory=memory(own))
 
 
 def memory(pids: list[int]) -> dict[str, float]:
@@ -138,10 +138,11 @@ def shared_servers(core: int) -> Generator[tuple[dict[str, str], list[int]] | No
             "HYPERINFER_POSTGRES_URL": postgres.url(postgres.new_database()),
             "HYPERINFER_REDIS_URL": valkey.url,
         }
-        yield urls, [pid for pid in tree(os.getpid()) if _is_server(pid)]
+        # Postgres is a daemon: not below us.
+        yield urls, [postgres.pid, *(pid for pid in tree(os.getpid()) if _is_valkey(pid))]
 
 
-def _is_server(pid: int) -> bool:
+def _is_valkey(pid: int) -> bool:
     with contextlib.suppress(OSError):
-        return any(name in Path(f"/proc/{pid}/cmdline").read_bytes() for name in (b"postgres", b"valkey"))
+        return b"valkey-server" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False
