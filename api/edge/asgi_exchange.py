@@ -44,6 +44,7 @@ class AsgiExchange:
         self._receive = receive
         self._send = send
         self._watching = watching
+        self._watches: list[trio.CancelScope] = []
         self._body_idle = body_idle
         self._body_whole = body_whole
         self._body_read = False
@@ -86,14 +87,23 @@ class AsgiExchange:
 
     async def send_last(self, data: bytes = b"") -> None:
         self._check_gone()
+        if self._stream is not None and self._body_read:
+            # Who has the whole answer may send on before the handler has returned: to whoever watches that would be read
+            # ahead, of which there may be little.
+            for watch in self._watches:
+                watch.cancel()
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
         # A client may close as soon as it has the end, so only a failed write counts here.
         self._check_sent()
 
     def on_gone(self, function: Callable[[], None]) -> None:
+        scope = trio.CancelScope()
+        self._watches.append(scope)
+
         async def watch() -> None:
-            await self._wait_gone()
-            function()
+            with scope:
+                await self._wait_gone()
+                function()
 
         if self._disconnected or (self._stream is not None and self._stream.gone.is_set()):
             function()

@@ -244,3 +244,31 @@ async def test_a_handler_that_only_sends_can_be_cancelled() -> None:
             received = await H1Client(stream).ask("GET", "/")
             assert received.complete
             assert received.body.endswith(b'"end"')
+
+
+async def test_a_large_request_may_follow_before_the_handler_of_the_one_before_has_returned() -> None:
+    sent, bodies, gone = trio.Event(), list[int](), list[int]()
+
+    async def handler(exchange: Exchange) -> None:
+        bodies.append(len(await exchange.read_body(1_000_000)))
+        number = len(bodies)
+        exchange.on_gone(lambda: gone.append(number))
+        await answer(exchange, 200, b"ok")
+        await sent.wait()
+        await wait_all_tasks_blocked(0.02)
+
+    request = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 200000\r\n\r\n" + bytes(200_000)
+    with within(3):
+        async with edge(data_plane(handler)) as server, await server.connect() as stream, trio.open_nursery() as nursery:
+            for number in (1, 2):
+                nursery.start_soon(stream.send_all, request)
+                if number == 2:
+                    await wait_all_tasks_blocked(0.02)
+                    sent.set()
+                received = b""
+                while not received.endswith(b"ok"):
+                    data = await stream.receive_some()
+                    assert data, f"closed before answer {number}"
+                    received += data
+    assert bodies == [200_000, 200_000]
+    assert 1 not in gone
