@@ -95,7 +95,9 @@ def test_any_text_as_an_id(served: Served) -> None:
     assert served.generation(known).status == 200
     for text in (*TEXTS, *NOWHERE, f"{known}\0", f"{known}' OR '1'='1", f"{known}%", "gen-%", "resp_\0", f"{known[:-1]}_"):
         answer = served.generation(text)
-        assert answer.status == (404 if text else 400), (text[:50], answer.body)
+        # The longest are more than the head of a request may have.
+        expected = 431 if len(quote(text, safe="", errors="surrogatepass")) > 65_000 else 404
+        assert answer.status == (expected if text else 400), (text[:50], answer.body)
         assert b"internal_error" not in answer.body
 
 
@@ -116,7 +118,9 @@ def test_any_text_as_an_idempotency_key(served: Served) -> None:
         assert again.document["error"]["details"] == {"first_request_id": first.headers["x-request-id"]}
     for text in ("", "k" * 256, "a\x7fb", "a\tb", "\x85"):
         refused = served.post(ROUTES[0], body, **{"idempotency-key": text})
-        assert (refused.status, refused.document["error"]["param"]) == (400, "Idempotency-Key"), text
+        # A control character is no part of a field: no HTTP to the edge.
+        expected = None if "\x7f" in text else "Idempotency-Key"
+        assert (refused.status, refused.document["error"]["param"]) == (400, expected), text
 
 
 def test_any_text_in_administration(served: Served) -> None:
