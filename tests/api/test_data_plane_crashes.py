@@ -87,8 +87,8 @@ async def test_a_node_may_refuse_without_a_ticket(client: Dialect, stream: bool,
 
     async with bench() as gateway:
         node = step(moderate, name="moderate", consumes=Planned, produces=Planned | Failure)
-        gateway.pipelines.stream = gateway.pipelines.stream.replace("tool_loop", node)
-        gateway.pipelines.whole = gateway.pipelines.whole.replace("tool_loop", node)
+        gateway.pipelines.stream = gateway.pipelines.stream.insert_after("admit", node)
+        gateway.pipelines.whole = gateway.pipelines.whole.insert_after("admit", node)
         exchange = await gateway.ask(client, "openai_chat", stream=stream)
         assert check_error(client, exchange, "content_filter") == "We do not talk about this."
         assert (gateway.row.status, gateway.row.error_code) == ("failed", "content_filter")
@@ -98,7 +98,7 @@ async def test_a_node_may_refuse_without_a_ticket(client: Dialect, stream: bool,
 async def test_a_pipeline_that_says_nothing(caplog: pytest.LogCaptureFixture, autojump_clock: object) -> None:
     async with bench() as gateway:
         drop = step(_Drop, name="drop", consumes=Planned, produces=Planned)
-        gateway.pipelines.whole = gateway.pipelines.whole.replace("tool_loop", drop)
+        gateway.pipelines.whole = gateway.pipelines.whole.insert_after("admit", drop)
         exchange = await gateway.ask("openai_chat", "openai_chat", stream=False)
         check_error("openai_chat", exchange, "internal_error")
         assert gateway.row.status == "failed"
