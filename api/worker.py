@@ -12,7 +12,6 @@ supervisor is gone) means drain, as SIGTERM and SIGINT do. SIGHUP reloads. Exit 
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import json
 import logging
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, cast
 import trio
 from hypercorn.config import Sockets
 
+from hyperinfer.api import collector
 from hyperinfer.api.edge.lifespan import LifespanFailed, StartupFailed
 from hyperinfer.api.edge.serve import serve
 from hyperinfer.api.edge.settings import EdgeSettings
@@ -65,8 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     control = socket.socket(fileno=arguments.control_fd)
     sockets = Sockets(_listening(arguments.secure_fds), _listening(arguments.plain_fds), [])
     raise_file_limit()
-    # Until it serves, whatever is made stays: the collector would find nothing, again and again.
-    gc.disable()
+    collector.rest()
     return trio.run(_work, order, sockets, control)
 
 
@@ -157,9 +156,7 @@ async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: 
             nursery.start_soon(outlive_nobody)
             urls = await nursery.start(served)
             stop = drain
-            # What was loaded is left out of every later collection, each of which would stop all streams for 15 ms.
-            gc.freeze()
-            gc.enable()
+            collector.work()
             await control.say({"ready": urls, "greeting": hosted.greeting()})
 
 

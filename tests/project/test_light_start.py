@@ -8,19 +8,21 @@ from __future__ import annotations
 import json
 import signal
 import urllib.request
-from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hyperinfer.api.collector import THRESHOLDS
 from tests.support.served import KEY, gateway
 
 _NOTE = """
-import atexit, json, os, sys
+import atexit, gc, json, os, sys
 
 
 def note():
     with open(os.path.join({folder!r}, f"{{os.getpid()}}.json"), "w") as file:
-        json.dump({{"command": sys.orig_argv, "modules": sorted(sys.modules)}}, file)
+        collector = [gc.isenabled(), gc.get_freeze_count() > 20_000, list(gc.get_threshold())]
+        json.dump({{"command": sys.orig_argv, "modules": sorted(sys.modules), "collector": collector}}, file)
 
 
 atexit.register(note)
@@ -46,8 +48,8 @@ MOST = {"hyperinfer serve": 400, "hyperinfer.api.worker": 920, "hyperinfer.api.s
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """The modules of each process, by what it is, after one request to a model."""
+def notes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What each process wrote down, by what it is, after one request to a model."""
     folder = tmp_path_factory.mktemp("light")
     (folder / "sitecustomize.py").write_text(_NOTE.format(folder=str(folder)))
     with gateway(folder, "demo: true", {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": ""}) as server:
@@ -60,12 +62,13 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
             assert answer.status == 200
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=30) == 0
-    return {_kind(note["command"]): set(note["modules"]) for note in map(_read, folder.glob("*.json"))}
+    written: list[dict[str, Any]] = [json.loads(file.read_text()) for file in folder.glob("*.json")]
+    return {_kind(note["command"]): note for note in written}
 
 
-def _read(file: Path) -> dict[str, list[str]]:
-    note: dict[str, list[str]] = json.loads(file.read_text())
-    return note
+@pytest.fixture
+def loaded(notes: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
+    return {kind: set(note["modules"]) for kind, note in notes.items()}
 
 
 def _kind(command: list[str]) -> str:
@@ -81,3 +84,7 @@ def test_a_process_loads_only_what_it_needs(loaded: dict[str, set[str]], process
 @pytest.mark.parametrize("process", MOST)
 def test_a_process_does_not_grow_unseen(loaded: dict[str, set[str]], process: str) -> None:
     assert len(loaded[process]) <= MOST[process], sorted(loaded[process])
+
+
+def test_the_worker_collects_without_what_was_loaded(notes: dict[str, dict[str, Any]]) -> None:
+    assert notes["hyperinfer.api.worker"]["collector"] == [True, True, list(THRESHOLDS)]
