@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -23,6 +24,12 @@ BARE_NAMES = frozenset({"api", "engine", "formats", "nodes", "providers"})
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+# Who starts this in the background (`make test &`, a script) has Ctrl-C ignored in it and in all that it starts, by POSIX;
+# tests that interrupt something mean a program that a person has started.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
