@@ -20,7 +20,6 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.conversation import Turn
 from hyperinfer.formats.ids import DistinctIds, chat_call_id
 from hyperinfer.nodes.items import Failed, Planned, Reply
-from hyperinfer.nodes.ports import CostLine
 from hyperinfer.nodes.refusal import shutting_down
 from hyperinfer.nodes.tools.activation import Toolbox, activate
 from hyperinfer.nodes.tools.asking import Asking
@@ -28,11 +27,10 @@ from hyperinfer.nodes.tools.attached import holds_pdf, reads_pdf, with_pdf_text
 from hyperinfer.nodes.tools.citing import Citing
 from hyperinfer.nodes.tools.hearing import Hearing
 from hyperinfer.nodes.tools.kept import keys, put_back, result_part, turn_to_keep
-from hyperinfer.nodes.tools.running import Finished, inputs, run_of, running
+from hyperinfer.nodes.tools.running import Finished, charge, inputs, run_of, running
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
-    from hyperinfer.formats.server_tools import ToolOutcome
     from hyperinfer.nodes.items import Ticket
     from hyperinfer.nodes.ports import ToolMemory
     from hyperinfer.nodes.tools.activation import Active
@@ -133,7 +131,7 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         if pdf is None or read is None or not needed:
             return lambda route: turns
         told, outcomes = await with_pdf_text(turns, read)
-        ticket.tally.tools += [line for outcome in outcomes if (line := _line_of(outcome, pdf.price)) is not None]
+        ticket.tally.tools += [line for outcome in outcomes if (line := charge(pdf, outcome)) is not None]
         return lambda route: turns if reads_pdf(item.model, route) else told
 
     async def _run(
@@ -197,11 +195,6 @@ def _end_without_calls(hearing: Hearing) -> ev.MessageEnd:
     if end.stop == "tool_calls" and not hearing.theirs:
         return msgspec.structs.replace(end, stop="stop", raw_stop=None)
     return end
-
-
-def _line_of(outcome: ToolOutcome, price: int) -> CostLine | None:
-    calls = 0 if outcome.error is not None else outcome.calls
-    return CostLine("pdf", calls, price, calls * price) if calls else None
 
 
 def tool_loop(inner: Node[Planned, Reply | Failure], tooling: Tooling) -> Node[Planned, Reply | Failure]:

@@ -37,7 +37,7 @@ class Hearing:
     `ids`: of the runs of the request so far.
 
     `events`: the whole reply, for the next round. `calls`: those of ours. `theirs`: the client's, in order. `end`: None
-    while the reply is not complete. `failed`: it never will be.
+    while the reply is not complete.
     """
 
     def __init__(
@@ -51,7 +51,6 @@ class Hearing:
         self.theirs: list[ev.ToolCallStart] = []
         self.usage = Usage()
         self.end: ev.MessageEnd | None = None
-        self.failed = False
 
     async def send(self, item: Reply | Failure) -> None:
         """What `call` sends."""
@@ -62,8 +61,6 @@ class Hearing:
             return
         if isinstance(item, Answering):
             self.answering = item
-        else:
-            self.failed = True
         await self._sink.send(item)
 
     def _heard(self, event: Event) -> tuple[Event, ...]:

@@ -18,6 +18,7 @@ from hyperinfer.nodes.ports import CostLine
 if TYPE_CHECKING:
     from hyperinfer.nodes.tools.activation import Active
     from hyperinfer.nodes.tools.hearing import HeardCall
+    from hyperinfer.nodes.tools.port import ServerTool
 
 log = logging.getLogger("hyperinfer.tools")
 
@@ -110,9 +111,14 @@ def _arguments(text: str) -> dict[str, Any] | None:
 
 
 def _finished(run: ToolRun, outcome: ToolOutcome, active: Active) -> Finished:
-    charged = 0 if outcome.error is not None else outcome.calls
-    line = CostLine(run.name, charged, active.tool.price, charged * active.tool.price) if charged else None
-    return Finished(run, _seen(outcome), as_data(run.name, run.call_id, outcome.text), line)
+    text = as_data(run.name, run.call_id, outcome.text)
+    return Finished(run, _seen(outcome), text, charge(active.tool, outcome))
+
+
+def charge(tool: ServerTool, outcome: ToolOutcome) -> CostLine | None:
+    """What a run costs; None for nothing, as one that failed."""
+    calls = 0 if outcome.error is not None else outcome.calls
+    return CostLine(tool.name, calls, tool.price, calls * tool.price) if calls else None
 
 
 def _seen(outcome: ToolOutcome) -> ToolOutcome:
