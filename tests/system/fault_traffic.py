@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
@@ -112,15 +113,55 @@ class Readiness:
     checks: dict[str, str]
 
 
-class Traffic:
+class Crowd:
+    """Clients that ask at the same time until they are stopped. `heard`: what they were told."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self.heard: list[Heard] = []
+
+    def works(self) -> list[Callable[[], None]]:
+        """What each of them does until `_stop` is set."""
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def running(self) -> Generator[None]:
+        """For as long as the block runs; then what is under way is waited for."""
+        works = self.works()
+        with ThreadPoolExecutor(len(works)) as pool:
+            futures = [pool.submit(work) for work in works]
+            try:
+                yield
+            finally:
+                self._stop.set()
+        for future in futures:
+            future.result()
+
+    def until_well(self, since: float, count: int, patience: float) -> float:
+        """Waits until so many requests that began after `since` have ended well; when the last of them did."""
+        deadline = time.monotonic() + patience
+        while len(ends := sorted(each.ended for each in list(self.heard) if each.began >= since and each.well)) < count:
+            assert time.monotonic() < deadline, f"only {len(ends)} of {count} requests ended well: {self._refusals(since)}"
+            time.sleep(0.05)
+        return ends[count - 1]
+
+    def _refusals(self, since: float) -> list[bytes]:
+        answers = [each.answer for each in list(self.heard) if each.began >= since]
+        return [b"" if answer is None else answer.body for answer in answers][-5:]
+
+
+class Traffic(Crowd):
     """Clients of every format that ask one request after the other, and one that looks at `/readyz` all the time. `keys`:
     the clients' in turn. One of them has idempotency keys, and repeats what was refused; `name` makes its keys its own."""
 
     def __init__(self, url: str, name: str, keys: Sequence[str]) -> None:
+        super().__init__()
         self._url, self._name, self._keys = url, name, keys
-        self._stop = threading.Event()
-        self.heard: list[Heard] = []
         self.ready: list[Readiness] = []
+
+    def works(self) -> list[Callable[[], None]]:
+        """See Crowd."""
+        return [*(partial(self._client, number) for number in range(CLIENTS)), self._look]
 
     def _client(self, number: int) -> None:
         route, protocols = ROUTES[number % 3], list(PROTOCOLS)
@@ -144,31 +185,6 @@ class Traffic:
             at = time.monotonic()
             answer = ask(self._url, "GET", "/readyz", {})
             self.ready.append(Readiness(at, answer.status, answer.document["checks"]))
-
-    @contextlib.contextmanager
-    def running(self) -> Generator[None]:
-        """For as long as the block runs; then what is under way is waited for."""
-        with ThreadPoolExecutor(CLIENTS + 1) as pool:
-            futures = [pool.submit(self._client, number) for number in range(CLIENTS)]
-            futures.append(pool.submit(self._look))
-            try:
-                yield
-            finally:
-                self._stop.set()
-        for future in futures:
-            future.result()
-
-    def until_well(self, since: float, count: int, patience: float) -> float:
-        """Waits until so many requests that began after `since` have ended well; when the last of them did."""
-        deadline = time.monotonic() + patience
-        while len(ends := sorted(each.ended for each in list(self.heard) if each.began >= since and each.well)) < count:
-            assert time.monotonic() < deadline, f"only {len(ends)} of {count} requests ended well: {self._refusals(since)}"
-            time.sleep(0.05)
-        return ends[count - 1]
-
-    def _refusals(self, since: float) -> list[bytes]:
-        answers = [each.answer for each in list(self.heard) if each.began >= since]
-        return [b"" if answer is None else answer.body for answer in answers][-5:]
 
     def breaches(self) -> list[str]:
         """What is wrong with the form of what was heard."""

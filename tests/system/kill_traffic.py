@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-import threading
 import time
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 from http.client import HTTPException
 
 from tests.e2e.slow import PROTOCOLS
 from tests.support.formats import AUTHORIZED, ROUTES
 from tests.support.rawclient import ask
-from tests.system.fault_traffic import Heard
+from tests.system.fault_traffic import Crowd, Heard
 
 CLIENTS = 10
 PAUSE_SECONDS = 0.01
@@ -22,13 +20,16 @@ NOBODY_SECONDS = 0.1
 """So long a client waits that found nobody, or nobody any more."""
 
 
-class Clients:
+class Clients(Crowd):
     """`url` may be changed under way. `heard`: what was answered, if only in part; not what found nobody."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self.url = url
-        self._stop = threading.Event()
-        self.heard: list[Heard] = []
+
+    def works(self) -> list[Callable[[], None]]:
+        """See Crowd."""
+        return [partial(self._client, number) for number in range(CLIENTS)]
 
     def _client(self, number: int) -> None:
         route, protocols = ROUTES[number % 3], list(PROTOCOLS)
@@ -45,23 +46,3 @@ class Clients:
                 self._stop.wait(NOBODY_SECONDS)
             else:
                 self.heard.append(Heard(route, streamed, False, began, time.monotonic(), answer))
-
-    @contextlib.contextmanager
-    def running(self) -> Generator[None]:
-        """For as long as the block runs; then what is under way is waited for."""
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            futures = [pool.submit(self._client, number) for number in range(CLIENTS)]
-            try:
-                yield
-            finally:
-                self._stop.set()
-        for future in futures:
-            future.result()
-
-    def until_well(self, since: float, count: int, patience: float) -> float:
-        """Waits until so many requests that began after `since` have ended well; when the last of them did."""
-        deadline = time.monotonic() + patience
-        while len(ends := sorted(each.ended for each in list(self.heard) if each.began >= since and each.well)) < count:
-            assert time.monotonic() < deadline, f"only {len(ends)} of {count} requests ended well"
-            time.sleep(0.05)
-        return ends[count - 1]
