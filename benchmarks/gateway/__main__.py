@@ -23,12 +23,14 @@ from benchmarks.gateway.goals import beside_others, with_ratios
 from benchmarks.gateway.machine import machine
 from benchmarks.gateway.measure import Target
 from benchmarks.gateway.peers import open_peers
-from benchmarks.gateway.processes import ROOT, cores, program, tree
+from benchmarks.gateway.processes import ROOT, cores, end_when_told, program, tree
 from benchmarks.gateway.report import table
 from benchmarks.gateway.serving import edges, gateway, shared_servers
 from benchmarks.gateway.suite import SECTIONS, Bench
 
 RESULTS = ROOT / "benchmarks" / "results"
+NAMES = {"floor": "floor", "forwarder": "hypercorn + httpx2, forwarding only"}
+"""Of what forwards and does nothing else."""
 
 
 @contextlib.contextmanager
@@ -39,7 +41,8 @@ def bench(rounds: int, notes: list[str], *, peers: bool) -> Generator[Bench]:
         upstream = stack.enter_context(program("upstream", core=other))
         port = int(upstream.line())
         tool = stack.enter_context(program("load", core=other))
-        floor = stack.enter_context(program("floor", str(port), core=ours))
+        floor = _forwards(stack, "floor", port, ours)
+        stock = _forwards(stack, "forwarder", port, ours)
         gateways = [stack.enter_context(gateway(f"--edge {edge}", edge, port, ours)) for edge in edges()]
         shared = stack.enter_context(shared_servers(ours))
         if shared is None:
@@ -51,12 +54,18 @@ def bench(rounds: int, notes: list[str], *, peers: bool) -> Generator[Bench]:
         yield Bench(
             tool=tool,
             direct=Target(name="direct", port=port),
-            floor=Target(name="floor", port=int(floor.line()), pids=tree(floor.process.pid)),
+            floor=floor,
+            stock=stock,
             best=gateways[0],
             gateways=gateways,
             others=stack.enter_context(open_peers(port, ours, notes)) if peers else {},
             rounds=rounds,
         )
+
+
+def _forwards(stack: contextlib.ExitStack, module: str, upstream: int, core: int) -> Target:
+    tool = stack.enter_context(program(module, str(upstream), core=core))
+    return Target(name=NAMES[module], port=int(tool.line()), pids=tree(tool.process.pid), forwards=True)
 
 
 def measured(rounds: int, sections: list[str], *, peers: bool) -> dict[str, Any]:
@@ -92,6 +101,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where the results go (default: benchmarks/results/DATE.json)")
     parser.add_argument("--keep", action="store_true", help="the summary and the chart of the README, anew")
     arguments = parser.parse_args()
+    end_when_told()
     results = measured(arguments.rounds, arguments.sections.split(","), peers=arguments.peers)
     print(table(results))
     RESULTS.mkdir(exist_ok=True)

@@ -52,7 +52,7 @@ def _bars(rows: Sequence[Row], title: str, top: int) -> list[str]:
     for number, row in enumerate(rows):
         y = top + 30 + STEP * number
         width = max(2, round((WIDTH - LABEL - 90) * row["core_rate"] / most))
-        colour = OTHERS if row.get("foreign") else OURS
+        colour = OTHERS if row.get("foreign") or row.get("forwards") else OURS
         lines.append(_text(10, y + 13, str(row["name"]), 13))
         lines.append(f'<rect x="{LABEL}" y="{y}" width="{width}" height="{BAR}" rx="2" fill="{colour}"/>')
         lines.append(_text(LABEL + width + 8, y + 13, f"{row['core_rate']:,}", 13))

@@ -34,7 +34,7 @@ def main() -> int:
     kept = {
         (row["group"], row["name"]): float(row["ratio"])
         for row in rows
-        if row["group"] in SECTIONS and "ratio" in row and row["name"] != "floor" and not row.get("foreign")
+        if row["group"] in SECTIONS and "ratio" in row and not row.get("forwards") and not row.get("foreign")
     }
     low = fallen(kept, arguments.rounds, arguments.least)
     if low:

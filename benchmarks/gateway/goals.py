@@ -39,7 +39,7 @@ LARGE: Mapping[str, float] = {"core_rate": 150}
 def goals_of(row: Row) -> tuple[Mapping[str, float], Mapping[str, float]]:
     """The least and the most that its columns should be."""
     group, name = row["group"], row["name"]
-    if name == "floor" or row.get("foreign"):
+    if row.get("forwards") or row.get("foreign"):
         return {}, {}
     if group == "others":
         least = next((times for other, times in TIMES.items() if other in name), 0)

@@ -26,13 +26,14 @@ class Ask:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What is asked. `pids`: processes that work for it, with all below them. `foreign`: it is another's gateway. This one
-    is the mock upstream itself, or forwards to it."""
+    """What is asked. `pids`: processes that work for it, with all below them. `foreign`: it is another's gateway.
+    `forwards`: it is none, and does nothing else. This one is the mock upstream itself, or forwards to it."""
 
     name: str
     port: int
     pids: Sequence[int] = ()
     foreign: bool = False
+    forwards: bool = False
 
     def ask(self, client: Dialect, upstream: Dialect, mode: str, *, streamed: bool) -> Ask:
         """The request of a client of one format, answered from an upstream of another in one of its modes. What only

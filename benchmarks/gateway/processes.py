@@ -29,6 +29,16 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def end_when_told() -> None:
+    """A kill ends this program as Ctrl-C does, and with it what it has started."""
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+
+
 def tree(*roots: int) -> list[int]:
     """These processes and all below them."""
     found = list(dict.fromkeys(roots))

@@ -27,11 +27,12 @@ PATIENT = Run(seconds=3.0, warm=1.0)
 @dataclass(frozen=True, kw_only=True)
 class Bench:
     """What there is to ask, and how often. `best`: the gateway that everything is measured on; `gateways`: all of them.
-    `others`: what is not ours, each with the pairs that it knows."""
+    `floor` and `stock` only forward. `others`: what is not ours, each with the pairs that it knows."""
 
     tool: Tool
     direct: Target
     floor: Target
+    stock: Target
     best: Gateway
     gateways: Sequence[Gateway]
     others: Mapping[str, tuple[Target, Sequence[Pair]]]
@@ -52,13 +53,12 @@ def in_turns(
         for runs, (_, target, ask, _) in zip(found, asked, strict=True):
             runs.append(load(bench.tool, target, ask, PATIENT if target.foreign else run))
     for runs, (name, target, _, each) in zip(found, asked, strict=True):
-        row = rates(group, name, runs, each=each)
-        yield {**row, "foreign": True} if target.foreign else row
+        yield {**rates(group, name, runs, each=each), "foreign": target.foreign, "forwards": target.forwards}
 
 
 def whole(bench: Bench) -> Iterator[Row]:
     """Small requests with whole answers, 16 connections."""
-    asked = [("floor", bench.floor, bench.floor.ask("openai_chat", "openai_chat", WHOLE, streamed=False), 1)]
+    asked = _forwarding(bench, WHOLE, streamed=False)
     for target, pairs in _all(bench, TWO):
         asked += [(named(target, pair), target, target.ask(*pair, WHOLE, streamed=False), 1) for pair in pairs]
     yield from in_turns("whole", bench, asked, Run())
@@ -66,14 +66,7 @@ def whole(bench: Bench) -> Iterator[Row]:
 
 def streamed(bench: Bench) -> Iterator[Row]:
     """Streams of 100 deltas that the upstream writes at once, 16 connections: upstream events a second."""
-    asked = [
-        (
-            "floor",
-            bench.floor,
-            bench.floor.ask("openai_chat", "openai_chat", STREAMED, streamed=True),
-            _events("openai_chat"),
-        )
-    ]
+    asked = _forwarding(bench, STREAMED, streamed=True)
     for target, pairs in _all(bench, NINE):
         asked += [
             (named(target, pair), target, target.ask(*pair, STREAMED, streamed=True), _events(pair[1])) for pair in pairs
@@ -85,7 +78,7 @@ def paced(bench: Bench) -> Iterator[Row]:
     """320 streams with 50 events a second each, one event a write, so that nothing is read together unless we are late."""
     run = Run(connections=320, seconds=2.0, warm=1.0, once=True, stamped=True)
     ask = bench.floor.ask("openai_chat", "openai_chat", "paced-50-150", streamed=True)
-    yield streams("paced", "floor", load(bench.tool, bench.floor, ask, run))
+    yield {**streams("paced", "floor", load(bench.tool, bench.floor, ask, run)), "forwards": True}
     for pair in NINE:
         ask = bench.best.ask(*pair, "paced-50-150", streamed=True)
         yield streams("paced", named(bench.best, pair), load(bench.tool, bench.best, ask, run))
@@ -170,6 +163,15 @@ SECTIONS: dict[str, Section] = {
     "sizes": sizes,
 }
 """By name, in the order of the table."""
+
+
+def _forwarding(bench: Bench, mode: str, *, streamed: bool) -> list[tuple[str, Target, Ask, int]]:
+    """What only forwards, asked for Chat."""
+    each = _events("openai_chat") if streamed else 1
+    return [
+        (target.name, target, target.ask("openai_chat", "openai_chat", mode, streamed=streamed), each)
+        for target in (bench.floor, bench.stock)
+    ]
 
 
 def _events(upstream: Dialect) -> int:
