@@ -13,6 +13,7 @@ import msgspec
 
 from hyperinfer.formats.conversation import Conversation, Turn
 from hyperinfer.formats.events import Burst, Dialect, Event
+from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.quirks import Quirks
 
 if TYPE_CHECKING:
@@ -182,8 +183,8 @@ class Format(Protocol):
         """The name in `/api/v1/generation`: chat_completions, responses, anthropic_messages."""
         ...
 
-    def decode_request(self, body: bytes) -> Conversation:
-        """A client's request. Raises `RequestError` naming the path."""
+    def decode_request(self, body: bytes, depth: int = DEEPEST) -> Conversation:
+        """A client's request, of at most `depth` levels of JSON. Raises `RequestError` naming the path."""
         ...
 
     def encode_request(self, conversation: Conversation, target: Target) -> Encoded:

@@ -14,6 +14,7 @@ import msgspec
 
 from hyperinfer.formats.conversation import Conversation, Sampling
 from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.usage import token_count
 from hyperinfer.formats.wire import parse_reply
 
@@ -29,11 +30,14 @@ class Counting:
     path: str
     not_taken: frozenset[str]
     reply: Mapping[str, str]
-    decode: Callable[[bytes], Conversation]
+    decode: Callable[[bytes, int], Conversation]
 
-    def decode_request(self, body: bytes) -> Conversation:
-        """A client's request, without what shapes the answer alone. Raises `RequestError`."""
-        conversation = self.decode(body)
+    def decode_request(self, body: bytes, depth: int = DEEPEST) -> Conversation:
+        """A client's request, of at most `depth` levels of JSON, without what shapes the answer alone.
+
+        Raises `RequestError`.
+        """
+        conversation = self.decode(body, depth)
         return msgspec.structs.replace(conversation, sampling=Sampling(), streamed=False, stream_options=None)
 
     def request(self, encoded: Encoded) -> bytes:

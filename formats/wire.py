@@ -12,6 +12,7 @@ from typing import Any, TypeGuard, TypeVar
 import msgspec
 
 from hyperinfer.formats.errors import PeerError, RequestError
+from hyperinfer.formats.json_depth import DEEPEST, deeper_than, text_deeper_than
 from hyperinfer.formats.json_text import read_json
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -29,17 +30,26 @@ _WORDS = {
 _known: dict[type[msgspec.Struct], frozenset[str]] = {}
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request body. Raises `RequestError` for anything else, nesting beyond the parser included."""
+def parse_object(body: bytes, depth: int = DEEPEST) -> dict[str, Any]:
+    """The JSON object of a request body. Raises `RequestError` for anything else, nesting beyond `depth` levels or beyond
+    the parser included."""
     try:
         value = read_json(body)
-    except RecursionError:
-        raise RequestError("the body is nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if text_deeper_than(body, depth):
+            raise _too_deep(depth) from None
+        if isinstance(error, RecursionError):
+            raise RequestError("the body is nested too deeply") from None
         raise RequestError(f"the body is not valid JSON: {error}") from None
+    if deeper_than(value, depth):
+        raise _too_deep(depth)
     if not is_object(value):
         raise RequestError(f"the body must be a JSON object, not {json_type(value)}")
     return value
+
+
+def _too_deep(depth: int) -> RequestError:
+    return RequestError(f"The body is nested deeper than {depth} levels.")
 
 
 def parse_reply(body: bytes) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from hyperinfer.engine import Failure, Node, step
 from hyperinfer.formats import COUNTING
 from hyperinfer.formats.errors import RequestError
-from hyperinfer.nodes.items import Asked, Failed, Incoming
-from hyperinfer.nodes.json_depth import deeper_than
+from hyperinfer.nodes.items import Asked, Incoming
 from hyperinfer.nodes.refusal import refused
 
 if TYPE_CHECKING:
@@ -24,22 +23,17 @@ def decode(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
     Every pipeline that begins with bytes needs it; one that makes its own `Conversation` begins with `Asked`. The body is
     read in the format of its ticket. `json_depth`: levels of nesting that are read.
     """
-    return _reading("decode", lambda format, body: format.decode_request(body), json_depth)
+    return _reading("decode", lambda format, body: format.decode_request(body, json_depth))
 
 
 def decode_count(*, json_depth: int = 128) -> Node[Incoming, Asked | Failure]:
     """The same for a request whose tokens are to be counted, of a format that can ask for that (`formats.COUNTING`)."""
-    return _reading("decode_count", lambda format, body: COUNTING[format.dialect].decode_request(body), json_depth)
+    return _reading("decode_count", lambda format, body: COUNTING[format.dialect].decode_request(body, json_depth))
 
 
-def _reading(
-    name: str, read: Callable[[Format, bytes], Conversation], json_depth: int
-) -> Node[Incoming, Asked | Failure]:
+def _reading(name: str, read: Callable[[Format, bytes], Conversation]) -> Node[Incoming, Asked | Failure]:
     def push(incoming: Incoming) -> Asked | Failure:
         ticket, body = incoming.ticket, incoming.take()
-        if deeper_than(body, json_depth):
-            message = f"The body is nested deeper than {json_depth} levels."
-            return Failed("invalid_request", message, ticket=ticket)
         try:
             return Asked(ticket, read(ticket.format, body))
         except RequestError as error:

@@ -18,7 +18,6 @@ from hyperinfer.formats.codec import Upstream
 from hyperinfer.nodes.admit import Admit
 from hyperinfer.nodes.call import encoded_for
 from hyperinfer.nodes.items import Answering, Failed, Planned, Ticket
-from hyperinfer.nodes.json_depth import deeper_than
 from hyperinfer.nodes.meter import Meter
 from hyperinfer.nodes.ports import Principal, Rate
 from hyperinfer.nodes.reply_reader import ReplyReader
@@ -132,8 +131,7 @@ async def make_parts(gateway: Gateway, secret: str, client: Dialect, upstream: D
         return await accounts.authenticate(digest(secret))
 
     def decode() -> object:
-        deeper_than(body, 128)
-        return format.decode_request(body)
+        return format.decode_request(body, 128)
 
     def encode() -> object:
         planned = plan(standing)

@@ -13,6 +13,7 @@ from hyperinfer.formats.anthropic_messages.response import decode_response
 from hyperinfer.formats.anthropic_messages.response_encode import encode_response
 from hyperinfer.formats.anthropic_messages.stream_decode import MessagesStreamDecoder
 from hyperinfer.formats.anthropic_messages.stream_encode import MessagesStreamEncoder
+from hyperinfer.formats.json_depth import DEEPEST
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Encoded, EncodedReply, Format, Reply, StreamDecoder, StreamEncoder, Target, Upstream
@@ -34,8 +35,8 @@ class _AnthropicMessages:
     def ingress(self) -> str:
         return "anthropic_messages"
 
-    def decode_request(self, body: bytes) -> Conversation:
-        return decode_request(body)
+    def decode_request(self, body: bytes, depth: int = DEEPEST) -> Conversation:
+        return decode_request(body, depth)
 
     def encode_request(self, conversation: Conversation, target: Target) -> Encoded:
         return encode_request(conversation, target)

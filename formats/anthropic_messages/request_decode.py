@@ -21,6 +21,7 @@ from hyperinfer.formats.conversation import (
     Turn,
 )
 from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.pairing import with_call_ids
 from hyperinfer.formats.run_history import Lost, in_rounds
 
@@ -28,14 +29,14 @@ _ROLES: dict[str, Literal["user", "assistant", "system"]] = {"user": "user", "as
 _HANDLED = ("thread", "response_format")
 
 
-def decode_request(body: bytes) -> Conversation:
+def decode_request(body: bytes, depth: int = DEEPEST) -> Conversation:
     """A client's request. Raises `RequestError` naming the path of what is wrong."""
-    return _decode(shared.parse_object(body))
+    return _decode(shared.parse_object(body, depth))
 
 
-def decode_count_request(body: bytes) -> Conversation:
+def decode_count_request(body: bytes, depth: int = DEEPEST) -> Conversation:
     """A request whose tokens are to be counted: `max_tokens` need not be there (wire facts 1.7)."""
-    raw = shared.parse_object(body)
+    raw = shared.parse_object(body, depth)
     if raw.get("max_tokens") is None:
         raw["max_tokens"] = 0
     return _decode(raw)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.openai_chat import errors, reply_turns, request_decode, request_encode, response
 from hyperinfer.formats.openai_chat.stream_decode import ChatStreamDecoder
 from hyperinfer.formats.openai_chat.stream_encode import ChatStreamEncoder
@@ -31,9 +32,9 @@ class OpenAIChat:
     dialect: Dialect = "openai_chat"
     ingress = "chat_completions"
 
-    def decode_request(self, body: bytes) -> Conversation:
+    def decode_request(self, body: bytes, depth: int = DEEPEST) -> Conversation:
         """See `Format`."""
-        return request_decode.decode_request(body)
+        return request_decode.decode_request(body, depth)
 
     def encode_request(self, conversation: Conversation, target: Target) -> Encoded:
         """See `Format`."""

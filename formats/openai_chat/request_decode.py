@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, ResponseFormat, Sampling
+from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.openai_chat import wire
 from hyperinfer.formats.openai_chat.message_decode import MessageDecoder
 from hyperinfer.formats.openai_chat.pairing import paired
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "json_object", "json_schema")
 
 
-def decode_request(body: bytes) -> Conversation:
+def decode_request(body: bytes, depth: int = DEEPEST) -> Conversation:
     """The conversation. Raises `RequestError` naming the path of what is wrong."""
-    value = parse_object(body)
+    value = parse_object(body, depth)
     request = read(value, wire.ChatRequest)
     extra = extras(value, wire.ChatRequest) or {}
     if extra.get("extra_body") == {}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.openai_responses.errors import encode_error
 from hyperinfer.formats.openai_responses.reply_turns import reply_turns
 from hyperinfer.formats.openai_responses.request_decode import decode_request
@@ -42,9 +43,9 @@ class OpenAIResponses:
         """`responses`."""
         return "responses"
 
-    def decode_request(self, body: bytes) -> Conversation:
+    def decode_request(self, body: bytes, depth: int = DEEPEST) -> Conversation:
         """A client's request. Raises `RequestError`."""
-        return decode_request(body)
+        return decode_request(body, depth)
 
     def encode_request(self, conversation: Conversation, target: Target) -> Encoded:
         """A request for an upstream. Raises `RequestError`."""

@@ -13,6 +13,7 @@ from hyperinfer.formats.conversation import (
     Turn,
 )
 from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.openai_responses import wire as w
 from hyperinfer.formats.openai_responses.items import decode_items
 from hyperinfer.formats.openai_responses.tools import decode_choice, decode_tools
@@ -26,14 +27,14 @@ INSTRUCTIONS = "instructions"
 """Path of the turn that `instructions` makes."""
 
 
-def decode_request(body: bytes) -> Conversation:
+def decode_request(body: bytes, depth: int = DEEPEST) -> Conversation:
     """Raises `RequestError` naming the path of what is wrong or cannot be served."""
-    return _decode(parse_object(body))
+    return _decode(parse_object(body, depth))
 
 
-def decode_count_request(body: bytes) -> Conversation:
+def decode_count_request(body: bytes, depth: int = DEEPEST) -> Conversation:
     """A request whose input tokens are to be counted: `input` need not be there. Raises `RequestError`."""
-    value = parse_object(body)
+    value = parse_object(body, depth)
     if value.get("input") is None:
         value["input"] = []
     return _decode(value)
