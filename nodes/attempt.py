@@ -232,7 +232,7 @@ class Attempting:
 
     def _pass_headers(self, response: UpstreamResponse) -> None:
         protocol, ingress = self._route.provider.protocol, self._ticket.format.dialect
-        self.headers = tuple(passable_headers(response.headers, protocol, ingress))
+        self.headers = tuple(passable_headers(response.meaningful, protocol, ingress))
 
     def _note(self, fault: UpstreamFault | None) -> None:
         """Writes the attempt down, before anything of it is handed on: with its first output, or where it ended."""

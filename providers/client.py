@@ -1,7 +1,7 @@
 """The hot path to one provider: prebuilt address and headers, one call of the transport, raw bytes back."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Self
 
 import httpx2
 import msgspec
@@ -13,6 +13,7 @@ from hyperinfer.providers.auth import Credentials
 from hyperinfer.providers.catalogue_records import Provider
 from hyperinfer.providers.content_coding import Decoder, decoder_for
 from hyperinfer.providers.quirks import Protocol
+from hyperinfer.providers.response_headers import meaningful
 from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.status import classify
 from hyperinfer.providers.transport import Transport, Waits, origin_of
@@ -51,27 +52,35 @@ class UpstreamResponse:
     """A response whose body is read once: as an iterator over pieces as they arrive, or as a whole with `read`.
 
     A content coding is undone. Iterating raises `httpx2.TransportError` where the connection or the response breaks.
+    `meaningful`: those of the headers that the gateway looks at (`response_headers.meaningful`).
     """
 
-    __slots__ = ("_decoder", "_pieces", "_private", "headers", "status")
+    __slots__ = ("_decoder", "_pieces", "_private", "_raw_headers", "_stream", "meaningful", "status")
 
     def __init__(
-        self, status: int, headers: Mapping[str, str], stream: httpx2.AsyncByteStream, private: tuple[Secret, ...]
+        self, status: int, headers: list[tuple[bytes, bytes]], stream: httpx2.AsyncByteStream, private: tuple[Secret, ...]
     ) -> None:
         self.status = status
-        self.headers = headers
-        coding = headers.get("content-encoding")
+        self.meaningful = meaningful(headers)
+        coding = self.meaningful.get("content-encoding")
         self._decoder: Decoder | None = decoder_for(coding) if coding else None
+        self._raw_headers = headers
+        self._stream = stream
         self._pieces = stream.__aiter__()
         self._private = private
 
     @classmethod
     def of(cls, response: httpx2.Response, private: tuple[Secret, ...]) -> Self:
         """What any transport of httpx2 gave."""
-        return cls(response.status_code, response.headers, _asynchronous(response), private)
+        return cls(response.status_code, response.headers.raw, _asynchronous(response), private)
 
-    def __aiter__(self) -> Self:
-        return self
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By lower-case name; repeated ones are joined with commas."""
+        return httpx2.Headers(self._raw_headers)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces if self._decoder is None else self
 
     async def __anext__(self) -> bytes:
         decoder = self._decoder
@@ -110,7 +119,11 @@ class UpstreamResponse:
                         break
             except httpx2.TransportError:
                 pass  # the status is known, and says more than the way it was said
-        return classify(self.status, self.headers, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=self._reveal_private())
+        return classify(self.status, self.meaningful, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=self._reveal_private())
+
+    async def aclose(self) -> None:
+        """Closes the connection unless the body was read to its end. Our transport does not wait, also in a cancelled task."""
+        await self._stream.aclose()
 
     def fault_within(self, error: UpstreamError) -> UpstreamFault:
         """What the error means with which the reply in this response ended, under a status of success."""
@@ -156,19 +169,29 @@ class Upstream:
         """
         return Opening(self, path, body, stream, tuple(extra_headers))
 
-    async def ask(self, path: str, body: bytes, stream: bool, extra_headers: tuple[tuple[str, str], ...]) -> "Opened":
-        """The head of the response, and its body still to be read. For `Opening`."""
+    async def ask(
+        self, path: str, body: bytes, stream: bool, extra_headers: tuple[tuple[str, str], ...]
+    ) -> UpstreamResponse:
+        """The response, to be closed by the caller. For `Opening`."""
         transport, origin, private = self._transport, self._origin, self._private
         # A subclass may look at requests: it gets one to look at, and so do headers that are not prebuilt.
         if type(transport) is not Transport or origin is None or extra_headers:
             response = await transport.handle_async_request(self._request(path, body, stream, extra_headers))
-            return Opened(response.status_code, response.headers, _asynchronous(response), private)
+            try:
+                return UpstreamResponse.of(response, private)
+            except BaseException:
+                await response.aclose()
+                raise
         place = self._credentials.next_turn()
         start = self._heads.get((path, place, stream))
         if start is None:
             start = self._heads[path, place, stream] = self._start(path, place, stream)
         exchange = await transport.post(origin, b"%b%d\r\n\r\n" % (start, len(body)), Body(body), self._waits)
-        return Opened(exchange.status, _by_name(exchange.headers), exchange, private)
+        try:
+            return UpstreamResponse(exchange.status, exchange.headers, exchange, private)
+        except BaseException:
+            exchange.close()
+            raise
 
     def _start(self, path: str, place: int, stream: bool) -> bytes:
         """The head of a request as far as the number of its length."""
@@ -213,42 +236,28 @@ class Upstream:
         return headers
 
 
-class Opened(NamedTuple):
-    """A response whose head is here. `stream` closes without waiting, also in a cancelled task."""
-
-    status: int
-    headers: Mapping[str, str]
-    stream: httpx2.AsyncByteStream
-    private: tuple[Secret, ...]
-
-
 class Opening:
     """A request that is sent when its block is entered, and whose response is closed when it is left."""
 
-    __slots__ = ("_asked", "_stream")
+    __slots__ = ("_asked", "_response")
 
     def __init__(
         self, upstream: Upstream, path: str, body: bytes, stream: bool, extra_headers: tuple[tuple[str, str], ...]
     ) -> None:
         self._asked = [(upstream, path, body, stream, extra_headers)]
-        self._stream: httpx2.AsyncByteStream | None = None
+        self._response: UpstreamResponse | None = None
 
     async def __aenter__(self) -> UpstreamResponse:
         # Not kept: a long response would hold the request's body to its end.
         upstream, path, body, stream, extra_headers = self._asked.pop()
-        opened = await upstream.ask(path, body, stream, extra_headers)
-        self._stream = opened.stream
-        try:
-            return UpstreamResponse(*opened)
-        except BaseException:
-            await opened.stream.aclose()
-            raise
+        self._response = await upstream.ask(path, body, stream, extra_headers)
+        return self._response
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
-        if self._stream is not None:
-            await self._stream.aclose()
+        if self._response is not None:
+            await self._response.aclose()
 
 
 def _asynchronous(response: httpx2.Response) -> httpx2.AsyncByteStream:
@@ -256,18 +265,6 @@ def _asynchronous(response: httpx2.Response) -> httpx2.AsyncByteStream:
     if not isinstance(stream, httpx2.AsyncByteStream):
         raise RuntimeError("the transport answered with a synchronous body")
     return stream
-
-
-def _by_name(headers: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Headers by lower-case name, as `httpx2.Headers` has them; repeated ones are joined with commas."""
-    found: dict[str, str] = {}
-    try:
-        for raw_name, raw_value in headers:
-            name, value = raw_name.decode("ascii").lower(), raw_value.decode("ascii")
-            found[name] = f"{found[name]}, {value}" if name in found else value
-    except UnicodeDecodeError:
-        return httpx2.Headers(headers)
-    return found
 
 
 def _join(base: httpx2.URL, path: str) -> httpx2.URL:

@@ -1,13 +1,45 @@
 """The few headers of an upstream's response that mean something to us or to a client."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from hyperinfer.providers.quirks import Protocol
 
 _VALUE_LIMIT: Final = 200
+
+_LIMITS: Final = "anthropic-ratelimit-"
+
+
+
+_MEANINGFUL: Final = frozenset({"content-type", "content-encoding", "retry-after", "retry-after-ms", "x-should-retry"})
+
+_names: dict[bytes, str] = {}
+"""Names as servers spell them: what they are here, empty where they mean nothing. There are but a few spellings."""
+_MOST_NAMES: Final = 1000
+
+
+def meaningful(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Those of a response's headers that anything here looks at, by lower-case name; repeated ones are joined with commas."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name = _names.get(raw_name)
+        if name is None:
+            name = _learnt(raw_name)
+        if name:
+            value = raw_value.decode("latin-1")
+            found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _learnt(raw_name: bytes) -> str:
+    name = raw_name.decode("latin-1").lower()
+    if name not in _MEANINGFUL and not name.startswith(_LIMITS):
+        name = ""
+    if len(_names) < _MOST_NAMES:
+        _names[raw_name] = name
+    return name
 
 
 def header(headers: Mapping[str, str], name: str) -> str:
@@ -43,7 +75,7 @@ def passable_headers(headers: Mapping[str, str], protocol: Protocol, ingress: st
     return [
         (name, value)
         for name, value in ((name.lower(), value) for name, value in headers.items())
-        if name in ("retry-after", "retry-after-ms") or (same_format and name.startswith("anthropic-ratelimit-"))
+        if name in ("retry-after", "retry-after-ms") or (same_format and name.startswith(_LIMITS))
         if len(value) <= _VALUE_LIMIT and value.isascii() and value.isprintable()
     ]
 

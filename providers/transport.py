@@ -6,7 +6,7 @@ redirects, cookies, decoding the body, raising for a status.
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -95,10 +95,10 @@ class Transport(httpx2.AsyncBaseTransport):
         exchange = await self._answered(origin_of(request.url), request.method, head, body, waits, chunked=chunked)
         return httpx2.Response(exchange.status, headers=exchange.headers, stream=exchange)
 
-    async def post(self, origin: Origin, head: bytes, body: Body, waits: Waits) -> Exchange:
+    def post(self, origin: Origin, head: bytes, body: Body, waits: Waits) -> Awaitable[Exchange]:
         """The same for a `POST` whose head is bytes already (the request line, headers and the empty line behind them): the
         exchange with its status and headers, and its body still to be read."""
-        return await self._answered(origin, "POST", head, body, waits, chunked=False)
+        return self._answered(origin, "POST", head, body, waits, chunked=False)
 
     async def _answered(
         self, origin: Origin, method: str, head: bytes, body: httpx2.AsyncByteStream, waits: Waits, *, chunked: bool

@@ -28,77 +28,74 @@ class Connection:
     connection ends without a goodbye; the framing of HTTP says whether a response was whole.
     """
 
-    __slots__ = ("_poll", "_socket_stream", "_stream", "idle_since", "origin")
+    __slots__ = ("_descriptor", "_poll", "_socket", "_stream", "idle_since", "origin")
 
     def __init__(self, origin: Origin, socket_stream: trio.SocketStream, stream: trio.abc.Stream) -> None:
         self.origin = origin
-        self._socket_stream = socket_stream
+        self._socket = socket_stream.socket
+        # Of nobody once the socket is closed: the number may be somebody else's by then.
+        self._descriptor = self._socket.fileno()
         # None: there is no TLS, and the socket itself is read and written. trio's stream of it costs five times as much.
         self._stream = None if stream is socket_stream else stream
-        self._poll = _poll_for(socket_stream)
+        self._poll = _poll_for(self._descriptor)
         self.idle_since = 0.0
 
     async def send(self, data: bytes) -> None:
         """Sends all of `data`. Raises `httpx2.WriteError` when the peer is gone."""
+        stream = self._stream
         try:
-            if self._stream is None:
-                await self._send_plainly(data)
-            else:
-                await self._stream.send_all(data)
+            if stream is not None:
+                await stream.send_all(data)
+                return
+            # What is sent is followed by a wait for the answer: there is no need for another turn of the loop here.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            sent = 0
+            while True:
+                try:
+                    sent += os.write(self._descriptor, memoryview(data)[sent:] if sent else data)
+                except BlockingIOError:
+                    await trio.lowlevel.wait_writable(self._descriptor)
+                if sent == len(data):
+                    return
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise httpx2.WriteError(_cause(error)) from error
 
     async def receive(self) -> bytes:
         """The next bytes, empty at the end. Raises `httpx2.ReadError` when the connection breaks."""
+        stream = self._stream
         try:
-            if self._stream is None:
-                return await self._receive_plainly()
-            return bytes(await self._stream.receive_some(_READ_SIZE))
+            if stream is not None:
+                return bytes(await stream.receive_some(_READ_SIZE))
+            while True:
+                # First of all: nothing lies there yet.
+                await trio.lowlevel.wait_readable(self._descriptor)
+                try:
+                    return os.read(self._descriptor, _READ_SIZE)
+                except BlockingIOError:  # it was readable for somebody else, or is no longer
+                    continue
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise httpx2.ReadError(_cause(error)) from error
 
-    async def _send_plainly(self, data: bytes) -> None:
-        # What is sent is followed by a wait for the answer: there is no need for another turn of the loop here.
-        await trio.lowlevel.checkpoint_if_cancelled()
-        sock = self._socket_stream.socket
-        sent = 0
-        while True:
-            try:
-                sent += os.write(sock.fileno(), memoryview(data)[sent:] if sent else data)
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(sock)
-            if sent == len(data):
-                return
-
-    async def _receive_plainly(self) -> bytes:
-        sock = self._socket_stream.socket
-        while True:
-            await trio.lowlevel.wait_readable(sock)
-            try:
-                return os.read(sock.fileno(), _READ_SIZE)
-            except BlockingIOError:  # it was readable for somebody else, or is no longer
-                continue
-
     def has_news(self) -> bool:
         """Whether bytes or the end wait to be read. On an idle connection either means that it must not be used."""
-        descriptor = self._socket_stream.socket.fileno()
-        if descriptor < 0:
+        if self._descriptor < 0:
             return True
         if self._poll is not None:
             return bool(self._poll.poll(0))
-        return bool(select.select([descriptor], [], [], 0)[0])
+        return bool(select.select([self._descriptor], [], [], 0)[0])
 
     def close(self) -> None:
         """Closes the socket at once. Can be called again."""
-        self._socket_stream.socket.close()
+        self._descriptor = -1
+        self._socket.close()
 
 
-def _poll_for(stream: trio.SocketStream) -> "select.poll | None":
+def _poll_for(descriptor: int) -> "select.poll | None":
     """What says whether a socket is readable; None where the machine has no such thing."""
     if not hasattr(select, "poll"):
         return None
     poll = select.poll()
-    poll.register(stream.socket.fileno(), select.POLLIN)
+    poll.register(descriptor, select.POLLIN)
     return poll
 
 

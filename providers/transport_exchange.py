@@ -86,7 +86,8 @@ class Exchange(httpx2.AsyncByteStream):
                 if self._early_error is not None:
                     raise self._early_error
                 await self._read()
-            self._settle()
+            if parser.complete:
+                self._settle()
         except BaseException:
             self.close()
             raise
@@ -109,7 +110,8 @@ class Exchange(httpx2.AsyncByteStream):
                 if parser.complete:
                     break
                 await self._read()
-                self._settle()
+                if parser.complete:
+                    self._settle()
         except BaseException:
             self.close()
             raise
@@ -129,7 +131,7 @@ class Exchange(httpx2.AsyncByteStream):
     def _settle(self) -> None:
         """Gives the connection back as soon as the last byte is here, before the caller has taken it."""
         connection = self._connection
-        if connection is None or not self._parser.complete:
+        if connection is None:
             return
         if self._parser.reusable and self._sent:
             self._connection = None
@@ -138,19 +140,20 @@ class Exchange(httpx2.AsyncByteStream):
             self.close()
 
     async def _read(self) -> None:
-        if self._read_timeout is None:
-            await self._receive()
-            return
-        with trio.move_on_after(self._read_timeout) as scope:
-            await self._receive()
-        if scope.cancelled_caught:
-            raise httpx2.ReadTimeout(f"no byte of the response for {self._read_timeout:g} s")
-
-    async def _receive(self) -> None:
         connection = self._connection
         if connection is None:
             raise httpx2.ReadError("the response was closed before its end")
-        if data := await connection.receive():
+        if self._read_timeout is None:
+            data = await connection.receive()
+        else:
+            with trio.move_on_after(self._read_timeout) as scope:
+                data = await connection.receive()
+            if scope.cancelled_caught:
+                raise httpx2.ReadTimeout(f"no byte of the response for {self._read_timeout:g} s")
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        if data:
             self._parser.feed(data)
         else:
             self._parser.feed_eof()
@@ -199,9 +202,11 @@ class Exchange(httpx2.AsyncByteStream):
             raise failure
 
     async def _listen(self, scope: trio.CancelScope) -> None:
+        connection = self._connection
+        assert connection is not None
         try:
             while not self._parser.has_head and self._parser.failure is None:
-                await self._receive()
+                self._feed(await connection.receive())
         except httpx2.TransportError as error:
             self._early_error = error
         scope.cancel()

@@ -23,6 +23,8 @@ from hyperinfer.providers.transport_errors import Disconnected, GarbledResponse
 HEAD_LIMIT: Final = 64 * 1024
 """Most bytes of a response's head, and of the trailers and chunk lines between two pieces of its body."""
 
+_FRAMING_LENGTHS: Final = (len("content-length"), len("transfer-encoding"))
+
 _Framing = Literal["chunked", "length", "eof", "none"]
 
 
@@ -173,20 +175,23 @@ class ResponseParser:
             self._begin_body(parser, status)
 
     def _begin_body(self, parser: httptools.HttpResponseParser, status: int) -> None:
-        codings = [value.strip().lower() for name, value in self.headers if name.lower() == b"transfer-encoding"]
-        if codings and codings != [b"chunked"]:
-            self._fail("the response has a transfer coding that we cannot undo")
-            return
+        codings: list[bytes] = []
+        framing: _Framing = "eof"
+        for name, value in self.headers:
+            if len(name) in _FRAMING_LENGTHS:
+                lower = name.lower()
+                if lower == b"content-length":
+                    framing = "length"
+                elif lower == b"transfer-encoding":
+                    codings.append(value.strip().lower())
+        if codings:
+            framing = "chunked"
+            if codings != [b"chunked"]:
+                self._fail("the response has a transfer coding that we cannot undo")
+                return
         self.status = status
         self.has_head = True
-        if self._is_head_request or status in (204, 304):
-            self._framing = "none"
-        elif codings:
-            self._framing = "chunked"
-        elif any(name.lower() == b"content-length" for name, _ in self.headers):
-            self._framing = "length"
-        else:
-            self._framing = "eof"
+        self._framing = "none" if self._is_head_request or status in (204, 304) else framing
         if self._is_head_request:
             self.complete = True
             self.reusable = parser.should_keep_alive()

@@ -40,10 +40,13 @@ class Pool:
     def put(self, connection: Connection, now: float) -> None:
         """Keeps a clean connection, or closes the one that has been idle longest in its favour."""
         connection.idle_since = now
-        idle = self._idle.setdefault(connection.origin, deque())
+        idle = self._idle.get(connection.origin)
+        if idle is None:
+            idle = self._idle[connection.origin] = deque()
         idle.append(connection)
         self._close_aged(idle, now)
-        self._sweep(now)
+        if now - self._swept_at > self._idle_seconds:
+            self._sweep(now)
         while len(idle) > self._max_idle:
             idle.popleft().close()
 
@@ -56,11 +59,10 @@ class Pool:
 
     def _sweep(self, now: float) -> None:
         """Origins that are asked no more, as after a change of the catalogue, would keep their last connections for ever."""
-        if now - self._swept_at > self._idle_seconds:
-            self._swept_at = now
-            for idle in self._idle.values():
-                self._close_aged(idle, now)
-            self._idle = {origin: idle for origin, idle in self._idle.items() if idle}
+        self._swept_at = now
+        for idle in self._idle.values():
+            self._close_aged(idle, now)
+        self._idle = {origin: idle for origin, idle in self._idle.items() if idle}
 
     def _close_aged(self, idle: deque[Connection], now: float) -> None:
         while idle and now - idle[0].idle_since > self._idle_seconds:
