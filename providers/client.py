@@ -119,10 +119,12 @@ class UpstreamResponse:
                         break
             except httpx2.TransportError:
                 pass  # the status is known, and says more than the way it was said
-        return classify(self.status, self.meaningful, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=self._reveal_private())
+        return classify(
+            self.status, self.meaningful, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=self._reveal_private()
+        )
 
     async def aclose(self) -> None:
-        """Closes the connection unless the body was read to its end. Our transport does not wait, also in a cancelled task."""
+        """Closes the connection unless the body was read to its end. Our transport does so without waiting."""
         await self._stream.aclose()
 
     def fault_within(self, error: UpstreamError) -> UpstreamFault:

@@ -12,7 +12,6 @@ _VALUE_LIMIT: Final = 200
 _LIMITS: Final = "anthropic-ratelimit-"
 
 
-
 _MEANINGFUL: Final = frozenset({"content-type", "content-encoding", "retry-after", "retry-after-ms", "x-should-retry"})
 
 _names: dict[bytes, str] = {}
@@ -21,7 +20,7 @@ _MOST_NAMES: Final = 1000
 
 
 def meaningful(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Those of a response's headers that anything here looks at, by lower-case name; repeated ones are joined with commas."""
+    """Those of a response's headers that are looked at, by lower-case name; repeated ones are joined with commas."""
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name = _names.get(raw_name)

@@ -62,11 +62,16 @@ class Exchange(httpx2.AsyncByteStream):
 
     async def send(self, head: bytes, stream: httpx2.AsyncByteStream, *, chunked: bool) -> None:
         """Sends the request. A peer that stops listening is no error yet: it may have answered before it did."""
+        connection = self._connection
+        assert connection is not None
         try:
             if not isinstance(stream, Body):
                 await self._send_stream(head, stream, chunked=chunked)
             elif len(head) + len(stream.data) <= _ONE_WRITE:
-                await self._write(head + stream.data)
+                if self._write_timeout is None:
+                    await connection.send(head + stream.data)
+                else:
+                    await self._write(head + stream.data)
                 self._sent = True
             else:
                 await self._send_listening(head, stream.data)
@@ -144,13 +149,12 @@ class Exchange(httpx2.AsyncByteStream):
         if connection is None:
             raise httpx2.ReadError("the response was closed before its end")
         if self._read_timeout is None:
-            data = await connection.receive()
-        else:
-            with trio.move_on_after(self._read_timeout) as scope:
-                data = await connection.receive()
-            if scope.cancelled_caught:
-                raise httpx2.ReadTimeout(f"no byte of the response for {self._read_timeout:g} s")
-        self._feed(data)
+            self._feed(await connection.receive())
+            return
+        with trio.move_on_after(self._read_timeout) as scope:
+            self._feed(await connection.receive())
+        if scope.cancelled_caught:
+            raise httpx2.ReadTimeout(f"no byte of the response for {self._read_timeout:g} s")
 
     def _feed(self, data: bytes) -> None:
         if data:

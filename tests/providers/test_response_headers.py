@@ -1,9 +1,12 @@
 """The headers of an upstream that mean something."""
 
+import random
+
 import httpx2
 import pytest
 
-from hyperinfer.providers.response_headers import passable_headers, retry_after
+from hyperinfer.providers.quirks import Protocol
+from hyperinfer.providers.response_headers import header, meaningful, passable_headers, retry_after
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 DATE_AS_UNIX = 1792567680.0
@@ -62,3 +65,25 @@ def test_what_may_pass() -> None:
 def test_a_value_that_is_no_header_value_does_not_pass() -> None:
     headers = {"retry-after": "3\r\nx-evil: 1", "retry-after-ms": "1" * 1000}
     assert passable_headers(headers, "openai_chat", "chat_completions") == []
+
+
+def test_what_is_meaningful_says_what_all_headers_do() -> None:
+    """Whatever the names' case, however often they come: to all that looks at a response's headers."""
+    names = ["Content-Type", "content-encoding", "Retry-After", "retry-after-ms", "x-should-retry", "Server", "x-request-id"]
+    names += ["anthropic-ratelimit-requests-limit", "Anthropic-RateLimit-Unified-Status", "anthropic-ratelimits", "retry"]
+    values = [b"1", b"false", b"gzip", b"text/html", b"caf\xc3\xa9", b"", b"0.5"]
+    protocols: tuple[Protocol, ...] = ("openai_chat", "anthropic_messages")
+    chance = random.Random(7)
+    for _ in range(300):
+        spelled = (
+            chance.choice([name, name.upper(), name.lower()]) for name in chance.choices(names, k=chance.randint(0, 8))
+        )
+        raw = [(name.encode(), chance.choice(values)) for name in spelled]
+        few, every = meaningful(raw), httpx2.Headers(raw)
+        for protocol in protocols:
+            assert passable_headers(few, protocol, protocol) == passable_headers(every, protocol, protocol)
+        assert retry_after(few, 0) == retry_after(every, 0)
+        for name in ("content-type", "content-encoding", "x-should-retry"):
+            assert header(few, name).isascii() == header(every, name).isascii()
+            assert not header(every, name).isascii() or header(few, name) == header(every, name)
+    assert meaningful([(f"x-{number}".encode(), b"1") for number in range(5000)]) == {}
