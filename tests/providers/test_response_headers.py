@@ -1,12 +1,15 @@
 """The headers of an upstream that mean something."""
 
 import random
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 
-from hyperinfer.providers.quirks import Protocol
 from hyperinfer.providers.response_headers import header, meaningful, passable_headers, retry_after
+
+if TYPE_CHECKING:
+    from hyperinfer.providers.quirks import Protocol
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 DATE_AS_UNIX = 1792567680.0
