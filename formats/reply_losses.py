@@ -7,7 +7,7 @@ ids and times take; what a Responses upstream repeats of the request; words that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import Loss
@@ -30,6 +30,7 @@ from hyperinfer.formats.wire import is_object, join
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Dialect, Event
+    from hyperinfer.formats.plain_reply import PlainReply
     from hyperinfer.formats.usage import Usage
 
 _PLACES: Mapping[Dialect, Mapping[str, str]] = {
@@ -84,7 +85,8 @@ _ECHOED = frozenset(
     }
 )
 """What the response object of Responses repeats of the request."""
-_SAYS_NOTHING: tuple[Any, ...] = (None, "", [], {}, 0, False, {"type": "direct"})
+_DIRECT = {"type": "direct"}
+_NOTHING: Mapping[str, str] = {}
 _AS_ANYWAY = frozenset({"default", "auto", "standard", "global", "not_available"})
 _COUNTED: Mapping[str, frozenset[str]] = {
     "openai_chat": frozenset(
@@ -124,6 +126,10 @@ class LostFields:
         self._seen: set[tuple[str, str]] = set()
         self._usage: Usage | None = None
 
+    def note_usage(self, usage: Usage | None) -> None:
+        """The counts so far."""
+        self._usage = usage
+
     def note(self, event: Event) -> None:
         """Looks at one event."""
         if type(event) not in _TELLING:
@@ -153,8 +159,10 @@ class LostFields:
         self._groups(getattr(event, "extra", None), type(event))
 
     def _groups(self, extra: Mapping[str, Any] | None, kind: type[Event] = MessageStart) -> None:
-        repeated = _REPEATED.get(kind, {})
-        for group, fields in (extra or {}).items():
+        if not extra:
+            return
+        repeated = _REPEATED.get(kind, _NOTHING)
+        for group, fields in extra.items():
             place = self._places.get(group)
             if group == "contradicted":
                 for path in fields:
@@ -162,21 +170,18 @@ class LostFields:
             elif place == _PART and "type" in fields:  # the state of a part of another kind than its pieces
                 self._lose(place, CONTRADICTED)
             elif place is not None and is_object(fields):
-                self._fields([(name, value) for name, value in fields.items() if name != repeated.get(group)], place)
+                self._fields(fields, place, repeated.get(group))
             elif group not in _INTERNAL:
-                self._fields([(group, fields)], self._places[""])
+                self._fields({group: fields}, self._places[""])
 
-    def _fields(self, fields: Iterable[tuple[str, Any]], place: str) -> None:
-        for name, value in fields:
-            if (place, name) in self._seen:
+    def _fields(self, fields: Mapping[str, Any], place: str, but: str | None = None) -> None:
+        """`but`: a field that is told elsewhere."""
+        in_usage = place.startswith("usage")
+        echoes = not place and self._upstream == "openai_responses"
+        for name, value in fields.items():
+            if not value or name == but or (name in _OWN_RUN and not in_usage) or (echoes and name in _ECHOED):
                 continue
-            if (
-                (name in _OWN_RUN and not place.startswith("usage"))
-                or value in _SAYS_NOTHING
-                or (isinstance(value, str) and value in _AS_ANYWAY)
-            ):
-                continue
-            if name in _ECHOED and self._upstream == "openai_responses" and not place:
+            if (isinstance(value, str) and value in _AS_ANYWAY) or value == _DIRECT or (place, name) in self._seen:
                 continue
             self._seen.add((place, name))
             self._lose(join(place, name))
@@ -186,20 +191,28 @@ class LostFields:
         usage = self._usage
         if usage is None or usage.dialect != self._upstream or not usage.raw:
             return
-        for name, value in usage.raw.items():
-            if name.startswith(_PRICES):
-                continue
-            if is_object(value):
-                self._beside(value.items(), f"usage.{name}")
-            else:
-                self._beside([(name, value)], "usage")
-
-    def _beside(self, counts: Iterable[tuple[str, Any]], place: str) -> None:
         known = _COUNTED[self._upstream]
-        self._fields([(name, value) for name, value in counts if name not in known], place)
+        for name, value in usage.raw.items():
+            if is_object(value):
+                if not known.issuperset(value) and not name.startswith(_PRICES):
+                    self._fields({inner: count for inner, count in value.items() if inner not in known}, f"usage.{name}")
+            elif name not in known and not name.startswith(_PRICES):
+                self._fields({name: value}, "usage")
 
     def _lose(self, path: str, reason: str = "the client's format has no such field") -> None:
         place = f"response.{path}"
         # The encoder may have told it already, with a reason of its own.
         if not any(loss.path == place for loss in self._losses):
             lose_once(self._losses, Loss(place, reason))
+
+
+def losses_of_plain(plain: PlainReply) -> tuple[Loss, ...]:
+    """Those of a reply of one text, which is written in one step."""
+    losses: list[Loss] = []
+    lost = LostFields(losses, plain.start.dialect)
+    lost.note(plain.start)
+    lost.note(plain.opened)
+    lost.note(plain.closed)
+    lost.note_usage(plain.usage)
+    lost.note(plain.end)
+    return tuple(losses)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hyperinfer.formats.anthropic_messages.plain_reply import decode_plain
 from hyperinfer.formats.anthropic_messages.stream_decode import ReplyDecoder
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.upstream_errors import upstream_error
@@ -30,6 +31,8 @@ def decode_response(body: bytes, upstream: Upstream) -> Burst:
         return (upstream_error(message),)
     if not is_array(message.get("content")):
         raise PeerError("the reply has no content")
+    if (plain := decode_plain(message)) is not None:
+        return plain
     decoder = ReplyDecoder(upstream)
     for event in _wire_events(message):
         decoder.wire(event)

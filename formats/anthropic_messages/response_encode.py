@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hyperinfer.formats.anthropic_messages.plain_reply import encode_plain
 from hyperinfer.formats.anthropic_messages.reply_writer import ReplyWriter
 from hyperinfer.formats.anthropic_messages.tool_input import tool_input
 from hyperinfer.formats.codec import EncodedReply, Reply
 from hyperinfer.formats.errors import EncodeError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError, State
+from hyperinfer.formats.plain_reply import plain_reply
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
@@ -21,6 +23,9 @@ Wire = dict[str, Any]
 
 def encode_response(events: Sequence[Event], reply: Reply) -> EncodedReply:
     """The message. Raises `EncodeError` unless the events are one complete reply that ends in `MessageEnd`."""
+    plain = plain_reply(events)
+    if plain is not None and (encoded := encode_plain(plain, reply)) is not None:
+        return encoded
     gathered = _Message()
     writer = ReplyWriter(reply, gathered)
     lifecycle = Lifecycle()

@@ -10,6 +10,8 @@ from hyperinfer.formats.errors import EncodeError, PeerError
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError, State
 from hyperinfer.formats.openai_chat.assembler import ChatAssembler
 from hyperinfer.formats.openai_chat.fold import ChatFold
+from hyperinfer.formats.openai_chat.plain_reply import decode_plain, encode_plain
+from hyperinfer.formats.plain_reply import plain_reply
 from hyperinfer.formats.wire import parse_reply
 
 if TYPE_CHECKING:
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 
 def decode_response(body: bytes, upstream: Upstream) -> Burst:
     """The events of a whole response. An error under a 200 becomes `UpstreamError`. Raises `PeerError` for no response."""
+    value = parse_reply(body)
+    if (plain := decode_plain(value)) is not None:
+        return plain
     assembler = ChatAssembler(upstream)
-    assembler.chunk(parse_reply(body), "message")
+    assembler.chunk(value, "message")
     if not assembler.ended:
         assembler.end()
     lifecycle = Lifecycle()
@@ -33,6 +38,9 @@ def decode_response(body: bytes, upstream: Upstream) -> Burst:
 
 def encode_response(events: Sequence[Event], reply: Reply) -> EncodedReply:
     """A whole response from a complete sequence of events. Raises `EncodeError` when it is not complete."""
+    plain = plain_reply(events)
+    if plain is not None and (encoded := encode_plain(plain, reply)) is not None:
+        return encoded
     fold, lifecycle = ChatFold(reply), Lifecycle()
     for event in events:
         try:

@@ -14,6 +14,7 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.backlog import Backlog
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.openai_responses.call_decode import CallItem
+from hyperinfer.formats.openai_responses.envelope import ENVELOPE
 from hyperinfer.formats.openai_responses.item_decode import (
     Item,
     NativeItem,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from hyperinfer.formats.codec import Upstream
     from hyperinfer.formats.events import Event
 
-_ENVELOPE = frozenset(("id", "object", "created_at", "model", "output", "usage", "status"))
 _FAILED = ("failed", "cancelled")
 
 
@@ -61,7 +61,7 @@ class Assembler:
         if self.started:
             return
         self.started = True
-        self._envelope = without(response, _ENVELOPE) or {}
+        self._envelope = without(response, ENVELOPE) or {}
         extra: Wire = {"response": self._envelope}
         if response.get("status") == "queued":
             extra["status"] = "queued"
@@ -92,7 +92,7 @@ class Assembler:
         called = any(isinstance(item, CallItem) for item in self._items)
         changed = {
             name: value
-            for name, value in (without(response, _ENVELOPE) or {}).items()
+            for name, value in (without(response, ENVELOPE) or {}).items()
             if name not in self._envelope or self._envelope[name] != value
         }
         extra: Wire = {}

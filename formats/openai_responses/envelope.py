@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from hyperinfer.formats.codec import Reply
     from hyperinfer.formats.events import MessageStart
 
+ENVELOPE = frozenset(("id", "object", "created_at", "model", "output", "usage", "status"))
+"""The fields of a response that the events model."""
 _REQUIRED = ("parallel_tool_calls", "tool_choice", "tools")
 """Fields that the official SDKs take for granted."""
 
@@ -22,12 +24,15 @@ def fields_at_start(reply: Reply, start: MessageStart | None) -> dict[str, Any]:
     An upstream that speaks Responses has said it all itself; where it left out what clients need, for what it was asked in
     other words (`retold`), and for any other upstream, the request says it.
     """
+    extra = start.extra if start is not None and start.dialect == "openai_responses" else None
+    theirs = extra.get("response") if extra else None
+    if not extra or not theirs:
+        return _echo(reply.conversation)
+    told = [name for name in (*_REQUIRED, *extra.get("retold", ())) if name not in theirs]
+    if not told:
+        return dict(theirs)
     echoed = _echo(reply.conversation)
-    theirs = start.extra.get("response") if start is not None and start.extra else None
-    if start is None or start.dialect != "openai_responses" or not theirs:
-        return echoed
-    told = (*_REQUIRED, *start.extra.get("retold", ())) if start.extra else _REQUIRED
-    return {**{name: echoed[name] for name in told if name not in theirs}, **theirs}
+    return {**{name: echoed[name] for name in told}, **theirs}
 
 
 def response_object(

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from hyperinfer.formats.backlog import Backlog
     from hyperinfer.formats.events import Extra
 
-_ITEM = frozenset(("type", "id", "role", "content", "phase"))
+ITEM_FIELDS = frozenset(("type", "id", "role", "content", "phase"))
+"""The fields of a message item that the events model."""
 
 
 class MessageItem(Item):
@@ -54,7 +55,7 @@ class MessageItem(Item):
 
     def item_extra(self) -> Extra:
         """Private fields of the item as it was opened."""
-        extra: Wire = {"item": without(self.added_fields, _ITEM) or {}} if self.added_fields else {}
+        extra: Wire = {"item": without(self.added_fields, ITEM_FIELDS) or {}} if self.added_fields else {}
         if self.added_event:
             extra["item_event"] = self.added_event
         return extra or None
@@ -174,7 +175,7 @@ class MessageItem(Item):
         self.done_seen = True
         item_end: dict[str, Extra] = {}
         if item is not None:
-            fields = without(item, _ITEM) or {}
+            fields = without(item, ITEM_FIELDS) or {}
             if item.get("phase") != self.added_fields.get("phase"):
                 fields["phase"] = item.get("phase")
             item_end["item"] = fields

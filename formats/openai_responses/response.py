@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.openai_responses.assemble import Assembler
+from hyperinfer.formats.openai_responses.plain_reply import decode_plain
 from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_array, parse_reply
 
@@ -21,6 +22,8 @@ def decode_response(body: bytes, upstream: Upstream) -> Burst:
         if value.get("error") or value.get("detail") or value.get("status") == "failed":
             return (upstream_error(value),)
         raise PeerError("the response has no output")
+    if (plain := decode_plain(value)) is not None:
+        return plain
     assembler = Assembler(upstream)
     assembler.end(value)
     return tuple(assembler.events)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _INCOMPLETE: dict[str, StopReason] = {"max_output_tokens": "length", "content_filter": "refusal"}
 _NO_END = ("queued", "in_progress")
+CUT: frozenset[StopReason] = frozenset({"length", "context_window", "refusal"})
+"""Ends of a reply that was cut off, whose last item is incomplete."""
 
 
 class WireStop(NamedTuple):

@@ -20,10 +20,12 @@ from hyperinfer.formats.openai_responses.errors import failed_error
 from hyperinfer.formats.openai_responses.item_encode import CallWriter, NativeWriter, ReasoningWriter
 from hyperinfer.formats.openai_responses.message_encode import MessageWriter
 from hyperinfer.formats.openai_responses.output import Frames, Output, Silent, Wire, encode_json
+from hyperinfer.formats.openai_responses.plain_reply import encode_plain
 from hyperinfer.formats.openai_responses.reasoning import call_state_text
 from hyperinfer.formats.openai_responses.run_encode import RunWriter
-from hyperinfer.formats.openai_responses.stop import WireStop, stop_to_wire
+from hyperinfer.formats.openai_responses.stop import CUT, WireStop, stop_to_wire
 from hyperinfer.formats.openai_responses.usage import usage_to_wire
+from hyperinfer.formats.plain_reply import plain_reply
 from hyperinfer.formats.reply_losses import PIECES, LostFields
 from hyperinfer.formats.usage import Usage
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
 
 _ENDS = ("completed", "incomplete")
-_CUT = ("length", "context_window", "refusal")
 
 
 class _Fold:
@@ -159,7 +160,7 @@ class _Fold:
         native = self.output.native
         if event.stop == "refusal" and event.explanation and not native and not self._message.refused:
             before = self._message.explain(event.explanation)
-        before += self._message.close("incomplete" if event.stop in _CUT else "completed") + self._runs.close()
+        before += self._message.close("incomplete" if event.stop in CUT else "completed") + self._runs.close()
         theirs = event.extra.get("response") if native and event.extra else None
         if native and event.raw_stop and (event.raw_stop in _ENDS or self.output.takes_any_status):
             stop = WireStop(event.raw_stop)
@@ -232,6 +233,9 @@ class ResponsesStreamEncoder:
 
 def encode_response(events: Sequence[Event], reply: Reply) -> EncodedReply:
     """A whole reply. Raises `EncodeError` for events that do not end in `MessageEnd`."""
+    plain = plain_reply(events)
+    if plain is not None and (encoded := encode_plain(plain, reply)) is not None:
+        return encoded
     fold = _Fold(reply, Silent(reply.request_id, reply.upstream))
     for event in events:
         if isinstance(event, ev.UpstreamError):

@@ -1,0 +1,310 @@
+"""Whole replies of one text are read and written in one step: with the result of the general way, to the byte."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperinfer.formats import FORMATS, Dialect, PeerError, Upstream
+from hyperinfer.formats import events as ev
+from hyperinfer.formats.errors import EncodeError
+from hyperinfer.formats.usage import Usage
+from hyperinfer.formats.wire import is_array, is_object
+from tests.support.pair import Pair
+from tests.support.recordings import DIALECTS, recordings
+from tests.support.strategies import JSON_VALUES, TEXT
+
+if TYPE_CHECKING:
+    from hyperinfer.formats import Event
+
+UPSTREAM = Upstream(vendor="maker", id_seed="seed")
+PAIRS = [(client, upstream) for client in DIALECTS for upstream in DIALECTS]
+WRITERS = {
+    "openai_chat": "openai_chat.response",
+    "openai_responses": "openai_responses.stream_encode",
+    "anthropic_messages": "anthropic_messages.response_encode",
+}
+
+
+def module(name: str) -> Any:
+    return importlib.import_module(f"hyperinfer.formats.{name}")
+
+
+def nothing(*_: object) -> None:
+    """What a short way says of a reply that is not plain."""
+
+
+@contextmanager
+def the_long_way() -> Generator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for dialect in DIALECTS:
+            patch.setattr(module(f"{dialect}.response"), "decode_plain", nothing)
+            patch.setattr(module(WRITERS[dialect]), "encode_plain", nothing)
+        yield
+
+
+CHAT: dict[str, Any] = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1_755_137_921,
+    "model": "gpt-5-nano",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Hi.", "refusal": None, "annotations": [], "audio": None},
+            "logprobs": None,
+            "finish_reason": "stop",
+            "stop_reason": None,
+        }
+    ],
+    "usage": {
+        "prompt_tokens": 48,
+        "completion_tokens": 18,
+        "total_tokens": 66,
+        "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 9, "accepted_prediction_tokens": 1},
+    },
+    "service_tier": "default",
+    "system_fingerprint": "fp_1",
+}
+RESPONSES: dict[str, Any] = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1_755_137_921,
+    "status": "completed",
+    "error": None,
+    "incomplete_details": None,
+    "model": "gpt-5",
+    "output": [
+        {
+            "id": "msg_1",
+            "type": "message",
+            "status": "completed",
+            "phase": "final_answer",
+            "content": [{"type": "output_text", "annotations": [], "logprobs": [], "text": "Hi."}],
+            "role": "assistant",
+        }
+    ],
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "billing": {"payer": "developer"},
+    "usage": {
+        "input_tokens": 48,
+        "input_tokens_details": {"cached_tokens": 40},
+        "output_tokens": 18,
+        "output_tokens_details": {"reasoning_tokens": 9},
+        "total_tokens": 66,
+    },
+}
+MESSAGES: dict[str, Any] = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude",
+    "content": [{"type": "text", "text": "Hi.", "citations": None}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "stop_details": None,
+    "container": None,
+    "usage": {
+        "input_tokens": 48,
+        "cache_creation_input_tokens": 5,
+        "cache_read_input_tokens": 7,
+        "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3},
+        "output_tokens": 18,
+        "service_tier": "standard",
+        "server_tool_use": None,
+    },
+    "context_management": {"applied_edits": []},
+}
+BODIES: dict[Dialect, dict[str, Any]] = {
+    "openai_chat": CHAT,
+    "openai_responses": RESPONSES,
+    "anthropic_messages": MESSAGES,
+}
+NAMES = (
+    *("error", "message", "citations", "search_results", "text", "logprobs", "reasoning", "reasoning_content", "tool_calls"),
+    *("function_call", "stop_reason", "matched_stop", "usage", "phase", "status", "container", "detail", "images", "cost"),
+    *("iterations", "incomplete_details", "instructions", "cached_tokens", "total_tokens", "index", "unheard_of"),
+)
+VALUES = st.one_of(
+    JSON_VALUES,
+    st.sampled_from(
+        [
+            *(None, [], {}, "", 0, 0.0, 1, 12.0, 2**70, True, "stop", "error", "length", "refusal", "failed", "incomplete"),
+            *(
+                "stop_sequence",
+                "content_filter",
+                "max_tokens",
+                ["https://a.b"],
+                [{"type": "text", "text": "x"}],
+                {"text": "x"},
+            ),
+            *("text", "output_text", "message", [{"type": "output_text", "text": "x"}], {"message": "x"}, {"type": "x"}),
+        ]
+    ),
+)
+
+
+@st.composite
+def near(draw: st.DrawFn, body: dict[str, Any]) -> bytes:
+    """The body, and others that are like it: with a field more, less, or of another value."""
+    found = copy.deepcopy(body)
+    for _ in range(draw(st.integers(0, 2))):
+        places = list(_objects(found))
+        place = draw(st.sampled_from(places))
+        name = draw(st.one_of(st.sampled_from([*place, *NAMES]) if place else st.sampled_from(NAMES)))
+        if draw(st.booleans()):
+            place[name] = draw(VALUES)
+        elif isinstance(place.get(name), list) and draw(st.booleans()):
+            place[name].append(draw(VALUES))
+        else:
+            place.pop(name, None)
+    return json.dumps(found).encode()
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    if is_object(value):
+        yield value
+    for inner in value.values() if is_object(value) else value if is_array(value) else ():
+        yield from _objects(inner)
+
+
+def read(dialect: Dialect, body: bytes) -> tuple[Event, ...] | str:
+    try:
+        return FORMATS[dialect].decode_response(body, UPSTREAM)
+    except PeerError as error:
+        return error.reason
+
+
+def written(client: Dialect, upstream: Dialect, events: Sequence[Event]) -> object:
+    try:
+        return Pair(client, upstream=upstream).codec.encode_response(events, Pair(client, upstream=upstream).reply)
+    except EncodeError as error:
+        return str(error)
+
+
+def with_costs(event: Event) -> Event:
+    """As the meter leaves it."""
+    if not isinstance(event, ev.UsageUpdate):
+        return event
+    return msgspec.structs.replace(event, usage=msgspec.structs.replace(event.usage, cost=1_234_567))
+
+
+def check_both_ways(dialect: Dialect, body: bytes) -> None:
+    short = read(dialect, body)
+    with the_long_way():
+        long = read(dialect, body)
+    assert repr(short) == repr(long)  # which tells 0 from false, and the order of fields
+    if isinstance(short, str) or not isinstance(short[-1], ev.MessageEnd):
+        return
+    events = [with_costs(event) for event in short]
+    for client in DIALECTS:
+        encoded = written(client, dialect, events)
+        with the_long_way():
+            assert encoded == written(client, dialect, events)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_like_a_plain_reply(dialect: Dialect) -> None:
+    @settings(max_examples=150, deadline=None)
+    @given(near(BODIES[dialect]))
+    def check(body: bytes) -> None:
+        check_both_ways(dialect, body)
+
+    check()
+
+
+def test_recorded() -> None:
+    bodies = [found for found in recordings() if not found.streamed and found.status == 200]
+    if not bodies:
+        pytest.skip("the recordings are not there")
+    for found in bodies:
+        check_both_ways(found.dialect, found.response)
+
+
+EXTRAS = st.one_of(
+    st.none(),
+    st.dictionaries(
+        st.sampled_from(["chunk", "choice", "delta", "once", "response", "item", "part", "block", "message", "event", "x"]),
+        st.dictionaries(st.sampled_from(["service_tier", "seed", "type", "billing", "status"]), JSON_VALUES, max_size=2),
+        max_size=2,
+    ),
+)
+STOPS: tuple[ev.StopReason, ...] = (
+    *("stop", "stop_sequence", "length", "context_window", "tool_calls", "pause", "refusal", "unfinished"),
+)
+
+
+@st.composite
+def six_events(draw: st.DrawFn, upstream: Dialect) -> tuple[Event, ...]:
+    """A start, a text and an end, with anything that there is room for."""
+
+    def seldom(values: st.SearchStrategy[Any], usual: Any = None) -> Any:
+        return draw(values) if draw(st.integers(0, 9)) == 7 else usual
+
+    choice = seldom(st.just(1), 0)
+    logprobs = st.just([{"token": "a", "logprob": -1.0}])
+    counts = Usage(48, 18, 7, 5, 3, 9, cost=draw(st.sampled_from([None, 0, 12])), dialect=upstream, raw=draw(EXTRAS))
+    dialect = seldom(st.sampled_from(DIALECTS), upstream)
+    return (
+        ev.MessageStart(dialect, usage=seldom(st.just(counts)), extra=draw(EXTRAS)),
+        ev.TextStart(seldom(TEXT), seldom(TEXT), seldom(EXTRAS), seldom(EXTRAS), choice=choice),
+        ev.TextDelta(seldom(st.just(""), "Hi."), seldom(logprobs), seldom(EXTRAS), choice=choice),
+        ev.TextEnd(seldom(EXTRAS), choice=choice, logprobs=seldom(logprobs)),
+        ev.UsageUpdate(counts, round_over=seldom(st.just(True), False)),
+        ev.MessageEnd(
+            seldom(st.sampled_from(STOPS), "stop"),
+            stop_sequence=seldom(TEXT),
+            raw_stop=draw(st.sampled_from([None, "stop", "completed", "incomplete", "end_turn", "queued", "odd"])),
+            explanation=seldom(TEXT),
+            extra=seldom(EXTRAS),
+        ),
+    )
+
+
+@pytest.mark.parametrize(("client", "upstream"), PAIRS)
+def test_any_six_events(client: Dialect, upstream: Dialect) -> None:
+    @settings(max_examples=60, deadline=None)
+    @given(six_events(upstream))
+    def check(events: tuple[Event, ...]) -> None:
+        encoded = written(client, upstream, events)
+        with the_long_way():
+            assert encoded == written(client, upstream, events)
+
+    check()
+
+
+@pytest.mark.parametrize("kind", ["decode", "encode"])
+def test_the_usual_replies_take_the_short_way(kind: Literal["decode", "encode"]) -> None:
+    taken = 0
+
+    def counted(way: Callable[..., object]) -> Callable[..., object]:
+        def counting(*args: object) -> object:
+            nonlocal taken
+            found = way(*args)
+            taken += found is not None
+            return found
+
+        return counting
+
+    with pytest.MonkeyPatch.context() as patch:
+        for dialect in DIALECTS:
+            place = module(f"{dialect}.response" if kind == "decode" else WRITERS[dialect])
+            patch.setattr(place, f"{kind}_plain", counted(getattr(place, f"{kind}_plain")))
+        for upstream, body in BODIES.items():
+            events = read(upstream, json.dumps(body).encode())
+            assert not isinstance(events, str)
+            for client in DIALECTS:
+                written(client, upstream, events)
+    assert taken == (3 if kind == "decode" else 9)
