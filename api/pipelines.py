@@ -7,7 +7,7 @@ reads the upstream and one that writes to the client, with one channel between t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.engine import Drain, Graph, Node
@@ -26,6 +26,7 @@ from hyperinfer.nodes import (
     translate,
 )
 from hyperinfer.nodes.admit import rate_limit
+from hyperinfer.nodes.big_bodies import BigBodies
 from hyperinfer.nodes.ports import Rate
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Parts:
     drain: Drain | None
     now: Callable[[], float]
     jitter: Callable[[], float]
+    big_bodies: BigBodies = field(default_factory=BigBodies)
 
 
 def stream_graph(parts: Parts, limits: Limits) -> Graph:
@@ -72,7 +74,7 @@ def whole_graph(parts: Parts, limits: Limits) -> Graph:
 def count_graph(parts: Parts, limits: Limits) -> Graph:
     """The graph of a request whose tokens are counted: nothing is held, billed or recorded."""
     return Graph.linear(
-        decode_count(json_depth=limits.json_depth),
+        decode_count(json_depth=limits.json_depth, big_bodies=parts.big_bodies),
         route(parts.catalogue),
         count(parts.clients, limit=rate_limit(parts.ledger, _rate(limits)), now=parts.now),
     )
@@ -80,7 +82,7 @@ def count_graph(parts: Parts, limits: Limits) -> Graph:
 
 def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...]:
     return (
-        decode(json_depth=limits.json_depth),
+        decode(json_depth=limits.json_depth, big_bodies=parts.big_bodies),
         route(parts.catalogue),
         admit(parts.ledger, _rate(limits), parts.tooling.tools),
         tool_loop(

@@ -85,8 +85,9 @@ class Stage(ABC, Generic[In_contra, Out_co]):
     """
 
     @abstractmethod
-    async def receive(self, item: In_contra, sink: Sink[Out_co]) -> None:
-        """Handle one item; send any number of items on."""
+    def receive(self, item: In_contra, sink: Sink[Out_co], /) -> Coroutine[Any, Any, None]:
+        """Handle one item; send any number of items on. An `async def`; where that need not wait itself, `return
+        sink.send(…)` does without a coroutine of its own."""
 
     async def end(self, sink: Sink[Out_co]) -> None:
         """Called once after the last item; may still send."""
