@@ -341,7 +341,7 @@ async def open_embedded(
 
     folder.create()
     async with (
-        open_writer_client(nursery, folder.path, greet, book.move_all) as writer,
+        open_writer_client(nursery, folder.path, greet, book.move_all, lambda: book.holds) as writer,
         AdmittedJournal.open(folder.admitted, now) as admitted,
     ):
         with closing(open_reader(folder.database)) as reader:

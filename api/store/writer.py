@@ -41,7 +41,7 @@ LOG_PAGES: Final = 8192
 """About so many pages (32 MiB, estimated from above) in the log and it is moved although there is work."""
 _PAGES_PER_GROUP = 4
 _PAGES_PER_REQUEST = 2
-_READ = 1 << 18
+_READ = 1 << 16  # bytes; for four times as many memory would be mapped at each read
 
 # What SQLite answers when the disk, the file or the memory is at fault and not the request (primary result codes).
 _ENVIRONMENT: Final = frozenset(

@@ -12,7 +12,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections import deque
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +24,7 @@ import hyperinfer
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.frames import FrameReader, frame
 from hyperinfer.api.store.messages import Balance, Claimed, Done, Fatal, Hello, Rejected, Reply, Request, Settled
+from hyperinfer.api.store.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -39,6 +39,9 @@ BACKOFF_FIRST: Final = 0.05
 BACKOFF_MOST: Final = 2.0
 GOODBYE_SECONDS: Final = 5.0
 """How long closing waits for what is pending, and then for the process."""
+
+_READ: Final = 1 << 16
+"""Bytes. Four times as many, and each read would have memory mapped for it."""
 
 Answer = Settled | Done | Claimed | Rejected
 
@@ -55,7 +58,13 @@ class _Pending:
 class WriterClient:
     """One writer's process, whoever it is at the moment. Made by `open_writer_client`."""
 
-    def __init__(self, folder: Path, greet: Callable[[Hello], None], moved: Callable[[tuple[Balance, ...]], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        greet: Callable[[Hello], None],
+        moved: Callable[[tuple[Balance, ...]], None],
+        under_way: Callable[[], int],
+    ) -> None:
         self._folder = folder
         self._greet = greet
         self._moved = moved
@@ -66,8 +75,7 @@ class WriterClient:
         self._idle = trio.Event()
         self._socket: socket.socket | None = None
         self._greeted = False
-        self._backlog: deque[memoryview] = deque()
-        self._backlogged = trio.Event()
+        self._outbox = Outbox(lambda: under_way() > len(self._pending))
         self._closed = False
         self._mode: tuple[str, ...] = ()
         self._answered = False
@@ -104,7 +112,7 @@ class WriterClient:
             self._heard = trio.current_time()
         self._pending[sequence] = pending
         if self._greeted:
-            self._transmit(pending.data)
+            self._outbox.put(pending.data)
 
         def stop_listening(_: object) -> trio.lowlevel.Abort:
             pending.task = None
@@ -169,7 +177,7 @@ class WriterClient:
             self._socket = ours
             try:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._flush_backlog, ours)
+                    nursery.start_soon(self._outbox.run, ours)
                     await self._receive(ours, start)
                     nursery.cancel_scope.cancel()
             finally:
@@ -177,7 +185,7 @@ class WriterClient:
                 if self._greeted and not self._pending:
                     self._heard = trio.current_time()
                 self._greeted = False
-                self._backlog.clear()
+                self._outbox.clear()
                 if not self._closed:
                     # Cancelled or out of step: it finishes what it has and ends at the end of its input.
                     ours.close()
@@ -196,7 +204,7 @@ class WriterClient:
         while True:
             await trio.lowlevel.wait_readable(ours)
             try:
-                data = ours.recv(1 << 18)
+                data = ours.recv(_READ)
             except BlockingIOError:
                 continue
             except ConnectionError:
@@ -224,7 +232,7 @@ class WriterClient:
                 self._greeted = True
                 start()
                 for pending in self._pending.values():
-                    self._transmit(pending.data)
+                    self._outbox.put(pending.data)
             case Fatal():
                 self.failure = reply.message
 
@@ -240,37 +248,6 @@ class WriterClient:
         if not self._pending:
             self._idle.set()
 
-    def _transmit(self, data: bytes) -> None:
-        """Write at once if nothing waits: a task of its own for that would cost more than the call."""
-        sent = 0
-        if not self._backlog and self._socket is not None:
-            try:
-                sent = self._socket.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                return  # The writer is gone; the reader notices and the successor gets the request.
-        if sent < len(data):
-            self._backlog.append(memoryview(data)[sent:])
-            self._backlogged.set()
-
-    async def _flush_backlog(self, ours: socket.socket) -> None:
-        while True:
-            await self._backlogged.wait()
-            self._backlogged = trio.Event()
-            while self._backlog:
-                await trio.lowlevel.wait_writable(ours)
-                try:
-                    sent = ours.send(self._backlog[0])
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    return
-                if sent == len(self._backlog[0]):
-                    self._backlog.popleft()
-                else:
-                    self._backlog[0] = self._backlog[0][sent:]
-
 
 @asynccontextmanager
 async def open_writer_client(
@@ -278,13 +255,15 @@ async def open_writer_client(
     folder: Path,
     greet: Callable[[Hello], None],
     moved: Callable[[tuple[Balance, ...]], None],
+    under_way: Callable[[], int],
 ) -> AsyncGenerator[WriterClient]:
     """Keep a writer running on the folder, its actor in the given nursery; closes in order on the way out.
 
     greet: called with each writer's greeting, before it gets any request; it may raise StoreUnavailable. moved: called with
-    the balances of each COMMIT. Raises StoreUnavailable when the first writer cannot work.
+    the balances of each COMMIT. under_way: how many requests there are that may still have something to write. Raises
+    StoreUnavailable when the first writer cannot work.
     """
-    client = WriterClient(folder, greet, moved)
+    client = WriterClient(folder, greet, moved, under_way)
     try:
         await nursery.start(client.keep_running)
         yield client
