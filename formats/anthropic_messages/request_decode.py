@@ -17,6 +17,7 @@ from hyperinfer.formats.conversation import (
     ResponseFormat,
     Sampling,
     TextPart,
+    ToolChoice,
     ToolResultPart,
     Turn,
 )
@@ -26,7 +27,6 @@ from hyperinfer.formats.pairing import with_call_ids
 from hyperinfer.formats.run_history import Lost, in_rounds
 
 _ROLES: dict[str, Literal["user", "assistant", "system"]] = {"user": "user", "assistant": "assistant", "system": "system"}
-_HANDLED = ("thread", "response_format")
 
 
 def decode_request(body: bytes, depth: int = DEEPEST) -> Conversation:
@@ -43,22 +43,27 @@ def decode_count_request(body: bytes, depth: int = DEEPEST) -> Conversation:
 
 
 def _decode(raw: dict[str, Any]) -> Conversation:
-    _refuse(raw)
+    if "thread" in raw or "response_format" in raw:
+        _refuse(raw)
     request = shared.read(raw, wire.MessagesRequest)
     extra = unknown_fields(raw, wire.MessagesRequest) or {}
-    for name in _HANDLED:
-        extra.pop(name, None)
-    reasoning, response_format = _output(request, raw, extra)
-    user, metadata = _metadata(request, raw)
+    reasoning: ReasoningConfig | None = None
+    response_format: ResponseFormat | None = None
+    if extra or request.thinking is not None or request.output_config is not None:
+        reasoning, response_format = _output(request, raw, extra)
+    user, metadata = _metadata(request.metadata, raw["metadata"]) if request.metadata is not None else (None, None)
     lost: Lost = []
-    turns = _split(with_call_ids(list(in_rounds(_messages(request, raw), lost)), _result_id))
-    choice, parallel = tools.decode_choice(request.tool_choice, raw.get("tool_choice"))
+    choice: ToolChoice | None = None
+    parallel: bool | None = None
+    if request.tool_choice is not None:
+        choice, parallel = tools.decode_choice(request.tool_choice, raw["tool_choice"])
+    stops = request.stop_sequences
     return Conversation(
         dialect="anthropic_messages",
         model=request.model,
-        turns=(*_system(request.system), *turns),
+        turns=_turns(request, raw, lost),
         streamed=bool(request.stream),
-        tools=tools.decode_tools(request.tools, raw.get("tools")),
+        tools=tools.decode_tools(request.tools, raw["tools"]) if request.tools else (),
         tool_choice=choice,
         parallel_tool_calls=parallel,
         sampling=Sampling(
@@ -66,16 +71,16 @@ def _decode(raw: dict[str, Any]) -> Conversation:
             temperature=request.temperature,
             top_p=request.top_p,
             top_k=request.top_k,
-            stop=tuple(request.stop_sequences) if request.stop_sequences else None,
+            stop=tuple(stops) if stops else None,
         ),
         reasoning=reasoning,
         response_format=response_format,
-        plugins=_plugins(request.plugins, raw.get("plugins")),
+        plugins=_plugins(request.plugins, raw["plugins"]) if request.plugins else (),
         tool_events=bool(request.hi_tool_events),
         metadata=metadata,
         user=user,
         service_tier=request.service_tier,
-        cache=cache_mark(request.cache_control),
+        cache=cache_mark(request.cache_control) if request.cache_control is not None else None,
         extra=extra or None,
         lost=tuple(lost),
     )
@@ -95,28 +100,42 @@ def _refuse(raw: dict[str, Any]) -> None:
         )
 
 
-def _system(system: str | list[dict[str, Any]] | None) -> Iterator[Turn]:
+def _turns(request: wire.MessagesRequest, raw: dict[str, Any], lost: Lost) -> tuple[Turn, ...]:
+    """The system prompt, then the messages."""
+    turns: list[Turn] = []
+    system = request.system
     if isinstance(system, str):
-        yield Turn(role="system", parts=(TextPart(text=system),), path="system", plain=True)
+        turns.append(Turn(role="system", parts=(TextPart(text=system),), path="system", plain=True))
     elif system:
-        yield Turn(role="system", parts=decode_blocks(system, "system"), path="system")
-
-
-def _messages(request: wire.MessagesRequest, raw: dict[str, Any]) -> Iterator[Turn]:
-    """Each message as one turn."""
-    for index, (message, source) in enumerate(zip(request.messages, raw["messages"], strict=True)):
+        turns.append(Turn(role="system", parts=decode_blocks(system, "system"), path="system"))
+    before = len(turns)
+    plain = True
+    messages = raw["messages"]
+    for index, message in enumerate(request.messages):
         path = f"messages[{index}]"
-        role = _ROLES.get(message.role, "user")
-        extra = unknown_fields(source, wire.InputMessage)
-        if message.role not in _ROLES:  # on to an upstream that speaks Messages, a Loss elsewhere
-            extra = {"role": message.role, **(extra or {})}
-        if message.content is None and role != "system":
-            raise RequestError(f"{path}.content: this field is required", param=f"{path}.content")
-        if isinstance(message.content, str):
-            yield Turn(role=role, parts=(TextPart(text=message.content),), path=path, plain=True, extra=extra)
+        if message.role == "user" and isinstance(message.content, str) and len(messages[index]) == 2:
+            turns.append(Turn(role="user", parts=(TextPart(text=message.content),), path=path, plain=True))
         else:
-            content = decode_blocks(message.content or (), f"{path}.content", partial(decode_placed, role))
-            yield Turn(role=role, parts=content, path=path, extra=extra)
+            plain = False
+            turns.append(_message(message, messages[index], path))
+    if plain:
+        return tuple(turns)  # nothing but what a user said: no calls, and no runs of ours
+    turns[before:] = _split(with_call_ids(list(in_rounds(turns[before:], lost)), _result_id))
+    return tuple(turns)
+
+
+def _message(message: wire.InputMessage, source: dict[str, Any], path: str) -> Turn:
+    """A message as one turn."""
+    role = _ROLES.get(message.role, "user")
+    extra = unknown_fields(source, wire.InputMessage)
+    if message.role not in _ROLES:  # on to an upstream that speaks Messages, a Loss elsewhere
+        extra = {"role": message.role, **(extra or {})}
+    if message.content is None and role != "system":
+        raise RequestError(f"{path}.content: this field is required", param=f"{path}.content")
+    if isinstance(message.content, str):
+        return Turn(role=role, parts=(TextPart(text=message.content),), path=path, plain=True, extra=extra)
+    content = decode_blocks(message.content or (), f"{path}.content", partial(decode_placed, role))
+    return Turn(role=role, parts=content, path=path, extra=extra)
 
 
 def _split(turns: Iterable[Turn]) -> Iterator[Turn]:
@@ -177,13 +196,11 @@ def _older_format(extra: dict[str, Any]) -> ResponseFormat | None:
     return ResponseFormat(type="json_schema", schema=schema, field="output_format") if shared.is_object(schema) else None
 
 
-def _metadata(request: wire.MessagesRequest, raw: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None]:
-    if request.metadata is None:
-        return None, None
-    return request.metadata.user_id, unknown_fields(raw["metadata"], wire.RequestMetadata)
+def _metadata(metadata: wire.RequestMetadata, raw: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None]:
+    return metadata.user_id, unknown_fields(raw, wire.RequestMetadata)
 
 
-def _plugins(plugins: list[wire.PluginField] | None, raw: Any) -> tuple[Plugin, ...]:
+def _plugins(plugins: list[wire.PluginField], raw: Any) -> tuple[Plugin, ...]:
     return tuple(
         Plugin(
             id=plugin.id,
@@ -191,5 +208,5 @@ def _plugins(plugins: list[wire.PluginField] | None, raw: Any) -> tuple[Plugin, 
             options=unknown_fields(raw[index], wire.PluginField) or {},
             path=f"plugins[{index}]",
         )
-        for index, plugin in enumerate(plugins or ())
+        for index, plugin in enumerate(plugins)
     )

@@ -11,9 +11,9 @@ from hyperinfer.formats.conversation import Tool, ToolChoice
 from hyperinfer.formats.errors import RequestError
 
 
-def decode_tools(tools: list[wire.ToolDefinition] | None, raw: Any) -> tuple[Tool, ...]:
+def decode_tools(tools: list[wire.ToolDefinition], raw: list[dict[str, Any]]) -> tuple[Tool, ...]:
     """The tools in the caller's order."""
-    return tuple(_tool(tool, raw[index], f"tools[{index}]") for index, tool in enumerate(tools or ()))
+    return tuple([_tool(tool, raw[index], f"tools[{index}]") for index, tool in enumerate(tools)])
 
 
 def _tool(tool: wire.ToolDefinition, raw: dict[str, Any], path: str) -> Tool:
@@ -53,10 +53,8 @@ def _native(tool: wire.ToolDefinition, raw: dict[str, Any], path: str) -> Tool:
     )
 
 
-def decode_choice(choice: wire.ToolChoiceField | None, raw: Any) -> tuple[ToolChoice | None, bool | None]:
+def decode_choice(choice: wire.ToolChoiceField, raw: dict[str, Any]) -> tuple[ToolChoice, bool | None]:
     """(choice, whether calls may be parallel)."""
-    if choice is None:
-        return None, None
     parallel = None if choice.disable_parallel_tool_use is None else not choice.disable_parallel_tool_use
     extra = unknown_fields(raw, wire.ToolChoiceField)
     match choice.type:

@@ -39,11 +39,14 @@ def cache_mark(value: dict[str, Any]) -> CacheMark | None:
 
 def decode_parts(content: Sequence[dict[str, Any]], path: str) -> tuple[Part, ...]:
     """The parts of a message's content array."""
-    return tuple(_decode_part(part, f"{path}[{index}]") for index, part in enumerate(content))
+    return tuple([_decode_part(part, path, index) for index, part in enumerate(content)])
 
 
-def _decode_part(part: dict[str, Any], path: str) -> Part:
+def _decode_part(part: dict[str, Any], place: str, index: int) -> Part:
     kind = part.get("type")
+    if kind == "text" and len(part) == 2 and type(text := part.get("text")) is str:
+        return TextPart(text=text)
+    path = f"{place}[{index}]"
     if not isinstance(kind, str):
         raise RequestError(f"{join(path, 'type')}: expected a string", param=join(path, "type"))
     decode = _DECODERS.get(kind)
@@ -95,9 +98,7 @@ def _file(part: dict[str, Any], path: str) -> Part:
 
 def _audio(part: dict[str, Any], path: str) -> Part:
     record = read(part, wire.AudioPart, path).input_audio
-    return AudioPart(
-        data=record.data, format=record.format, cache=cache_mark(part), extra=extras(part, wire.AudioPart)
-    )
+    return AudioPart(data=record.data, format=record.format, cache=cache_mark(part), extra=extras(part, wire.AudioPart))
 
 
 def _refusal(part: dict[str, Any], path: str) -> Part:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,15 +25,44 @@ from hyperinfer.formats.openai_chat import wire
 from hyperinfer.formats.openai_chat.call_ids import legacy_id
 from hyperinfer.formats.openai_chat.call_state import take_state
 from hyperinfer.formats.openai_chat.content import cache_mark, decode_parts
+from hyperinfer.formats.openai_chat.pairing import paired
 from hyperinfer.formats.openai_chat.reasoning import AFTER_CALLS, FIELDS, reasoning_pieces
+from hyperinfer.formats.openai_chat.run_decode import with_runs
 from hyperinfer.formats.wire import extras
 
-_ROLES = get_args(Role)
+if TYPE_CHECKING:
+    from hyperinfer.formats.run_history import Lost
+
+_SPEAKERS: Mapping[str, Role] = {
+    "system": "system",
+    "developer": "developer",
+    "user": "user",
+    "assistant": "assistant",
+}
+_ROLES: Mapping[str, Role] = {**_SPEAKERS, "tool": "tool", "function": "tool"}
 _CALLS = ("function", "custom")
+_FIELDS = frozenset(FIELDS)
 _OF_KNOWN_ROLES = tuple({*wire.Message.__struct_fields__} - {"content", "name", "cache_control"})
 """Fields that are read by what the role is."""
 _QUIET = ("id", "object", "status", "created", "created_at", "finish_reason")
 """Fields that clients leave on messages that they send back, of no meaning to a model."""
+
+
+def decode_messages(messages: Sequence[dict[str, Any]], records: Sequence[wire.Message], lost: Lost) -> tuple[Turn, ...]:
+    """The turns. `records` are the messages, validated; what is left out goes to `lost`. Raises `RequestError`."""
+    decoder: MessageDecoder | None = None
+    turns: list[Turn] = []
+    for index, record in enumerate(records):
+        message, text, path = messages[index], record.content, f"messages[{index}]"
+        role = _SPEAKERS.get(record.role)
+        if text and type(text) is str and role is not None and len(message) == 2:  # its role and its content
+            turns.append(Turn(role=role, parts=(TextPart(text=text),), path=path, plain=True))
+            continue
+        decoder = decoder or MessageDecoder()
+        turns.append(decoder.turn(message, record, path))
+    if decoder is None:
+        return tuple(turns)  # nothing but what somebody said: no calls, and no images
+    return tuple(with_runs(paired(turns), lost))
 
 
 class MessageDecoder:
@@ -44,16 +74,17 @@ class MessageDecoder:
 
     def turn(self, message: dict[str, Any], record: wire.Message, path: str) -> Turn:
         """One message. `record` is `message`, validated. Raises `RequestError`."""
-        extra, quiet = split_fields(extras(message, wire.Message))
-        role = "tool" if record.role == "function" else record.role
-        if role not in _ROLES:
+        found = extras(message, wire.Message)
+        extra, quiet = split_fields(found) if found is not None else ({}, {})
+        role = _ROLES.get(record.role)
+        if role is None:
             # On to an upstream that speaks Chat, as it came; the role is a Loss elsewhere.
             extra |= {name: message[name] for name in _OF_KNOWN_ROLES if message.get(name) is not None}
             role = "user"
         if record.content is None and role not in ("assistant", "tool"):
             record.content = ""  # the contract lets it be absent or null; upstreams demand it
         parts = _content(record, path)
-        mark = cache_mark(message)
+        mark = cache_mark(message) if found is not None or record.cache_control is not None else None
         if role == "assistant":
             parts = self._assistant(message, record, parts, path)
             if record.refusal:
@@ -64,7 +95,7 @@ class MessageDecoder:
             parts = _marked(parts, mark)
             quiet["cache_control"] = mark.raw
         return Turn(
-            role=cast("Role", role),
+            role=role,
             parts=parts,
             path=path,
             name=record.name if role != "tool" else None,
@@ -94,7 +125,7 @@ class MessageDecoder:
             self._made += 1
             call_id = self._legacy[legacy.name] = legacy_id(legacy.name, self._made)
             calls.append(ToolCallPart(call_id=call_id, name=legacy.name, arguments=_arguments(legacy)))
-        reasoning = _reasoning(message)
+        reasoning = _reasoning(message) if not _FIELDS.isdisjoint(message) else []
         parts: list[Part] = [part for after, part in reasoning if after == 0 or after > len(calls)]
         parts.extend(content)
         if record.refusal:
@@ -105,7 +136,8 @@ class MessageDecoder:
         return tuple(parts)
 
     def _call(self, raw: dict[str, Any], call: wire.ToolCall, path: str) -> ToolCallPart:
-        rest, state = take_state(extras(raw, wire.ToolCall) or {}, _open_blob)
+        found = extras(raw, wire.ToolCall)
+        rest, state = take_state(found, _open_blob) if found else ({}, ())
         if call.type and call.type not in _CALLS:
             rest["type"] = call.type
         if call.custom is not None:
@@ -128,10 +160,8 @@ class MessageDecoder:
         )
 
 
-def split_fields(found: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_fields(found: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """(fields of a message that are not modelled, those among them that mean nothing to a model)."""
-    if found is None:
-        return {}, {}
     # Replies are sent back with annotations: [], audio: null (wire facts 5.3).
     extra = {name: value for name, value in found.items() if value is not None and value != []}
     return extra, {name: extra.pop(name) for name in _QUIET if name in extra}

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, ResponseFormat, Sampling
+from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, ResponseFormat, Sampling, Tool
 from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.openai_chat import wire
-from hyperinfer.formats.openai_chat.message_decode import MessageDecoder
-from hyperinfer.formats.openai_chat.pairing import paired
-from hyperinfer.formats.openai_chat.run_decode import with_runs
+from hyperinfer.formats.openai_chat.message_decode import decode_messages
 from hyperinfer.formats.openai_chat.tools import decode_choice, decode_tool
 from hyperinfer.formats.wire import extras, parse_object, read
 
@@ -26,27 +24,20 @@ def decode_request(body: bytes, depth: int = DEEPEST) -> Conversation:
     extra = extras(value, wire.ChatRequest) or {}
     if extra.get("extra_body") == {}:
         del extra["extra_body"]  # leaks out of a client that has nothing to put there
-    messages = MessageDecoder()
-    turns = [
-        messages.turn(message, record, f"messages[{index}]")
-        for index, (message, record) in enumerate(zip(value["messages"], request.messages, strict=True))
-    ]
     lost: Lost = []
+    turns = decode_messages(value["messages"], request.messages, lost)
     return Conversation(
         dialect="openai_chat",
         model=request.model,
-        turns=tuple(with_runs(paired(turns), lost)),
+        turns=turns,
         streamed=bool(request.stream),
-        tools=tuple(
-            decode_tool(tool, record, f"tools[{index}]")
-            for index, (tool, record) in enumerate(zip(value.get("tools") or (), request.tools or (), strict=True))
-        ),
-        tool_choice=decode_choice(request.tool_choice),
+        tools=_tools(value["tools"], request.tools) if request.tools else (),
+        tool_choice=decode_choice(request.tool_choice) if request.tool_choice is not None else None,
         parallel_tool_calls=request.parallel_tool_calls,
         sampling=_sampling(request),
         reasoning=_reasoning(value, request),
-        response_format=_response_format(value, request, extra),
-        plugins=_plugins(value, request),
+        response_format=_response_format(value, request, extra) if request.response_format is not None else None,
+        plugins=_plugins(value["plugins"], request.plugins) if request.plugins else (),
         tool_events=bool(request.hi_tool_events),
         metadata=request.metadata,
         user=request.user,
@@ -123,13 +114,17 @@ def _response_format(value: dict[str, Any], request: wire.ChatRequest, extra: di
     return ResponseFormat(type="text" if wish.type == "text" else "json_object")
 
 
-def _plugins(value: dict[str, Any], request: wire.ChatRequest) -> tuple[Plugin, ...]:
+def _tools(values: list[dict[str, Any]], records: list[wire.Tool]) -> tuple[Tool, ...]:
+    return tuple([decode_tool(values[index], record, f"tools[{index}]") for index, record in enumerate(records)])
+
+
+def _plugins(values: list[dict[str, Any]], records: list[wire.PluginRequest]) -> tuple[Plugin, ...]:
     return tuple(
         Plugin(
             id=record.id,
             events=bool(record.events),
-            options=extras(raw, wire.PluginRequest) or {},
+            options=extras(values[index], wire.PluginRequest) or {},
             path=f"plugins[{index}]",
         )
-        for index, (raw, record) in enumerate(zip(value.get("plugins") or (), request.plugins or (), strict=True))
+        for index, record in enumerate(records)
     )

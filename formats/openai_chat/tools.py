@@ -9,6 +9,8 @@ from hyperinfer.formats.openai_chat import wire
 from hyperinfer.formats.openai_chat.content import cache_mark
 from hyperinfer.formats.wire import extras, is_array, is_object, read
 
+_BARE = {"type", "function"}
+
 
 def decode_tool(value: dict[str, Any], record: wire.Tool, path: str) -> Tool:
     """A tool of the request. Flat definitions (the Responses shape, sent by some clients) are taken as functions."""
@@ -42,7 +44,7 @@ def _function(function: wire.FunctionDefinition, outer: dict[str, Any], inner: d
         description=function.description,
         parameters=function.parameters,
         strict=function.strict,
-        cache=cache_mark(outer),
+        cache=cache_mark(outer) if outer.keys() != _BARE else None,
         extra=_extra(outer, "function", inner, wire.FunctionDefinition),
     )
 
@@ -70,9 +72,9 @@ def decode_choice(value: str | dict[str, Any] | None) -> ToolChoice | None:
             return ToolChoice(mode="required", raw=raw)  # Mistral's word
         case {"type": ("function" | "custom") as kind, **rest} if (name := _name(rest.get(kind, rest))) is not None:
             return ToolChoice(mode="named", name=name, kind=kind, raw=raw)
-        case {"type": "allowed_tools", "allowed_tools": {"tools": tools, **rest}} if (
-            is_array(tools) and rest.get("mode") in ("auto", "required", None)
-        ):
+        case {"type": "allowed_tools", "allowed_tools": {"tools": tools, **rest}} if is_array(tools) and rest.get(
+            "mode"
+        ) in ("auto", "required", None):
             names = [_name(tool.get(str(tool.get("type")), tool)) for tool in tools if is_object(tool)]
             return ToolChoice(
                 mode="allowed",

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.conversation import (
     Conversation,
+    Plugin,
     ReasoningConfig,
     ResponseFormat,
     Sampling,
     TextPart,
+    Tool,
     Turn,
 )
 from hyperinfer.formats.errors import RequestError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = "instructions"
 """Path of the turn that `instructions` makes."""
+
+_STORED = ("previous_response_id", "conversation", "prompt")
 
 
 def decode_request(body: bytes, depth: int = DEEPEST) -> Conversation:
@@ -51,9 +55,12 @@ def _decode(value: dict[str, Any]) -> Conversation:
         turns.append(Turn(role="user", parts=(TextPart(text=request.input),), path="input", plain=True))
     else:
         turns.extend(decode_items(request.input, lost))
-    tools, plugins = decode_tools(request.tools or [])
-    extra = {k: v for k, v in (extras(value, w.ResponsesRequest) or {}).items() if v is not None}
-    response_format = _text(request.text, value, extra)
+    tools: tuple[Tool, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
+    if request.tools:
+        tools, plugins = decode_tools(request.tools)
+    extra = _unknown(value, w.ResponsesRequest) or {}
+    response_format = _text(request.text, value, extra) if request.text is not None else None
     return Conversation(
         dialect="openai_responses",
         model=request.model,
@@ -68,7 +75,7 @@ def _decode(value: dict[str, Any]) -> Conversation:
             top_p=request.top_p,
             top_logprobs=request.top_logprobs,
         ),
-        reasoning=_reasoning(request.reasoning, value),
+        reasoning=_reasoning(request.reasoning, value) if request.reasoning is not None else None,
         response_format=response_format,
         plugins=plugins,
         tool_events=bool(request.hi_tool_events),
@@ -77,7 +84,7 @@ def _decode(value: dict[str, Any]) -> Conversation:
         service_tier=request.service_tier,
         verbosity=request.text.verbosity if request.text else None,
         prompt_cache_key=request.prompt_cache_key,
-        include=tuple(request.include or ()),
+        include=tuple(request.include) if request.include else (),
         stream_options=request.stream_options,
         store=request.store,
         extra=extra or None,
@@ -87,25 +94,21 @@ def _decode(value: dict[str, Any]) -> Conversation:
 
 def _refuse(request: w.ResponsesRequest) -> None:
     """What a gateway that stores nothing cannot do (RULES: always 400)."""
-    for field in ("previous_response_id", "conversation", "prompt"):
-        if getattr(request, field) is not None:
-            raise RequestError(f"`{field}` is not supported, since nothing is stored here; send the full input", param=field)
+    if request.previous_response_id is not None or request.conversation is not None or request.prompt is not None:
+        field = next(field for field in _STORED if getattr(request, field) is not None)
+        raise RequestError(f"`{field}` is not supported, since nothing is stored here; send the full input", param=field)
     if request.background:
         raise RequestError("`background` is not supported, since nothing is stored here", param="background")
 
 
-def _reasoning(config: w.ReasoningOptions | None, value: dict[str, Any]) -> ReasoningConfig | None:
-    if config is None:
-        return None
+def _reasoning(config: w.ReasoningOptions, value: dict[str, Any]) -> ReasoningConfig:
     return ReasoningConfig(
         effort=config.effort, summary=config.summary, extra=_unknown(value["reasoning"], w.ReasoningOptions)
     )
 
 
-def _text(config: w.TextConfig | None, value: dict[str, Any], extra: dict[str, Any]) -> ResponseFormat | None:
+def _text(config: w.TextConfig, value: dict[str, Any], extra: dict[str, Any]) -> ResponseFormat | None:
     """The response format. What else `text` holds goes to `extra["text"]`."""
-    if config is None:
-        return None
     rest = dict(_unknown(value["text"], w.TextConfig) or {})
     found: ResponseFormat | None = None
     if config.format is not None:
@@ -128,4 +131,5 @@ def _text(config: w.TextConfig | None, value: dict[str, Any], extra: dict[str, A
 
 
 def _unknown(value: dict[str, Any], kind: Any) -> Extra:
-    return {k: v for k, v in (extras(value, kind) or {}).items() if v is not None} or None
+    found = extras(value, kind)
+    return {name: item for name, item in found.items() if item is not None} or None if found else None
