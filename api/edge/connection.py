@@ -12,6 +12,7 @@ from hypercorn.typing import ConnectionState
 
 from hyperinfer.api.edge.deadline import WriteDeadline
 from hyperinfer.api.edge.refusals import Refuse, RefusingServer, plain_refusal
+from hyperinfer.api.edge.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
@@ -179,6 +180,7 @@ class Serving:
     counters: EdgeCounters
     crash_reply: CrashReply
     refuse: Refuse = plain_refusal
+    watch: Watch = field(default_factory=Watch)
 
 
 class StockEdge:

@@ -179,6 +179,18 @@ class GuardedStream(trio.abc.HalfCloseableStream):
             self._end()
         return data
 
+    def receive_now(self) -> bytes | None:
+        """What lies there, b"" at the end or where the connection broke; None where nothing does. For the only reader."""
+        try:
+            data = os.read(self.socket.fileno(), READ_AHEAD)
+        except BlockingIOError:
+            return None
+        except OSError:
+            data = b""
+        if not data:
+            self._end()
+        return data
+
     async def receive_next(self) -> bytes:
         """As `receive_some`, for a reader that is the only one, reads all the time and knows its own times: it waits
         first, as mostly nothing lies there, and nothing is begun for a read."""

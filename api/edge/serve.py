@@ -124,6 +124,7 @@ class _Server:
         self._settings = settings
         self._counters = counters
         self._connections = Connections()
+        self._watch = serving.watch
         self._choose: Choose = EDGES[settings.edge](serving)
 
     async def run(
@@ -137,6 +138,7 @@ class _Server:
         listeners, urls = self._listeners(sockets, ssl_context)
         async with trio.open_nursery() as guards:
             guards.start_soon(self._abort_when_cancelled)
+            guards.start_soon(self._watch.run)
             async with trio.open_nursery() as handlers:
                 async with trio.open_nursery() as accepting:
                     for listener, handler in listeners:
@@ -219,9 +221,7 @@ class _Server:
             self._connections.abort_blocked()
 
 
-async def _accept(
-    listener: EdgeListener, handler: Callable[[EdgeStream], Awaitable[None]], handlers: trio.Nursery
-) -> None:
+async def _accept(listener: EdgeListener, handler: Callable[[EdgeStream], Awaitable[None]], handlers: trio.Nursery) -> None:
     # Not trio.serve_listeners: it closes each stream once more after its handler, where an exception would escape.
     async with listener:
         while True:

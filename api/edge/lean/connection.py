@@ -1,8 +1,8 @@
-"""One HTTP/1.1 connection: a task that reads all the time, and one that answers request after request.
+"""One HTTP/1.1 connection: a task that answers request after request, and what is done at once when bytes come.
 
-The reader feeds the parser while there is no request, or while the body of the one that is being answered is wanted. Else
-it keeps what comes, up to `READ_AHEAD` bytes, so that it always sees the client leave. The end of what the client sends is
-its leaving, as everywhere in this package.
+Those go to the parser while there is no request, or while the body of the one that is being answered is wanted. Else they
+are kept, up to `READ_AHEAD` of them, so that the client is always seen to leave. The end of what it sends is its leaving, as
+everywhere in this package.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from hyperinfer.api.edge.lean.asgi import answer_by_asgi, scope_of
 from hyperinfer.api.edge.lean.exchange import LeanExchange
 from hyperinfer.api.edge.lean.parser import RequestParser
 from hyperinfer.api.edge.lean.response import DateLine, refusal_of
+from hyperinfer.api.edge.lean.source import TaskSource, WatchedSource
+from hyperinfer.api.edge.watch import Alarm
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.asgi import Reply
     from hyperinfer.api.edge.connection import Connection, EdgeStream, Serving
     from hyperinfer.api.edge.lean.request import Request
+    from hyperinfer.api.edge.lean.source import Source
 
 log = logging.getLogger("hyperinfer.edge")
 
@@ -40,22 +43,26 @@ class LeanConnection:
         self.date = date
         self.gone = False
         self.changed = trio.lowlevel.ParkingLot()
-        self._room = trio.lowlevel.ParkingLot()
         self._serving = serving
         self._settings = serving.settings
         self._connection = connection
         self._stream = stream
         self._guarded = connection.stream
         self._tls = stream if isinstance(stream, trio.SSLStream) else None
-        self._receive = self._guarded.receive_next if self._tls is None else self._tls.receive_some
+        self._source: Source
+        if self._tls is None and serving.watch.watches_sockets:
+            self._source = WatchedSource(serving.watch, self._guarded, self._received)
+        else:
+            receive = self._guarded.receive_next if self._tls is None else self._tls.receive_some
+            self._source = TaskSource(receive, self._received)
         self._parser = RequestParser(serving.settings, cleartext=self._tls is None)
         self._ahead = bytearray()
         self._exchange: LeanExchange | None = None
+        self._idle: trio.lowlevel.Task | None = None
         self._ending = False
         self._writes = 0
         self._replied = False
-        self._due = trio.current_time() + serving.settings.first_request
-        self._armed = trio.CancelScope(deadline=self._due)
+        self._alarm = Alarm(serving.watch, self._late)
         self._body_by = inf
         self.client, self.server = self._guarded.addresses()
 
@@ -76,10 +83,11 @@ class LeanConnection:
     async def run(self) -> None:
         self._guarded.first_request_came()  # its time is kept here
         self._connection.ending.tell(self._end)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read)
-            await self._answer_all()
-            nursery.cancel_scope.cancel()
+        self._alarm.set(trio.current_time() + self._settings.first_request)
+        try:
+            await self._source.feed_while(self._answer_all)
+        finally:
+            self._alarm.end()
         if self.handover is not None:
             return
         if self._replied:
@@ -89,35 +97,20 @@ class LeanConnection:
 
     # Reading
 
-    async def _read(self) -> None:
-        while not self.gone:
-            self._armed = trio.CancelScope(deadline=self._due)
-            with self._armed:
-                await self._read_on()
-            if trio.current_time() >= self._due:
-                self._late()
-
-    async def _read_on(self) -> None:
-        receive = self._receive
-        while True:
-            while self._full():
-                # Not the client is late from here on.
-                self._due = inf
-                await self._room.park()
-            try:
-                data = await receive()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                data = b""
-            if not data:
-                self._lose()
-                return
-            self._take(bytes(data))
-
-    def _full(self) -> bool:
-        """Nothing more is to be read for now."""
-        exchange = self._exchange
-        if exchange is None:
+    def _received(self, data: bytes) -> bool:
+        """Bytes that came, or the end. Whether more may come now."""
+        if not data:
+            self._lose()
             return False
+        self._take(data)
+        if self._exchange is None or not self._full(self._exchange):
+            return True
+        # Not the client is late from here on.
+        self._alarm.due = inf
+        return False
+
+    def _full(self, exchange: LeanExchange) -> bool:
+        """Nothing more is to be read for now."""
         # A handler may have work to do after its response, when the client has gone on to its next request.
         return exchange.request.body.full or (exchange.finished and len(self._ahead) >= READ_AHEAD)
 
@@ -144,16 +137,25 @@ class LeanConnection:
                 exchange.broken = True
                 exchange.tell_gone()
             elif exchange.request.body.complete:
-                self._due = self._body_by = inf
+                self._alarm.due = self._body_by = inf
             elif self._body_by < inf:
-                self._set_due(min(trio.current_time() + self._settings.body_idle, self._body_by))
-        elif parser.in_head and self._due > (latest := trio.current_time() + self._settings.first_request):
-            self._set_due(latest)
-        self.changed.unpark_all()
+                self._alarm.set(min(trio.current_time() + self._settings.body_idle, self._body_by))
+        elif parser.in_head and self._alarm.due > (latest := trio.current_time() + self._settings.first_request):
+            self._alarm.set(latest)
+        self._tell_change()
 
     def read_on(self) -> None:
         """See `exchange.Line`."""
-        self._room.unpark_all()
+        if self._exchange is None or not self._full(self._exchange):
+            self._source.resume()
+
+    def _tell_change(self) -> None:
+        """To who waits for a request, or to those that answer one."""
+        if self._idle is not None:
+            task, self._idle = self._idle, None
+            trio.lowlevel.reschedule(task)
+        elif self._exchange is not None:
+            self.changed.unpark_all()
 
     def _lose(self) -> None:
         if self.gone:
@@ -164,37 +166,33 @@ class LeanConnection:
             self._connection.tighten(0)
         if self._exchange is not None:
             self._exchange.tell_gone()
-        self.changed.unpark_all()
+        self._tell_change()
 
     # Time
-
-    def _set_due(self, due: float) -> None:
-        """When the client is late. The reader's scope is touched only where it would end too late: else it looks here."""
-        self._due = due
-        if due < self._armed.deadline:
-            self._armed.deadline = due
 
     def time_body(self) -> None:
         """See `exchange.Line`."""
         now = trio.current_time()
         if self._body_by == inf:
             self._body_by = now + self._settings.body_whole
-        self._set_due(min(now + self._settings.body_idle, self._body_by))
+        self._alarm.set(min(now + self._settings.body_idle, self._body_by))
 
     def _late(self) -> None:
-        self._due = inf
         if self._exchange is not None:
             self._exchange.slow = True
         elif self._parser.in_head:
             self._parser.end(408)
         elif not self._parser.requests:
             self._ending = True
-        self.changed.unpark_all()
+        self._tell_change()
 
     def _end(self) -> None:
         """By a drain, or with the stream: now, or after the response that is under way."""
         self._ending = True
-        self.changed.unpark_all()
+        if self._guarded.gone.is_set():
+            self._source.stop()
+            self._lose()
+        self._tell_change()
 
     # Answering
 
@@ -203,7 +201,7 @@ class LeanConnection:
         while (request := await self._next()) is not None:
             if not await self._answer(request):
                 return
-            self._set_due(trio.current_time() + self._settings.keep_alive)
+            self._alarm.set(trio.current_time() + self._settings.keep_alive)
         if parser.refusal:
             await self._send_refusal(parser.refusal)
 
@@ -213,7 +211,7 @@ class LeanConnection:
             if self.gone:
                 return None
             if parser.requests:
-                self._due = inf
+                self._alarm.due = inf
                 request = parser.requests.popleft()
                 # What follows its head is no body: nobody need be asked.
                 return None if parser.over and not request.body.complete else request
@@ -222,7 +220,12 @@ class LeanConnection:
             if self._ahead:
                 self._take(b"")
             else:
-                await self.changed.park()
+                self._idle = trio.lowlevel.current_task()
+                await trio.lowlevel.wait_task_rescheduled(self._idle_no_more)
+
+    def _idle_no_more(self, _: object) -> trio.lowlevel.Abort:
+        self._idle = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     async def _answer(self, request: Request) -> bool:
         """Whether the connection goes on."""

@@ -42,7 +42,7 @@ async def test_what_a_parsers_callback_throws_ends_its_connection_alone(
             await still_serves(server)
 
 
-@pytest.mark.parametrize("method", ["receive_next", "send_now", "addresses", "replied"])
+@pytest.mark.parametrize("method", ["receive_now", "send_now", "addresses", "replied"])
 @pytest.mark.parametrize("exception", [lambda: KeyError("x"), lambda: OSError(5, "io"), trio.BrokenResourceError])
 async def test_what_its_stream_throws_ends_its_connection_alone(
     method: str, exception: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,110 @@
+"""Where a connection's bytes come from: a socket that the worker's watch looks at, or a task that waits for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from hyperinfer.api.edge.guarded import GuardedStream
+    from hyperinfer.api.edge.watch import Watch
+
+
+class Source(Protocol):
+    """Hands on the bytes that come, as soon as they do, and b"" for their end. Who takes them says whether more may come."""
+
+    async def feed_while(self, body: Callable[[], Awaitable[None]]) -> None:
+        """Until `body` has ended. Raises what taking the bytes raised; `body` then is cancelled."""
+        ...
+
+    def resume(self) -> None:
+        """More may come, after it was said that no more may."""
+        ...
+
+    def stop(self) -> None:
+        """Nothing more is to come. To be called when the stream was closed."""
+        ...
+
+
+class WatchedSource:
+    """A socket without TLS. A peer that leaves is seen even while no more may come."""
+
+    def __init__(self, watch: Watch, stream: GuardedStream, received: Callable[[bytes], bool]) -> None:
+        self._watch = watch
+        self._stream = stream
+        self._received = received
+        self._descriptor = stream.socket.fileno()
+        self._told = self._tell  # one object: the watch knows it by its identity
+        self._paused = False
+        self._scope = trio.CancelScope()
+        self._failure: BaseException | None = None
+
+    async def feed_while(self, body: Callable[[], Awaitable[None]]) -> None:
+        with self._scope:
+            self._watch.read(self._descriptor, self._told)
+            try:
+                await body()
+            finally:
+                self.stop()
+        if self._failure is not None:
+            raise self._failure
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._watch.pause(self._descriptor, paused=False)
+
+    def stop(self) -> None:
+        self._watch.forget(self._descriptor, self._told)
+
+    def _tell(self) -> None:
+        try:
+            data = b"" if self._paused else self._stream.receive_now()
+            if data is None:
+                return
+            if not data:
+                self.stop()
+            if not self._received(data) and data:
+                self._paused = True
+                self._watch.pause(self._descriptor, paused=True)
+        except (Exception, SystemExit) as error:
+            self.stop()
+            self._failure = error
+            self._scope.cancel()
+
+
+class TaskSource:
+    """A stream with TLS, or any where sockets cannot be watched. `receive` gives b"" at the end, or raises trio's errors."""
+
+    def __init__(self, receive: Callable[[], Awaitable[bytes | bytearray]], received: Callable[[bytes], bool]) -> None:
+        self._receive = receive
+        self._received = received
+        self._room = trio.lowlevel.ParkingLot()
+        self._paused = False
+
+    async def feed_while(self, body: Callable[[], Awaitable[None]]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read)
+            await body()
+            nursery.cancel_scope.cancel()
+
+    def resume(self) -> None:
+        self._paused = False
+        self._room.unpark_all()
+
+    def stop(self) -> None:
+        """It finds the end itself."""
+
+    async def _read(self) -> None:
+        data = b"more"
+        while data:
+            while self._paused:
+                await self._room.park()
+            try:
+                data = bytes(await self._receive())
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                data = b""
+            self._paused = not self._received(data)
