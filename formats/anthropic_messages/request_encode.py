@@ -17,6 +17,7 @@ from hyperinfer.formats.anthropic_messages.blocks_encode import Block, BlockEnco
 from hyperinfer.formats.anthropic_messages.limits import keep_four_marks
 from hyperinfer.formats.anthropic_messages.openai_fields import check_openai_fields, harmless
 from hyperinfer.formats.anthropic_messages.output_format import encode_format
+from hyperinfer.formats.anthropic_messages.plain_request import encode_plain
 from hyperinfer.formats.anthropic_messages.scope import DIALECT, Scope
 from hyperinfer.formats.anthropic_messages.stand_ins import stand_ins
 from hyperinfer.formats.anthropic_messages.thinking_encode import Plan, plan
@@ -38,6 +39,8 @@ _LONGEST_NAME = 128
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for an upstream that speaks Messages. Raises `RequestError` for what is always refused."""
+    if (plain := encode_plain(conversation, target)) is not None:
+        return plain
     losses: list[Loss] = []
     if conversation.dialect != DIALECT:
         conversation, losses = in_known_words(with_late_tools(conversation))

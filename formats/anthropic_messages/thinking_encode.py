@@ -17,7 +17,7 @@ from hyperinfer.formats.thinking import effort_of, is_asked, is_off
 from hyperinfer.formats.wire import is_object
 
 MIN_BUDGET = 1024
-_DEFAULT_LIMIT = 4096  # where neither caller nor catalogue names an output limit
+DEFAULT_LIMIT = 4096  # where neither caller nor catalogue names an output limit
 
 _MODELLED = frozenset({"effort", "max_tokens", "enabled", "exclude", "summary"})
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 def plan(scope: Scope) -> Plan:
     """What to ask for. `max_tokens` is the caller's, or the model's maximum: Messages demands a number."""
     asked = output_limit(scope.conversation, scope.target, scope.lose)
-    max_tokens = (scope.target.max_output_tokens or _DEFAULT_LIMIT) if asked is None else asked
+    max_tokens = (scope.target.max_output_tokens or DEFAULT_LIMIT) if asked is None else asked
     config = scope.conversation.reasoning
     if config is None:
         return Plan(max_tokens)
@@ -102,7 +102,7 @@ def _lose_unknown(scope: Scope, config: ReasoningConfig) -> None:
 
 def _with_budget(scope: Scope, config: ReasoningConfig, base: Plan) -> Plan:
     """Thinking tokens count against `max_tokens`, so the limit is raised by the budget, never beyond the model's own."""
-    limit = scope.target.max_output_tokens or _DEFAULT_LIMIT
+    limit = scope.target.max_output_tokens or DEFAULT_LIMIT
     wanted = config.budget_tokens or _BUDGETS.get(config.effort or "high", _BUDGETS["high"])
     asked = output_limit(scope.conversation, scope.target, scope.lose)
     answer = asked if asked is not None else max(1, limit - wanted)

@@ -12,6 +12,7 @@ from hyperinfer.formats.codec import Encoded, Loss, Target
 from hyperinfer.formats.late_tools import with_late_tools
 from hyperinfer.formats.losses import NEUTRAL, caller_path, losses_of_extra, no_common_field, says_default
 from hyperinfer.formats.openai_chat.message_encode import MessageEncoder
+from hyperinfer.formats.openai_chat.plain_request import encode_plain
 from hyperinfer.formats.openai_chat.sampling_encode import encode_sampling
 from hyperinfer.formats.openai_chat.scope import Scope
 from hyperinfer.formats.openai_chat.thinking_encode import encode_thinking
@@ -34,6 +35,8 @@ _LONGEST_USER = 64
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for a Chat upstream. Raises `RequestError` for what RULES says is always a 400."""
+    if (plain := encode_plain(conversation, target)) is not None:
+        return plain
     losses: list[Loss] = []
     if conversation.dialect != "openai_chat":
         refuse_untranslatable(conversation)

@@ -12,6 +12,7 @@ from hyperinfer.formats.codec import AnswerShape, Encoded, Loss, Target
 from hyperinfer.formats.losses import caller_path, losses_of_extra, no_common_field, says_default
 from hyperinfer.formats.native_tools import options_of_typed, unversioned
 from hyperinfer.formats.openai_responses.input_encode import InputEncoder
+from hyperinfer.formats.openai_responses.plain_request import encode_plain
 from hyperinfer.formats.openai_responses.tools import HOSTED
 from hyperinfer.formats.openai_responses.tools_encode import choice_to_wire, format_to_wire, tools_to_wire
 from hyperinfer.formats.output_limit import output_limit
@@ -43,6 +44,8 @@ def _is_for_caller(tool: Tool) -> bool:
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for an upstream. Raises `RequestError` for what RULES says is always a 400."""
+    if (plain := encode_plain(conversation, target)) is not None:
+        return plain
     encoder = _Encoder(conversation, target)
     body = encoder.encode()
     return Encoded(
