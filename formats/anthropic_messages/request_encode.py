@@ -39,8 +39,8 @@ _LONGEST_NAME = 128
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for an upstream that speaks Messages. Raises `RequestError` for what is always refused."""
-    if (plain := encode_plain(conversation, target)) is not None:
-        return plain
+    if (short := encode_plain(conversation, target)) is not None:
+        return short
     losses: list[Loss] = []
     if conversation.dialect != DIALECT:
         conversation, losses = in_known_words(with_late_tools(conversation))

@@ -35,8 +35,8 @@ _LONGEST_USER = 64
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for a Chat upstream. Raises `RequestError` for what RULES says is always a 400."""
-    if (plain := encode_plain(conversation, target)) is not None:
-        return plain
+    if (short := encode_plain(conversation, target)) is not None:
+        return short
     losses: list[Loss] = []
     if conversation.dialect != "openai_chat":
         refuse_untranslatable(conversation)

@@ -44,8 +44,8 @@ def _is_for_caller(tool: Tool) -> bool:
 
 def encode_request(conversation: Conversation, target: Target) -> Encoded:
     """The body for an upstream. Raises `RequestError` for what RULES says is always a 400."""
-    if (plain := encode_plain(conversation, target)) is not None:
-        return plain
+    if (short := encode_plain(conversation, target)) is not None:
+        return short
     encoder = _Encoder(conversation, target)
     body = encoder.encode()
     return Encoded(

@@ -150,12 +150,12 @@ def test_like_a_plain_request(client: Dialect) -> None:
 
 
 def test_recorded() -> None:
-    bodies = [(found.dialect, body) for found in recordings() if (body := found.request) is not None]
+    bodies = [(found, body) for found in recordings() if (body := found.request) is not None]
     if not bodies:
         pytest.skip("the recordings are not there")
-    for client, body in bodies:
+    for found, body in bodies:
         for dialect in DIALECTS:
-            check_both_ways(client, body, target(dialect))
+            check_both_ways(found.dialect, body, target(dialect))
 
 
 def target(dialect: Dialect) -> Target:

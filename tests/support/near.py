@@ -15,13 +15,31 @@ from tests.support.strategies import JSON_VALUES
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
 
-ODD = (None, [], {}, "", " ", 0, 0.0, 1, 12.0, -1, 2**70, True, False, [""], {"text": "x"}, {"type": "x"}, "字😀\u2028")
+ODD: tuple[Any, ...] = (
+    None,
+    [],
+    {},
+    "",
+    " ",
+    0,
+    0.0,
+    1,
+    12.0,
+    -1,
+    2**70,
+    True,
+    False,
+    [""],
+    {"text": "x"},
+    {"type": "x"},
+    "字😀\u2028",
+)
 """Values that are not what a field is for."""
 
 
 @st.composite
 def near(draw: DrawFn, body: dict[str, Any], names: Sequence[str], values: Sequence[Any], changes: int = 2) -> bytes:
-    """The body as it is, or with up to so many changes. `names`: of fields that may be added; `values`: that they may have."""
+    """The body as it is, or with up to so many changes. `names`, `values`: of fields that may be added."""
     found = copy.deepcopy(body)
     for _ in range(draw(st.integers(0, changes))):
         place = draw(st.sampled_from(list(_objects(found))))
