@@ -15,7 +15,7 @@ from typing import Any
 
 import trio
 
-from hyperinfer.engine import Deadline, Graph, Node, Observer, Sink, Source, Stage, node, run, stage, step
+from hyperinfer.engine import Deadlines, Graph, Node, Observer, Sink, Source, Stage, node, run, stage, step
 
 NODES = 8
 RUNS = 2_000
@@ -83,8 +83,8 @@ async def main(rounds: int) -> None:
     print(f"{'8 stages, fused, observed':40}{observed:12.1f}")
 
     async def deadline() -> None:
-        with Deadline("idle", 120) as idle:
-            idle.rearm()
+        with Deadlines({"idle": 120}) as deadlines:
+            deadlines.arm("idle")
 
     print(f"{'one deadline, re-armed once':40}{await measure(rounds, RUNS, deadline):12.1f}")
 

@@ -7,7 +7,7 @@ A graph is frozen data made of three forms of node (`step`, `stage`, `node`); `r
 edges allow. The test kit is `hyperinfer.engine.testing`, imported by whoever tests.
 """
 
-from hyperinfer.engine.deadlines import Cause, Deadline, Expired, first_expired
+from hyperinfer.engine.deadlines import Cause, Deadlines, Expired
 from hyperinfer.engine.drain import Drain, DrainingError, HardEnd
 from hyperinfer.engine.errors import AbortExpired
 from hyperinfer.engine.failure import Failure
@@ -23,7 +23,7 @@ __all__ = [
     "Cause",
     "ChannelCounts",
     "Counts",
-    "Deadline",
+    "Deadlines",
     "DownstreamClosed",
     "Drain",
     "DrainingError",
@@ -40,7 +40,6 @@ __all__ = [
     "Sink",
     "Source",
     "Stage",
-    "first_expired",
     "graph_diagram",
     "node",
     "run",

@@ -1,28 +1,33 @@
 """Deadlines that name their cause. Expiry is a value that the code after the block looks at, never an exception.
 
-    with Deadline("whole", 600) as whole, Deadline("idle", 120) as idle:
+    with Deadlines({"stream": 3600, "idle": 120}) as deadlines:
         async for chunk in chunks:
-            idle.rearm()
+            deadlines.arm("idle")
             ...
-    if expired := first_expired(whole, idle):
+    if expired := deadlines.expired:
         ...  # expired.cause == "idle"
 
-Each is one cancel scope (about 5 µs) on trio's clock. Of nested deadlines that pass at the same instant the outer one
-counts; a deadline also wins over data that is due at its very instant. Both hold whatever order trio runs tasks in.
+A block has one cancel scope (about 5 µs) on trio's clock, however many deadlines. The first one that passes counts; of
+those that pass at the same instant, the one that was named first. A deadline also wins over data that is due at its very
+instant. All hold whatever order trio runs tasks in.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, final
+from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 import trio
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
+    from hyperinfer.engine.drain import Drain
+
 #: What ran out: reaching the other side, its first output, a pause within the output, a whole stream, a whole answer.
-Cause = Literal["connect", "first_token", "idle", "stream", "whole"]
+Cause: TypeAlias = Literal["connect", "first_token", "idle", "stream", "whole"]
 
 
 @final
@@ -35,46 +40,61 @@ class Expired:
 
 
 @final
-class Deadline:
-    """A block that is left after `seconds` (may be `math.inf`). Usable once."""
+class Deadlines:
+    """A block that is left at the first of its deadlines. Usable once.
 
-    __slots__ = ("_scope", "cause", "seconds")
+    `seconds`: by cause, from the beginning of the block on. `later`: the same for those that wait to be armed. `drain`: the
+    block is left at its hard end too, which then counts, whatever else has passed.
+    """
 
-    def __init__(self, cause: Cause, seconds: float) -> None:
-        self.cause: Cause = cause
-        self.seconds = seconds
-        self._scope = trio.CancelScope()
+    __slots__ = ("_at", "_drain", "_nearest", "_scope", "_seconds", "began", "expired", "hard_end")
 
-    def __enter__(self) -> Deadline:
-        self._scope.deadline = trio.current_time() + self.seconds
+    def __init__(
+        self, seconds: Mapping[Cause, float], *, later: Mapping[Cause, float] | None = None, drain: Drain | None = None
+    ) -> None:
+        self._drain = drain
+        self._seconds: Mapping[Cause, float] = seconds if later is None else {**seconds, **later}
+        self._at: dict[Cause, float] = {} if later is None else dict.fromkeys(later, math.inf)
+        #: Trio's clock at the beginning of the block.
+        self.began = 0.0
+        #: Known after the block: the deadline because of which it was left, and whether the hard end was why.
+        self.expired: Expired | None = None
+        self.hard_end = False
+
+    def __enter__(self) -> Deadlines:
+        later, self.began = self._at, trio.current_time()
+        self._at = {cause: later.get(cause, self.began + seconds) for cause, seconds in self._seconds.items()}
+        self._nearest = min(self._at.values())
+        self._scope = trio.CancelScope(deadline=self._nearest)
+        if self._drain is not None:
+            self._drain.enter(self._scope)
         self._scope.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        return self._scope.__exit__(kind, error, trace)
+        if self._drain is not None:
+            self._drain.leave(self._scope)
+        caught = self._scope.__exit__(kind, error, trace)
+        if self._scope.cancelled_caught:
+            if self._drain is not None and self._drain.hard_end.is_set():
+                self.hard_end = True
+            else:
+                cause = min(self._at, key=self._at.__getitem__)
+                self.expired = Expired(cause, self._seconds[cause])
+        return caught
 
-    @property
-    def at(self) -> float:
-        """When it runs out, on trio's clock. Assign to move it; `math.inf` disarms it."""
-        return self._scope.deadline
+    def arm(self, cause: Cause) -> None:
+        """Let the seconds of this one begin now. Of no effect once a deadline has passed."""
+        now = trio.current_time()
+        self._set(cause, now, now + self._seconds[cause])
 
-    @at.setter
-    def at(self, at: float) -> None:
-        self._scope.deadline = at
+    def disarm(self, cause: Cause) -> None:
+        """Let this one not pass, until it is armed again. Of no effect once a deadline has passed."""
+        self._set(cause, trio.current_time(), math.inf)
 
-    def rearm(self) -> None:
-        """Start the seconds again. Of no effect once the deadline has passed."""
-        self._scope.deadline = trio.current_time() + self.seconds
-
-    @property
-    def expired(self) -> Expired | None:
-        """Whether the block was left because of this deadline; known after the block."""
-        return Expired(self.cause, self.seconds) if self._scope.cancelled_caught else None
-
-
-def first_expired(*deadlines: Deadline) -> Expired | None:
-    """The first of these deadlines that ended its block."""
-    for deadline in deadlines:
-        if (expired := deadline.expired) is not None:
-            return expired
-    return None
+    def _set(self, cause: Cause, now: float, at: float) -> None:
+        if now < self._nearest:
+            self._at[cause] = at
+            nearest = min(self._at.values())
+            if nearest != self._nearest:
+                self._scope.deadline = self._nearest = nearest

@@ -1,13 +1,15 @@
-"""What one node becomes in one run: a *link* that is the sink of the link before it.
+"""What the nodes of a segment become in one run: *links*, each the sink of the link before it.
 
-Links of one segment call each other; `send` of a link that cannot wait by itself returns the coroutine of the next
-one instead of wrapping it, so that a fused step costs a call and no coroutine.
+Links of one segment call each other. Steps in a row are one link, and `send` of a link that cannot wait by itself returns
+the coroutine of the next one instead of wrapping it: an item that goes on as one item costs a call for each step, and no
+coroutine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import trio
 
@@ -15,9 +17,13 @@ from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.node import DownstreamClosed, Kind, Stage
 
 if TYPE_CHECKING:
-    from hyperinfer.engine.node import Machine, Node, Sink
+    from hyperinfer.engine.node import Node, Sink
 
 Sending = Coroutine[Any, Any, None]
+
+
+async def _nothing() -> None:
+    """The sending of no item."""
 
 
 def _each(name: str, method: str, items: Any) -> Iterator[Any]:
@@ -30,80 +36,94 @@ def _each(name: str, method: str, items: Any) -> Iterator[Any]:
     raise TypeError(f"{name}: {method} returned {given}, not the items that follow; for one item: (item,), for none: ()")
 
 
-_NO_ABORT = cast("Any", Stage).abort
+class _Step(NamedTuple):
+    """A step at work. `many`: its work returns the items that follow, not the one. `end`: of its machine. `rest`: the place
+    of the step behind it."""
+
+    work: Callable[[Any], Any]
+    accepts: bool
+    many: bool
+    end: Callable[[], Any] | None
+    rest: int
+    name: str
 
 
-class MapLink:
-    """A step that is a function of one item."""
+class StepsLink:
+    """Steps in a row, from the one at place `first` on."""
 
-    __slots__ = ("_accepts", "_next", "_work")
+    __slots__ = ("_next", "_row", "_steps")
 
-    def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
-        self._work, self._accepts, self._next = node.work, node.accepts_failures, onward
+    def __init__(self, row: tuple[_Step, ...], onward: Sink[Any], first: int = 0) -> None:
+        self._row, self._next = row, onward
+        self._steps = row[first:] if first else row
+
+    @property
+    def name(self) -> str:
+        return self._steps[0].name
 
     def send(self, item: Any, /) -> Sending:
-        if isinstance(item, Failure) and not self._accepts:
-            return self._next.send(item)
-        return self._next.send(self._work(item))
+        for step in self._steps:
+            if not step.accepts and isinstance(item, Failure):
+                continue
+            given = step.work(item)
+            if not step.many:
+                item = given
+            elif given.__class__ is not tuple or len(given) > 1:
+                return self._send_each(_each(step.name, "it" if step.end is None else "push", given), step)
+            elif given:
+                item = given[0]
+            else:
+                return _nothing()
+        return self._next.send(item)
 
+    async def _send_each(self, items: Iterator[Any], step: _Step) -> None:
+        """The items that follow from one of this step, each as soon as it is there."""
+        behind = StepsLink(self._row, self._next, step.rest)
+        for item in items:
+            await behind.send(item)
 
-class ExpandLink:
-    """A step that is a function giving an iterator."""
+    def finish(self) -> Sending | None:
+        for step in self._steps:
+            if step.end is not None and ((held := step.end()).__class__ is not tuple or held):
+                return self._finish(step, held)
+        return None
 
-    __slots__ = ("_accepts", "_next", "_work", "name")
-
-    def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
-        self.name, self._accepts, self._next = node.name, node.accepts_failures, onward
-        self._work = node.work
-
-    async def send(self, item: Any, /) -> None:
-        if isinstance(item, Failure) and not self._accepts:
-            await self._next.send(item)
-            return
-        for each in _each(self.name, "it", self._work(item)):
-            await self._next.send(each)
-
-
-class MachineLink:
-    """A step with state."""
-
-    __slots__ = ("_accepts", "_machine", "_next", "name")
-
-    def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
-        self.name, self._accepts, self._next = node.name, node.accepts_failures, onward
-        self._machine: Machine[Any, Any] = node.work()
-
-    async def send(self, item: Any, /) -> None:
-        if isinstance(item, Failure) and not self._accepts:
-            await self._next.send(item)
-            return
-        for each in _each(self.name, "push", self._machine.push(item)):
-            await self._next.send(each)
-
-    async def finish(self) -> None:
-        for each in _each(self.name, "end", self._machine.end()):
-            await self._next.send(each)
+    async def _finish(self, first: _Step, held: Any) -> None:
+        await self._send_each(_each(first.name, "end", held), first)
+        for step in self._row[first.rest :]:
+            if step.end is not None:
+                await self._send_each(_each(step.name, "end", step.end()), step)
 
     def abort(self) -> Sending | None:
         return None
 
 
+_NO_END, _NO_ABORT = cast("Any", Stage).end, cast("Any", Stage).abort
+
+
 class StageLink:
     """A stage."""
 
-    __slots__ = ("_accepts", "_ended", "_next", "_stage", "name")
+    __slots__ = ("_accepts", "_ended", "_next", "_receive", "_stage", "name")
 
     def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
         self.name, self._accepts, self._next = node.name, node.accepts_failures, onward
         self._stage: Stage[Any, Any] = node.work()
+        self._receive: Callable[[Any, Sink[Any]], Sending] = self._stage.receive
         self._ended = False
 
     def send(self, item: Any, /) -> Sending:
         if isinstance(item, Failure) and not self._accepts:
             return self._next.send(item)
-        return self._stage.receive(item, self._next)
+        return self._receive(item, self._next)
 
-    async def finish(self) -> None:
+    def finish(self) -> Sending | None:
+        if type(self._stage).end is not _NO_END:
+            return self._finish()
+        self._ended = True
+        return None
+
+    async def _finish(self) -> None:
         await self._stage.end(self._next)
         self._ended = True
 
@@ -116,43 +136,73 @@ class StageLink:
 class Ending(Protocol):
     """A link that has something to do after the last item."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
-    async def finish(self) -> None: ...
+    def finish(self) -> Sending | None:
+        """Ends what it is made of. What it returns is the rest of that, if it takes any waiting."""
+        ...
 
     def abort(self) -> Sending | None:
         """The clean-up that is due when the run does not end well, if any."""
         ...
 
 
-Maker = Callable[["Node[Any, Any]", "Sink[Any]"], MapLink | ExpandLink | MachineLink | StageLink]
+class Joint(NamedTuple):
+    """How to make the link of some nodes in a row, found out once per graph. `ends`: it is an `Ending`."""
 
-_MAKERS: dict[Kind, Maker] = {
-    Kind.MAP: MapLink,
-    Kind.EXPAND: ExpandLink,
-    Kind.MACHINE: MachineLink,
-    Kind.STAGE: StageLink,
-}
-
-#: How to make the link of a node, looked up once per graph: the maker, the node, and whether its link is an `Ending`.
-Joint = tuple[Maker, "Node[Any, Any]", bool]
+    make: Callable[[Sink[Any]], StepsLink | StageLink]
+    name: str
+    ends: bool
 
 
-def joint(node: Node[Any, Any]) -> Joint:
-    """The joint of a node (not of one with a task of its own)."""
-    return _MAKERS[node.kind], node, node.kind in (Kind.MACHINE, Kind.STAGE)
+def joint(nodes: Sequence[Node[Any, Any]]) -> Joint:
+    """The joint of one stage, or of steps in a row (none has a task of its own)."""
+    first = nodes[0]
+    if first.kind is Kind.STAGE:
+        return Joint(partial(StageLink, first), first.name, ends=True)
+    if any(node.kind is Kind.MACHINE for node in nodes):
+        return Joint(partial(_with_machines, nodes), first.name, ends=True)
+    return Joint(partial(StepsLink, _at_work(nodes)), first.name, ends=False)
 
 
-def join(joints: Sequence[Joint], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:
+def _with_machines(nodes: Sequence[Node[Any, Any]], onward: Sink[Any]) -> StepsLink:
+    return StepsLink(_at_work(nodes), onward)
+
+
+def joints(nodes: Sequence[Node[Any, Any]]) -> list[Joint]:
+    """The joints of nodes in a row, with as few links as they allow."""
+    rows: list[list[Node[Any, Any]]] = []
+    for node in nodes:
+        if node.kind is Kind.STAGE or not rows or rows[-1][0].kind is Kind.STAGE:
+            rows.append([node])
+        else:
+            rows[-1].append(node)
+    return [joint(row) for row in rows]
+
+
+def _at_work(nodes: Sequence[Node[Any, Any]]) -> tuple[_Step, ...]:
+    """With the machines of one run."""
+    return tuple(_step(node, rest) for rest, node in enumerate(nodes, 1))
+
+
+def _step(node: Node[Any, Any], rest: int) -> _Step:
+    if node.kind is Kind.MACHINE:
+        machine = node.work()
+        return _Step(machine.push, node.accepts_failures, True, machine.end, rest, node.name)
+    return _Step(node.work, node.accepts_failures, node.kind is Kind.EXPAND, None, rest, node.name)
+
+
+def join(joints: Iterable[Joint], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:
     """Join the nodes of a segment, the last one first, into nested calls; the first link is returned.
 
     Those links that must be ended or aborted are put into `endings`, the last one first, also when making one raises.
     """
     onward = outlet
-    for make, node, ends in joints:
-        onward = make(node, onward)
+    for make, _, ends in joints:
+        onward = link = make(onward)
         if ends:
-            endings.append(cast("Ending", onward))
+            endings.append(link)
     return onward
 
 

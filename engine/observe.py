@@ -6,7 +6,7 @@ Without an observer nothing in this file runs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -112,7 +112,8 @@ class _WatchedEnding:
 
     async def finish(self) -> None:
         try:
-            await self._ending.finish()
+            if (rest := self._ending.finish()) is not None:
+                await rest
         except BaseException as error:
             self._segment.blame(self._watch, error)
             raise
@@ -168,11 +169,11 @@ class SegmentWatch:
 
     def join(self, joints: Sequence[Joint], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:
         onward = outlet
-        for make, node, ends in joints:
-            watch = self._start(node.name)
-            link = make(node, _Leaving(self, watch, onward))
+        for make, name, ends in joints:
+            watch = self._start(name)
+            link = make(_Leaving(self, watch, onward))
             if ends:
-                endings.append(_WatchedEnding(self, watch, cast("Ending", link)))
+                endings.append(_WatchedEnding(self, watch, link))
             onward = _Entering(self, watch, link)
         return onward
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hyperinfer.engine.links import joint
+from hyperinfer.engine.links import joint, joints
 from hyperinfer.engine.node import Kind
 
 if TYPE_CHECKING:
@@ -32,9 +32,18 @@ class Segment:
         return self.nodes[0] if self.nodes[0].kind is Kind.TASK else None
 
     @cached_property
-    def joints(self) -> tuple[Joint, ...]:
+    def links(self) -> tuple[Joint, ...]:
         """How to join the others, the last one first."""
-        return tuple(joint(node) for node in reversed(self.nodes[self.head is not None :]))
+        return tuple(reversed(joints(self._others)))
+
+    @cached_property
+    def watched(self) -> tuple[Joint, ...]:
+        """The same with a link for each node, for whoever looks between them."""
+        return tuple(joint((node,)) for node in reversed(self._others))
+
+    @property
+    def _others(self) -> tuple[Node[Any, Any], ...]:
+        return self.nodes[self.head is not None :]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ The rules, for both ways of running:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -27,7 +27,7 @@ from hyperinfer.engine.observe import CountingChannel, SegmentWatch
 
 if TYPE_CHECKING:
     from hyperinfer.engine.graph import Graph
-    from hyperinfer.engine.links import Ending, Joint, Port
+    from hyperinfer.engine.links import Ending, Port
     from hyperinfer.engine.node import Node, Sink, Source
     from hyperinfer.engine.observe import Observer
     from hyperinfer.engine.plan import Plan, Segment
@@ -63,7 +63,8 @@ async def run(
         endings: list[Ending] = []
         try:
             if observer is None:
-                await _flow(plan.segments[0], inputs, outlet, endings, join, _work)
+                segment = plan.segments[0]
+                await _flow(segment, inputs, join(segment.links, outlet, endings), endings, _work)
             else:
                 await _observed_flow(plan.segments[0], inputs, outlet, endings, observer)
         except BaseException as error:
@@ -78,7 +79,7 @@ async def _observed_flow(
     watch = SegmentWatch(observer)
     ended = False
     try:
-        await _flow(segment, inputs, outlet, endings, watch.join, watch.work)
+        await _flow(segment, inputs, watch.join(segment.watched, outlet, endings), endings, watch.work)
         ended = True
     finally:
         watch.close(ended=ended)
@@ -91,17 +92,15 @@ async def _work(node: Node[Any, Any], source: Source[Any], sink: Sink[Any]) -> N
 async def _flow(
     segment: Segment,
     inputs: Inputs,
-    outlet: Sink[Any],
+    onward: Sink[Any],
     endings: list[Ending],
-    join: Callable[[Sequence[Joint], Sink[Any], list[Ending]], Sink[Any]],
     work: Callable[[Node[Any, Any], Source[Any], Sink[Any]], Awaitable[None]],
 ) -> None:
-    """One segment from its first item to the end of its last node."""
-    onward = join(segment.joints, outlet, endings)
+    """One segment from its first item to the end of its last node. `onward`: its first link; `endings`: last one first."""
     endings.reverse()
     if (head := segment.head) is not None:
         await work(head, Inlet(_puller(inputs), head.accepts_failures, onward), onward)
-    elif isinstance(inputs, AsyncIterable):
+    elif not isinstance(inputs, (tuple, list)) and isinstance(inputs, AsyncIterable):
         async for item in inputs:
             await onward.send(item)
     else:
@@ -110,7 +109,8 @@ async def _flow(
             if not count % _TURN:
                 await trio.lowlevel.checkpoint()
     for ending in endings:
-        await ending.finish()
+        if (rest := ending.finish()) is not None:
+            await rest
 
 
 def _puller(inputs: Inputs) -> Callable[[], Coroutine[Any, Any, Any]]:
@@ -204,7 +204,7 @@ class _Tasks:
         endings: list[Ending] = []
         try:
             if self._observer is None:
-                await _flow(segment, inputs, outlet, endings, join, _work)
+                await _flow(segment, inputs, join(segment.links, outlet, endings), endings, _work)
             else:
                 await _observed_flow(segment, inputs, outlet, endings, self._observer)
         except BaseException as error:

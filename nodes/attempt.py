@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import httpx2
 import trio
 
-from hyperinfer.engine import Cause, Deadline, Expired, Failure, Sink, first_expired
+from hyperinfer.engine import Cause, Deadlines, Expired, Failure, Sink
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.answer_reply import AnswerRestorer
@@ -25,6 +25,7 @@ from hyperinfer.providers.connection_faults import fault_of_exception
 from hyperinfer.providers.response_headers import passable_headers
 
 if TYPE_CHECKING:
+    from hyperinfer.engine import Drain
     from hyperinfer.formats.events import Burst, Event
     from hyperinfer.nodes.items import Answering, HeaderList, Reply
     from hyperinfer.providers import client
@@ -60,11 +61,13 @@ class Attempting:
     """One attempt. `run` says how it went.
 
     `output`: model output was seen, so nothing may be repeated. `complete`: the whole reply was handed on, or is `reply`
-    (one that is not streamed is handed on by the caller, when no deadline can cut that short). `headers`: what of the
-    upstream's headers the client gets.
+    (one that is not streamed is handed on by the caller, when no deadline can cut that short). `hard_end`: it was left
+    because the grace of `drain` was over. `headers`: what of the upstream's headers the client gets.
     """
 
-    def __init__(self, answering: Answering, body: bytes, clients: Clients, now: Callable[[], float]) -> None:
+    def __init__(
+        self, answering: Answering, body: bytes, clients: Clients, now: Callable[[], float], drain: Drain | None
+    ) -> None:
         self._answering, self._body, self._now = answering, body, now
         self._ticket, self._route = answering.ticket, answering.route
         self._client = clients.of(answering.route.provider)
@@ -75,75 +78,76 @@ class Attempting:
         if answering.stops:
             self._stops = StopSequences(answering.stops, answering.conversation.sampling.n or 1)
         self._status: int | None = None
-        self._began = trio.current_time()
         self._record: int | None = None  # its place among the ticket's attempts
+        timeouts = answering.route.provider.timeouts
+        if self._streamed:
+            seconds: dict[Cause, float] = {"stream": timeouts.stream, "first_token": timeouts.first_token}
+            self._deadlines = Deadlines(seconds, later={"idle": timeouts.idle}, drain=drain)
+        else:
+            self._deadlines = Deadlines({"whole": timeouts.whole}, drain=drain)
         self.output = False
         self.complete = False
         self.reply: Burst | None = None
         self.headers: HeaderList = ()
 
+    @property
+    def hard_end(self) -> bool:
+        return self._deadlines.hard_end
+
     async def run(self, sink: Sink[Reply | Failure]) -> UpstreamFault | None:
-        """Hands the reply on, burst by burst where it is streamed. None when it is complete, else why it is not."""
+        """Hands the reply on, burst by burst where it is streamed. None when it is complete, or left at the hard end; else
+        why it is not."""
         fault: UpstreamFault | None = None
+        deadlines = self._deadlines
         try:
-            expired, fault = await (self._stream(sink) if self._streamed else self._whole(sink))
-            if self._stops is not None and self.output and not self.complete:
-                await self._give(list(self._stops.end()), sink)
-            if self.complete:
+            with deadlines:
+                try:
+                    fault = await self._exchange(sink)
+                except httpx2.TransportError as error:
+                    fault = fault_of_exception(error)
+            if deadlines.hard_end or self.complete:
                 fault = None
-            elif expired is not None:
-                fault = _timeout(expired)
+            else:
+                if self._stops is not None and self.output:
+                    await self._give(list(self._stops.end()), sink)
+                if self.complete:
+                    fault = None
+                elif deadlines.expired is not None:
+                    fault = _timeout(deadlines.expired)
         finally:
             if fault is not None or self._record is None:
                 self._note(fault)
         return fault
 
-    async def _stream(self, sink: Sink[Reply | Failure]) -> tuple[Expired | None, UpstreamFault | None]:
-        timeouts, fault = self._route.provider.timeouts, None
-        with (
-            Deadline("stream", timeouts.stream) as whole,
-            Deadline("first_token", timeouts.first_token) as first,
-            Deadline("idle", math.inf) as idle,
-        ):
-            idle.seconds = timeouts.idle  # counts from the first byte of the answer on
-            fault = await self._exchange(sink, first, idle)
-        return first_expired(whole, first, idle), fault
+    async def _exchange(self, sink: Sink[Reply | Failure]) -> UpstreamFault | None:
+        """The request and its response. Raises httpx2.TransportError."""
+        body, self._body = self._body, b""  # a reply may take an hour
+        headers, client = self._ticket.upstream_headers, self._client
+        async with client.open(client.endpoint, body, stream=self._streamed, extra_headers=headers) as response:
+            del body
+            self._status = response.status
+            self.headers = tuple(
+                passable_headers(response.meaningful, self._route.provider.protocol, self._ticket.format.dialect)
+            )
+            if not 200 <= response.status < 300:
+                return await response.fault(now=self._now())
+            return await self._read(response, sink)
 
-    async def _whole(self, sink: Sink[Reply | Failure]) -> tuple[Expired | None, UpstreamFault | None]:
-        fault = None
-        with Deadline("whole", self._route.provider.timeouts.whole) as whole:
-            fault = await self._exchange(sink, None, None)
-        return whole.expired, fault
-
-    async def _exchange(
-        self, sink: Sink[Reply | Failure], first: Deadline | None, idle: Deadline | None
-    ) -> UpstreamFault | None:
-        try:
-            async with self._open() as response:
-                self._status = response.status
-                self._pass_headers(response)
-                if not 200 <= response.status < 300:
-                    return await response.fault(now=self._now())
-                return await self._read(response, sink, first, idle)
-        except httpx2.TransportError as error:
-            return fault_of_exception(error)
-
-    async def _read(
-        self, response: UpstreamResponse, sink: Sink[Reply | Failure], first: Deadline | None, idle: Deadline | None
-    ) -> UpstreamFault | None:
-        route = self._route
+    async def _read(self, response: UpstreamResponse, sink: Sink[Reply | Failure]) -> UpstreamFault | None:
+        provider = self._route.provider
         reader = ReplyReader(
-            FORMATS[route.provider.protocol],
-            Upstream(vendor=route.provider.vendor, id_seed=self._ticket.request_id, quirks=route.quirks),
+            FORMATS[provider.protocol],
+            Upstream(vendor=provider.vendor, id_seed=self._ticket.request_id, quirks=self._route.quirks),
         )
+        idle = self._deadlines if self._streamed else None  # counts from the first byte of the answer on
         if idle is not None:
-            idle.rearm()
+            idle.arm("idle")
         async for chunk in response:
             events = reader.receive_data(chunk)
             if events:
                 if idle is not None:
-                    idle.at = math.inf  # the time that the client takes is not the provider's
-                fault = await self._take(response, events, sink, first)
+                    idle.disarm("idle")  # the time that the client takes is not the provider's
+                fault = await self._take(response, events, sink)
                 if fault is not None:
                     return fault
             if self.complete:
@@ -156,16 +160,16 @@ class Attempting:
                 events = await self._last_words(response, reader)
                 break
             if idle is not None:
-                idle.rearm()
+                idle.arm("idle")
         else:
             events = reader.receive_eof()
         if idle is not None:
-            idle.at = math.inf
-        fault = await self._take(response, events, sink, first) if events else None
+            idle.disarm("idle")
+        fault = await self._take(response, events, sink) if events else None
         return fault if fault is not None or self.complete else _unreadable(reader)
 
     async def _take(
-        self, response: UpstreamResponse, events: list[Event], sink: Sink[Reply | Failure], first: Deadline | None
+        self, response: UpstreamResponse, events: list[Event], sink: Sink[Reply | Failure]
     ) -> UpstreamFault | None:
         """Hands events on once there is output; an error among them, which is the last one, is returned."""
         last, fault = events[-1], None
@@ -177,11 +181,11 @@ class Attempting:
             fault = _unfinished(last, response.status)
             if not self.output:
                 return fault
-        if not self.output and any(type(event) not in _NO_OUTPUT for event in events):
+        if not self.output and not _NO_OUTPUT.issuperset(map(type, events)):
             self.output = True
             self._note(None)
-            if first is not None:
-                first.at = math.inf
+            if self._streamed:
+                self._deadlines.disarm("first_token")
             if self.headers:
                 await sink.send(replace(self._answering, headers=self.headers))
         if self._answer is not None:
@@ -225,15 +229,6 @@ class Attempting:
                     return events
         return reader.receive_eof()
 
-    def _open(self) -> AbstractAsyncContextManager[UpstreamResponse]:
-        extra = self._ticket.upstream_headers
-        body, self._body = self._body, b""  # a reply may take an hour
-        return self._client.open(self._client.endpoint, body, stream=self._streamed, extra_headers=extra)
-
-    def _pass_headers(self, response: UpstreamResponse) -> None:
-        protocol, ingress = self._route.provider.protocol, self._ticket.format.dialect
-        self.headers = tuple(passable_headers(response.meaningful, protocol, ingress))
-
     def _note(self, fault: UpstreamFault | None) -> None:
         """Writes the attempt down, before anything of it is handed on: with its first output, or where it ended."""
         attempts = self._ticket.attempts
@@ -242,7 +237,7 @@ class Attempting:
             model=self._route.model,
             status=self._status,
             code=None if fault is None else fault.code,
-            ms=math.floor((trio.current_time() - self._began) * 1000),
+            ms=math.floor((trio.current_time() - self._deadlines.began) * 1000),
             unbilled=None if fault is None or (self._streamed and self.output) else self._used(),
         )
         if self._record is None:

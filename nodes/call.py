@@ -11,7 +11,6 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -44,51 +43,53 @@ class Call(Stage[Planned, Reply | Failure]):
     ) -> None:
         self._clients, self._now, self._jitter, self._retries = clients, now, jitter, retries
         self._drain = drain
-        self._attempt: Attempting | None = None
 
     async def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
         """One request."""
-        ending: Failed | Burst | None = None
-        with self._drain.until_hard_end() if self._drain is not None else nullcontext() as hard_end:
-            ending = await self._serve(item, sink)
-        if hard_end is not None and hard_end.came:
-            ending = self._cut_short(item)
-        if ending is not None:
-            await sink.send(ending)
-
-    def _cut_short(self, item: Planned) -> Failed | Burst | None:
-        """The end at the hard end. A reply that is complete by then, its connection perhaps not yet ended, is no failure."""
-        if self._attempt is not None and self._attempt.complete:
-            return self._attempt.reply
-        return shutting_down(item.ticket)
-
-    async def _serve(self, item: Planned, sink: Sink[Reply | Failure]) -> Failed | Burst | None:
-        """What is still to be sent: a failure, or a whole reply; nothing when the reply went out as a stream."""
+        ending: Failed | Burst | None = None  # a failure, or a whole reply; one that is streamed went out by itself
         refusal: Failed | None = None
-        failed: Failed | None = None
-        retrying = Retrying(len(item.routes), retries=self._retries, jitter=self._jitter)
-        wait: float | None = 0.0
-        while wait is not None:
-            if wait:
-                await trio.sleep(wait)
-            route = item.routes[retrying.route]
+        route, retrying = item.routes[0], None
+        while True:
             encoded = encoded_for(item, route)
             if isinstance(encoded, Failed):
                 refusal = refusal or encoded
+                retrying = retrying or self._retrying(item)
                 wait = retrying.unfit(trio.current_time())
-                continue
-            answering = _answering(item, route, encoded)
-            await sink.send(answering)
-            attempt = self._attempt = Attempting(answering, encoded.body, self._clients, self._now)
-            del encoded  # and its body with it, as soon as that was sent
-            fault = await attempt.run(sink)
-            if fault is None:
-                return attempt.reply
-            failed = _told(item, route, fault, attempt)
-            if attempt.output:
+            else:
+                answering = _answering(item, route, encoded)
+                await sink.send(answering)
+                attempt = Attempting(answering, encoded.body, self._clients, self._now, self._drain)
+                del encoded  # and its body with it, as soon as that was sent
+                fault = await attempt.run(sink)
+                if fault is None:
+                    ending = attempt.reply if attempt.complete else shutting_down(item.ticket)
+                    break
+                ending = _told(item, route, fault, attempt)
+                if attempt.output:
+                    break
+                retrying = retrying or self._retrying(item)
+                wait = retrying.failed(fault, trio.current_time())
+            if wait is None:
+                ending = ending or refusal
                 break
-            wait = retrying.failed(fault, trio.current_time())
-        return failed or refusal
+            if wait and not await self._slept(wait):
+                ending = shutting_down(item.ticket)
+                break
+            route = item.routes[retrying.route]
+        if ending is not None:
+            await sink.send(ending)
+
+    def _retrying(self, item: Planned) -> Retrying:
+        return Retrying(len(item.routes), retries=self._retries, jitter=self._jitter)
+
+    async def _slept(self, seconds: float) -> bool:
+        """False where the gateway's grace ended before that."""
+        if self._drain is None:
+            await trio.sleep(seconds)
+            return True
+        with self._drain.until_hard_end() as hard_end:
+            await trio.sleep(seconds)
+        return not hard_end.came
 
 
 def encoded_for(item: Planned, route: Route) -> Encoded | Failed:

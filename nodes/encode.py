@@ -1,7 +1,7 @@
 """The node that writes to the client: replies to bytes, and signs of life while there is nothing to write.
 
 Two forms of one thing. `encode` owns a task, which is what a keep-alive needs, and serves streams and whole responses.
-`encode_whole` runs inside its neighbour's task and serves responses that are not streamed.
+`encode_whole` is a step, inside its neighbour's task, and serves responses that are not streamed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 
 import trio
 
-from hyperinfer.engine import Failure, Node, Sink, Source, Stage, node, stage
+from hyperinfer.engine import Failure, Node, Sink, Source, node, step
 from hyperinfer.nodes.items import Output, Reply
 from hyperinfer.nodes.reply_writer import Outputs, ReplyWriter
 
@@ -49,23 +49,19 @@ def encode(*, keepalive: float = 10.0) -> Node[Reply | Failure, Output | Failure
     return node(write, name="encode", consumes=Reply | Failure, produces=Output | Failure)
 
 
-class EncodeWhole(Stage[Reply | Failure, Output | Failure]):
+class EncodeWhole:
     """Collects a reply and writes it as one response."""
 
     def __init__(self) -> None:
         self._writer = ReplyWriter()
 
-    async def receive(self, item: Reply | Failure, sink: Sink[Output | Failure]) -> None:
-        """Writes once the reply is complete."""
-        if not self._writer.done:
-            for output in self._writer.take(item):
-                await sink.send(output)
+    def push(self, item: Reply | Failure) -> Outputs:
+        """The response, once the reply is complete."""
+        return () if self._writer.done else self._writer.take(item)
 
-    async def end(self, sink: Sink[Output | Failure]) -> None:
+    def end(self) -> Outputs:
         """A reply that stopped short is told as an error."""
-        if not self._writer.done:
-            for output in self._writer.stop():
-                await sink.send(output)
+        return () if self._writer.done else self._writer.stop()
 
 
 def encode_whole() -> Node[Reply | Failure, Output | Failure]:
@@ -74,4 +70,4 @@ def encode_whole() -> Node[Reply | Failure, Output | Failure]:
     Does not keep alive, and so needs no task: it runs inside its neighbour's. For requests without `"stream": true`;
     `encode` serves both kinds.
     """
-    return stage(EncodeWhole, name="encode", consumes=Reply | Failure, produces=Output | Failure)
+    return step(EncodeWhole, name="encode", consumes=Reply | Failure, produces=Output | Failure)

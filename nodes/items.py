@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 
 from hyperinfer.engine import Failure
-from hyperinfer.formats.codec import AnswerShape, Format, Loss, ToolAlias
 from hyperinfer.formats.events import Burst, StopReason
 from hyperinfer.formats.tokens import Written
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.codec import AnswerShape, Format, Loss, ToolAlias
     from hyperinfer.formats.conversation import Conversation
     from hyperinfer.formats.errors import ErrorReport
     from hyperinfer.formats.usage import Usage
@@ -30,6 +30,29 @@ if TYPE_CHECKING:
     from hyperinfer.providers.catalogue import Model, Route
 
 HeaderList: TypeAlias = tuple[tuple[str, str], ...]
+
+
+# What begins empty. A `list[Loss]()` makes the type anew each time.
+
+
+def _no_rounds() -> list[Metered]:
+    return []
+
+
+def _no_lines() -> list[CostLine]:
+    return []
+
+
+def _no_losses() -> list[Loss]:
+    return []
+
+
+def _no_attempts() -> list[Attempt]:
+    return []
+
+
+def _no_aliases() -> Mapping[str, ToolAlias]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +81,8 @@ class Tally:
     stop: StopReason | None = None
     error_code: str | None = None
     lines: tuple[CostLine, ...] = ()
-    rounds: list[Metered] = field(default_factory=lambda: list["Metered"]())
-    tools: list[CostLine] = field(default_factory=lambda: list["CostLine"]())
+    rounds: list[Metered] = field(default_factory=_no_rounds)
+    tools: list[CostLine] = field(default_factory=_no_lines)
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -83,8 +106,8 @@ class Ticket:
     upstream_headers: HeaderList = ()
     body_size: int = 0
     admitted: Planned | None = None
-    losses: list[Loss] = field(default_factory=lambda: list[Loss]())
-    attempts: list[Attempt] = field(default_factory=lambda: list["Attempt"]())
+    losses: list[Loss] = field(default_factory=_no_losses)
+    attempts: list[Attempt] = field(default_factory=_no_attempts)
     tally: Tally = field(default_factory=Tally)
     limit_reached: bool = False
     settled: bool = False
@@ -164,7 +187,7 @@ class Answering:
     route_index: int
     context_length: int = 0
     losses: Sequence[Loss] = ()
-    aliases: Mapping[str, ToolAlias] = field(default_factory=lambda: dict[str, ToolAlias]())
+    aliases: Mapping[str, ToolAlias] = field(default_factory=_no_aliases)
     answer: AnswerShape | None = None
     stops: tuple[str, ...] = ()
     headers: HeaderList = ()

@@ -65,20 +65,23 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
 
     async def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
         """One request."""
-        if not item.conversation.plugins:
+        if item.conversation.plugins:
+            await self._with_tools(item, sink)
+        else:
             await self._ask(item, sink)
-            return
+
+    async def abort(self) -> None:
+        """The call that was cut short cleans up after itself."""
+        if self._asked is not None:
+            await self._asked.abort()
+
+    async def _with_tools(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
         found = activate(item, self._tooling.tools())
         if isinstance(found, Failed):
             await sink.send(found)
             return
         item.ticket.losses.extend(found.losses)
         await self._rounds(item, found.tools, sink)
-
-    async def abort(self) -> None:
-        """The call that was cut short cleans up after itself."""
-        if self._asked is not None:
-            await self._asked.abort()
 
     async def _ask(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
         self._asked = asked = self._make()

@@ -10,7 +10,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperinfer.engine import Edge, Failure, Graph, Node, Sink, Source, Stage, node, run, stage, step
+from hyperinfer.engine import Edge, Failure, Form, Graph, Node, Sink, Source, Stage, node, run, stage, step
 from hyperinfer.engine.testing import ListSink, run_virtual
 
 # Nodes of every form. Numbers in, numbers out; some wait, hold back, drop, multiply, stop early, make or take failures.
@@ -124,6 +124,38 @@ def test_a_chain_gives_the_same_items_in_the_same_order(
     assert output(graph, given, fused=False, seed=seed + 1, closes_after=closes_after) == fused
     if closes_after is not None:
         assert fused == output(graph, given, fused=True, seed=seed)[:closes_after]
+
+
+STEPS = [kind for kind in KINDS if kind.form is Form.STEP]
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Graph:
+    kinds = draw(st.lists(st.sampled_from(STEPS), min_size=2, max_size=6))
+    return Graph.linear(*(kind.named(f"{kind.name}_{place}") for place, kind in enumerate(kinds)))
+
+
+@given(rows(), items)
+@settings(max_examples=150, deadline=None)
+def test_steps_in_a_row_give_what_they_give_one_by_one(graph: Graph, given: list[Any]) -> None:
+    assert len(graph.fused.segments[0].links) == 1
+    assert output(graph, given, fused=True, seed=0) == output(graph, given, fused=False, seed=1)
+
+
+def test_an_item_of_a_row_goes_on_before_the_next_one_is_made() -> None:
+    said: list[str] = []
+
+    def count(item: int) -> Iterator[int]:
+        for number in range(item):
+            said.append(f"made {number}")
+            yield number
+
+    def look(item: int) -> int:
+        said.append(f"seen {item}")
+        return item
+
+    assert output(Graph.linear(step(count), step(plus), step(look)), [2], fused=True, seed=0) == [7, 8]
+    assert said == ["made 0", "seen 7", "made 1", "seen 8"]
 
 
 # The order in which branches meet is open, so behind a meeting point only nodes whose output does not depend on it.
