@@ -242,7 +242,9 @@ def decoding(data: list[bytes], upstream: Dialect) -> None:
 def encoding(found: Iterable[list[ev.Event]], asked: Reply, client: Dialect) -> None:
     encoder = FORMATS[client].stream_encoder(asked)
     for events in found:
-        b"".join([encoder.send(event) for event in events])
+        pieces: list[bytes] = []
+        encoder.send_burst(events, pieces)
+        b"".join(pieces)
     encoder.end()
 
 

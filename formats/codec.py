@@ -141,6 +141,11 @@ class StreamDecoder(Protocol):
         """The upstream has closed its stream."""
         ...
 
+    def take_events(self, into: list[Event]) -> Wait:
+        """Puts all events that the bytes complete behind `into`, as `next_event` would give them one by one, and gives
+        what it says then. Raises `PeerError` in its place; the events before it are in `into`."""
+        ...
+
     def next_event(self) -> Event | Wait:
         """The next event, `NEED_DATA`, `FAILING` or `END`. Raises `PeerError` in the place of the event that is no event."""
         ...
@@ -157,6 +162,11 @@ class StreamEncoder(Protocol):
     def send(self, event: Event) -> bytes:
         """The bytes for one event; may be empty. Those of `MessageEnd` do not end the stream yet, but `losses` is complete
         with it."""
+        ...
+
+    def send_burst(self, burst: Sequence[Event], into: list[bytes]) -> None:
+        """Puts the bytes for several events behind `into`, as `send` would give them one by one. Where it raises, those of
+        the events before stand there."""
         ...
 
     def end(self) -> bytes:

@@ -111,6 +111,10 @@ class Lifecycle:
         self.state = following
         self._following = _FOLLOWING[following]
 
+    def stays(self, kind: type[Event]) -> bool:
+        """Whether events of choice 0 of this kind may come now, as many as there are, and move nothing."""
+        return self._following.get(kind) is self.state
+
     def _step_further(self, choice: int, event: Event) -> None:
         if self.state not in _OPEN:
             raise OrderError(f"choice {choice} outside a message (state '{self.state.value}')")

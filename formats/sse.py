@@ -8,17 +8,20 @@ until a whole frame is there, so a character that is cut in two is whole when it
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, MutableSequence, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from hyperinfer.formats.errors import PeerError
 
+if TYPE_CHECKING:
+    from hyperinfer.formats.events import Event
+
 DEFAULT_MAX_FRAME = 64 * 1024 * 1024
 """Bytes that an unfinished frame may hold. Responses snapshots carry generated images as base64 (tens of MB); httpx-sse
 and the official SDKs set no bound at all."""
 
-_FRAMES = re.compile(rb"\n*(?:(?:event: (.*)\n)?data: (.*)\n\n|((?s:.+?))\n\n)")
-"""One whole frame: the two usual forms by their parts (name, data), any other as it is."""
 _BLANK = re.compile(rb"\n*")
 
 
@@ -29,6 +32,15 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
+class Run(Protocol):
+    """What the next frames are likely to be; it reads them from their lines, without framing."""
+
+    def take(self, lines: Sequence[bytes], at: int, into: MutableSequence[Event]) -> int:
+        """Reads frames from `lines[at:]`, as many as go on in the same way, and gives what they say; the index of the first
+        line that is left. `lines` are those of whole frames, each with the empty one that ends it."""
+        ...
+
+
 class SSEDecoder:
     """Feeds on bytes, yields frames. Raises `PeerError` in the place of a frame that is larger than `max_frame` bytes.
 
@@ -37,13 +49,15 @@ class SSEDecoder:
     of a frame is that from its first line to its last: blank lines before it belong to none.
     """
 
-    __slots__ = ("_buffer", "_eof", "_max", "_position", "_ready", "_scanned", "_skip_lf", "_started")
+    __slots__ = ("_at", "_buffer", "_eof", "_from", "_lines", "_max", "_position", "_scanned", "_skip_lf", "_started")
 
     def __init__(self, max_frame: int = DEFAULT_MAX_FRAME) -> None:
         self._buffer: bytes | bytearray = b""
         self._position = 0  # start of the first frame not yet taken out
         self._scanned = 0  # no blank line ends between it and here
-        self._ready: list[tuple[bytes, bytes, bytes]] = []  # what was taken out, by `_FRAMES`, the first one last
+        self._lines: list[bytes] = []  # of whole frames that were taken out, each with the empty one that ends it
+        self._at = 0  # the first of them that was not read
+        self._from = 0  # where the frame begins that was read last
         self._skip_lf = False  # the last byte was a CR, already counted as a line end
         self._started = False  # whether a byte order mark can no longer come
         self._eof = False
@@ -65,19 +79,6 @@ class SSEDecoder:
             self._append(data)
         if not self._started:
             self._drop_byte_order_mark()
-
-    def takes_whole(self, data: bytes) -> bool:
-        """Whether `data`, as the next bytes, would be whole frames and nothing else: no byte waits before them, a blank line
-        ends them, none is too large, no line ends in an unusual way. Whoever knows the frames may then read them itself."""
-        return (
-            data.endswith(b"\n\n")
-            and not self._ready
-            and self._position == len(self._buffer)
-            and self._started
-            and not self._skip_lf
-            and len(data) <= self._max
-            and b"\r" not in data
-        )
 
     def _append(self, data: bytes) -> None:
         if not isinstance(self._buffer, bytearray):
@@ -103,17 +104,37 @@ class SSEDecoder:
 
     def next_frame(self) -> Frame | None:
         """The next frame with data, or None until more bytes come (at the end: for ever)."""
-        while self._ready or self._take():
-            event, data, other = self._ready.pop()
-            if not other:
-                return Frame(event, data)
-            frame = _parse(other)
+        while self._at < len(self._lines) or self._take():
+            lines, at = self._lines, self._at
+            end = lines.index(b"", at)
+            self._from, self._at = at, end + 1
+            first = lines[at]
+            if end - at == 2 and first.startswith(b"event: ") and (second := lines[at + 1]).startswith(b"data: "):
+                return Frame(first[7:], second[6:])
+            if end - at == 1 and first.startswith(b"data: "):
+                return Frame(b"", first[6:])
+            frame = _parse(lines[at:end])
             if frame is not None:
                 return frame
         return None
 
+    def frame_lines(self) -> list[bytes]:
+        """The lines of the frame that `next_frame` gave last."""
+        return self._lines[self._from : self._at - 1]
+
+    def take_run(self, run: Run, into: MutableSequence[Event]) -> bool:
+        """Lets `run` read the frames that are next, as far as it goes; what they say is put behind `into`. Whether there
+        are bytes left."""
+        if self._at < len(self._lines) or self._take():
+            self._at = run.take(self._lines, self._at, into)
+            if self._at == len(self._lines) and not self._buffer:
+                self._lines, self._at = [], 0
+                return False
+        return True
+
     def _take(self) -> bool:
         """Takes whole frames out of the buffer, all of them where none can be too large; whether there were any."""
+        self._lines, self._at = [], 0
         if not self._started or self._position == len(self._buffer):
             return False
         end = self._buffer.rfind(b"\n\n", self._scanned)
@@ -124,10 +145,13 @@ class SSEDecoder:
             if end < 0:
                 return self._wait()
             self._check_size(end - self._position)
-        self._ready = _FRAMES.findall(self._buffer, self._position, end + 2)
-        self._ready.reverse()
-        self._position = self._scanned = end + 2
-        return bool(self._ready) or self._take()  # it was nothing but blank lines
+        self._lines = bytes(self._buffer[self._position : end + 2]).split(b"\n")
+        self._lines.pop()
+        if end + 2 == len(self._buffer):
+            self._buffer, self._position, self._scanned = b"", 0, 0
+        else:
+            self._position = self._scanned = end + 2
+        return True
 
     def _skip_blank_lines(self) -> None:
         if (found := _BLANK.match(self._buffer, self._position)) is not None:
@@ -145,7 +169,7 @@ class SSEDecoder:
         self._check_size(len(block))
         self._buffer = b""
         self._position = self._scanned = 0
-        self._ready = [(b"", b"", block)] if block else []
+        self._lines = [*block.split(b"\n"), b""] if block else []
         return bool(block)
 
     def _check_size(self, size: int) -> None:
@@ -153,10 +177,10 @@ class SSEDecoder:
             raise PeerError(f"a server-sent event is larger than {self._max} bytes")
 
 
-def _parse(block: bytes) -> Frame | None:
+def _parse(lines: Iterable[bytes]) -> Frame | None:
     event = b""
     data: list[bytes] = []
-    for line in block.split(b"\n"):
+    for line in lines:
         if line.startswith(b":"):
             continue
         field, _, value = line.partition(b":")

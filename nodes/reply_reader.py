@@ -104,9 +104,8 @@ class ReplyReader:
     def _drain(self, decoder: StreamDecoder) -> list[Event]:
         events: list[Event] = []
         try:
-            while not isinstance(event := decoder.next_event(), Wait):
-                events.append(event)
-            self.ended, self.failing = event is Wait.END, event is Wait.FAILING
+            wait = decoder.take_events(events)
+            self.ended, self.failing = wait is Wait.END, wait is Wait.FAILING
         except PeerError as error:
             self.error = error
         return events

@@ -86,8 +86,7 @@ class ReplyWriter:
         known = len(encoder.losses)
         ends = isinstance(burst[-1], MessageEnd)
         pieces = self._pieces
-        for event in burst:
-            pieces.append(encoder.send(event))
+        encoder.send_burst(burst, pieces)
         data = b"".join(pieces)
         self._note(encoder.losses[known:])
         if ends:

@@ -6,7 +6,7 @@ dropped. `extra` on the events keeps what is not modelled, by place: `{"block": 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -117,6 +117,10 @@ class TextBlock:
             case _:
                 raise _foreign(delta, "text")
 
+    def more(self, texts: list[str]) -> Iterable[Event]:
+        """The events of more deltas of nothing but text."""
+        return [ev.TextDelta(text) for text in texts if text]
+
     def stop(self, event: Wire) -> list[Event]:
         return [ev.TextEnd(extra=places(event=event_rest(event)))]
 
@@ -156,6 +160,10 @@ class ThinkingBlock:
                 return []
             case _:
                 raise _foreign(delta, "thinking")
+
+    def more(self, texts: list[str]) -> Iterable[Event]:
+        """The events of more deltas of nothing but text."""
+        return [ev.ReasoningDelta(text) for text in texts if text]
 
     def stop(self, event: Wire) -> list[Event]:
         opaque = (Opaque(self._vendor, "signature", self._signature),) if self._signature else ()
@@ -201,6 +209,12 @@ class ToolUseBlock:
             self.given = None
         extra = places(delta=rest(delta, "type", "partial_json"), event=event_rest(event))
         return [ev.ArgumentsDelta(text, extra=extra)] if text or extra else []
+
+    def more(self, texts: list[str]) -> Iterable[Event]:
+        """The events of more deltas of nothing but text."""
+        if pieces := [ev.ArgumentsDelta(text) for text in texts if text]:
+            self.given = None
+        return pieces
 
     def stop(self, event: Wire) -> list[Event]:
         end = ev.ToolCallEnd(extra=places(event=event_rest(event)))

@@ -8,7 +8,7 @@ thinking block is opened with its first content, so that a client never keeps an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hyperinfer.formats import events as ev
@@ -250,10 +250,10 @@ class ReplyWriter:
         if self._call.flows:
             self.streaming = ev.ArgumentsDelta
 
-    def wrote_arguments(self, text: str) -> None:
-        """Arguments were written past `write`, as `streaming` allows."""
+    def wrote_arguments(self, texts: Sequence[str]) -> None:
+        """Arguments, none of them empty, were written past `write`, as `streaming` allows."""
         if self._call is not None:
-            self._call.push(text)
+            self._call.passed(texts)
 
     def _call_end(self, event: ev.ToolCallEnd) -> None:
         assert self._call is not None

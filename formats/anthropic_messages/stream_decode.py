@@ -7,7 +7,7 @@ block whose end was left out ends with the message.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
@@ -15,9 +15,6 @@ import msgspec
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.anthropic_messages.block_decode import (
     BlockState,
-    TextBlock,
-    ThinkingBlock,
-    ToolUseBlock,
     Wire,
     block_state,
     event_rest,
@@ -26,83 +23,46 @@ from hyperinfer.formats.anthropic_messages.block_decode import (
 )
 from hyperinfer.formats.anthropic_messages.stop import decode_stop
 from hyperinfer.formats.anthropic_messages.usage import DIALECT, decode_usage
+from hyperinfer.formats.anthropic_messages.usual_delta import UsualPiece, usual_piece
 from hyperinfer.formats.anthropic_messages.waiting import WaitingBlocks
 from hyperinfer.formats.backlog import Backlog
-from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
 from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.frame_decoder import FrameDecoder
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
+from hyperinfer.formats.repeats import around, repeats
 from hyperinfer.formats.split_characters import SplitCharacters
-from hyperinfer.formats.sse import Frame, SSEDecoder
 from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.codec import Upstream
     from hyperinfer.formats.events import Event
+    from hyperinfer.formats.sse import Frame
 
 _MESSAGE_FIELDS = ("id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage")
-
-
-class _TextDelta(msgspec.Struct, tag="text_delta", tag_field="type", forbid_unknown_fields=True):
-    text: str
-
-
-class _ThinkingDelta(msgspec.Struct, tag="thinking_delta", tag_field="type", forbid_unknown_fields=True):
-    thinking: str
-
-
-class _JsonDelta(msgspec.Struct, tag="input_json_delta", tag_field="type", forbid_unknown_fields=True):
-    partial_json: str
-
-
-class _BlockDelta(msgspec.Struct, tag="content_block_delta", tag_field="type", forbid_unknown_fields=True):
-    """The usual frame. One with anything more is read the long way, so that nothing of it is lost."""
-
-    index: int
-    delta: _TextDelta | _ThinkingDelta | _JsonDelta
-
-
 _CUT: Final = "Input data was truncated"
 """What msgspec says of JSON that is good as far as it goes."""
-_usual = msgspec.json.Decoder(_BlockDelta)
 
 
-class MessagesStreamDecoder:
+class MessagesStreamDecoder(FrameDecoder):
     """A `codec.StreamDecoder`."""
 
     def __init__(self, upstream: Upstream) -> None:
-        self._frames = SSEDecoder()
-        self._reply = ReplyDecoder(upstream)
-        self._eof = False
-        self._error: PeerError | None = None
+        self._decoder = ReplyDecoder(upstream)
+        super().__init__(self._decoder)
 
-    def receive_data(self, data: bytes) -> None:
-        """Stores bytes; raises nothing for their content."""
-        self._frames.receive_data(data)
+    def _end(self) -> None:
+        raise PeerError("the stream ended before the message did")
 
-    def receive_eof(self) -> None:
-        """The upstream has closed its stream."""
-        self._frames.receive_eof()
-        self._eof = True
+    def _frame(self, frame: Frame) -> None:
+        usual = self._decoder.frame(frame)
+        if usual is not None and (place := around(frame.data, usual.text, (usual.field,))) is not None:
+            self._run = repeats(self._sse.frame_lines(), frame.data, place, usual.more)
 
-    def next_event(self) -> Event | Wait:
-        """The next event, `NEED_DATA` or `END`. Raises `PeerError`, and the same one from then on."""
-        events = self._reply.events
-        while not events:
-            if self._error is not None:
-                raise self._error
-            if self._reply.ended:
-                return END
-            try:
-                frame = self._frames.next_frame()
-                if frame is not None:
-                    self._reply.frame(frame)
-                elif self._eof:
-                    raise PeerError("the stream ended before the message did")
-                else:
-                    return NEED_DATA
-            except PeerError as error:
-                self._error = error
-        return events.popleft()
+    def _give(self, into: MutableSequence[Event]) -> None:
+        """The order was looked at where the events were made."""
+        into.extend(self._decoder.events)
+        self._decoder.events.clear()
 
 
 class ReplyDecoder:
@@ -136,45 +96,24 @@ class ReplyDecoder:
         self._made_ids += 1
         return made
 
-    def frame(self, frame: Frame) -> None:
-        """One frame. Raises `PeerError`."""
-        if frame.event == b"content_block_delta":
-            try:
-                usual = _usual.decode(frame.data)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                pass
-            else:
-                if usual.index == self._index and self._usual(usual.delta):
-                    return
+    def frame(self, frame: Frame) -> UsualPiece | None:
+        """One frame; what it was if it was a usual delta of the open block. Raises `PeerError`."""
+        if frame.event == b"content_block_delta" and (piece := usual_piece(frame.data, self._index, self._open)) is not None:
+            self.events.extend(piece.more([piece.text]))
+            return piece
         self._size = len(frame.data)
         try:
             event = self._split.decode(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if frame.data.strip() == b"[DONE]":
-                return  # some servers add Chat's last frame
+                return None  # some servers add Chat's last frame
             if str(error) == _CUT:
                 raise PeerError("the stream ended before the message did, in the middle of an event") from None
             raise PeerError("a server-sent event is no JSON") from None
         if not is_object(event):
             raise PeerError("a server-sent event is no JSON object")
         self.wire(event)
-
-    def _usual(self, delta: _TextDelta | _ThinkingDelta | _JsonDelta) -> bool:
-        """A delta of the open block, which is legal when it fits the block. False when it must be read the long way."""
-        block = self._open
-        if type(delta) is _TextDelta and type(block) is TextBlock:
-            if delta.text:
-                self.events.append(ev.TextDelta(delta.text))
-        elif type(delta) is _ThinkingDelta and type(block) is ThinkingBlock:
-            if delta.thinking:
-                self.events.append(ev.ReasoningDelta(delta.thinking))
-        elif type(delta) is _JsonDelta and type(block) is ToolUseBlock:
-            if delta.partial_json:
-                block.given = None
-                self.events.append(ev.ArgumentsDelta(delta.partial_json))
-        else:
-            return False
-        return True
+        return None
 
     def wire(self, event: Wire) -> None:
         """One wire event. Raises `PeerError`."""

@@ -12,6 +12,7 @@ from hyperinfer.formats.anthropic_messages.errors import encode_error
 from hyperinfer.formats.anthropic_messages.reply_writer import ReplyWriter
 from hyperinfer.formats.errors import EncodeError, ErrorReport
 from hyperinfer.formats.lifecycle import Lifecycle, OrderError
+from hyperinfer.formats.piece_runs import PieceRunEncoder, encoded_texts
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Loss, Reply
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 Wire = dict[str, Any]
 _KEEP_ALIVE = b': keep-alive\n\nevent: ping\ndata: {"type":"ping"}\n\n'
+_REST = b"}}\n\n"
 _encode = msgspec.json.Encoder().encode
 
 
-class MessagesStreamEncoder:
+class MessagesStreamEncoder(PieceRunEncoder):
     """A `codec.StreamEncoder`."""
 
     __slots__ = ("_frames", "_last", "_lifecycle", "_over", "_reply", "_writer")
@@ -62,14 +64,28 @@ class MessagesStreamEncoder:
         """The frame for one more piece of the open block, which is legal; nothing when it must be written the long way."""
         if type(event) is ev.TextDelta:
             if event.text and event.extra is None and event.logprobs is None:
-                return self._frames.text_prefix + _encode(event.text) + b"}}\n\n"
+                return self._frames.text_prefix + _encode(event.text) + _REST
         elif type(event) is ev.ReasoningDelta:
             if event.text and event.extra is None and self._writer.is_same_part(event):
-                return self._frames.thinking_prefix + _encode(event.text) + b"}}\n\n"
+                return self._frames.thinking_prefix + _encode(event.text) + _REST
         elif type(event) is ev.ArgumentsDelta and event.text and event.extra is None:
-            self._writer.wrote_arguments(event.text)
-            return self._frames.arguments_prefix + _encode(event.text) + b"}}\n\n"
+            self._writer.wrote_arguments((event.text,))
+            return self._frames.arguments_prefix + _encode(event.text) + _REST
         return b""
+
+    def _more(self, first: Event, texts: list[str]) -> bytes:
+        if type(first) is not self._writer.streaming:
+            return b""
+        if type(first) is ev.TextDelta:
+            head = self._frames.text_prefix
+        elif type(first) is ev.ReasoningDelta:
+            if not self._writer.is_same_part(first):
+                return b""
+            head = self._frames.thinking_prefix
+        else:
+            self._writer.wrote_arguments(texts)
+            head = self._frames.arguments_prefix
+        return head + encoded_texts(texts, _REST + head) + _REST
 
     def end(self) -> bytes:
         """`message_delta` and `message_stop`."""

@@ -78,6 +78,14 @@ class TextPlace:
         self._add(text)
         return text
 
+    def say_all(self, texts: list[str]) -> list[str]:
+        """Several pieces, none of them empty, as they are written."""
+        if self._apart:
+            return [self.say(texts[0]), *self.say_all(texts[1:])]
+        self._length += sum(map(len, texts))
+        self._last = texts[-1][-1:] if texts else self._last
+        return texts
+
     def _add(self, text: str) -> None:
         self._length += len(text)
         self._last = text[-1:] or self._last

@@ -9,7 +9,6 @@ choices (Azure's prompt filter results).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats import events as ev
@@ -24,6 +23,7 @@ from hyperinfer.formats.wire import is_array, is_object
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Upstream
     from hyperinfer.formats.events import Citation, Event, Extra
+    from hyperinfer.formats.runs import Say
     from hyperinfer.formats.usage import Usage
 
 _NOT_CARRIED = frozenset({"choices", "usage", "id", "object", "model", "created", "obfuscation", "error"})
@@ -64,8 +64,8 @@ class ChatAssembler:
         """Whether nothing waits for a later chunk, so that equal chunks have equal effects."""
         return not self._once and not self._base_changed and all(choice.at_rest for choice in self._choices.values())
 
-    def repeater(self, event: Event) -> Callable[[Sequence[str]], None]:
-        """What takes more pieces, none of them empty, of the block that `event`, the last one, is a piece of."""
+    def repeater(self, event: Event) -> Say:
+        """What tells more pieces of the block that `event`, the last one, is a piece of."""
         return self._choices[event.choice].repeater(type(event))
 
     def chunk(self, chunk: dict[str, Any], content_field: str) -> None:

@@ -10,7 +10,7 @@ the call, so that interleaved calls come out one after the other and no argument
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hyperinfer.formats.codec import Upstream
     from hyperinfer.formats.events import Event, Extra
     from hyperinfer.formats.opaque import Opaque
+    from hyperinfer.formats.runs import Say
 
 _MODELLED = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "annotations", *FIELDS})
 _MEDIA = frozenset({"audio", "images", "video"})
@@ -93,25 +94,25 @@ class ChoiceDecoder:
         """Whether nothing waits for a later delta."""
         return not self._extra and not self._waiting and not self._annotations
 
-    def repeater(self, kind: type[Event]) -> Callable[[Sequence[str]], None]:
-        """What takes more pieces of the open block, of the kind that its last delta was. None of them is empty."""
+    def repeater(self, kind: type[Event]) -> Say:
+        """What tells more pieces of the open block, of the kind that its last delta was."""
         if kind is ev.TextDelta:
             return self._more_text
         return self._more_reasoning if kind is ev.ReasoningDelta else self._more_arguments
 
-    def _more_text(self, texts: Sequence[str]) -> None:
+    def _more_text(self, texts: list[str]) -> Iterable[Event]:
         index = self._index
-        self._out.extend([ev.TextDelta(text, choice=index) for text in texts])
+        return [ev.TextDelta(text, choice=index) for text in texts if text]
 
-    def _more_reasoning(self, texts: Sequence[str]) -> None:
+    def _more_reasoning(self, texts: list[str]) -> Iterable[Event]:
         index = self._index
         self._thought.extend(texts)
-        self._out.extend([ev.ReasoningDelta(text, choice=index) for text in texts])
+        return [ev.ReasoningDelta(text, choice=index) for text in texts if text]
 
-    def _more_arguments(self, texts: Sequence[str]) -> None:
+    def _more_arguments(self, texts: list[str]) -> Iterable[Event]:
         index = self._index
         self._calls.add(*texts)
-        self._out.extend([ev.ArgumentsDelta(text, choice=index) for text in texts])
+        return [ev.ArgumentsDelta(text, choice=index) for text in texts if text]
 
     def _open_blob(self, text: str) -> tuple[str, str]:
         return self._upstream.vendor, text

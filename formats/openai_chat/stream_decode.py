@@ -2,93 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from hyperinfer.formats.codec import END, NEED_DATA, Upstream, Wait
+from hyperinfer.formats import events as ev
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.lifecycle import Lifecycle, OrderError
+from hyperinfer.formats.frame_decoder import FrameDecoder
 from hyperinfer.formats.openai_chat.assembler import ChatAssembler
-from hyperinfer.formats.openai_chat.repeats import Repeat, only_piece, repeat_of, repeated_text, repeated_texts
+from hyperinfer.formats.repeats import Around, around, repeats
 from hyperinfer.formats.split_characters import SplitCharacters
-from hyperinfer.formats.sse import SSEDecoder
 from hyperinfer.formats.wire import reply_object
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hyperinfer.formats.codec import Upstream
     from hyperinfer.formats.events import Event
+    from hyperinfer.formats.sse import Frame
+
+_FIELDS: dict[type[Event], tuple[bytes, ...]] = {
+    ev.TextDelta: (b'"content":',),
+    ev.ArgumentsDelta: (b'"arguments":',),
+    ev.ReasoningDelta: (b'"reasoning_content":', b'"reasoning":'),
+}
+_OTHER_REASONING = (b'"reasoning', b'"thinking')
 
 
-class ChatStreamDecoder:
+class ChatStreamDecoder(FrameDecoder):
     """A `StreamDecoder` for Chat. Terminal is `[DONE]`, or the end of the bytes once every choice has its
     `finish_reason`."""
 
     def __init__(self, upstream: Upstream) -> None:
-        self._sse = SSEDecoder()
         self._assembler = ChatAssembler(upstream)
-        self._events = self._assembler.events
-        self._lifecycle = Lifecycle()
-        self._eof = False
-        self._error: PeerError | None = None
-        self._repeat: Repeat | None = None  # what the next frame is likely to be
-        self._repeater: Callable[[Sequence[str]], None] = _nowhere
         self._split = SplitCharacters()
-
-    def receive_data(self, data: bytes) -> None:
-        """Stores bytes."""
-        repeat = self._repeat
-        if repeat is not None and self._sse.takes_whole(data) and (texts := repeated_texts(data, repeat)) is not None:
-            self._repeater([text for text in texts if text])
-        elif not self._assembler.ended:
-            self._sse.receive_data(data)
-
-    def receive_eof(self) -> None:
-        """The upstream has closed its stream."""
-        self._eof = True
-        self._sse.receive_eof()
-
-    def next_event(self) -> Event | Wait:
-        """The next event. Raises `PeerError` behind the events that came before it."""
-        events = self._events
-        while not events:
-            if self._error is not None:
-                raise self._error
-            if self._assembler.ended:
-                return END
-            try:
-                frame = self._sse.next_frame()
-                if frame is not None:
-                    self._frame(frame.data)
-                elif self._eof:
-                    self._end()
-                else:
-                    return NEED_DATA
-            except PeerError as error:
-                self._error, self._repeat = error, None
-        event = events.popleft()
-        try:
-            self._lifecycle.step(event)
-        except OrderError as error:
-            events.clear()
-            self._repeat = None
-            self._error = PeerError(str(error))
-            raise self._error from None
-        return event
+        super().__init__(self._assembler)
 
     def _end(self) -> None:
         if not self._assembler.finished:
             raise PeerError("the stream ended before the reply did")
         self._assembler.end()
 
-    def _frame(self, data: bytes) -> None:
-        repeat = self._repeat
-        if repeat is not None and (text := repeated_text(data, repeat)) is not None:
-            if text:
-                self._repeater((text,))
-            return
-        self._repeat = None
-        assembler, events = self._assembler, self._events
+    def _frame(self, frame: Frame) -> None:
+        assembler, data = self._assembler, frame.data
         if data.strip() == b"[DONE]":
             if assembler.half_finished:
                 raise PeerError("the stream ended before every choice did")
@@ -99,10 +55,26 @@ class ChatStreamDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PeerError(f"not valid JSON: {error}") from None
         assembler.chunk(chunk, "delta")
-        if (piece := only_piece(events)) is not None and not assembler.ended and assembler.at_rest:
-            self._repeat = repeat_of(data, piece)
-            self._repeater = assembler.repeater(piece) if self._repeat is not None else _nowhere
+        if (piece := only_piece(assembler.events)) is None or assembler.ended or not assembler.at_rest:
+            return
+        if (place := place_of(data, piece)) is not None:
+            self._run = repeats(self._sse.frame_lines(), data, place, assembler.repeater(piece))
 
 
-def _nowhere(texts: Sequence[str]) -> None:
-    """Nothing repeats."""
+def only_piece(events: Sequence[Event]) -> Event | None:
+    """The event of a frame that made no other, but for the beginning of its block; None where it made more."""
+    if len(events) == 2 and isinstance(events[0], (ev.TextStart, ev.ReasoningStart)) and events[0].extra is None:
+        return events[1]
+    return events[0] if len(events) == 1 else None
+
+
+def place_of(data: bytes, event: Event) -> Around | None:
+    """Where the frame `data`, whose only piece is `event`, says it; None where a frame with another string there need not
+    mean the same."""
+    if not isinstance(event, (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta)) or event.extra is not None:
+        return None
+    if isinstance(event, ev.TextDelta) and event.logprobs is not None:
+        return None
+    if isinstance(event, ev.ReasoningDelta) and sum(data.count(word) for word in _OTHER_REASONING) != 1:
+        return None  # several copies of one text
+    return around(data, event.text, _FIELDS[type(event)])

@@ -21,10 +21,12 @@ from hyperinfer.formats.openai_chat.call_state import state_to_client
 from hyperinfer.formats.openai_chat.choice_state import ChoiceState
 from hyperinfer.formats.openai_chat.errors import encode_error
 from hyperinfer.formats.openai_chat.extras import merged, split_extra
+from hyperinfer.formats.openai_chat.piece_frames import PieceFrames
 from hyperinfer.formats.openai_chat.reasoning import detail_to_client
 from hyperinfer.formats.openai_chat.stop import stop_to_wire
 from hyperinfer.formats.openai_chat.tool_events import image_entry, run_record
 from hyperinfer.formats.openai_chat.usage import usage_json
+from hyperinfer.formats.piece_runs import PieceRunEncoder
 from hyperinfer.formats.reply_losses import LostFields
 from hyperinfer.formats.tool_records import FIELD
 from hyperinfer.formats.usage import Usage
@@ -37,14 +39,10 @@ if TYPE_CHECKING:
 _enc = msgspec.json.encode
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
-_REST = b'},"logprobs":null,"finish_reason":null}]}\n\n'
-_REASONING_COPY = b',"reasoning_content":'
-_ARGUMENTS_REST = b"}}]" + _REST
-_ARGUMENTS = b',"choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"function":{"arguments":'
 _ROLE = {"role": "assistant", "content": ""}
 
 
-class ChatStreamEncoder:
+class ChatStreamEncoder(PieceRunEncoder):
     """A `StreamEncoder` for Chat clients."""
 
     def __init__(self, reply: Reply) -> None:
@@ -59,8 +57,9 @@ class ChatStreamEncoder:
         }
         self._identity = b"data: " + _enc(identity)[:-1]
         self._same = False
-        self._places = bool(reply.conversation.plugins) or reply.upstream != "openai_chat"  # else citations have theirs
         self._choices: dict[int, ChoiceState] = {0: ChoiceState()}
+        places = bool(reply.conversation.plugins) or reply.upstream != "openai_chat"  # else citations have theirs
+        self._pieces = PieceFrames(self._choices[0], counts_places=places)
         self._set_head({})
         self._pending: dict[str, Any] = {}  # extra fields of events that wrote no chunk
         self._usage = Usage()
@@ -75,7 +74,7 @@ class ChatStreamEncoder:
         except OrderError as error:
             raise EncodeError(str(error)) from None
         choice = event.choice
-        if not choice and not self._pending and (usual := self._usual(event)):
+        if not choice and not self._pending and (usual := self._pieces.one(event)):
             return usual
         if self._lost is not None:
             self._lost.note(event)
@@ -90,24 +89,8 @@ class ChatStreamEncoder:
         self._choices.update((number, ChoiceState()) for number in fresh)
         return b"".join(self._chunk(_ROLE, choice=number) for number in fresh)
 
-    def _usual(self, event: Event) -> bytes:
-        """The chunk for one more piece of choice 0, without `extra`; nothing where it must be written the long way."""
-        if type(event) is ev.TextDelta:
-            if event.logprobs is None and event.extra is None:
-                text = self._choices[0].place.say(event.text) if self._places else event.text
-                return self._text + _enc(text) + _REST
-        elif type(event) is ev.ArgumentsDelta:
-            state = self._choices[0]
-            if event.text and state.form == "function" and event.extra is None:
-                state.arguments_seen = True
-                return self._arguments_head + _enc(event.text) + _ARGUMENTS_REST
-        elif type(event) is ev.ReasoningDelta:
-            state = self._choices[0]
-            if event.text and state.thought and state.part == (event.form, event.part) and event.extra is None:
-                state.thought.append(event.text)
-                said = _enc(event.text)
-                return self._reasoning_head + said + _REASONING_COPY + said + _REST
-        return b""
+    def _more(self, first: Event, texts: list[str]) -> bytes:
+        return self._pieces.more(first, texts) if not self._pending and self._lifecycle.stays(type(first)) else b""
 
     def _write(self, event: Event, state: ChoiceState) -> bytes:
         match event:
@@ -180,12 +163,7 @@ class ChatStreamEncoder:
     def _set_head(self, repeated: dict[str, Any]) -> None:
         """What every chunk begins with. `repeated`: fields of the upstream's chunks."""
         self._head = self._identity + (b"," + _enc(repeated)[1:-1] if repeated else b"")
-        self._text = self._head + b',"choices":[{"index":0,"delta":{"content":'
-        self._reasoning_head = self._head + b',"choices":[{"index":0,"delta":{"reasoning":'
-        self._set_arguments_head()
-
-    def _set_arguments_head(self) -> None:
-        self._arguments_head = self._head + _ARGUMENTS % self._choices[0].calls
+        self._pieces.set_head(self._head)
 
     def _hold(self, extra: Extra) -> bytes:
         if extra and self._same:
@@ -279,7 +257,7 @@ class ChatStreamEncoder:
         out = self._arguments_chunk(last, state, None, event.choice) if last else b""
         if state.form != "legacy":
             state.calls += 1
-            self._set_arguments_head()
+            self._pieces.next_call()
         return out
 
     # -- ends
@@ -335,4 +313,3 @@ class ChatStreamEncoder:
             "finish_reason": finish,
         }
         return head + b',"choices":[' + _enc(fields) + b"]}\n\n"
-

@@ -7,13 +7,14 @@ any field that is not read here, takes the long way, so that nothing of it is lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-Say = Callable[[str], None]
-"""Says one more piece of text at the place of the last delta."""
+from hyperinfer.formats.runs import FrameRun, Say
+
+_DATA = b"data: "
 
 
 class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -42,49 +43,47 @@ def usual_delta(data: bytes) -> Delta | None:
     return None if delta.logprobs else delta
 
 
-class Again:
-    """Where the last delta went."""
+def again(lines: Sequence[bytes], delta: Delta, say: Say) -> Again | None:
+    """The run of frames as that of `lines`, which holds `delta`; None for one of an unusual form."""
+    if len(lines) > 2 or not lines[-1].startswith(_DATA):
+        return None
+    return Again(lines[0] if len(lines) == 2 else None, delta, say)
 
-    __slots__ = ("_last", "_say")
 
-    def __init__(self, last: Delta, say: Say) -> None:
-        self._last, self._say = last, say
+class Again(FrameRun):
+    """A run of deltas that go where `last` went."""
 
-    def takes(self, data: bytes) -> bool:
-        """Whether the frame was a delta for the same place; then it has been said."""
-        text = self._text(data)
-        if text is None:
-            return False
-        self._say(text)
-        return True
+    __slots__ = ("_last",)
 
-    def takes_read(self, read: bytes) -> bool:
-        """Whether a read of whole frames (`SSEDecoder.takes_whole`) was deltas for the same place alone, each frame with
-        a name; then they have been said, else nothing has."""
-        lines = read.split(b"\n")
-        if any(lines[2::3]) or len(lines) % 3 != 1 or not lines[0].startswith(b"event: "):
-            return False
-        if lines[:-1:3].count(lines[0]) != len(lines) // 3:
-            return False
+    def __init__(self, name: bytes | None, last: Delta, say: Say) -> None:
+        super().__init__(name, say)
+        self._last = last
+
+    def texts(self, data: Sequence[bytes]) -> list[str]:
+        last = self._last
+        kind, item, output, content, summary = (
+            last.type,
+            last.item_id,
+            last.output_index,
+            last.content_index,
+            last.summary_index,
+        )
         texts: list[str] = []
-        for line in lines[1::3]:
-            if not line.startswith(b"data: ") or (text := self._text(line[6:])) is None:
-                return False
-            texts.append(text)
-        for text in texts:
-            self._say(text)
-        return True
-
-    def _text(self, data: bytes) -> str | None:
-        """The text of a delta for the same place; None for any other frame."""
-        last, delta = self._last, usual_delta(data)
-        if (
-            delta is None
-            or delta.output_index != last.output_index
-            or delta.item_id != last.item_id
-            or delta.content_index != last.content_index
-            or delta.summary_index != last.summary_index
-            or delta.type != last.type
-        ):
-            return None
-        return delta.delta
+        for line in data:
+            if not line.startswith(_DATA):
+                break
+            try:
+                delta = _decode(line[6:])
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                break
+            if (
+                delta.logprobs
+                or delta.output_index != output
+                or delta.item_id != item
+                or delta.content_index != content
+                or delta.summary_index != summary
+                or delta.type != kind
+            ):
+                break
+            texts.append(delta.delta)
+        return texts

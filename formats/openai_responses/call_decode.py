@@ -19,7 +19,9 @@ from hyperinfer.formats.openai_responses.item_decode import (
 )
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.events import Extra
+    from collections.abc import Iterable
+
+    from hyperinfer.formats.events import Event, Extra
 
 
 class CallItem(Item):
@@ -103,6 +105,15 @@ class CallItem(Item):
         else:
             self._held_size.hold(self.kind, len(text))
             self._held.append((text, extra))
+
+    def more(self, texts: list[str]) -> Iterable[Event]:
+        """The events of more pieces of the arguments; none while the call waits for its name."""
+        if not self.started:
+            for text in texts:
+                self.delta(text)
+            return ()
+        self._said.extend(texts)
+        return [ev.ArgumentsDelta(text) for text in texts]
 
     def whole(self, text: str, event: Wire) -> None:
         """All of the arguments."""

@@ -18,7 +18,9 @@ from hyperinfer.formats.openai_responses.lanes import Lane
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.events import Extra
+    from collections.abc import Iterable
+
+    from hyperinfer.formats.events import Event, Extra
 
 Wire = dict[str, Any]
 
@@ -162,6 +164,11 @@ class ReasoningItem(Item):
             self.start()
         self._said.setdefault((form, part), []).append(text)
         self.out.append(ev.ReasoningDelta(text, form, part, extra))
+
+    def more(self, form: Any, part: int, texts: list[str]) -> Iterable[Event]:
+        """The events of more pieces of the part of the last one."""
+        self._said[form, part].extend(texts)
+        return [ev.ReasoningDelta(text, form, part) for text in texts]
 
     def whole(self, form: Any, part: int, text: str) -> None:
         """All of one part's text."""

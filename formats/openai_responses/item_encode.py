@@ -46,7 +46,7 @@ class ReasoningWriter:
         output = self._output
         if event.text and event.extra is None and event.form == self._form and self._part and event.part == self._part[1]:
             self._said.append(event.text)
-            return output.delta(self._head, event.text, b"")
+            return output.delta(self._head, event.text)
         field = "content" if output.native and event.form == "text" else "summary"
         part = (field, event.part)
         opened = b""
@@ -59,7 +59,14 @@ class ReasoningWriter:
         if output.native and event.extra:
             kind = _delta_kind(field)
             return opened + output.frame(kind, {**self._place(field), "delta": event.text}, event.extra)
-        return opened + output.delta(self._head, event.text, b"")
+        return opened + output.delta(self._head, event.text)
+
+    def more(self, first: ev.ReasoningDelta, texts: list[str]) -> bytes:
+        """More pieces like `first`, none of them empty; nothing where they must be written one by one."""
+        if first.form != self._form or self._part is None or first.part != self._part[1]:
+            return b""
+        self._said.extend(texts)
+        return self._output.deltas(self._head, texts)
 
     def _place(self, field: str) -> Wire:
         name = "summary_index" if field == "summary" else "content_index"
@@ -175,7 +182,12 @@ class CallWriter:
         if event.extra and self._output.native:
             body = {**self._place(), "delta": event.text}
             return self._output.frame(f"response.{self._kind}.delta", body, event.extra)
-        return self._output.delta(self._head, event.text, b"")
+        return self._output.delta(self._head, event.text)
+
+    def more(self, texts: list[str]) -> bytes:
+        """More pieces of the arguments, none of them empty."""
+        self._said.extend(texts)
+        return self._output.deltas(self._head, texts)
 
     def end(self, event: ev.ToolCallEnd) -> bytes:
         """The call is complete. Arguments that are no JSON were cut short: the call is `incomplete`."""
@@ -184,7 +196,7 @@ class CallWriter:
         text, frame = "".join(self._said), b""
         function = self._field == "arguments"
         if function and not text.strip():
-            frame = output.delta(self._head, "{}", b"")
+            frame = output.delta(self._head, "{}")
             text += "{}"
         body: Wire = {**self._place(), self._field: text}
         if function and not output.native:

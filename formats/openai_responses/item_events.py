@@ -11,9 +11,9 @@ from hyperinfer.formats.wire import is_array, is_object
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hyperinfer.formats.openai_responses.again import Say
     from hyperinfer.formats.openai_responses.assemble import Assembler
     from hyperinfer.formats.openai_responses.lanes import Lane
+    from hyperinfer.formats.runs import Say
 
 
 def _text(assembler: Assembler, event: Wire) -> Say | None:
@@ -21,7 +21,7 @@ def _text(assembler: Assembler, event: Wire) -> Say | None:
     part = assembler.text(event).part(index, "output_text")
     logprobs = event.get("logprobs")
     part.delta(string(event.get("delta")), logprobs if is_array(logprobs) else None, event_extra(event))
-    return _again(assembler, part, part.delta) if index in (None, part.order) else None
+    return _again(assembler, part, part.more) if index in (None, part.order) else None
 
 
 def _text_done(assembler: Assembler, event: Wire) -> None:
@@ -68,9 +68,9 @@ def _part_done(assembler: Assembler, event: Wire) -> None:
 
 def _summary(assembler: Assembler, event: Wire) -> Say | None:
     item = assembler.reasoning(event)
-    say = partial(item.delta, "summary", _index(event, "summary_index") or 0)
-    say(string(event.get("delta")), event_extra(event))
-    return _again(assembler, item, say)
+    place = ("summary", _index(event, "summary_index") or 0)
+    item.delta(*place, string(event.get("delta")), event_extra(event))
+    return _again(assembler, item, partial(item.more, *place))
 
 
 def _summary_done(assembler: Assembler, event: Wire) -> None:
@@ -92,9 +92,9 @@ def _summary_part(assembler: Assembler, event: Wire) -> None:
 
 def _reasoning_text(assembler: Assembler, event: Wire) -> Say | None:
     item = assembler.reasoning(event)
-    say = partial(item.delta, "text", _index(event, "content_index") or 0)
-    say(string(event.get("delta")), event_extra(event))
-    return _again(assembler, item, say)
+    place = ("text", _index(event, "content_index") or 0)
+    item.delta(*place, string(event.get("delta")), event_extra(event))
+    return _again(assembler, item, partial(item.more, *place))
 
 
 def _reasoning_text_done(assembler: Assembler, event: Wire) -> None:
@@ -106,7 +106,7 @@ def _reasoning_text_done(assembler: Assembler, event: Wire) -> None:
 def _arguments(assembler: Assembler, event: Wire) -> Say | None:
     call = assembler.call(event, "function_call")
     call.delta(string(event.get("delta")), event_extra(event))
-    return _again(assembler, call, call.delta)
+    return _again(assembler, call, call.more)
 
 
 def _arguments_done(assembler: Assembler, event: Wire) -> None:
@@ -116,7 +116,7 @@ def _arguments_done(assembler: Assembler, event: Wire) -> None:
 def _input(assembler: Assembler, event: Wire) -> Say | None:
     call = assembler.call(event, "custom_tool_call")
     call.delta(string(event.get("delta")), event_extra(event))
-    return _again(assembler, call, call.delta)
+    return _again(assembler, call, call.more)
 
 
 def _input_done(assembler: Assembler, event: Wire) -> None:

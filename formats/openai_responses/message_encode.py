@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from hyperinfer.formats.events import Extra
     from hyperinfer.formats.openai_responses.output import Output, Wire
 
-_LOGPROBS = b',"logprobs":[]'
-
 
 class MessageWriter:
     """Writes message items. `is_open`: an item is not done yet. `refused`: some item had a refusal
@@ -76,7 +74,7 @@ class MessageWriter:
             self._head = output.delta_head("response.refusal.delta", place)
         else:
             part = {"type": kind, "annotations": [], "logprobs": [], "text": ""}
-            self._head = output.delta_head("response.output_text.delta", place)
+            self._head = output.delta_head("response.output_text.delta", {**place, "logprobs": []})
         body = {**place, "part": {**part, **self._fields}}
         return output.frame("response.content_part.added", body, output.group(extra, "part_event"))
 
@@ -85,7 +83,7 @@ class MessageWriter:
         text = event.text
         if text and self._kind and event.logprobs is None and event.extra is None:
             self._said.append(text)
-            return self._output.delta(self._head, text, _LOGPROBS)
+            return self._output.delta(self._head, text)
         if not text:
             return b""
         if not self._kind:  # its part gave way to one of an unknown kind
@@ -95,6 +93,13 @@ class MessageWriter:
         self._logprobs.extend(logprobs)
         body = {**self._place(), "delta": text, "logprobs": logprobs}
         return self._output.frame("response.output_text.delta", body, event.extra if self._output.native else None)
+
+    def more(self, texts: list[str]) -> bytes:
+        """More pieces of the open text, none of them empty; nothing where they must be written one by one."""
+        if self._kind != "output_text":
+            return b""
+        self._said.extend(texts)
+        return self._output.deltas(self._head, texts)
 
     def refusal(self, event: ev.RefusalDelta) -> bytes:
         """A piece of a refusal."""
@@ -106,7 +111,7 @@ class MessageWriter:
         self._said.append(event.text)
         if event.extra and self._output.native:
             return self._output.frame("response.refusal.delta", {**self._place(), "delta": event.text}, event.extra)
-        return self._output.delta(self._head, event.text, b"")
+        return self._output.delta(self._head, event.text)
 
     def citation(self, event: ev.Citation) -> bytes:
         """A source of the open text, as an annotation. One without a URL has no form here."""

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from hyperinfer.formats.codec import Loss
+from hyperinfer.formats.piece_runs import numbered_texts
 from hyperinfer.formats.reply_losses import CONTRADICTED
 
 if TYPE_CHECKING:
@@ -86,8 +88,12 @@ class Output:
         """The start of the delta frames of one block, up to the text."""
         raise NotImplementedError
 
-    def delta(self, head: bytes, text: str, tail: bytes) -> bytes:
-        """One delta frame: `head`, the text, the rest of the fields."""
+    def delta(self, head: bytes, text: str) -> bytes:
+        """One delta frame: `head`, then the text."""
+        raise NotImplementedError
+
+    def deltas(self, head: bytes, texts: Sequence[str]) -> bytes:
+        """The frames of several texts."""
         raise NotImplementedError
 
 
@@ -102,7 +108,10 @@ class Silent(Output):
     def delta_head(self, kind: str, body: Wire) -> bytes:
         return b""
 
-    def delta(self, head: bytes, text: str, tail: bytes) -> bytes:
+    def delta(self, head: bytes, text: str) -> bytes:
+        return b""
+
+    def deltas(self, head: bytes, texts: Sequence[str]) -> bytes:
         return b""
 
 
@@ -124,7 +133,12 @@ class Frames(Output):
         fields = encode_json({"type": kind, **body})
         return b'event: %b\ndata: %b,"delta":' % (kind.encode(), fields[:-1])
 
-    def delta(self, head: bytes, text: str, tail: bytes) -> bytes:
+    def delta(self, head: bytes, text: str) -> bytes:
         number = self._sequence
         self._sequence = number + 1
-        return b'%b%b%b,"sequence_number":%d}\n\n' % (head, encode_json(text), tail, number)
+        return b'%b%b,"sequence_number":%d}\n\n' % (head, encode_json(text), number)
+
+    def deltas(self, head: bytes, texts: Sequence[str]) -> bytes:
+        number = self._sequence
+        self._sequence = number + len(texts)
+        return b"%b%b}\n\n" % (head, numbered_texts(texts, number, b"}\n\n" + head))

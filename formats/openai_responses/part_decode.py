@@ -18,7 +18,9 @@ from hyperinfer.formats.openai_responses.lanes import Lane
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.events import Extra
+    from collections.abc import Iterable
+
+    from hyperinfer.formats.events import Event, Extra
     from hyperinfer.formats.openai_responses.message_decode import MessageItem
 
 TEXT_FIELDS = frozenset(("type", "text", "annotations", "logprobs"))
@@ -81,6 +83,11 @@ class Part(Lane):
             self.out.append(ev.TextDelta(text, logprobs, extra))
         else:
             self.out.append(ev.TextDelta(text, None, extra))
+
+    def more(self, texts: list[str]) -> Iterable[Event]:
+        """The events of more pieces of the text."""
+        self._said.extend(texts)
+        return [ev.TextDelta(text) for text in texts]
 
     @property
     def text(self) -> str:

@@ -7,86 +7,37 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.codec import END, FAILING, NEED_DATA, Upstream, Wait
+from hyperinfer.formats.codec import FAILING, Upstream
 from hyperinfer.formats.errors import PeerError
-from hyperinfer.formats.lifecycle import Lifecycle, OrderError
-from hyperinfer.formats.openai_responses.again import Again, usual_delta
+from hyperinfer.formats.frame_decoder import FrameDecoder
+from hyperinfer.formats.openai_responses.again import again, usual_delta
 from hyperinfer.formats.openai_responses.assemble import Assembler
 from hyperinfer.formats.openai_responses.item_events import ITEM_EVENTS
 from hyperinfer.formats.openai_responses.stop import has_not_ended
 from hyperinfer.formats.split_characters import SplitCharacters
-from hyperinfer.formats.sse import Frame, SSEDecoder
 from hyperinfer.formats.upstream_errors import upstream_error
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.events import Event
     from hyperinfer.formats.openai_responses.item_decode import Wire
+    from hyperinfer.formats.sse import Frame
 
 
-class ResponsesStreamDecoder:
+class ResponsesStreamDecoder(FrameDecoder):
     """See `codec.StreamDecoder`."""
 
     def __init__(self, upstream: Upstream) -> None:
-        self._sse = SSEDecoder()
         self._assembler = Assembler(upstream)
-        self._life = Lifecycle()
-        self._events = self._assembler.events
-        self._eof = False
-        self._error: PeerError | None = None
-        self._again: Again | None = None  # where the last frame went, if it was a delta
         self._split = SplitCharacters()
         self._pending: ev.UpstreamError | None = None  # an error that a next frame may say better
+        super().__init__(self._assembler)
 
-    def receive_data(self, data: bytes) -> None:
-        """Stores bytes, and says what they are at once where it is more of the same."""
-        if self._again is not None and self._sse.takes_whole(data):
-            try:
-                if self._again.takes_read(data):
-                    return
-            except PeerError as error:  # it is raised behind the events that came before it
-                self._error, self._again = error, None
-                return
-        self._sse.receive_data(data)
-
-    def receive_eof(self) -> None:
-        """The upstream has closed its stream."""
-        self._eof = True
-        self._sse.receive_eof()
-
-    def next_event(self) -> Event | Wait:
-        """The next event, `NEED_DATA`, `FAILING` or `END`."""
-        while not self._events:
-            if self._error is not None:
-                raise self._error
-            if self._assembler.ended:
-                return END
-            try:
-                frame = self._sse.next_frame()
-                if frame is not None:
-                    self._frame(frame)
-                    continue
-                if not self._eof:
-                    return NEED_DATA if self._pending is None else FAILING
-                if self._pending is None:
-                    raise PeerError("the stream ended before response.completed")
-                self._assembler.give_up(self._pending)
-            except PeerError as error:
-                self._error, self._again = error, None
-        event = self._events.popleft()
-        try:
-            self._life.step(event)
-        except OrderError as error:
-            self._error, self._again = PeerError(str(error)), None
-            self._events.clear()
-            raise self._error from None
-        return event
+    def _end(self) -> None:
+        if self._pending is None:
+            raise PeerError("the stream ended before response.completed")
+        self._assembler.give_up(self._pending)
 
     def _frame(self, frame: Frame) -> None:
-        again = self._again
-        if again is not None and again.takes(frame.data):
-            return
-        self._again = None
         if frame.data == b"[DONE]":
             self._done()
             return
@@ -109,7 +60,7 @@ class ResponsesStreamDecoder:
         if item_event is not None:
             say = item_event(self._assembler, event)
             if say is not None and event.get("type") == kind and (delta := usual_delta(frame.data)) is not None:
-                self._again = Again(delta, say)
+                self._run = again(self._sse.frame_lines(), delta, say)
         elif kind in _BEGINNINGS:
             self._assembler.begin(_response(event))
         elif kind in _TERMINAL_STATUS:
@@ -121,7 +72,7 @@ class ResponsesStreamDecoder:
         if not self._assembler.started:
             return
         raw = {k: v for k, v in event.items() if k not in ("sequence_number", "obfuscation")}
-        self._events.append(ev.Unknown("openai_responses", kind, raw))
+        self._assembler.events.append(ev.Unknown("openai_responses", kind, raw))
 
     def _done(self) -> None:
         """`[DONE]`: an end where no terminal event came before."""
@@ -137,7 +88,7 @@ class ResponsesStreamDecoder:
         if self._pending is not None and error.code == "provider_unavailable":
             error = self._pending
         elif error.code == "provider_unavailable" and self._pending is None:
-            self._pending = error
+            self._pending, self._wait = error, FAILING
             return
         self._assembler.give_up(error)
 

@@ -25,6 +25,7 @@ from hyperinfer.formats.openai_responses.reasoning import call_state_text
 from hyperinfer.formats.openai_responses.run_encode import RunWriter
 from hyperinfer.formats.openai_responses.stop import CUT, WireStop, stop_to_wire
 from hyperinfer.formats.openai_responses.usage import usage_to_wire
+from hyperinfer.formats.piece_runs import PieceRunEncoder
 from hyperinfer.formats.plain_reply import plain_reply
 from hyperinfer.formats.reply_losses import PIECES, LostFields
 from hyperinfer.formats.usage import Usage
@@ -95,6 +96,16 @@ class _Fold:
             self.output.lose("response.choices", "a response has one answer only")
             return b""
         return self._steps[type(event)](event)
+
+    def more(self, first: Event, texts: list[str]) -> bytes:
+        """More pieces like `first` of the open block; nothing where they must be pushed one by one."""
+        if not self._life.stays(type(first)):
+            return b""
+        if type(first) is ev.TextDelta:
+            return self._message.more(texts)
+        if type(first) is ev.ReasoningDelta:
+            return self._reasoning.more(first, texts)
+        return self._call.more(texts)
 
     def _start(self, event: ev.MessageStart) -> bytes:
         self.output.native = event.dialect == "openai_responses"
@@ -189,7 +200,7 @@ class _Fold:
         return before + self._frame("response.failed", self._object("failed", self.output.items, usage))
 
 
-class ResponsesStreamEncoder:
+class ResponsesStreamEncoder(PieceRunEncoder):
     """See `codec.StreamEncoder`. Nothing follows the terminal event: the protocol has no `[DONE]`."""
 
     def __init__(self, reply: Reply) -> None:
@@ -209,6 +220,9 @@ class ResponsesStreamEncoder:
         if isinstance(event, ev.UpstreamError):
             return self.fail(ErrorReport(event.code, event.message, self._request_id, param=event.param))
         return self._fold.push(event)
+
+    def _more(self, first: Event, texts: list[str]) -> bytes:
+        return self._fold.more(first, texts) if not self._over else b""
 
     def end(self) -> bytes:
         """`response.completed` or `response.incomplete`."""

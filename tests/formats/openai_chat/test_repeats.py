@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hyperinfer.formats import Event
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.openai_chat import repeats, stream_decode
+from hyperinfer.formats.openai_chat import stream_decode
+from tests.support import frame_runs
 from tests.support.chat_stream import DONE, chunk
 from tests.support.pair import decode_stream
 from tests.support.recordings import Recording, recordings
@@ -20,33 +21,7 @@ STREAMS = [r for r in recordings() if r.dialect == "openai_chat" and r.streamed]
 
 
 def both_ways(raw: bytes, size: int = 1_000_000) -> tuple[list[Event | str], list[Event | str], int]:
-    """(events by the hot path, by the long way, how many frames went the hot path).
-
-    The hot path gets reads of `size` frames, the long way all in one.
-    """
-    taken = 0
-
-    def counted(data: bytes, repeat: repeats.Repeat) -> str | None:
-        nonlocal taken
-        text = repeats.repeated_text(data, repeat)
-        taken += text is not None
-        return text
-
-    def counted_reads(read: bytes, repeat: repeats.Repeat) -> list[str] | None:
-        nonlocal taken
-        texts = repeats.repeated_texts(read, repeat)
-        taken += len(texts or ())
-        return texts
-
-    frames = [frame + b"\n\n" for frame in raw.split(b"\n\n")]
-    frames[-1] = frames[-1].removesuffix(b"\n\n")
-    reads = [b"".join(frames[start : start + size]) for start in range(0, len(frames), size)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream_decode, "repeated_text", counted)
-        patch.setattr(stream_decode, "repeated_texts", counted_reads)
-        hot = decode_stream("openai_chat", reads)
-        patch.setattr(stream_decode, "repeat_of", lambda data, event: None)  # pyright: ignore
-        return hot, decode_stream("openai_chat", [raw]), taken
+    return frame_runs.both_ways("openai_chat", raw, size)
 
 
 @pytest.mark.parametrize("recording", STREAMS, ids=str)
@@ -122,14 +97,14 @@ def test_broken_bytes_in_a_read_of_repeats(words: list[str], place: int, other: 
     read = b"".join(frames[2:])
     place %= len(read) + 1
     read = read[:place] + other + read[place + cut :]
+    hot = decode_stream("openai_chat", [*frames[:2], read, DONE])
     with pytest.MonkeyPatch.context() as patch:
-        hot = decode_stream("openai_chat", [*frames[:2], read, DONE])
-        patch.setattr(stream_decode, "repeat_of", lambda data, event: None)  # pyright: ignore
+        patch.setattr(stream_decode, "place_of", lambda data, event: None)  # pyright: ignore
         assert hot == decode_stream("openai_chat", [*frames[:2], read, DONE])
 
 
 def test_a_frame_with_an_effect_of_its_own_is_no_pattern() -> None:
     event = ev.TextDelta("a", extra={"delta": {"x": 1}})
-    assert repeats.repeat_of(b'{"choices":[{"delta":{"content":"a","x":1}}]}', event) is None
-    assert repeats.repeat_of(b'{"choices":[{"delta":{"content":"a"}}]}', ev.TextDelta("b")) is None
-    assert repeats.repeat_of(b"{}", ev.TextEnd()) is None
+    assert stream_decode.place_of(b'{"choices":[{"delta":{"content":"a","x":1}}]}', event) is None
+    assert stream_decode.place_of(b'{"choices":[{"delta":{"content":"a"}}]}', ev.TextDelta("b")) is None
+    assert stream_decode.place_of(b"{}", ev.TextEnd()) is None

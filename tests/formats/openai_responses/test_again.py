@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperinfer.formats.openai_responses import again, stream_decode
-from tests.support.pair import decode_stream
+from tests.support import frame_runs
 from tests.support.recordings import Recording, recordings
 
 if TYPE_CHECKING:
@@ -45,33 +44,7 @@ END = frame("completed", response={"id": "r", "status": "completed", "output": [
 
 
 def both_ways(raw: bytes, size: int = 1_000_000) -> tuple[list[Event | str], list[Event | str], int]:
-    """(events by the hot path, by the long way, how many frames went the hot path).
-
-    The hot path gets reads of `size` frames, the long way all in one.
-    """
-    taken = 0
-
-    class Counted(again.Again):
-        def takes(self, data: bytes) -> bool:
-            nonlocal taken
-            took = super().takes(data)
-            taken += took
-            return took
-
-        def takes_read(self, read: bytes) -> bool:
-            nonlocal taken
-            took = super().takes_read(read)
-            taken += took and read.count(b"\n\n")
-            return took
-
-    frames = [frame + b"\n\n" for frame in raw.split(b"\n\n")]
-    frames[-1] = frames[-1].removesuffix(b"\n\n")
-    reads = [b"".join(frames[start : start + size]) for start in range(0, len(frames), size)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream_decode, "Again", Counted)
-        hot = decode_stream("openai_responses", reads)
-        patch.setattr(stream_decode, "usual_delta", lambda data: None)  # pyright: ignore
-        return hot, decode_stream("openai_responses", [raw]), taken
+    return frame_runs.both_ways("openai_responses", raw, size)
 
 
 @pytest.mark.parametrize("recording", STREAMS, ids=str)
