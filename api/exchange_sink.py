@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
 
 from hyperinfer.api.edge.exchange import ClientGone, Exchange
-from hyperinfer.engine import Failure
+from hyperinfer.engine import DONE, Failure
 from hyperinfer.nodes.items import Head, HeaderList
 from hyperinfer.nodes.reply_writer import error_response, report_of, retry_headers
 
@@ -33,17 +33,27 @@ class ExchangeSink:
         self._ended = False
         self.left: list[Callable[[], None]] = []
 
-    async def send(self, item: Output | Failure) -> None:
+    def send(self, item: Output | Failure) -> Awaitable[None]:
         """One head or chunk."""
         if isinstance(item, Failure):
             self._failure = item
             self._ticket.tally.error_code = item.code
-            return
+            return DONE
         try:
-            await self._write(item)
+            writing = self._write(item)
         except ClientGone as error:
-            self.leave()
-            raise trio.BrokenResourceError("the client left") from error
+            raise self._broken() from error
+        return DONE if writing is DONE else self._written(writing)
+
+    async def _written(self, writing: Awaitable[None]) -> None:
+        try:
+            await writing
+        except ClientGone as error:
+            raise self._broken() from error
+
+    def _broken(self) -> trio.BrokenResourceError:
+        self.leave()
+        return trio.BrokenResourceError("the client left")
 
     def leave(self) -> None:
         """The client is gone: whatever is under way for it ends now."""
@@ -83,14 +93,13 @@ class ExchangeSink:
             last = b"event: error\ndata: " + self._ticket.format.encode_error(report) + b"\n\n"
         await self._exchange.send_last(last)
 
-    async def _write(self, item: Output) -> None:
+    def _write(self, item: Output) -> Awaitable[None]:
         if isinstance(item, Head):
             self._head_sent = True
             fields = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in item.headers]
-            await self._exchange.send_head(item.status, fields)
-        elif item.last:
+            return self._exchange.send_head(item.status, fields)
+        if item.last:
             data = item.data
             self._ended = True
-            await self._exchange.send_last(data)
-        else:
-            await self._exchange.send_body(item.data)
+            return self._exchange.send_last(data)
+        return self._exchange.send_body(item.data)

@@ -12,12 +12,27 @@ from hyperinfer.engine.drain import Drain, DrainingError, HardEnd
 from hyperinfer.engine.errors import AbortExpired
 from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.graph import MAX_CAPACITY, Edge, Graph, GraphError
-from hyperinfer.engine.node import DownstreamClosed, Form, Machine, Node, Sink, Source, Stage, node, stage, step
+from hyperinfer.engine.node import (
+    DONE,
+    DownstreamClosed,
+    Form,
+    Machine,
+    Node,
+    Sink,
+    Source,
+    Stage,
+    TimedStage,
+    node,
+    stage,
+    step,
+    timed,
+)
 from hyperinfer.engine.observe import ChannelCounts, Counts, Observer
 from hyperinfer.engine.render import graph_diagram, state_diagram
 from hyperinfer.engine.run import run
 
 __all__ = [
+    "DONE",
     "MAX_CAPACITY",
     "AbortExpired",
     "Cause",
@@ -40,10 +55,12 @@ __all__ = [
     "Sink",
     "Source",
     "Stage",
+    "TimedStage",
     "graph_diagram",
     "node",
     "run",
     "stage",
     "state_diagram",
     "step",
+    "timed",
 ]

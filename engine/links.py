@@ -2,28 +2,27 @@
 
 Links of one segment call each other. Steps in a row are one link, and `send` of a link that cannot wait by itself returns
 the coroutine of the next one instead of wrapping it: an item that goes on as one item costs a call for each step, and no
-coroutine.
+coroutine. Where nothing has to be waited for at all, every `send` down to the last returns `DONE`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import trio
 
 from hyperinfer.engine.failure import Failure
-from hyperinfer.engine.node import DownstreamClosed, Kind, Stage
+from hyperinfer.engine.node import DONE, DownstreamClosed, Kind, Stage
 
 if TYPE_CHECKING:
-    from hyperinfer.engine.node import Node, Sink
+    from hyperinfer.engine.node import Node, Sink, TimedStage
 
-Sending = Coroutine[Any, Any, None]
+Sending = Awaitable[None]
+"""See `Sink.send`."""
 
-
-async def _nothing() -> None:
-    """The sending of no item."""
+Aborting = Coroutine[Any, Any, None]
 
 
 def _each(name: str, method: str, items: Any) -> Iterator[Any]:
@@ -73,7 +72,7 @@ class StepsLink:
             elif given:
                 item = given[0]
             else:
-                return _nothing()
+                return DONE
         return self._next.send(item)
 
     async def _send_each(self, items: Iterator[Any], step: _Step) -> None:
@@ -94,7 +93,7 @@ class StepsLink:
             if step.end is not None:
                 await self._send_each(_each(step.name, "end", step.end()), step)
 
-    def abort(self) -> Sending | None:
+    def abort(self) -> Aborting | None:
         return None
 
 
@@ -127,10 +126,31 @@ class StageLink:
         await self._stage.end(self._next)
         self._ended = True
 
-    def abort(self) -> Sending | None:
+    def abort(self) -> Aborting | None:
         if self._ended or type(self._stage).abort is _NO_ABORT:
             return None
         return self._stage.abort()
+
+
+class TimedLink(StageLink):
+    """A stage with a clock (`clock.Clock`)."""
+
+    __slots__ = ("_timed",)
+
+    def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
+        super().__init__(node, onward)
+        self._timed = cast("TimedStage[Any, Any]", self._stage)
+
+    @property
+    def due(self) -> float:
+        return self._timed.due
+
+    @property
+    def done(self) -> bool:
+        return self._timed.done
+
+    def tick(self) -> Awaitable[None]:
+        return self._timed.tick(self._next)
 
 
 class Ending(Protocol):
@@ -143,7 +163,7 @@ class Ending(Protocol):
         """Ends what it is made of. What it returns is the rest of that, if it takes any waiting."""
         ...
 
-    def abort(self) -> Sending | None:
+    def abort(self) -> Aborting | None:
         """The clean-up that is due when the run does not end well, if any."""
         ...
 
@@ -156,11 +176,16 @@ class Joint(NamedTuple):
     ends: bool
 
 
+_STEPS = (Kind.MAP, Kind.EXPAND, Kind.MACHINE)
+
+
 def joint(nodes: Sequence[Node[Any, Any]]) -> Joint:
-    """The joint of one stage, or of steps in a row (none has a task of its own)."""
+    """The joint of one stage, or of steps in a row."""
     first = nodes[0]
     if first.kind is Kind.STAGE:
         return Joint(partial(StageLink, first), first.name, ends=True)
+    if first.kind is Kind.TIMED:
+        return Joint(partial(TimedLink, first), first.name, ends=True)
     if any(node.kind is Kind.MACHINE for node in nodes):
         return Joint(partial(_with_machines, nodes), first.name, ends=True)
     return Joint(partial(StepsLink, _at_work(nodes)), first.name, ends=False)
@@ -174,10 +199,10 @@ def joints(nodes: Sequence[Node[Any, Any]]) -> list[Joint]:
     """The joints of nodes in a row, with as few links as they allow."""
     rows: list[list[Node[Any, Any]]] = []
     for node in nodes:
-        if node.kind is Kind.STAGE or not rows or rows[-1][0].kind is Kind.STAGE:
-            rows.append([node])
-        else:
+        if rows and node.kind in _STEPS and rows[-1][0].kind in _STEPS:
             rows[-1].append(node)
+        else:
+            rows.append([node])
     return [joint(row) for row in rows]
 
 
@@ -224,17 +249,28 @@ class FinalOutlet:
     def __init__(self, sink: Sink[Any]) -> None:
         self._sink = sink
 
-    async def send(self, item: Any, /) -> None:
+    def send(self, item: Any, /) -> Sending:
         try:
-            await self._sink.send(item)
+            sending = self._sink.send(item)
         except trio.BrokenResourceError as error:
-            raise DownstreamClosed(error if isinstance(error, DownstreamClosed) else None) from error
+            raise _closed(error) from error
+        return DONE if sending is DONE else self._sent(sending)
+
+    async def _sent(self, sending: Sending) -> None:
+        try:
+            await sending
+        except trio.BrokenResourceError as error:
+            raise _closed(error) from error
+
+
+def _closed(error: trio.BrokenResourceError) -> DownstreamClosed:
+    return DownstreamClosed(error if isinstance(error, DownstreamClosed) else None)
 
 
 class Port(Protocol):
     """The writing end of a channel."""
 
-    async def send(self, item: Any, /) -> None: ...
+    def send(self, item: Any, /) -> Sending: ...
 
     def close(self) -> None: ...
 

@@ -1,10 +1,11 @@
 """The three forms of node, and what travels between nodes.
 
-A *step* is pure and synchronous, a *stage* may wait, a *node* owns its task. Which one to write:
+A *step* is pure and synchronous, a *stage* may wait, a *node* owns its task, as does a *timed* stage. Which one to write:
 
 * `step` for a function of one item, or a little machine with state: never waits, always runs inside its neighbour.
 * `stage` for something that waits while it handles an item (an upstream call, a database), or must clean up.
-* `node` for something that reads and writes at its own pace (merging, timers, taking only part of its input).
+* `timed` for a stage that also does something when nothing comes for a while.
+* `node` for something else that reads and writes at its own pace (merging, taking only part of its input).
 
 What a node consumes and produces is read from annotations. A node whose input type has `Failure` in it is handed
 failures; every other node is passed by (see `Failure`).
@@ -12,10 +13,11 @@ failures; every other node is passed by (see `Failure`).
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, final, overload
 
 import trio
 
@@ -23,7 +25,7 @@ from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.ports import accepts, function_ports, machine_ports, stage_ports, task_ports
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -45,11 +47,32 @@ class DownstreamClosed(trio.BrokenResourceError):
         self.outer = outer
 
 
+@final
+class Done:
+    """See `DONE`."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return _NOTHING
+
+
+_NOTHING = cast("Generator[Any, Any, None]", iter(()))
+
+DONE = Done()
+"""What a `send` may return that is done already: nothing is left to wait for. Whoever awaits it goes straight on; whoever
+looks for it need not wait at all."""
+
+
 class Sink(Protocol[In_contra]):
     """Where a node sends its items. One task at a time."""
 
-    def send(self, item: In_contra, /) -> Coroutine[Any, Any, None]:
-        """Hand one item on; waits while the reader is slow. Raises `trio.BrokenResourceError` once nobody reads."""
+    def send(self, item: In_contra, /) -> Awaitable[None]:
+        """Hand one item on; waits while the reader is slow. Raises `trio.BrokenResourceError` once nobody reads.
+
+        Usually an `async def`. What a plain function returns is either `DONE` or a coroutine that has not begun, which
+        another task may await than the one that called.
+        """
         ...
 
 
@@ -85,15 +108,30 @@ class Stage(ABC, Generic[In_contra, Out_co]):
     """
 
     @abstractmethod
-    def receive(self, item: In_contra, sink: Sink[Out_co], /) -> Coroutine[Any, Any, None]:
-        """Handle one item; send any number of items on. An `async def`; where that need not wait itself, `return
-        sink.send(…)` does without a coroutine of its own."""
+    def receive(self, item: In_contra, sink: Sink[Out_co], /) -> Awaitable[None]:
+        """Handle one item; send any number of items on. An `async def`; where that need not wait itself, a plain function
+        that returns `sink.send(…)` does without a coroutine of its own (see `Sink.send`)."""
 
     async def end(self, sink: Sink[Out_co]) -> None:
         """Called once after the last item; may still send."""
 
     async def abort(self) -> None:
         """Clean up. Runs shielded from cancellation, under a deadline (`run(abort_after=…)`); cannot send."""
+
+
+class TimedStage(Stage[In_contra, Out_co]):
+    """A stage that also does something when nothing comes. It has a task of its own.
+
+    `due`: trio's clock when `tick` is to be called, `math.inf` for never. `done`: nothing more is wanted, so what is
+    upstream is ended. Both may change with each item and each tick. What else is due at the instant of a tick comes first.
+    """
+
+    due: float = math.inf
+    done: bool = False
+
+    @abstractmethod
+    async def tick(self, sink: Sink[Out_co]) -> None:
+        """Called once `due` is over while no item is being handled; may send."""
 
 
 class Kind(Enum):
@@ -103,6 +141,7 @@ class Kind(Enum):
     EXPAND = "function: item -> iterator of items"
     MACHINE = "factory of a Machine"
     STAGE = "factory of a Stage"
+    TIMED = "factory of a TimedStage"
     TASK = "async function (source, sink)"
 
 
@@ -119,6 +158,7 @@ _FORMS = {
     Kind.EXPAND: Form.STEP,
     Kind.MACHINE: Form.STEP,
     Kind.STAGE: Form.STAGE,
+    Kind.TIMED: Form.NODE,
     Kind.TASK: Form.NODE,
 }
 
@@ -239,6 +279,19 @@ def stage(
     Raises TypeError when they are neither given nor found there. `inner`: a stage that this one makes and drives itself.
     """
     return _node(Kind.STAGE, work, stage_ports, name, consumes, produces, accepts_failures, inner)
+
+
+def timed(
+    work: Callable[[], TimedStage[In, Out]],
+    /,
+    *,
+    name: str | None = None,
+    consumes: Any = None,
+    produces: Any = None,
+    accepts_failures: bool | None = None,
+) -> Node[In, Out]:
+    """A node that also does something when nothing comes: a `TimedStage` class, or a factory of one. Types as of `stage`."""
+    return _node(Kind.TIMED, work, stage_ports, name, consumes, produces, accepts_failures)
 
 
 def node(

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from hyperinfer.engine.errors import bare
+from hyperinfer.engine.links import TimedLink
 from hyperinfer.engine.node import DownstreamClosed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hyperinfer.engine.clock import Clock
     from hyperinfer.engine.graph import Edge
-    from hyperinfer.engine.links import Ending, Joint, Sending
+    from hyperinfer.engine.links import Aborting, Ending, Joint
     from hyperinfer.engine.node import Node, Sink, Source
 
 
@@ -86,6 +88,31 @@ class _Entering:
             raise
 
 
+class _TimedEntering(_Entering):
+    """In front of one with a clock."""
+
+    __slots__ = ("_clock",)
+
+    def __init__(self, segment: SegmentWatch, watch: _NodeWatch, link: TimedLink) -> None:
+        super().__init__(segment, watch, link)
+        self._clock: Clock = link
+
+    @property
+    def due(self) -> float:
+        return self._clock.due
+
+    @property
+    def done(self) -> bool:
+        return self._clock.done
+
+    async def tick(self) -> None:
+        try:
+            await self._clock.tick()
+        except BaseException as error:
+            self._segment.blame(self._watch, error)
+            raise
+
+
 class _Leaving:
     """Behind a link."""
 
@@ -119,7 +146,7 @@ class _WatchedEnding:
             raise
         self._watch.ended = True
 
-    def abort(self) -> Sending | None:
+    def abort(self) -> Aborting | None:
         return self._ending.abort()
 
 
@@ -174,7 +201,7 @@ class SegmentWatch:
             link = make(_Leaving(self, watch, onward))
             if ends:
                 endings.append(_WatchedEnding(self, watch, link))
-            onward = _Entering(self, watch, link)
+            onward = _TimedEntering(self, watch, link) if isinstance(link, TimedLink) else _Entering(self, watch, link)
         return onward
 
     async def work(self, node: Node[Any, Any], source: Source[Any], sink: Sink[Any]) -> None:

@@ -42,16 +42,23 @@ class Segment:
         return tuple(joint((node,)) for node in reversed(self._others))
 
     @property
+    def timed(self) -> bool:
+        """Whether its first link has a clock (`clock.Clock`)."""
+        return self.nodes[0].kind is Kind.TIMED
+
+    @property
     def _others(self) -> tuple[Node[Any, Any], ...]:
         return self.nodes[self.head is not None :]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Segments in topological order; `first` takes the inputs, `last` feeds the final sink (indices)."""
+    """Segments in topological order; `first` takes the inputs, `last` feeds the final sink (indices). `handed`: channels
+    with a short cut (`handover.Handover`)."""
 
     segments: tuple[Segment, ...]
     channels: tuple[Edge, ...]
+    handed: frozenset[int]
     first: int
     last: int
 
@@ -70,7 +77,7 @@ def cut(graph: Graph, *, fuse: bool) -> Plan:
             and edge.capacity == 0
             and len(leaving[edge.source]) == 1
             and len(entering[edge.target]) == 1
-            and graph.node(edge.target).kind is not Kind.TASK
+            and graph.node(edge.target).kind not in (Kind.TASK, Kind.TIMED)
         )
 
     channels = tuple(edge for edge in graph.edges if not fused(edge))
@@ -95,4 +102,5 @@ def cut(graph: Graph, *, fuse: bool) -> Plan:
                 departures=tuple(number[edge] for edge in leaving[names[-1]]),
             )
         )
-    return Plan(tuple(segments), channels, first, last)
+    handed = (each.arrivals for each in segments if fuse and each.head is None and len(each.arrivals) == 1)
+    return Plan(tuple(segments), channels, frozenset(number for (number,) in handed), first, last)

@@ -1,7 +1,8 @@
 """Run a graph.
 
 A segment (see `plan.py`) is one task: nested calls, no channel inside. A graph of one segment runs in the caller's
-task with no nursery at all; otherwise one nursery holds a task per segment and a bounded channel per edge between.
+task with no nursery at all; otherwise one nursery holds a task per segment and a bounded channel per edge between, or a
+hand-over (see `handover.py`), which is the same with a short cut.
 
 The rules, for both ways of running:
 
@@ -16,16 +17,19 @@ The rules, for both ways of running:
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
+from hyperinfer.engine.clock import NEVER, by_the_clock
 from hyperinfer.engine.errors import AbortExpired, bare, ungrouped
+from hyperinfer.engine.handover import Handover
 from hyperinfer.engine.links import ChannelOutlet, FinalOutlet, Inlet, Nowhere, join
 from hyperinfer.engine.node import DownstreamClosed
 from hyperinfer.engine.observe import CountingChannel, SegmentWatch
 
 if TYPE_CHECKING:
+    from hyperinfer.engine.clock import Clock
     from hyperinfer.engine.graph import Graph
     from hyperinfer.engine.links import Ending, Port
     from hyperinfer.engine.node import Node, Sink, Source
@@ -59,7 +63,7 @@ async def run(
     """
     plan = graph.fused if fused else graph.unfused
     outlet = Nowhere() if sink is None else FinalOutlet(sink)
-    if len(plan.segments) == 1:
+    if len(plan.segments) == 1 and not plan.segments[0].timed:
         endings: list[Ending] = []
         try:
             if observer is None:
@@ -74,7 +78,7 @@ async def run(
 
 
 async def _observed_flow(
-    segment: Segment, inputs: Inputs, outlet: Sink[Any], endings: list[Ending], observer: Observer
+    segment: Segment, inputs: Inputs | Handover, outlet: Sink[Any], endings: list[Ending], observer: Observer
 ) -> None:
     watch = SegmentWatch(observer)
     ended = False
@@ -91,15 +95,19 @@ async def _work(node: Node[Any, Any], source: Source[Any], sink: Sink[Any]) -> N
 
 async def _flow(
     segment: Segment,
-    inputs: Inputs,
+    inputs: Inputs | Handover,
     onward: Sink[Any],
     endings: list[Ending],
     work: Callable[[Node[Any, Any], Source[Any], Sink[Any]], Awaitable[None]],
 ) -> None:
     """One segment from its first item to the end of its last node. `onward`: its first link; `endings`: last one first."""
     endings.reverse()
-    if (head := segment.head) is not None:
+    if isinstance(inputs, Handover):
+        await inputs.serve(onward, cast("Clock", onward) if segment.timed else NEVER)
+    elif (head := segment.head) is not None:
         await work(head, Inlet(_puller(inputs), head.accepts_failures, onward), onward)
+    elif segment.timed:
+        await by_the_clock(_puller(inputs), onward, cast("Clock", onward))
     elif not isinstance(inputs, (tuple, list)) and isinstance(inputs, AsyncIterable):
         async for item in inputs:
             await onward.send(item)
@@ -174,13 +182,16 @@ async def _give_up(endings: list[Ending], error: BaseException, seconds: float) 
     raise real from real.__cause__
 
 
+_Arriving = trio.MemoryReceiveChannel[Any] | Handover
+
+
 class _Tasks:
     """The segments of one run, each in a task of one nursery."""
 
     def __init__(self, plan: Plan, inputs: Inputs, outlet: Sink[Any], abort_after: float, observer: Observer | None) -> None:
         self._plan, self._inputs, self._outlet = plan, inputs, outlet
         self._abort_after, self._observer = abort_after, observer
-        self._channels = [trio.open_memory_channel[Any](edge.capacity) for edge in plan.channels]
+        self._channels = [self._channel(number, edge.capacity) for number, edge in enumerate(plan.channels)]
         self._crash: BaseException | None = None
 
     async def run(self) -> None:
@@ -196,11 +207,16 @@ class _Tasks:
         if self._crash is not None:
             raise self._crash
 
+    def _channel(self, number: int, capacity: int) -> tuple[Port, _Arriving]:
+        if self._observer is None and number in self._plan.handed:
+            handover = Handover(capacity)
+            return handover, handover
+        channel: tuple[Port, _Arriving] = trio.open_memory_channel[Any](capacity)
+        return channel
+
     async def _segment(self, segment: Segment) -> None:
-        outlet = self._outlet
-        if segment.departures:
-            outlet = ChannelOutlet([self._port(each) for each in segment.departures])
-        inputs = self._arriving(segment) if segment.arrivals else self._inputs
+        outlet = self._outlet if not segment.departures else self._departing(segment)
+        inputs = self._arriving(segment) if segment.arrivals else self._given(segment)
         endings: list[Ending] = []
         try:
             if self._observer is None:
@@ -211,19 +227,17 @@ class _Tasks:
             self._stop(error, inputs)
             await self._abort(endings, error)
         finally:
-            if isinstance(outlet, ChannelOutlet):
+            if isinstance(outlet, ChannelOutlet | Handover):
                 outlet.close()
-            if isinstance(inputs, trio.MemoryReceiveChannel):
-                inputs.close()
+            _leave(inputs)
 
-    def _stop(self, error: BaseException, inputs: Inputs) -> None:
+    def _stop(self, error: BaseException, inputs: Inputs | Handover) -> None:
         """Before the aborts, which may take their time."""
         real = bare(error)
         if real is not None and not isinstance(real, DownstreamClosed):
             # Also before the channels close: nobody downstream may take this for a regular end.
             self._remember(real)
-        if isinstance(inputs, trio.MemoryReceiveChannel):
-            inputs.close()  # what is upstream learns at once that nobody reads
+        _leave(inputs)  # what is upstream learns at once that nobody reads
 
     async def _abort(self, endings: list[Ending], error: BaseException) -> None:
         try:
@@ -242,11 +256,25 @@ class _Tasks:
             self._crash.add_note(f"and then: {error!r}")
         self._nursery.cancel_scope.cancel()
 
+    def _departing(self, segment: Segment) -> ChannelOutlet | Handover:
+        ports = [self._port(each) for each in segment.departures]
+        return ports[0] if len(ports) == 1 and isinstance(ports[0], Handover) else ChannelOutlet(ports)
+
     def _port(self, number: int) -> Port:
         port = self._channels[number][0]
-        return port if self._observer is None else CountingChannel(self._observer, self._plan.channels[number], port)
+        if self._observer is None:
+            return port
+        return CountingChannel(self._observer, self._plan.channels[number], cast("trio.MemorySendChannel[Any]", port))
 
-    def _arriving(self, segment: Segment) -> trio.MemoryReceiveChannel[Any]:
+    def _given(self, segment: Segment) -> Inputs:
+        """The inputs of the run. A clock interrupts the waiting for them, which not every source survives."""
+        if not segment.timed or not isinstance(self._inputs, AsyncIterable):
+            return self._inputs
+        send, receive = trio.open_memory_channel[Any](0)
+        self._nursery.start_soon(_pump, self._inputs, send)
+        return receive
+
+    def _arriving(self, segment: Segment) -> _Arriving:
         """The one channel a segment reads. Several edges in are pumped into one as their items come."""
         receivers = [self._channels[each][1] for each in segment.arrivals]
         if len(receivers) == 1:
@@ -254,14 +282,25 @@ class _Tasks:
         send, receive = trio.open_memory_channel[Any](0)
         with send:
             for receiver in receivers:
-                self._nursery.start_soon(_pump, receiver, send.clone())
+                if not isinstance(receiver, Handover):  # those have one edge in
+                    self._nursery.start_soon(_pump, receiver, send.clone())
         return receive
 
 
-async def _pump(receive: trio.MemoryReceiveChannel[Any], send: trio.MemorySendChannel[Any]) -> None:
-    with receive, send:
-        async for item in receive:
-            try:
+def _leave(inputs: Inputs | Handover) -> None:
+    if isinstance(inputs, trio.MemoryReceiveChannel):
+        inputs.close()
+    elif isinstance(inputs, Handover):
+        inputs.leave()
+
+
+async def _pump(source: AsyncIterable[Any], send: trio.MemorySendChannel[Any]) -> None:
+    try:
+        with send:
+            async for item in source:
                 await send.send(item)
-            except trio.BrokenResourceError:
-                return
+    except trio.BrokenResourceError:
+        pass
+    finally:
+        if isinstance(source, trio.MemoryReceiveChannel):
+            source.close()

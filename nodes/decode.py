@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from hyperinfer.engine import Failure, Node, Sink, Stage, stage
 from hyperinfer.formats import COUNTING
@@ -40,7 +40,7 @@ class Decode(Stage[Incoming, Asked | Failure]):
     def __init__(self, read: Callable[[Format, bytes], Conversation], big_bodies: BigBodies | None) -> None:
         self._decode, self._big_bodies = read, big_bodies
 
-    def receive(self, item: Incoming, sink: Sink[Asked | Failure]) -> Coroutine[Any, Any, None]:
+    def receive(self, item: Incoming, sink: Sink[Asked | Failure]) -> Awaitable[None]:
         """One request."""
         if self._big_bodies is not None and len(item.body) > BIG:
             return self._in_turn(self._big_bodies, item, sink)

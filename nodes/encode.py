@@ -7,12 +7,63 @@ Two forms of one thing. `encode` owns a task, which is what a keep-alive needs, 
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable
+from functools import partial
 
 import trio
 
-from hyperinfer.engine import Failure, Node, Sink, Source, node, step
+from hyperinfer.engine import DONE, Failure, Node, Sink, TimedStage, step, timed
 from hyperinfer.nodes.items import Output, Reply
 from hyperinfer.nodes.reply_writer import Outputs, ReplyWriter
+
+
+class Encode(TimedStage[Reply | Failure, Output | Failure]):
+    """Writes a reply as it comes, and keep-alives while it does not."""
+
+    def __init__(self, keepalive: float) -> None:
+        self._writer = ReplyWriter()
+        self._keepalive = keepalive
+        self._begun = False
+
+    def receive(self, item: Reply | Failure, sink: Sink[Output | Failure]) -> Awaitable[None]:
+        """Writes what follows from it."""
+        outputs = self._writer.take(item)
+        if len(outputs) != 1:
+            return self._write(outputs, sink)
+        sending = sink.send(outputs[0])
+        if sending is not DONE:
+            return self._written(sending)
+        self._spoke_at(trio.current_time())
+        return DONE
+
+    async def end(self, sink: Sink[Output | Failure]) -> None:
+        """A reply that stopped short is told as an error."""
+        if not self.done:
+            await self._write(self._writer.stop(), sink)
+
+    async def tick(self, sink: Sink[Output | Failure]) -> None:
+        """A sign of life."""
+        due = self.due
+        for output in self._writer.keep_alive():
+            await sink.send(output)
+        now = trio.current_time()
+        self._spoke_at(due if now <= math.nextafter(due, math.inf) else now)  # they do not drift
+
+    async def _write(self, outputs: Outputs, sink: Sink[Output | Failure]) -> None:
+        for output in outputs:
+            await sink.send(output)
+        if outputs or not self._begun:
+            self._spoke_at(trio.current_time())
+
+    async def _written(self, sending: Awaitable[None]) -> None:
+        await sending
+        self._spoke_at(trio.current_time())
+
+    def _spoke_at(self, now: float) -> None:
+        """When the client last heard of us, or the first route was asked."""
+        writer = self._writer
+        self._begun, self.done = True, writer.done
+        self.due = now + self._keepalive if writer.keeps_alive else math.inf
 
 
 def encode(*, keepalive: float = 10.0) -> Node[Reply | Failure, Output | Failure]:
@@ -24,29 +75,7 @@ def encode(*, keepalive: float = 10.0) -> Node[Reply | Failure, Output | Failure
     bytes ends without either. `keepalive`: seconds of silence towards the client, since the last byte or since the first
     route was asked.
     """
-
-    async def write(source: Source[Reply | Failure], sink: Sink[Output | Failure]) -> None:
-        writer = ReplyWriter()
-        spoke: float | None = None  # when the client last heard of us
-        while not writer.done:
-            due = spoke + keepalive if spoke is not None and writer.keeps_alive else math.inf
-            outputs: Outputs | None = None
-            # One step of the clock's arithmetic late: whatever else is due at that instant comes first, so that a failure
-            # wins over the keep-alive whose head would hide it (RULES: Streams), in whatever order tasks run.
-            with trio.CancelScope(deadline=math.nextafter(due, math.inf)) as silence:
-                try:
-                    outputs = writer.take(await source.receive())
-                except trio.EndOfChannel:
-                    outputs = writer.stop()
-            if outputs is None:
-                outputs = writer.keep_alive()
-            for output in outputs:
-                await sink.send(output)
-            if outputs or spoke is None:
-                now = trio.current_time()
-                spoke = due if silence.cancelled_caught and now <= silence.deadline else now
-
-    return node(write, name="encode", consumes=Reply | Failure, produces=Output | Failure)
+    return timed(partial(Encode, keepalive), name="encode", consumes=Reply | Failure, produces=Output | Failure)
 
 
 class EncodeWhole:

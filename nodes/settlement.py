@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from functools import partial
 from typing import Final
 
 import trio
 
-from hyperinfer.engine import Node, Sink, Stage, stage
+from hyperinfer.engine import DONE, Node, Sink, Stage, stage
 from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.bill import cost_lines, generation_of, request_lines, request_usage, without_output
@@ -99,17 +100,19 @@ class Settle(Stage[Output, Output]):
         self._ticket: Ticket | None = None
         self._head: Head | None = None  # of a whole response: may still become an error's
 
-    async def receive(self, item: Output, sink: Sink[Output]) -> None:
+    def receive(self, item: Output, sink: Sink[Output]) -> Awaitable[None]:
         """Passes everything on; the last chunk after the settlement."""
         if isinstance(item, Head):
             self._ticket = item.ticket
-            if item.whole:
-                self._head = item
-            else:
-                await sink.send(item)
-            return
+            if not item.whole:
+                return sink.send(item)
+            self._head = item
+            return DONE
+        return self._end(item, sink) if item.last else sink.send(item)
+
+    async def _end(self, item: Chunk, sink: Sink[Output]) -> None:
         ticket = self._ticket
-        settled = not item.last or ticket is None or await self._settlement.finish(ticket)
+        settled = ticket is None or await self._settlement.finish(ticket)
         if not settled and ticket is not None and ticket.tally.error_code is None:
             report = ErrorReport("internal_error", "The request could not be recorded.", ticket.request_id)
             if self._head is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -76,8 +76,9 @@ class Exchange(Protocol):
         """The head of the response; it may leave together with the first bytes of the body."""
         ...
 
-    async def send_body(self, data: bytes) -> None:
-        """Bytes of the response that are not the last ones; flushed to the socket."""
+    def send_body(self, data: bytes) -> Awaitable[None]:
+        """Bytes of the response that are not the last ones; flushed to the socket. `engine.DONE` where it took them at
+        once; else to be awaited before anything else is sent, in whichever task."""
         ...
 
     async def send_last(self, data: bytes = b"") -> None:

@@ -23,8 +23,11 @@ from hyperinfer.api.edge.lean.parser import RequestParser
 from hyperinfer.api.edge.lean.response import DateLine, refusal_of
 from hyperinfer.api.edge.lean.source import TaskSource, WatchedSource
 from hyperinfer.api.edge.watch import Alarm
+from hyperinfer.engine import DONE
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from hyperinfer.api.edge.asgi import Reply
     from hyperinfer.api.edge.connection import Connection, EdgeStream, Serving
     from hyperinfer.api.edge.lean.request import Request
@@ -305,25 +308,35 @@ class LeanConnection:
 
     # Writing
 
-    async def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> Awaitable[None]:
         """See `exchange.Line`."""
+        if self._tls is not None:
+            return self._write_rest(self._tls, data, 0)
         try:
-            if self._tls is not None:
-                with trio.CancelScope(shield=True):
-                    await self._tls.send_all(data)
-                return
             sent = self._guarded.send_now(data)
-            if sent < len(data):
-                with trio.CancelScope(shield=True), memoryview(data) as view:
-                    await self._guarded.send_all(view[sent:])
-                return
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self._lose()
-            raise ClientGone("the client did not take the response") from error
+            raise self._lost() from error
+        if sent < len(data):
+            return self._write_rest(self._guarded, data, sent)
         self._writes += 1
-        if self._writes == YIELD_AFTER:
-            self._writes = 0
-            await trio.lowlevel.cancel_shielded_checkpoint()
+        if self._writes < YIELD_AFTER:
+            return DONE
+        self._writes = 0
+        return self._let_others_run()
+
+    async def _let_others_run(self) -> None:
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def _write_rest(self, stream: EdgeStream, data: bytes, sent: int) -> None:
+        try:
+            with trio.CancelScope(shield=True), memoryview(data) as view:
+                await stream.send_all(view[sent:])
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise self._lost() from error
+
+    def _lost(self) -> ClientGone:
+        self._lose()
+        return ClientGone("the client did not take the response")
 
     async def _send_refusal(self, status: int) -> None:
         # Also to a client that sends no more: it may still read.

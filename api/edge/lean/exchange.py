@@ -8,9 +8,10 @@ import trio
 
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, SlowBody
 from hyperinfer.api.edge.lean.response import DateLine, ResponseHead
+from hyperinfer.engine import DONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from hyperinfer.api.edge.exchange import Headers
     from hyperinfer.api.edge.lean.request import Body, Request
@@ -39,8 +40,8 @@ class Line(Protocol):
         """Somebody waits for the body from here on: it has its time."""
         ...
 
-    async def write(self, data: bytes) -> None:
-        """Sends all of it even when cancelled meanwhile. Raises ClientGone."""
+    def write(self, data: bytes) -> Awaitable[None]:
+        """Sends all of it even when cancelled meanwhile; `DONE` where the socket took it at once. Raises ClientGone."""
         ...
 
 
@@ -175,8 +176,8 @@ class LeanExchange:
         await self._check()
         self._head = ResponseHead(status, headers, self.request, self._line.date)
 
-    async def send_body(self, data: bytes) -> None:
-        await self._check()
+    def send_body(self, data: bytes) -> Awaitable[None]:
+        self._check_gone()
         head = self._need_head()
         start = b"" if self.started else head.bytes(whole=None, close=self._must_close())
         if head.bodiless:
@@ -186,8 +187,15 @@ class LeanExchange:
             if head.chunked and data:
                 data = b"%x\r\n%b\r\n" % (len(data), data)
         self.started = True
-        if start or data:
-            await self._line.write(start + data if start else data)
+        if not start and not data:
+            return DONE
+        writing = self._line.write(start + data if start else data)
+        return DONE if writing is DONE else self._written(writing)
+
+    async def _written(self, writing: Awaitable[None]) -> None:
+        await writing
+        # A handler that only sends would otherwise never notice its cancellation.
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     async def send_last(self, data: bytes = b"") -> None:
         await self._check()
@@ -207,8 +215,10 @@ class LeanExchange:
         self.finished = True
 
     async def _check(self) -> None:
-        # A handler that only sends would otherwise never notice its cancellation.
         await trio.lowlevel.checkpoint_if_cancelled()
+        self._check_gone()
+
+    def _check_gone(self) -> None:
         if self._line.gone or self.broken:
             raise ClientGone("the client is gone")
 
