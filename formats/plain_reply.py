@@ -7,7 +7,7 @@ one takes a reply only if it gives the same, to the byte, and leaves every other
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from hyperinfer.formats.events import MessageEnd, MessageStart, TextDelta, TextEnd, TextStart, UsageUpdate
 
@@ -20,15 +20,9 @@ TEXT_END = TextEnd()
 """Those without anything in them: frozen, so one of each serves."""
 
 
-class PlainReply(NamedTuple):
-    """The events of such a reply. `text` is never empty; only the `extra` of the others, and items, may be there."""
-
-    start: MessageStart
-    opened: TextStart
-    text: str
-    closed: TextEnd
-    usage: Usage
-    end: MessageEnd
+PlainReply: TypeAlias = "tuple[MessageStart, TextStart, str, TextEnd, Usage, MessageEnd]"
+"""The events of such a reply, of the text and the counts what is in them. The text is never empty. `extra` of the others
+may be there, and what names the item of the text."""
 
 
 def plain_reply(events: Sequence[Event]) -> PlainReply | None:
@@ -51,4 +45,4 @@ def plain_reply(events: Sequence[Event]) -> PlainReply | None:
         return None
     if counted.round_over or end.stop == "refusal" or end.stop_sequence is not None or end.explanation is not None:
         return None
-    return PlainReply(start, opened, said.text, closed, counted.usage, end)
+    return start, opened, said.text, closed, counted.usage, end

@@ -170,16 +170,20 @@ class LostFields:
             elif place == _PART and "type" in fields:  # the state of a part of another kind than its pieces
                 self._lose(place, CONTRADICTED)
             elif place is not None and is_object(fields):
-                self._fields(fields, place, repeated.get(group))
+                self._fields(fields, place, repeated.get(group) if repeated else None)
             elif group not in _INTERNAL:
                 self._fields({group: fields}, self._places[""])
 
     def _fields(self, fields: Mapping[str, Any], place: str, but: str | None = None) -> None:
         """`but`: a field that is told elsewhere."""
-        in_usage = place.startswith("usage")
         echoes = not place and self._upstream == "openai_responses"
         for name, value in fields.items():
-            if not value or name == but or (name in _OWN_RUN and not in_usage) or (echoes and name in _ECHOED):
+            if (
+                not value
+                or name == but
+                or (name in _OWN_RUN and not place.startswith("usage"))
+                or (echoes and name in _ECHOED)
+            ):
                 continue
             if (isinstance(value, str) and value in _AS_ANYWAY) or value == _DIRECT or (place, name) in self._seen:
                 continue
@@ -193,6 +197,8 @@ class LostFields:
             return
         known = _COUNTED[self._upstream]
         for name, value in usage.raw.items():
+            if type(value) is int and name in known:
+                continue
             if is_object(value):
                 if not known.issuperset(value) and not name.startswith(_PRICES):
                     self._fields({inner: count for inner, count in value.items() if inner not in known}, f"usage.{name}")
@@ -208,11 +214,15 @@ class LostFields:
 
 def losses_of_plain(plain: PlainReply) -> tuple[Loss, ...]:
     """Those of a reply of one text, which is written in one step."""
+    start, opened, _, closed, usage, end = plain
     losses: list[Loss] = []
-    lost = LostFields(losses, plain.start.dialect)
-    lost.note(plain.start)
-    lost.note(plain.opened)
-    lost.note(plain.closed)
-    lost.note_usage(plain.usage)
-    lost.note(plain.end)
+    lost = LostFields(losses, start.dialect)
+    if start.extra:
+        lost.note(start)
+    if opened.extra or opened.item_extra or opened.phase is not None:
+        lost.note(opened)
+    if closed.extra:
+        lost.note(closed)
+    lost.note_usage(usage)
+    lost.note(end)
     return tuple(losses)

@@ -70,6 +70,16 @@ def token_count(value: object) -> int:
     return 0
 
 
+def count_of(counts: dict[str, Any], name: str) -> int:
+    """The `token_count` of a field of a usage object; 0 where it has none."""
+    if name not in counts:
+        return 0
+    value = counts[name]
+    if type(value) is int:
+        return value if 0 <= value <= MOST_TOKENS else 0
+    return token_count(value)
+
+
 def usd_json(pico: int) -> msgspec.Raw:
     """An exact JSON number of USD for an amount in pico-USD: no exponent, no binary float on the way."""
     sign = "-" if pico < 0 else ""

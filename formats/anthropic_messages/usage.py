@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hyperinfer.formats.usage import Usage, token_count, usd_json
+from hyperinfer.formats.usage import MOST_TOKENS, Usage, count_of, token_count, usd_json
 from hyperinfer.formats.wire import is_array, is_object
 
 DIALECT: Final = "anthropic_messages"
 _COSTS = frozenset({"cost", "cost_details", "is_byok"})
 """An upstream's own prices, which never go through (RULES)."""
+_PARTS = frozenset({"cache_creation", "output_tokens_details"})
+"""Where the parts of the counts stand."""
 
 
 def decode_usage(raw: dict[str, Any], before: dict[str, Any] | None = None) -> Usage:
@@ -18,20 +20,24 @@ def decode_usage(raw: dict[str, Any], before: dict[str, Any] | None = None) -> U
     An `input_tokens` of 0 after another number is a server that gives it only once, not a prompt that shrank. The tokens
     of a compaction are billed although the sums leave them out, so they are added here; `raw` keeps the sums as sent.
     """
-    merged = {**(before or {}), **{name: value for name, value in raw.items() if value is not None}}
-    fresh = token_count(merged.get("input_tokens")) or token_count((before or {}).get("input_tokens"))
-    read = token_count(merged.get("cache_read_input_tokens"))
+    merged = {**before, **{name: value for name, value in raw.items() if value is not None}} if before else raw
+    fresh = count_of(merged, "input_tokens")
+    if not fresh and before:
+        fresh = count_of(before, "input_tokens")
+    read = count_of(merged, "cache_read_input_tokens")
     written, written_1h = _written(merged)
-    output = token_count(merged.get("output_tokens"))
+    output = count_of(merged, "output_tokens")
     details = merged.get("output_tokens_details")
-    thinking = token_count(details.get("thinking_tokens")) if is_object(details) else 0
-    for entry in _compactions(merged.get("iterations")):
+    thinking = count_of(details, "thinking_tokens") if is_object(details) else 0
+    compactions = _compactions(merged)
+    for entry in compactions:
         more, more_1h = _written(entry)
-        fresh += token_count(entry.get("input_tokens"))
-        read += token_count(entry.get("cache_read_input_tokens"))
+        fresh += count_of(entry, "input_tokens")
+        read += count_of(entry, "cache_read_input_tokens")
         written, written_1h = written + more, written_1h + more_1h
-        output += token_count(entry.get("output_tokens"))
-    fresh, read, written, output = token_count(fresh), token_count(read), token_count(written), token_count(output)
+        output += count_of(entry, "output_tokens")
+    if compactions or written > MOST_TOKENS:
+        fresh, read, written, output = token_count(fresh), token_count(read), token_count(written), token_count(output)
     return Usage(
         input_tokens=fresh + read + written,
         output_tokens=output,
@@ -47,14 +53,18 @@ def decode_usage(raw: dict[str, Any], before: dict[str, Any] | None = None) -> U
 def _written(counts: dict[str, Any]) -> tuple[int, int]:
     """(all tokens written to the cache, those of them that live an hour)."""
     split = counts.get("cache_creation")
-    long = token_count(split.get("ephemeral_1h_input_tokens")) if is_object(split) else 0
-    short = token_count(split.get("ephemeral_5m_input_tokens")) if is_object(split) else 0
-    total = token_count(counts.get("cache_creation_input_tokens")) or long + short
+    total = count_of(counts, "cache_creation_input_tokens")
+    if not is_object(split):
+        return total, 0
+    long = count_of(split, "ephemeral_1h_input_tokens")
+    total = total or long + count_of(split, "ephemeral_5m_input_tokens")
     return total, min(long, total)
 
 
-def _compactions(iterations: Any) -> list[dict[str, Any]]:
-    entries = iterations if is_array(iterations) else []
+def _compactions(counts: dict[str, Any]) -> list[dict[str, Any]]:
+    if "iterations" not in counts:
+        return []
+    entries = counts["iterations"] if is_array(counts["iterations"]) else []
     return [entry for entry in entries if is_object(entry) and entry.get("type") == "compaction"]
 
 
@@ -65,8 +75,8 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
     leave that out, and stay as they are.
     """
     own = usage.raw if usage.dialect == DIALECT else None
-    fields = {name: value for name, value in (own or {}).items() if name not in _COSTS}
-    as_sent = bool(_compactions(fields.get("iterations")))
+    fields = {name: value for name, value in own.items() if name not in _COSTS} if own else dict[str, Any]()
+    as_sent = bool(_compactions(fields))
     for name, count in (
         ("input_tokens", usage.uncached_input),
         ("cache_creation_input_tokens", usage.cache_write),
@@ -75,7 +85,7 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
     ):
         if not (as_sent and token_count(fields.get(name))):
             fields[name] = count
-    if not as_sent:
+    if not as_sent and (usage.cache_write or usage.reasoning or not _PARTS.isdisjoint(fields)):
         _set_parts(fields, usage)
     if usage.cost is not None:
         fields["cost"] = usd_json(usage.cost)

@@ -6,14 +6,12 @@ from typing import Any
 
 import msgspec
 
-from hyperinfer.formats.usage import Usage, token_count, usd_json
+from hyperinfer.formats.usage import Usage, count_of, usd_json
 from hyperinfer.formats.wire import is_object
 
-_OURS = ("cost", "cost_details", "is_byok", "cost_in_usd_ticks", "cost_in_nano_usd", "estimated_cost")
+_OURS = frozenset({"cost", "cost_details", "is_byok", "cost_in_usd_ticks", "cost_in_nano_usd", "estimated_cost"})
 """An upstream's own prices. They never reach a client (RULES)."""
-
-_CACHED = ("prompt_cache_hit_tokens", "cached_tokens")
-"""Where DeepSeek and Moonshot count what came from the cache."""
+_NO_COUNTS: dict[str, Any] = {}
 
 
 def usage_from_wire(raw: dict[str, Any]) -> Usage:
@@ -22,20 +20,23 @@ def usage_from_wire(raw: dict[str, Any]) -> Usage:
     xAI adds its reasoning tokens only to the total; Google's compatible endpoint adds its thinking there and tells it
     nowhere else. Both bill it as output.
     """
-    prompt, completion = token_count(raw.get("prompt_tokens")), token_count(raw.get("completion_tokens"))
-    total = token_count(raw.get("total_tokens"))
+    prompt, completion, total = (
+        count_of(raw, "prompt_tokens"),
+        count_of(raw, "completion_tokens"),
+        count_of(raw, "total_tokens"),
+    )
     read, written = _details(raw, "prompt_tokens_details"), _details(raw, "completion_tokens_details")
-    reasoning = token_count(written.get("reasoning_tokens")) or token_count(raw.get("reasoning_tokens"))
+    reasoning = count_of(written, "reasoning_tokens") or count_of(raw, "reasoning_tokens")
     if (beside := total - prompt - completion) > 0:
         completion += beside
         reasoning = reasoning or beside
     elif reasoning > completion:  # counted outside the completion and the total
         completion += reasoning
-    cached = token_count(read.get("cached_tokens"))
-    for name in _CACHED:
-        cached = cached or token_count(raw.get(name))
+    cached = count_of(read, "cached_tokens")
+    if not cached:
+        cached = count_of(raw, "prompt_cache_hit_tokens") or count_of(raw, "cached_tokens")  # of DeepSeek; of Moonshot
     cached = min(cached, prompt)
-    cache_write = min(token_count(read.get("cache_write_tokens")), prompt - cached)
+    cache_write = min(count_of(read, "cache_write_tokens"), prompt - cached) if read else 0
     return Usage(
         input_tokens=prompt,
         output_tokens=completion,
@@ -49,18 +50,17 @@ def usage_from_wire(raw: dict[str, Any]) -> Usage:
 
 def usage_to_wire(usage: Usage) -> dict[str, Any]:
     """Chat's `usage`, with the exact cost in USD. The fields of a Chat upstream that are not modelled come along."""
-    wire: dict[str, Any] = {}
-    if usage.dialect == "openai_chat" and usage.raw:
-        wire.update((key, value) for key, value in usage.raw.items() if key not in _OURS)
+    own = usage.raw if usage.dialect == "openai_chat" else None
+    wire = {name: value for name, value in own.items() if name not in _OURS} if own else dict[str, Any]()
     wire["prompt_tokens"] = usage.input_tokens
     wire["completion_tokens"] = usage.output_tokens
     wire["total_tokens"] = usage.total_tokens
-    theirs = wire.get("prompt_tokens_details")
-    prompt_details = {"cached_tokens": usage.cache_read}
-    if usage.cache_write or (is_object(theirs) and "cache_write_tokens" in theirs):
-        prompt_details["cache_write_tokens"] = usage.cache_write
-    wire["prompt_tokens_details"] = _over(theirs, prompt_details)
-    wire["completion_tokens_details"] = _over(wire.get("completion_tokens_details"), {"reasoning_tokens": usage.reasoning})
+    read, written = _details(wire, "prompt_tokens_details"), _details(wire, "completion_tokens_details")
+    counts = {"cached_tokens": usage.cache_read}
+    if usage.cache_write or "cache_write_tokens" in read:
+        counts["cache_write_tokens"] = usage.cache_write
+    wire["prompt_tokens_details"] = {**read, **counts}
+    wire["completion_tokens_details"] = {**written, "reasoning_tokens": usage.reasoning}
     if usage.cost is not None:
         wire["cost"] = usd_json(usage.cost)
     return wire
@@ -72,9 +72,7 @@ def usage_json(usage: Usage) -> msgspec.Raw:
 
 
 def _details(raw: dict[str, Any], name: str) -> dict[str, Any]:
-    found = raw.get(name)
-    return found if is_object(found) else {}
-
-
-def _over(raw: object, ours: dict[str, int]) -> dict[str, Any]:
-    return {**raw, **ours} if is_object(raw) else dict(ours)
+    if name not in raw:
+        return _NO_COUNTS
+    found = raw[name]
+    return found if is_object(found) else _NO_COUNTS

@@ -56,7 +56,9 @@ def _echo(conversation: Conversation) -> dict[str, Any]:
     reasoning, choice = conversation.reasoning, conversation.tool_choice
     own = conversation.dialect == "openai_responses"
     text: dict[str, Any] = {"format": {"type": "text"}}
-    tools = tools_to_wire(conversation.tools, str, conversation.plugins, native_dialect=own)
+    tools: list[dict[str, Any]] = []
+    if conversation.tools or conversation.plugins:
+        tools = tools_to_wire(conversation.tools, str, conversation.plugins, native_dialect=own)
     if conversation.response_format is not None:
         text["format"] = format_to_wire(conversation.response_format, native_dialect=own)
     if conversation.verbosity is not None:
@@ -108,4 +110,4 @@ def _instructions(conversation: Conversation) -> str | None:
     first = conversation.turns[0] if conversation.turns else None
     if first is None or first.path != INSTRUCTIONS:
         return None
-    return "".join(part.text for part in first.parts if isinstance(part, TextPart))
+    return "".join([part.text for part in first.parts if isinstance(part, TextPart)])

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from hyperinfer.formats.usage import Usage, token_count, usd_json
+from hyperinfer.formats.usage import Usage, count_of, usd_json
 from hyperinfer.formats.wire import is_object
 
 _UPSTREAM_COST = ("cost", "cost_details", "is_byok")
 """What an upstream bills the gateway; never shown to a client."""
+_NO_COUNTS: dict[str, Any] = {}
 
 
 def usage_from_wire(raw: dict[str, Any]) -> Usage:
     """Irregular counts are put right: parts never exceed their whole, reasoning beside the total is added to the output."""
-    inputs, outputs = token_count(raw.get("input_tokens")), token_count(raw.get("output_tokens"))
+    inputs, outputs = count_of(raw, "input_tokens"), count_of(raw, "output_tokens")
     reads, writes = _details(raw, "input_tokens_details"), _details(raw, "output_tokens_details")
-    reasoning = token_count(writes.get("reasoning_tokens"))
-    if reasoning and token_count(raw.get("total_tokens")) == inputs + outputs + reasoning:
+    reasoning = count_of(writes, "reasoning_tokens")
+    if reasoning and count_of(raw, "total_tokens") == inputs + outputs + reasoning:
         outputs += reasoning
-    cached = min(token_count(reads.get("cached_tokens")), inputs)
+    cached = min(count_of(reads, "cached_tokens"), inputs)
     return Usage(
         input_tokens=inputs,
         output_tokens=outputs,
         cache_read=cached,
-        cache_write=min(token_count(reads.get("cache_write_tokens")), inputs - cached),
+        cache_write=min(count_of(reads, "cache_write_tokens"), inputs - cached),
         reasoning=min(reasoning, outputs),
         dialect="openai_responses",
         raw=raw,
@@ -32,7 +33,7 @@ def usage_from_wire(raw: dict[str, Any]) -> Usage:
 
 def usage_to_wire(usage: Usage) -> dict[str, Any]:
     """The `usage` object. Fields beside the counts are kept from an upstream that speaks Responses."""
-    raw = usage.raw if usage.raw and usage.dialect == "openai_responses" else {}
+    raw = usage.raw if usage.raw and usage.dialect == "openai_responses" else _NO_COUNTS
     wire: dict[str, Any] = {
         "input_tokens": usage.input_tokens,
         "input_tokens_details": {
@@ -53,5 +54,7 @@ def usage_to_wire(usage: Usage) -> dict[str, Any]:
 
 
 def _details(raw: dict[str, Any], name: str) -> dict[str, Any]:
-    value = raw.get(name)
-    return value if is_object(value) else {}
+    if name not in raw:
+        return _NO_COUNTS
+    value = raw[name]
+    return value if is_object(value) else _NO_COUNTS
