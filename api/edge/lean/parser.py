@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httptools
 
 from hyperinfer.api.edge.lean.head import request_of, size_of
+from hyperinfer.api.edge.lean.known_head import KnownHead
 from hyperinfer.api.edge.lean.request import Body, Refused, Request
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ MAX_QUEUED = 64
 
 MAX_OVERHEAD = 128 * 1024
 """Bytes that a body may have beside its own. Two reads are among them that hold other things as well."""
+
+MOST_UNLIKE = 3
+"""Heads of a connection that turned out not to be repeated, after which none is kept any more."""
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -62,6 +66,8 @@ class RequestParser:
         self._request: Request | None = None
         self._upgrading: Request | None = None
         self._body = Body()
+        self._known: KnownHead | None = None
+        self._unlike = 0
         self._parser = httptools.HttpRequestParser(self)
 
     @property
@@ -71,10 +77,29 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Bytes that came, in their order."""
+        if not self._within and data.startswith(_USUAL) and not self._held and not self.over and not self.requests:
+            self._feed_first(data)
+            return
         while data and not self.over:
             if not self._within:
                 data = self._start(data)
             data = self._parse(data) if data else data
+
+    def _feed_first(self, data: bytes) -> None:
+        """The first bytes of a request: mostly all of it, with a head that came before."""
+        self._fresh = False
+        if self._known is not None:
+            request = self._known.again(data)
+            if request is not None:
+                self.requests.append(request)
+                return
+            self._known = None
+            self._unlike += 1
+        rest = self._parse(data)
+        if self._unlike < MOST_UNLIKE and len(self.requests) == 1 and not (rest or self._within or self.over):
+            self._known = KnownHead.of(data, self.requests[0])
+        if rest:
+            self.feed(rest)
 
     def end(self, status: int) -> None:
         """Nothing more is read; `status` is due after what came before, unless it is 0."""
@@ -185,10 +210,11 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         # What comes behind the body is dropped: no field there may count as one of the head.
         if self._in_head:
-            self._fields.append((name.lower(), value.rstrip(b" \t")))
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        parser, fields = self._parser, self._fields
+        parser = self._parser
+        fields = [(name.lower(), value.rstrip(b" \t")) for name, value in self._fields]
         self._in_head = False
         method = self._method or parser.get_method()
         self._method = b""
