@@ -53,6 +53,8 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         first_request_by: float = inf,
     ) -> None:
         self.socket = inner.socket
+        # Of nobody once the socket is closed: the number may be somebody else's by then.
+        self._descriptor = self.socket.fileno()
         self.write_deadline = write_deadline
         self.gone = trio.Event()
         self.send_failed = False
@@ -114,11 +116,11 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         """Bytes that the socket took without waiting, perhaps none; for a writer that sends the others by `send_all`."""
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this stream")
-        if self.closed:
+        if self._lingering or self._descriptor < 0:
             self.send_failed = True
             raise trio.ClosedResourceError("the stream was closed")
         try:
-            return os.write(self.socket.fileno(), data)
+            return os.write(self._descriptor, data)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -182,7 +184,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
     def receive_now(self) -> bytes | None:
         """What lies there, b"" at the end or where the connection broke; None where nothing does. For the only reader."""
         try:
-            data = os.read(self.socket.fileno(), READ_AHEAD)
+            data = os.read(self._descriptor, READ_AHEAD)
         except BlockingIOError:
             return None
         except OSError:
@@ -199,7 +201,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
                 raise trio.ClosedResourceError("the stream was closed")
             try:
                 await trio.lowlevel.wait_readable(self.socket)
-                data = os.read(self.socket.fileno(), READ_AHEAD)
+                data = os.read(self._descriptor, READ_AHEAD)
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -244,14 +246,14 @@ class GuardedStream(trio.abc.HalfCloseableStream):
     @property
     def closed(self) -> bool:
         """No user of the stream can send or receive any more."""
-        return self._lingering or self.socket.fileno() == -1
+        return self._lingering or self._descriptor < 0
 
     def abort(self) -> None:
         """Resets the connection at once: what the kernel still holds for the peer is dropped. Wakes all who wait."""
-        if self.socket.fileno() != -1:
+        if self._descriptor >= 0:
             with suppress(OSError):
                 self.socket.setsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_LINGER, _RESET_ON_CLOSE)
-            self.socket.close()
+            self._close()
         self._end()
 
     async def aclose(self) -> None:
@@ -260,7 +262,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
             if not self._at_end and (self._replied or self.socket.is_readable()):
                 self.close_after_reply()
             else:
-                self.socket.close()
+                self._close()
         self._end()
         await trio.lowlevel.checkpoint()
 
@@ -280,7 +282,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
                 while self._lingering and await self._inner.receive_some():
                     pass
         finally:
-            self.socket.close()
+            self._close()
 
     def replied(self) -> None:
         """Something was sent that the peer is to read before it learns of the end; see `aclose`."""
@@ -300,6 +302,10 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         """`function` is called, perhaps more than once, when `gone` is set."""
         self._on_end = function
 
+    def _close(self) -> None:
+        self._descriptor = -1
+        self.socket.close()
+
     def _end(self) -> None:
         self._at_end = True
         self.gone.set()
@@ -308,6 +314,6 @@ class GuardedStream(trio.abc.HalfCloseableStream):
 
     def _broken(self, error: OSError) -> trio.BrokenResourceError | trio.ClosedResourceError:
         self._end()
-        if self.socket.fileno() == -1:
+        if self._descriptor < 0:
             return trio.ClosedResourceError("the stream was closed while it was sending")
         return trio.BrokenResourceError(f"the connection broke: {error}")

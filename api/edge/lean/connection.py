@@ -121,8 +121,7 @@ class LeanConnection:
         """Bytes that came, behind those that were kept; or those alone."""
         exchange, parser = self._exchange, self._parser
         if exchange is None:
-            first = parser.requests[0] if parser.requests else None
-            body = None if first is None else first.body
+            body = parser.requests[0].body if parser.requests else None
         else:
             body = exchange.request.body
         if (body is not None and body.complete) or parser.over:

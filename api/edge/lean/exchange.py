@@ -173,7 +173,8 @@ class LeanExchange:
     async def send_head(self, status: int, headers: Headers) -> None:
         if self._head is not None:
             raise RuntimeError("a second head")
-        await self._check()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._check_gone()
         self._head = ResponseHead(status, headers, self.request, self._line.date)
 
     def send_body(self, data: bytes) -> Awaitable[None]:
@@ -198,7 +199,8 @@ class LeanExchange:
         await trio.lowlevel.checkpoint_if_cancelled()
 
     async def send_last(self, data: bytes = b"") -> None:
-        await self._check()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._check_gone()
         head = self._need_head()
         start = b"" if self.started else head.bytes(whole=len(data), close=self._must_close())
         if head.bodiless:
@@ -213,10 +215,6 @@ class LeanExchange:
         if start or data:
             await self._line.write(start + data if start else data)
         self.finished = True
-
-    async def _check(self) -> None:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        self._check_gone()
 
     def _check_gone(self) -> None:
         if self._line.gone or self.broken:

@@ -53,7 +53,8 @@ class KnownHead:
         return cls(data[:start], data[stop : end + 4], said, names.index(b"content-length"))
 
     def again(self, data: bytes) -> Request | None:
-        """The request that `data` is, if it is one with this head and its body is whole; None where it is anything else."""
+        """The request that `data` begins, if it has this head and nothing behind its body, of which more may have to come;
+        None where it is anything else."""
         start, after = self._start, self._after
         if not data.startswith(self._before):
             return None
@@ -62,16 +63,16 @@ class KnownHead:
         if stop < 0 or not digits.isdigit() or not data.startswith(after, stop):
             return None
         stop += len(after)
-        length = int(digits)
-        if len(data) - stop != length:
+        length, size = int(digits), len(data) - stop
+        if size > length:
             return None
         said = self._request
         headers = [*said.headers]
         headers[self._place] = (b"content-length", digits)
         body = Body()
-        if length:
+        if size:
             body.add(data[stop:])
-        body.complete = True
+        body.complete = size == length
         return Request(
             said.method,
             said.target,

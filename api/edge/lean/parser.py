@@ -68,6 +68,7 @@ class RequestParser:
         self._body = Body()
         self._known: KnownHead | None = None
         self._unlike = 0
+        self._left = 0
         self._parser = httptools.HttpRequestParser(self)
 
     @property
@@ -77,7 +78,11 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Bytes that came, in their order."""
-        if not self._within and data.startswith(_USUAL) and not self._held and not self.over and not self.requests:
+        if self._left:
+            # Not asked for its start, as nothing is that comes together with the end of a request.
+            data = self._fill(data)
+            data = self._parse(data) if data else data
+        if data.startswith(_USUAL) and not (self._within or self._held or self.over or self.requests):
             self._feed_first(data)
             return
         while data and not self.over:
@@ -92,14 +97,26 @@ class RequestParser:
             request = self._known.again(data)
             if request is not None:
                 self.requests.append(request)
+                self._target, self._body = request.target, request.body
+                self._left = request.length - request.body.size
+                self._within = self._left > 0
                 return
             self._known = None
             self._unlike += 1
         rest = self._parse(data)
-        if self._unlike < MOST_UNLIKE and len(self.requests) == 1 and not (rest or self._within or self.over):
+        if self._unlike < MOST_UNLIKE and len(self.requests) == 1 and not (rest or self.over):
             self._known = KnownHead.of(data, self.requests[0])
         if rest:
             self.feed(rest)
+
+    def _fill(self, data: bytes) -> bytes:
+        """More of the body behind a known head. What comes behind that."""
+        piece = data[: self._left]
+        self._body.add(piece)
+        self._left -= len(piece)
+        if not self._left:
+            self._within, self._body.complete = False, True
+        return data[len(piece) :]
 
     def end(self, status: int) -> None:
         """Nothing more is read; `status` is due after what came before, unless it is 0."""
@@ -224,6 +241,9 @@ class RequestParser:
             raise Refused(431)
         request = request_of(method.decode("ascii"), self._target, parser.get_http_version(), fields)
         self._body = request.body
+        if not parser.should_keep_alive():
+            # It takes nothing for a request behind this one, whatever its head.
+            self._known, self._unlike = None, MOST_UNLIKE
         if request.upgrade and parser.should_upgrade():
             self._upgrading = request
         else:

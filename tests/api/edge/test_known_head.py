@@ -25,6 +25,7 @@ def outcome(pieces: Pieces) -> tuple[object, ...]:
     seen: list[object] = []
     for piece in pieces:
         parser.feed(piece)
+        seen.append([request.body.size for request in parser.requests])
         while parser.requests and parser.requests[0].body.complete:
             request = parser.requests.popleft()
             seen.append((request.length, request.has_body, request.raw_path, request.body.size, *outline(request)))
@@ -55,7 +56,7 @@ def sequence(chance: random.Random) -> Pieces:
     for _ in range(chance.randint(2, 8)):
         if chance.random() < 0.15:
             same = random.Random(chance.random())
-        body = bytes(chance.choices(b"ab\r\n0 :", k=chance.choice([0, 1, 5, 9, 10, 100])))
+        body = bytes(chance.choices(b"ab\r\n0 :", k=chance.choice([0, 1, 5, 9, 10, 100, 5000])))
         spelled = chance.choice([b"0%d", b"+%d", b"%d ", b" %d"]) if chance.random() < 0.05 else b"%d"
         length = spelled % len(body)
         state = same.getstate()
@@ -67,7 +68,7 @@ def sequence(chance: random.Random) -> Pieces:
         if chance.random() < 0.1:
             wire += chance.choice([b"\r\n", b"x", *WIRES.values()])
         if chance.random() < 0.15:
-            cut = chance.randint(0, len(wire))
+            cut = chance.randint(chance.choice([0, len(wire) - len(body)]), len(wire))
             pieces += (wire[:cut], wire[cut:])
         else:
             pieces.append(wire)
@@ -85,14 +86,14 @@ def test_the_same_as_without_what_is_known(seed: int, monkeypatch: pytest.Monkey
         return request
 
     monkeypatch.setattr(KnownHead, "again", counted)
-    for _ in range(1500):
+    for _ in range(600):
         pieces = sequence(chance)
         found = outcome(pieces)
         with monkeypatch.context() as patch:
             patch.setattr(parsers, "MOST_UNLIKE", 0)
             assert outcome(pieces) == found, pieces
-    assert known.count(True) > 500
-    assert known.count(False) > 500
+    assert known.count(True) > 200
+    assert known.count(False) > 200
 
 
 def test_a_client_whose_heads_differ_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
