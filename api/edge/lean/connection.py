@@ -120,11 +120,8 @@ class LeanConnection:
     def _take(self, data: bytes) -> None:
         """Bytes that came, behind those that were kept; or those alone."""
         exchange, parser = self._exchange, self._parser
-        if exchange is None:
-            body = parser.requests[0].body if parser.requests else None
-        else:
-            body = exchange.request.body
-        if (body is not None and body.complete) or parser.over:
+        request = parser.next_request if exchange is None else exchange.request
+        if (request is not None and request.body.complete) or parser.over:
             self._ahead += data
             if len(self._ahead) > READ_AHEAD and not (exchange is not None and exchange.finished):
                 self._guarded.abort()

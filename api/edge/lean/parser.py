@@ -76,6 +76,11 @@ class RequestParser:
         """A head has begun and is not complete."""
         return self._in_head or bool(self._held)
 
+    @property
+    def next_request(self) -> Request | None:
+        """The oldest one, which its owner did not take out yet."""
+        return self.requests[0] if self.requests else None
+
     def feed(self, data: bytes) -> None:
         """Bytes that came, in their order."""
         if self._left:
