@@ -14,18 +14,24 @@ import msgspec
 from hyperinfer.formats.conversation import Part, ToolCallPart, ToolResultPart, Turn
 from hyperinfer.formats.errors import RequestError
 
-_NAMED = (ToolCallPart, ToolResultPart)
-
 
 def with_call_ids(turns: Sequence[Turn], where: Callable[[Turn, int], str]) -> Sequence[Turn]:
     """The turns with an id on every call and result; an empty `call_id` is one that is missing.
 
     `where`: the path of the missing field for a part of a turn, by its position. Raises `RequestError` with that path.
     """
-    if not any(isinstance(part, _NAMED) and not part.call_id for turn in turns for part in turn.parts):
+    if not _lacks_ids(turns):
         return turns
     pairing = _Pairing(where)
     return [pairing.paired(turn, ahead) for turn, ahead in _with_answers_ahead(turns)]
+
+
+def _lacks_ids(turns: Sequence[Turn]) -> bool:
+    for turn in turns:
+        for part in turn.parts:
+            if (type(part) is ToolCallPart or type(part) is ToolResultPart) and not part.call_id:
+                return True
+    return False
 
 
 def _with_answers_ahead(turns: Sequence[Turn]) -> Iterator[tuple[Turn, Sequence[str]]]:

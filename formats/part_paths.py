@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Turn
     from hyperinfer.formats.events import Dialect
 
-_ITEMS = (NativePart, ReasoningPart, ToolCallPart, ToolResultPart)
+_ITEMS = frozenset((NativePart, ReasoningPart, ToolCallPart, ToolResultPart))
 """Parts that are whole items in Responses."""
 _WHOLE = ("instructions", "input")
 """Turns that are one string."""
@@ -28,29 +28,32 @@ def part_paths(turn: Turn, dialect: Dialect) -> list[str]:
         return [turn.path if turn.plain else f"system[{index}]" for index in range(len(turn.parts))]
     if dialect == "openai_chat":
         return _in_chat(turn)
-    if dialect == "openai_responses" and len(turn.parts) == 1 and isinstance(turn.parts[0], _ITEMS):
+    if dialect == "openai_responses" and len(turn.parts) == 1 and type(turn.parts[0]) in _ITEMS:
         return [turn.path]
-    return [f"{turn.path}.content" if turn.plain else f"{turn.path}.content[{index}]" for index in range(len(turn.parts))]
+    if turn.plain:
+        return [f"{turn.path}.content"] * len(turn.parts)
+    return [f"{turn.path}.content[{index}]" for index in range(len(turn.parts))]
 
 
 def _in_chat(turn: Turn) -> list[str]:
     calls = beside = 0
     found: list[str] = []
-    for index, part in enumerate(turn.parts):
-        match part:
-            case ToolCallPart():
-                found.append(f"{turn.path}.tool_calls[{calls}]")
-                calls += 1
-                beside += 1
-            case ReasoningPart():
-                found.append(f"{turn.path}.reasoning")
-                beside += 1
-            case ToolResultPart():
-                found.append(turn.path)
-            case RefusalPart() if "refusal" in (turn.quiet or {}):
-                found.append(f"{turn.path}.refusal")
-            case _:
-                found.append(f"{turn.path}.content" if turn.plain else f"{turn.path}.content[{index - beside}]")
+    for index, kind in enumerate(map(type, turn.parts)):
+        if kind is ToolCallPart:
+            found.append(f"{turn.path}.tool_calls[{calls}]")
+            calls += 1
+            beside += 1
+        elif kind is ReasoningPart:
+            found.append(f"{turn.path}.reasoning")
+            beside += 1
+        elif kind is ToolResultPart:
+            found.append(turn.path)
+        elif kind is RefusalPart and "refusal" in (turn.quiet or {}):
+            found.append(f"{turn.path}.refusal")
+        elif turn.plain:
+            found.append(f"{turn.path}.content")
+        else:
+            found.append(f"{turn.path}.content[{index - beside}]")
     return found
 
 

@@ -39,6 +39,9 @@ class RunResult(ToolResultPart, frozen=True, kw_only=True, gc=False):
     tool: str
 
 
+_RUNS = frozenset((RunCall, RunResult))
+
+
 def run_call(run: OurRun, given: object, raw: dict[str, Any] | None = None) -> RunCall:
     """The call. `given`: its input, as far as the wire says it; the record of the run beside it (`raw`) says it better."""
     record = (raw or {}).get(FIELD)
@@ -66,14 +69,14 @@ def in_rounds(turns: Iterable[Turn], lost: Lost) -> Iterator[Turn]:
     waiting: Turn | None = None
     for turn in turns:
         if waiting is not None:
-            joins = turn.role in ("tool", "user") and any(isinstance(part, ToolResultPart) for part in turn.parts)
+            joins = turn.role in ("tool", "user") and ToolResultPart in map(type, turn.parts)
             yield msgspec.structs.replace(waiting, path=turn.path) if joins else waiting
             waiting = None
         if turn.role != "assistant":
             yield turn
             continue
         turn = _with_images_apart(turn, lost)
-        if not any(isinstance(part, (RunCall, RunResult)) for part in turn.parts):
+        if _RUNS.isdisjoint(map(type, turn.parts)):
             yield turn
             continue
         for round_turn in _rounds(turn):
@@ -125,7 +128,7 @@ def _unanswered(call_id: str) -> ToolResultPart:
 
 def _with_images_apart(turn: Turn, lost: Lost) -> Turn:
     """Texts without the images in them, each of which is a run of its own where no other block tells of it."""
-    if not any(isinstance(part, TextPart) and find_images(part.text) != [part.text] for part in turn.parts):
+    if not any(type(part) is TextPart and find_images(part.text) != [part.text] for part in turn.parts):
         return turn
     known = {part.call_id for part in turn.parts if isinstance(part, (RunCall, RunResult))}
     parts: list[Part] = []

@@ -50,12 +50,12 @@ def results_first(turns: Iterable[Turn]) -> list[Turn]:
             out.extend(others)
             out.append(turn)
             others = []
-            calls = {part.call_id for part in turn.parts if isinstance(part, ToolCallPart)}
+            calls = {part.call_id for part in turn.parts if type(part) is ToolCallPart}
             open_calls = open_calls | calls if in_run else calls
             in_run = True
             continue
         in_run = False
-        answered = {part.call_id for part in turn.parts if isinstance(part, ToolResultPart)} & open_calls
+        answered = {part.call_id for part in turn.parts if type(part) is ToolResultPart} & open_calls
         open_calls -= answered
         (out if answered else others).append(turn)
     return out + others
@@ -65,7 +65,7 @@ def is_silent(turn: Turn) -> bool:
     """Whether the turn says nothing to a model of another format: an item such as `configuration_update`, which stands
     between messages without being one. System turns behind it are still those at the head of the conversation."""
     return bool(turn.parts) and all(
-        isinstance(part, NativePart) and not (part.text and part.text.strip()) for part in turn.parts
+        type(part) is NativePart and not (part.text and part.text.strip()) for part in turn.parts
     )
 
 

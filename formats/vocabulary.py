@@ -96,11 +96,11 @@ _WORDY = frozenset((ImagePart, ToolCallPart, ToolResultPart))
 
 
 def _may_hold_words(part: Part) -> bool:
-    if isinstance(part, ToolCallPart):
+    if type(part) is ToolCallPart:
         return part.extra is not None
-    if isinstance(part, ToolResultPart):
+    if type(part) is ToolResultPart:
         return ImagePart in map(type, part.content)
-    return isinstance(part, ImagePart)
+    return type(part) is ImagePart
 
 
 def _turn(turn: Turn, lose: Lose) -> Turn:

@@ -13,6 +13,7 @@ from hyperinfer.formats.conversation import (
     FilePart,
     ImagePart,
     NativePart,
+    Part,
     ReasoningPart,
     RefusalPart,
     TextPart,
@@ -53,21 +54,25 @@ class AssistantDraft:
         if self._scope.same and turn.plain:
             self._string = ""
         for part, path in zip(content_parts(turn), part_paths(turn, self._scope.conversation.dialect), strict=True):
-            match part:
-                case ReasoningPart():
-                    self._reasoning.append((path, part))
-                case ToolCallPart():
-                    self._call(part, path)
-                case RefusalPart() if not self._scope.same or self._fields.get("refusal") == part.text:
-                    self._refusals.append(part.text)
-                case TextPart() if self._string is not None and not part.cache:
-                    self._string += part.text
-                case ImagePart() | FilePart() | AudioPart() if not self._scope.same:
-                    self._scope.lose(path, "Chat has no media in assistant messages")
-                case TextPart() | NativePart() | RefusalPart() | ImagePart() | FilePart() | AudioPart():
-                    self._content.extend(encode_part(part, path, self._scope))
-                case _:
-                    self._scope.lose(path, "not possible in an assistant message")
+            if type(part) is TextPart and self._string is not None and not part.cache:
+                self._string += part.text
+            elif type(part) is ToolCallPart:
+                self._call(part, path)
+            elif type(part) is ReasoningPart:
+                self._reasoning.append((path, part))
+            else:
+                self._other(part, path)
+
+    def _other(self, part: Part, path: str) -> None:
+        match part:
+            case RefusalPart() if not self._scope.same or self._fields.get("refusal") == part.text:
+                self._refusals.append(part.text)
+            case ImagePart() | FilePart() | AudioPart() if not self._scope.same:
+                self._scope.lose(path, "Chat has no media in assistant messages")
+            case TextPart() | NativePart() | RefusalPart() | ImagePart() | FilePart() | AudioPart():
+                self._content.extend(encode_part(part, path, self._scope))
+            case _:
+                self._scope.lose(path, "not possible in an assistant message")
 
     def _call(self, part: ToolCallPart, path: str) -> None:
         scope = self._scope
@@ -83,12 +88,15 @@ class AssistantDraft:
             call |= {"type": "function", "function": {"name": name, "arguments": arguments}}
         if part.cache is not None:
             call.update(scope.cache(part.cache, path))
-        if scope.same:
-            call.update(part.extra or {})
+        if part.extra is None:
+            pass
+        elif scope.same:
+            call.update(part.extra)
         else:
-            said = {name: value for name, value in (part.extra or {}).items() if (name, value) != _DIRECT}
+            said = {name: value for name, value in part.extra.items() if (name, value) != _DIRECT}
             scope.losses.extend(losses_of_extra(said, path, "Chat calls have no such field"))
-        state_to_upstream(call, part.opaque, path, scope)
+        if part.opaque:
+            state_to_upstream(call, part.opaque, path, scope)
         self._calls.append(call)
 
     def message(self) -> dict[str, Any]:
@@ -96,10 +104,12 @@ class AssistantDraft:
         message: dict[str, Any] = {"role": "assistant", "content": self._joined_content()}
         if self._refusals:
             message["refusal"] = "\n\n".join(self._refusals)
-        message.update(reasoning_fields(self._reasoning, self._scope))
+        if self._reasoning:
+            message.update(reasoning_fields(self._reasoning, self._scope))
         if self._calls:
             message["tool_calls"] = self._calls
-        return {**message, **self._fields}
+        message.update(self._fields)
+        return message
 
     def _joined_content(self) -> str | list[dict[str, Any]] | None:
         scope = self._scope

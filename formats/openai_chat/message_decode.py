@@ -59,6 +59,10 @@ def decode_messages(messages: Sequence[dict[str, Any]], records: Sequence[wire.M
             turns.append(Turn(role=role, parts=(TextPart(text=text),), path=path, plain=True))
             continue
         decoder = decoder or MessageDecoder()
+        if record.role == "tool" and record.tool_call_id and type(text) is str and len(message) == 3:  # these three
+            result = ToolResultPart(call_id=record.tool_call_id, content=(TextPart(text=text),), plain=True)
+            turns.append(Turn(role="tool", parts=(result,), path=path, plain=True))
+            continue
         turns.append(decoder.turn(message, record, path))
     if decoder is None:
         return tuple(turns)  # nothing but what somebody said: no calls, and no images
@@ -118,9 +122,7 @@ class MessageDecoder:
         self, message: dict[str, Any], record: wire.Message, content: tuple[Part, ...], path: str
     ) -> tuple[Part, ...]:
         raw: list[dict[str, Any]] = message.get("tool_calls") or []
-        calls = [
-            self._call(raw[index], call, f"{path}.tool_calls[{index}]") for index, call in enumerate(record.tool_calls or ())
-        ]
+        calls = [self._call(raw[index], call, path, index) for index, call in enumerate(record.tool_calls or ())]
         if (legacy := record.function_call) is not None:
             self._made += 1
             call_id = self._legacy[legacy.name] = legacy_id(legacy.name, self._made)
@@ -130,12 +132,14 @@ class MessageDecoder:
         parts.extend(content)
         if record.refusal:
             parts.append(RefusalPart(text=record.refusal))
-        for index, call in enumerate(calls):
+        if not any(after for after, _ in reasoning):
+            return (*parts, *calls)
+        for number, call in enumerate(calls, 1):
             parts.append(call)
-            parts.extend(part for after, part in reasoning if after == index + 1)
+            parts.extend(part for after, part in reasoning if after == number)
         return tuple(parts)
 
-    def _call(self, raw: dict[str, Any], call: wire.ToolCall, path: str) -> ToolCallPart:
+    def _call(self, raw: dict[str, Any], call: wire.ToolCall, message: str, index: int) -> ToolCallPart:
         found = extras(raw, wire.ToolCall)
         rest, state = take_state(found, _open_blob) if found else ({}, ())
         if call.type and call.type not in _CALLS:
@@ -150,7 +154,8 @@ class MessageDecoder:
                 extra=rest or None,
             )
         if call.function is None:
-            raise RequestError(f"{path}.function: this field is required", param=f"{path}.function")
+            path = f"{message}.tool_calls[{index}].function"
+            raise RequestError(f"{path}: this field is required", param=path)
         return ToolCallPart(
             call_id=call.id or "",
             name=call.function.name,
@@ -202,6 +207,9 @@ def _reasoning(message: dict[str, Any]) -> list[tuple[int, ReasoningPart]]:
     raw = {name: message[name] for name in FIELDS if message.get(name)}
     if not raw:
         return []
+    if all(type(value) is str for value in raw.values()):  # the text, or copies of it
+        text = "".join(dict.fromkeys(raw.values()))
+        return [(0, ReasoningPart(texts=(ReasoningText(text),), extra={"fields": raw}))]
     found: list[tuple[int, ReasoningPart]] = []
     texts: list[ReasoningText] = []
     calls = 0  # before the last piece that says so; what has no place of its own follows it

@@ -115,7 +115,7 @@ class MessageEncoder:
     def _user(self, turn: Turn) -> None:
         extra = turn_fields(turn, self._scope)
         content = self._content(turn, one_string=False)
-        if not content and turn.parts and all(isinstance(part, NativePart) for part in turn.parts):
+        if not content and turn.parts and all(type(part) is NativePart for part in turn.parts):
             return  # an item that has no form here is a loss, not a message that says nothing
         if self._folded:
             content = joined_content(["\n\n".join(self._folded), content], _text_part)
@@ -123,6 +123,8 @@ class MessageEncoder:
         self._out.append({"role": "user", "content": content, **extra})
 
     def _content(self, turn: Turn, *, one_string: bool) -> str | list[Message]:
+        if turn.plain and len(turn.parts) == 1 and type(part := turn.parts[0]) is TextPart and part.cache is None:
+            return part.text
         dialect = self._scope.conversation.dialect
         parts = list(zip(content_parts(turn), part_paths(turn, dialect), strict=True))
         return _content_of(parts, self._scope, one_string=one_string, string=turn.plain)
@@ -130,7 +132,7 @@ class MessageEncoder:
     def _results(self, turn: Turn) -> None:
         extra = turn_fields(turn, self._scope)
         for part, path in zip(turn.parts, part_paths(turn, self._scope.conversation.dialect), strict=True):
-            if isinstance(part, ToolResultPart):
+            if type(part) is ToolResultPart:
                 self._out.append(self._result(part, path, extra))
 
     def _result(self, part: ToolResultPart, path: str, extra: Message) -> Message:
@@ -173,7 +175,7 @@ class MessageEncoder:
 def _content_of(parts: Sequence[tuple[Part, str]], scope: Scope, *, one_string: bool, string: bool) -> str | list[Message]:
     """A message's `content` of parts with their paths. `string`: it was one string on the wire. `one_string`: texts alone
     must become one."""
-    if string and len(parts) == 1 and isinstance(part := parts[0][0], TextPart) and not part.cache:
+    if string and len(parts) == 1 and type(part := parts[0][0]) is TextPart and not part.cache:
         return part.text
     wire = [item for part, path in parts for item in encode_part(part, path, scope)]
     only_text = all(set(item) == {"type", "text"} for item in wire)

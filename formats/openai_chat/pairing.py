@@ -11,18 +11,22 @@ from hyperinfer.formats.conversation import Part, ToolCallPart, ToolResultPart, 
 from hyperinfer.formats.pairing import with_call_ids
 
 
-def paired(turns: Sequence[Turn]) -> Iterator[Turn]:
+def paired(turns: Sequence[Turn]) -> Sequence[Turn]:
     """The turns, each call and result with an id and each result of its call's kind. Raises `RequestError` for a result
     that cannot be told to belong to a call."""
+    turns = with_call_ids(turns, lambda message, _: f"{message.path}.tool_call_id")
+    custom = any(type(part) is ToolCallPart and part.kind == "custom" for turn in turns for part in turn.parts)
+    return list(_with_kinds(turns)) if custom else turns  # else results have the kind of their calls already
+
+
+def _with_kinds(turns: Iterable[Turn]) -> Iterator[Turn]:
     kinds: dict[str, Literal["function", "custom"]] = {}
-    has_custom = False  # else results have the kind of their calls already
-    for turn in with_call_ids(turns, lambda message, _: f"{message.path}.tool_call_id"):
+    for turn in turns:
         if turn.role == "assistant":
             for part in turn.parts:
-                if isinstance(part, ToolCallPart):
+                if type(part) is ToolCallPart:
                     kinds[part.call_id] = part.kind
-                    has_custom = has_custom or part.kind == "custom"
-        elif has_custom and turn.role == "tool":
+        elif turn.role == "tool":
             turn = msgspec.structs.replace(turn, parts=tuple(_of_kind(turn.parts, kinds)))
         yield turn
 

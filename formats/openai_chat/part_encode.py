@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperinfer.formats.conversation import AudioPart, FilePart, ImagePart, NativePart, Part, RefusalPart, TextPart
+from hyperinfer.formats.conversation import (
+    AudioPart,
+    CacheMark,
+    FilePart,
+    ImagePart,
+    NativePart,
+    Part,
+    RefusalPart,
+    TextPart,
+)
 from hyperinfer.formats.losses import citations_field, losses_of_extra, losses_of_words
 from hyperinfer.formats.openai_chat.media_encode import file_to_wire, image_to_wire
 from hyperinfer.formats.wire import is_object
@@ -54,11 +63,14 @@ def _native(part: NativePart, path: str, scope: Scope) -> list[dict[str, Any]]:
 def _decorate(
     item: dict[str, Any], part: TextPart | ImagePart | FilePart | AudioPart | RefusalPart, path: str, scope: Scope
 ) -> None:
-    if scope.same:
-        for name, value in (part.extra or {}).items():
+    if part.extra is None:
+        pass
+    elif scope.same:
+        for name, value in part.extra.items():
             inner = item.get(name)
             item[name] = {**inner, **value} if is_object(inner) and is_object(value) else value
     else:
         scope.losses.extend(losses_of_extra(part.extra, path, "Chat content has no such field"))
-    if not isinstance(part, RefusalPart) and part.cache is not None:
-        item.update(scope.cache(part.cache, path))
+    mark: CacheMark | None = getattr(part, "cache", None)
+    if mark is not None:
+        item.update(scope.cache(mark, path))

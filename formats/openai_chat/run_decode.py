@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,8 +14,14 @@ from hyperinfer.formats.tool_records import run_of_id
 from hyperinfer.formats.wire import is_array, is_object
 
 
-def with_runs(turns: Iterable[Turn], lost: Lost) -> Iterator[Turn]:
+def with_runs(turns: Sequence[Turn], lost: Lost) -> Sequence[Turn]:
     """The turns, those of images of ours among them. Images of providers stay as they are."""
+    if not any(turn.extra is not None and "images" in turn.extra for turn in turns):
+        return turns
+    return list(_told_apart(turns, lost))
+
+
+def _told_apart(turns: Iterable[Turn], lost: Lost) -> Iterator[Turn]:
     for turn in turns:
         listed = (turn.extra or {}).get("images")
         if turn.role != "assistant" or not is_array(listed):
