@@ -24,8 +24,10 @@ def keep_four_marks(scope: Scope, body: dict[str, Any]) -> None:
 def _marked(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Everything that carries a mark, in the order in which prompts are cached."""
     for holder in (body.get("tools"), body.get("system"), *(message["content"] for message in body["messages"])):
-        for block in holder if is_array(holder) else ():
+        if not is_array(holder):
+            continue
+        for block in holder:
             if "cache_control" in block:
                 yield block
-            if block.get("type") == "tool_result" and is_array(block.get("content")):
-                yield from (inner for inner in block["content"] if "cache_control" in inner)
+            if block.get("type") == "tool_result" and is_array(content := block.get("content")):
+                yield from (inner for inner in content if "cache_control" in inner)

@@ -44,7 +44,8 @@ class Message:
             message["content"] = self.blocks[0]["text"]
         elif self.blocks or self.role != "system":
             message["content"] = self.blocks
-        return {**message, **self.extra}
+        message.update(self.extra)
+        return message
 
 
 def split_system(scope: Scope) -> tuple[list[Turn], list[Turn]]:
@@ -101,7 +102,8 @@ def encode_as_sent(scope: Scope, encoder: BlockEncoder, turns: Sequence[Turn]) -
         for part, path in zip(turn.parts, part_paths(turn, scope.conversation.dialect), strict=True):
             blocks = encoder.blocks(part, path)
             last.blocks += [_marked(block) for block in blocks] if folded else blocks
-        last.extra.update(scope.extra(turn.extra, turn.path))
+        if turn.extra is not None:
+            last.extra.update(scope.extra(turn.extra, turn.path))
     return [message.wire() for message in messages]
 
 
@@ -123,7 +125,8 @@ class _History:
         self._ids = DistinctIds(encoder.call_id)
 
     def add(self, index: int, turn: Turn) -> None:
-        self._scope.extra(turn.extra, turn.path)
+        if turn.extra is not None:
+            self._scope.extra(turn.extra, turn.path)
         _lose_name(self._scope, turn)
         if turn.role == "assistant":
             self._assistant(index, turn)
@@ -132,10 +135,9 @@ class _History:
         if turn.role in ("system", "developer"):
             self._scope.lose(f"{turn.path}.role", "a later system turn was folded into the user's")
         for part, path in zip(turn.parts, part_paths(turn, self._scope.conversation.dialect), strict=True):
-            if isinstance(part, ToolResultPart) and self._results.was_taken(part):
-                continue
-            if isinstance(part, ToolResultPart):
-                self._orphan(part, path)
+            if type(part) is ToolResultPart:
+                if not self._results.was_taken(part):
+                    self._orphan(part, path)
                 continue
             blocks = self._encoder.blocks(part, path)
             if turn.role in ("system", "developer"):
@@ -159,7 +161,7 @@ class _History:
         if turn.phase is not None:
             self._scope.lose(f"{turn.path}.phase", "Messages has no phases")
         for part, path in zip(turn.parts, part_paths(turn, self._scope.conversation.dialect), strict=True):
-            if isinstance(part, ToolCallPart):
+            if type(part) is ToolCallPart:
                 call_id = self._ids.give(part.call_id)
                 self._extend("assistant", turn.path, [self._encoder.call(part, path, call_id)])
                 self._calls.append((index, part, call_id))

@@ -28,8 +28,10 @@ class ResultQueue:
         self._waiting: dict[str, deque[Found]] = {}
         self._taken: set[int] = set()  # identities of parts; `turns` keeps them alive
         for index, turn in enumerate(turns):
+            if ToolResultPart not in map(type, turn.parts):
+                continue
             for part, path in zip(turn.parts, part_paths(turn, dialect), strict=True):
-                if isinstance(part, ToolResultPart):
+                if type(part) is ToolResultPart:
                     found = Found(index, part, path)
                     self._waiting.setdefault(part.call_id, deque()).append(found)
 
