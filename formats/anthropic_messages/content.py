@@ -32,6 +32,7 @@ from hyperinfer.formats.conversation import (
     UrlSource,
 )
 from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.opaque import TAG
 from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def decode_blocks(
     blobs: list[Opaque] = []  # state that the reply encoder had put in thinking blocks before its call
     for index, block in enumerate(blocks):
         part = decode(block, f"{path}[{index}]")
-        if isinstance(part, ReasoningPart) and part.opaque and (blob := _blob_of_call(block)) is not None:
+        if type(part) is ReasoningPart and part.opaque and (blob := _blob_of_call(block)) is not None:
             blobs.append(blob)
             continue
         if blobs and isinstance(part, ToolCallPart):
@@ -84,10 +85,13 @@ def unknown_fields(raw: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str,
 
 
 def _read(block: dict[str, Any], kind: type[S], path: str) -> tuple[S, dict[str, Any] | None]:
-    return shared.read(block, kind, path), unknown_fields(block, kind)
+    found = shared.extras(block, kind)
+    return shared.read(block, kind, path), found and ({n: value for n, value in found.items() if value is not None} or None)
 
 
 def _text(block: dict[str, Any], path: str) -> Part:
+    if len(block) == 2 and type(text := block.get("text")) is str:
+        return TextPart(text=text)
     read, extra = _read(block, wire.TextBlock, path)
     return TextPart(text=read.text, citations=read.citations, cache=cache_mark(read.cache_control), extra=extra)
 
@@ -170,8 +174,10 @@ def _redacted(block: dict[str, Any], path: str) -> Part:
 def _blob_of_call(block: dict[str, Any]) -> Opaque | None:
     """The blob in a thinking block, where it belongs to the next call."""
     signature = block.get("signature")
-    carried = read_blob(signature, "signature") if isinstance(signature, str) and signature else None
-    return carried.blob if carried is not None and carried.of_call else None
+    if not isinstance(signature, str) or not signature.startswith(TAG):
+        return None
+    carried = read_blob(signature, "signature")
+    return carried.blob if carried.of_call else None
 
 
 def _tool_use(block: dict[str, Any], path: str) -> Part:
@@ -180,7 +186,7 @@ def _tool_use(block: dict[str, Any], path: str) -> Part:
         call_id=read.id,
         name=read.name,
         arguments=msgspec.json.encode(read.input).decode(),
-        cache=cache_mark(read.cache_control),
+        cache=cache_mark(read.cache_control) if read.cache_control is not None else None,
         extra=extra,
     )
 
@@ -198,7 +204,7 @@ def _tool_result(block: dict[str, Any], path: str) -> Part:
         content=content,
         is_error=read.is_error,
         plain=isinstance(read.content, str),
-        cache=cache_mark(read.cache_control),
+        cache=cache_mark(read.cache_control) if read.cache_control is not None else None,
         extra=extra,
     )
 

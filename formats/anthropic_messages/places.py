@@ -18,12 +18,12 @@ def decode_placed(role: str, block: dict[str, Any], path: str) -> Part:
     if role == "assistant" and (run := decode_run(block)) is not None:
         return run
     part = decode_block(block, path)
-    if isinstance(part, ToolResultPart) and role != "user":
+    if role != "user" and type(part) is ToolResultPart:
         words = [inner.text for inner in part.content if isinstance(inner, TextPart)]
         text = "\n".join(words)
         said = () if len(words) < len(part.content) else ("content",)
         return NativePart(type="tool_result", raw=block, text=text or None, unsaid=unsaid_fields(block, *said))
-    if isinstance(part, ToolCallPart) and role != "assistant":
+    if role != "assistant" and type(part) is ToolCallPart:
         text = f"{part.name} {part.arguments}"
         return NativePart(type="tool_use", raw=block, text=text, unsaid=unsaid_fields(block, "name", "input"))
     return part

@@ -144,9 +144,9 @@ def _split(turns: Iterable[Turn]) -> Iterator[Turn]:
         if ToolResultPart not in map(type, turn.parts):
             yield turn
             continue
-        results = tuple(part for part in turn.parts if isinstance(part, ToolResultPart))
+        results = tuple([part for part in turn.parts if type(part) is ToolResultPart])
         yield Turn(role="tool", parts=results, path=turn.path, extra=turn.extra)
-        if others := tuple(part for part in turn.parts if not isinstance(part, ToolResultPart)):
+        if others := tuple([part for part in turn.parts if type(part) is not ToolResultPart]):
             yield Turn(role="user", parts=others, path=turn.path)
 
 

@@ -9,11 +9,14 @@ from hyperinfer.formats.tool_records import OurRun, run_of_id, unsealed
 from hyperinfer.formats.wire import is_array, is_object
 
 _RESULT = "_tool_result"
+_USUAL = ("text", "thinking", "tool_use")
 
 
 def decode_run(block: dict[str, Any]) -> RunCall | RunResult | None:
     """The part for a block of ours, known by its id; None for any other block."""
     kind = block.get("type")
+    if kind in _USUAL:
+        return None
     if kind == "server_tool_use" and (run := run_of_id(block.get("id"))) is not None:
         return run_call(run, block.get("input"))
     if isinstance(kind, str) and kind.endswith(_RESULT) and (run := run_of_id(block.get("tool_use_id"))) is not None:
