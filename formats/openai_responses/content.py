@@ -33,7 +33,16 @@ def decode_content(content: str | list[Any] | None, path: str) -> tuple[Part, ..
         return ()
     if isinstance(content, str):
         return (TextPart(text=content),)
-    return tuple(decode_part(part, f"{path}[{index}]") for index, part in enumerate(content))
+    return tuple(
+        [_text_alone(part) or decode_part(part, f"{path}[{index}]") for index, part in enumerate(content)]  # as most are
+    )
+
+
+def _text_alone(value: Any) -> TextPart | None:
+    """A part of a type and a text; None for any other."""
+    if is_object(value) and len(value) == 2 and value.get("type") in _TEXT_TYPES and type(text := value.get("text")) is str:
+        return TextPart(text=text)
+    return None
 
 
 def decode_part(value: Any, path: str) -> Part:

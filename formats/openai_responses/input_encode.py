@@ -98,7 +98,8 @@ class InputEncoder:
         """What a message of another dialect has beside its content."""
         if turn.name is not None:
             self._losses.append(Loss(f"{turn.path}.name", "messages have no participant names"))
-        self._losses.extend(losses_of_extra(turn.extra, turn.path, reason))
+        if turn.extra is not None:
+            self._losses.extend(losses_of_extra(turn.extra, turn.path, reason))
 
     def _turn(self, turn: Turn, leading: bool) -> None:
         if turn.quiet == VERBATIM and self._same:
@@ -113,9 +114,10 @@ class InputEncoder:
             self._lose_fields(turn, "Responses items have no such field")
         message: list[tuple[Part, str]] = []
         for part, path in zip(turn.parts, part_paths(turn, self._dialect), strict=True):
-            if isinstance(part, (ReasoningPart, ToolCallPart, ToolResultPart)):
-                self._text_parts(turn, message)
-                message = []
+            if type(part) is ReasoningPart or type(part) is ToolCallPart or type(part) is ToolResultPart:
+                if message or self._folded:
+                    self._text_parts(turn, message)
+                    message = []
                 self._item(part, turn, path)
             else:
                 message.append((part, path))
@@ -162,20 +164,21 @@ class InputEncoder:
     # -- other items
 
     def _item(self, part: ReasoningPart | ToolCallPart | ToolResultPart, turn: Turn, path: str) -> None:
-        match part:
-            case ReasoningPart():
-                item = self._reasoning(part, path)
-            case ToolCallPart():
-                item = self._call(part, path)
-            case ToolResultPart():
-                item = self._result(part, path)
+        if type(part) is ToolCallPart:
+            item: Wire | None = self._call(part, path)
+        elif type(part) is ToolResultPart:
+            item = self._result(part, path)
+        else:
+            assert isinstance(part, ReasoningPart)
+            item = self._reasoning(part, path)
         if item is None:
             return
         if self._same:
             for fields in (turn.quiet, turn.extra, part.extra):
-                item.update(fields or {})
-        else:
-            extra = dict(part.extra or {})
+                if fields is not None:
+                    item.update(fields)
+        elif part.extra is not None:
+            extra = dict(part.extra)
             extra.pop("fields", None)  # Chat's own spelling of reasoning that has just been written
             self._losses.extend(losses_of_extra(extra, path, "Responses items have no such field"))
         self._items.append(item)
@@ -237,13 +240,19 @@ class InputEncoder:
         item["call_id"] = self._call_id(part.call_id)
         if self._same and part.name is not None:
             item["name"] = part.name
-        paths = [result_part_path(part, path, index, self._dialect) for index in range(len(part.content))]
-        content = [
-            wire
-            for inner, where in zip(part.content, paths, strict=True)
-            if (wire := self._parts.encode(inner, "tool", where)) is not None
-        ]
-        item["output"] = self._output(content, part)
+        content = part.content
+        if part.plain and len(content) == 1 and type(inner := content[0]) is TextPart and inner == TextPart(text=inner.text):
+            item["output"] = _said(inner.text, part)
+            return item
+        paths = [result_part_path(part, path, index, self._dialect) for index in range(len(content))]
+        item["output"] = self._output(
+            [
+                wire
+                for inner, where in zip(content, paths, strict=True)
+                if (wire := self._parts.encode(inner, "tool", where)) is not None
+            ],
+            part,
+        )
         return item
 
     def _output(self, content: list[Wire], part: ToolResultPart) -> str | list[Wire]:
@@ -251,10 +260,7 @@ class InputEncoder:
         only_text = all(wire.keys() == {"type", "text"} for wire in content)
         if not only_text or (self._same and not part.plain and self._target.quirks.content == "parts"):
             return [self._parts.text("Error:", "tool"), *content] if part.is_error else content
-        text = "\n\n".join(wire["text"] for wire in content)
-        if not part.is_error:
-            return text
-        return f"Error: {text}" if text else "Error"
+        return _said("\n\n".join(wire["text"] for wire in content), part)
 
     def _lose_mark(self, part: ToolCallPart | ToolResultPart, path: str) -> None:
         if part.cache is not None:
@@ -266,6 +272,12 @@ class InputEncoder:
             return
         if self._target.vendor != "openai" or item_id.startswith(prefix):
             item["id"] = item_id
+
+
+def _said(text: str, result: ToolResultPart) -> str:
+    if not result.is_error:
+        return text
+    return f"Error: {text}" if text else "Error"
 
 
 def _one_string(content: list[Wire]) -> Any:

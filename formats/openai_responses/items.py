@@ -22,7 +22,7 @@ from hyperinfer.formats.openai_responses.content import decode_content
 from hyperinfer.formats.openai_responses.item_words import unsaid_of, words_of
 from hyperinfer.formats.openai_responses.late_tools import declared_tools
 from hyperinfer.formats.openai_responses.reasoning import read_blob
-from hyperinfer.formats.openai_responses.run_decode import RunDecoder
+from hyperinfer.formats.openai_responses.run_decode import KINDS, RunDecoder
 from hyperinfer.formats.pairing import with_call_ids
 from hyperinfer.formats.wire import extras, is_object, json_type, read
 
@@ -67,10 +67,11 @@ def _in_rounds(items: list[Any], lost: Lost) -> Iterable[Turn]:
     reader, runs = _Reader(), RunDecoder(lost)
     for index, value in enumerate(items):
         path = f"input[{index}]"
-        if is_object(value) and (found := runs.turns(value, path)) is not None:
+        if is_object(value) and value.get("type") in KINDS and (found := runs.turns(value, path)) is not None:
             yield from found
         elif (turn := _read_item(reader, value, path)) is not None:
-            yield from runs.before(turn)
+            if runs.held:
+                yield from runs.before(turn)
             yield turn
     yield from runs.rest()
 

@@ -70,11 +70,13 @@ class PartEncoder:
         if role == "assistant" and not self._same and wire["type"] not in ("output_text", "refusal"):
             self._losses.append(Loss(path, "an assistant message holds text only"))
             return None
-        if self._same:
-            wire.update(part.extra or {})
+        if part.extra is None:
+            pass
+        elif self._same:
+            wire.update(part.extra)
         else:
             self._losses.extend(losses_of_extra(part.extra, path, "Responses parts have no such field"))
-        mark = None if isinstance(part, RefusalPart) else part.cache
+        mark: CacheMark | None = getattr(part, "cache", None)  # a refusal has none
         if mark is not None:
             self._mark(wire, mark, path)
         return wire

@@ -12,7 +12,8 @@ from hyperinfer.formats.run_history import IMAGE_LEFT_OUT, MADE, Lost, run_call,
 from hyperinfer.formats.tool_records import TEXT_FIELD, OurRun, run_of_id
 from hyperinfer.formats.wire import is_array, is_object
 
-_KINDS = ("web_search_call", "image_generation_call", "mcp_call")
+KINDS = ("web_search_call", "image_generation_call", "mcp_call")
+"""Items that may be of a tool of ours."""
 
 
 class RunDecoder:
@@ -20,11 +21,11 @@ class RunDecoder:
 
     def __init__(self, lost: Lost) -> None:
         self._lost = lost
-        self._held: list[Turn] = []  # results, while calls follow that may be of the same round
+        self.held: list[Turn] = []  # results, while calls follow that may be of the same round
 
     def turns(self, value: dict[str, Any], path: str) -> list[Turn] | None:
         """The turns for an item of ours, known by its id; None for any other item."""
-        run = run_of_id(value.get("id")) if value.get("type") in _KINDS else None
+        run = run_of_id(value.get("id")) if value.get("type") in KINDS else None
         if run is None:
             return None
         if value.get("result"):
@@ -32,18 +33,18 @@ class RunDecoder:
         call, (text, failed) = run_call(run, _given(run, value), value), _outcome(run, value)
         result = run_result(run, text, failed=failed)
         answer = ToolResultPart(call_id=call.call_id, content=result.content, is_error=result.is_error, plain=True)
-        self._held.append(Turn(role="tool", parts=(answer,), path=path))
+        self.held.append(Turn(role="tool", parts=(answer,), path=path))
         asked = ToolCallPart(call_id=call.call_id, name=call.name, arguments=call.arguments)
         return [Turn(role="assistant", parts=(asked,), path=path)]
 
     def before(self, turn: Turn) -> Iterable[Turn]:
         """What comes before a turn: the results that wait, unless the turn is a call as well."""
-        if self._held and not (turn.role == "assistant" and all(isinstance(part, ToolCallPart) for part in turn.parts)):
+        if self.held and not (turn.role == "assistant" and all(isinstance(part, ToolCallPart) for part in turn.parts)):
             yield from self.rest()
 
     def rest(self) -> Iterator[Turn]:
         """The results that wait."""
-        held, self._held = self._held, []
+        held, self.held = self.held, []
         yield from held
 
 
