@@ -38,5 +38,5 @@ def with_late_tools(conversation: Conversation) -> Conversation:
 def _declared_in_turns(conversation: Conversation) -> Iterable[Tool]:
     for turn in conversation.turns:
         for part in turn.parts:
-            if isinstance(part, NativePart):
+            if type(part) is NativePart:
                 yield from part.tools

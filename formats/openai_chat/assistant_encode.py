@@ -54,8 +54,11 @@ class AssistantDraft:
         if self._scope.same and turn.plain:
             self._string = ""
         for part, path in zip(content_parts(turn), part_paths(turn, self._scope.conversation.dialect), strict=True):
-            if type(part) is TextPart and self._string is not None and not part.cache:
-                self._string += part.text
+            if type(part) is TextPart:
+                if self._string is not None and not part.cache:
+                    self._string += part.text
+                else:
+                    self._content.extend(encode_part(part, path, self._scope))
             elif type(part) is ToolCallPart:
                 self._call(part, path)
             elif type(part) is ReasoningPart:
@@ -69,7 +72,7 @@ class AssistantDraft:
                 self._refusals.append(part.text)
             case ImagePart() | FilePart() | AudioPart() if not self._scope.same:
                 self._scope.lose(path, "Chat has no media in assistant messages")
-            case TextPart() | NativePart() | RefusalPart() | ImagePart() | FilePart() | AudioPart():
+            case NativePart() | RefusalPart() | ImagePart() | FilePart() | AudioPart():
                 self._content.extend(encode_part(part, path, self._scope))
             case _:
                 self._scope.lose(path, "not possible in an assistant message")

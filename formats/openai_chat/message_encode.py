@@ -156,6 +156,8 @@ class MessageEncoder:
     def _result_text(self, part: ToolResultPart, path: str) -> str:
         """Text in the tool message; images and files follow, after all results of the turn (faults F059, F066, F071)."""
         texts: list[str] = []
+        if len(part.content) == 1 and type(only := part.content[0]) is TextPart and only == TextPart(text=only.text):
+            return _as_error(only.text) if part.is_error else only.text
         for index, inner in enumerate(part.content):
             for item in encode_part(
                 inner, result_part_path(part, path, index, self._scope.conversation.dialect), self._scope
@@ -167,9 +169,11 @@ class MessageEncoder:
                     self._media.append(item)
                     texts.append("(see the content in the next user message)")
         text = "\n\n".join(texts)
-        if part.is_error:
-            text = f"Error: {text}" if text else "Error"
-        return text
+        return _as_error(text) if part.is_error else text
+
+
+def _as_error(text: str) -> str:
+    return f"Error: {text}" if text else "Error"
 
 
 def _content_of(parts: Sequence[tuple[Part, str]], scope: Scope, *, one_string: bool, string: bool) -> str | list[Message]:
