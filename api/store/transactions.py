@@ -56,48 +56,53 @@ def settle(connection: sqlite3.Connection, requests: Sequence[Settle]) -> Settle
     """
     rows: dict[str, GenerationRow] = {}
     for request in requests:
-        first = rows.get(request.row.id)
-        if first is None or first.status == "interrupted":
-            rows[request.row.id] = request.row
+        row = request.row
+        first = rows.setdefault(row.id, row)
+        if first is not row and first.status == "interrupted":
+            rows[row.id] = row
+    moved = {row.workspace: 0 for row in rows.values()}
     # Looked up first instead of ON CONFLICT: nobody else writes, and then both inserts are one call each.
     known = connection.execute(
-        "SELECT id, status FROM generation WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(rows)),)
+        f"SELECT id, status FROM generation WHERE id IN ({', '.join('?' * len(rows))})", list(rows)
     ).fetchall()
-    moved: dict[str, int] = dict.fromkeys((row.workspace for row in rows.values()), 0)
     for id_, status in known:
         if status == "interrupted" and rows[id_].status != "interrupted":
             connection.execute("DELETE FROM generation WHERE id = ?", (id_,))
         else:
             del rows[id_]
     if rows:
-        connection.executemany(_INSERT_GENERATION, list(rows.values()))
+        connection.executemany(_INSERT_GENERATION, rows.values())
     # Of an interrupted one nothing is known that could be booked.
     booked = [row for row in rows.values() if row.status != "interrupted"]
     if booked:
         connection.executemany(
             _INSERT_LEDGER, [(row.workspace, "usage", -row.cost, row.id, row.created_at) for row in booked]
         )
-        connection.executemany(_ADD_UP, _sums(booked))
-    for row in booked:
-        moved[row.workspace] -= row.cost
+        sums = _sums(booked)
+        connection.executemany(_ADD_UP, [(*group, *amounts) for group, amounts in sums.items()])
+        for (_, workspace, _, _), (_, _, _, cost) in sums.items():
+            moved[workspace] -= cost
     touched = {row.workspace for row in booked}
     balances = [
         move_balance(connection, workspace, amount) if workspace in touched else _balance(connection, workspace)
         for workspace, amount in moved.items()
     ]
-    return Settled(tuple(request.seq for request in requests), tuple(balances))
+    return Settled(tuple([request.seq for request in requests]), tuple(balances))
 
 
-def _sums(rows: Sequence[GenerationRow]) -> list[tuple[str | int, ...]]:
-    """Rows as the table of sums takes them: one for each day, workspace, key and model."""
-    sums: dict[tuple[int, str, str, str], list[int]] = {}
+def _sums(rows: Sequence[GenerationRow]) -> dict[tuple[int, str, str, str], tuple[int, int, int, int]]:
+    """Requests, tokens read and written, and cost, as the table of sums has them: by day, workspace, key and model."""
+    sums: dict[tuple[int, str, str, str], tuple[int, int, int, int]] = {}
     for row in rows:
         # One-time keys are many, and nobody asks for the sum of one.
         key = row.key_id if row.source == "api" else row.source
-        of = sums.setdefault((day_of(row.created_at).number, row.workspace, key, row.model), [0, 0, 0, 0])
-        for place, amount in enumerate((1, row.tokens_prompt, row.tokens_completion, row.cost)):
-            of[place] += amount
-    return [(*key, *amounts) for key, amounts in sums.items()]
+        group = (day_of(row.created_at).number, row.workspace, key, row.model)
+        requests, read, written, cost = sums.get(group, _NOTHING)
+        sums[group] = requests + 1, read + row.tokens_prompt, written + row.tokens_completion, cost + row.cost
+    return sums
+
+
+_NOTHING = (0, 0, 0, 0)
 
 
 def claim(connection: sqlite3.Connection, asked: Claim, earlier: str | None) -> Claim:
