@@ -47,6 +47,7 @@ COMMAND_LINE = {
 # Nothing leads out: sockets that listen or that were handed down, their types, and our own programs as children.
 INSIDE = {
     "hyperinfer.api.edge.address": {"socket.socket"},
+    "hyperinfer.api.store.outbox": {"socket.socket"},  # the writer's
     "hyperinfer.api.store.report_process": {"trio.run_process"},
     "hyperinfer.api.store.syncer": {"socket.socket", "trio.lowlevel.open_process"},
     "hyperinfer.api.store.writer": {"socket.socket"},
