@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Failure
-from hyperinfer.nodes.ports import Accounts, Admission, Generation, Ledger, Principal, Rate
+from hyperinfer.nodes.ports import Accounts, Admission, Ledger, Principal
 from hyperinfer.providers.secret import Secret
 
 LIFETIME = 600.0
@@ -148,10 +148,12 @@ class PlaygroundAccounts:
 
 
 class PlaygroundLedger:
-    """`Ledger` that uses a one-time key up at admission."""
+    """`Ledger` that uses a one-time key up at admission. Everything else is the other ledger's own."""
 
     def __init__(self, ledger: Ledger, keys: PlaygroundKeys) -> None:
         self._ledger, self._keys = ledger, keys
+        self.take_rate, self.settle = ledger.take_rate, ledger.settle
+        self.release, self.generation = ledger.release, ledger.generation
 
     async def admit(self, admission: Admission) -> Failure | None:
         """See the port."""
@@ -168,19 +170,3 @@ class PlaygroundLedger:
             if not admitted:
                 self._keys.give_back(key_id, request_id)
         return refusal
-
-    async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
-        """See the port."""
-        return await self._ledger.take_rate(principal, rate)
-
-    async def settle(self, generation: Generation) -> None:
-        """See the port."""
-        await self._ledger.settle(generation)
-
-    async def release(self, request_id: str) -> None:
-        """See the port."""
-        await self._ledger.release(request_id)
-
-    async def generation(self, workspace: str, id: str) -> Generation | None:
-        """See the port."""
-        return await self._ledger.generation(workspace, id)

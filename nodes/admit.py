@@ -36,7 +36,7 @@ class Admit(Stage[Planned, Planned | Failure]):
         """One request."""
         ticket = item.ticket
         principal = owner_of(ticket)
-        row = without_output(item, status="interrupted", error_code=None, created_at=ticket.created, latency=0.0)
+        row = without_output(item, status="interrupted", error_code=None, latency=0.0)
         self._asking = ticket.request_id
         refusal = await self._ledger.admit(Admission(principal, self._hold_of(item), rate_of(principal, self._rate), row))
         self._asking = None

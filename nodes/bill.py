@@ -6,17 +6,16 @@ Exact: tokens times pico-USD a token, bucket by bucket; the sum of the lines is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hyperinfer.formats.usage import Usage, added
-from hyperinfer.nodes.items import Answering, Planned
 from hyperinfer.nodes.ports import CostLine, Generation, IngressFormat, LossRecord, Status
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Loss
     from hyperinfer.formats.events import Dialect
-    from hyperinfer.nodes.items import Tally
-    from hyperinfer.providers.catalogue import Pricing
+    from hyperinfer.nodes.items import Answering, Planned, Tally, Ticket
+    from hyperinfer.providers.catalogue import Pricing, Route
 
 
 def cost_lines(usage: Usage, pricing: Pricing) -> tuple[CostLine, ...]:
@@ -51,7 +50,10 @@ def request_usage(tally: Tally, current: Usage) -> Usage:
 
 def total(lines: Sequence[CostLine]) -> int:
     """Pico-USD of all lines."""
-    return sum(line.cost for line in lines)
+    cost = 0
+    for line in lines:
+        cost += line.cost
+    return cost
 
 
 def generation_of(
@@ -62,12 +64,44 @@ def generation_of(
     status: Status,
     error_code: str | None,
     finish_reason: str | None,
-    created_at: float,
     latency: float,
     first_output: float | None,
 ) -> Generation:
     """The row of a request that reached `call`. Times in seconds since the request began."""
-    ticket = answering.ticket
+    ticket, route = answering.ticket, answering.route
+    asked = _Asked(answering.slug, route, answering.route_index, answering.conversation.streamed, answering.losses)
+    return _generation(ticket, asked, usage, lines, status, error_code, finish_reason, latency, first_output)
+
+
+def without_output(planned: Planned, *, status: Status, error_code: str | None, latency: float) -> Generation:
+    """The row, at no cost, of an admitted request that never reached an upstream. `latency`: seconds."""
+    model, route = planned.model, planned.routes[0]
+    asked = _Asked(model.slug, route, model.routes.index(route), planned.conversation.streamed, ())
+    return _generation(planned.ticket, asked, _UNUSED, (), status, error_code, None, latency, None)
+
+
+class _Asked(NamedTuple):
+    """Which route, by its model's slug and its place there, and what of the request it was not asked."""
+
+    slug: str
+    route: Route
+    route_index: int
+    streamed: bool
+    losses: Sequence[Loss]
+
+
+def _generation(
+    ticket: Ticket,
+    asked: _Asked,
+    usage: Usage,
+    lines: tuple[CostLine, ...],
+    status: Status,
+    error_code: str | None,
+    finish_reason: str | None,
+    latency: float,
+    first_output: float | None,
+) -> Generation:
+    slug, route, route_index, streamed, losses = asked
     principal = ticket.principal
     if principal is None:
         raise RuntimeError("a request without a principal is not billed")
@@ -75,14 +109,14 @@ def generation_of(
         id=ticket.request_id,
         workspace=principal.workspace,
         key_id=principal.key_id,
-        created_at=created_at,
-        model=answering.slug,
-        provider=answering.route.provider.name,
-        upstream_model=answering.route.model,
-        route=answering.route_index,
+        created_at=ticket.created,
+        model=slug,
+        provider=route.provider.name,
+        upstream_model=route.model,
+        route=route_index,
         ingress_format=_INGRESS[ticket.format.dialect],
         source=principal.source,
-        streamed=answering.conversation.streamed,
+        streamed=streamed,
         tokens_prompt=usage.input_tokens,
         tokens_completion=usage.output_tokens,
         tokens_reasoning=usage.reasoning,
@@ -96,35 +130,10 @@ def generation_of(
         finish_reason=finish_reason,
         latency_ms=round(latency * 1000),
         first_token_ms=None if first_output is None else round(first_output * 1000),
-        losses=loss_records([*ticket.losses, *answering.losses]),
+        losses=loss_records([*ticket.losses, *losses]) if ticket.losses or losses else (),
         attempts=tuple(ticket.attempts),
         estimated=usage.estimated,
         limit_reached=ticket.limit_reached,
-    )
-
-
-def without_output(
-    planned: Planned, *, status: Status, error_code: str | None, created_at: float, latency: float
-) -> Generation:
-    """The row, at no cost, of an admitted request that never reached an upstream."""
-    route = planned.routes[0]
-    answering = Answering(
-        ticket=planned.ticket,
-        conversation=planned.conversation,
-        slug=planned.model.slug,
-        route=route,
-        route_index=planned.model.routes.index(route),
-    )
-    return generation_of(
-        answering,
-        Usage(),
-        (),
-        status=status,
-        error_code=error_code,
-        finish_reason=None,
-        created_at=created_at,
-        latency=latency,
-        first_output=None,
     )
 
 
@@ -133,6 +142,7 @@ def loss_records(losses: Sequence[Loss]) -> tuple[LossRecord, ...]:
     return tuple(dict.fromkeys(LossRecord(loss.path, loss.reason) for loss in losses))
 
 
+_UNUSED = Usage()
 _INGRESS: dict[Dialect, IngressFormat] = {
     "openai_chat": "chat_completions",
     "openai_responses": "responses",

@@ -67,9 +67,7 @@ def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
     if tally.answering is None:
         if ticket.admitted is None:
             raise RuntimeError("a request that was not admitted has no row")
-        return without_output(
-            ticket.admitted, status=status, error_code=error_code, created_at=ticket.created, latency=latency
-        )
+        return without_output(ticket.admitted, status=status, error_code=error_code, latency=latency)
     usage, lines = tally.usage or Usage(), tally.lines
     if tally.stop is None:  # else they are of the whole request
         current = counted_so_far(tally)
@@ -85,7 +83,6 @@ def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
         status=status,
         error_code=error_code,
         finish_reason=tally.stop,
-        created_at=ticket.created,
         latency=latency,
         first_output=None if tally.first_output is None else tally.first_output - ticket.started,
     )

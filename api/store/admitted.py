@@ -96,13 +96,15 @@ class AdmittedJournal:
             self._over.append(Done(request))
 
     def _write(self, *entries: Entry) -> bool:
-        if not self.broken:
-            try:
-                self._journal.append(*entries)
-            except OSError as error:
-                self._failed.set()
-                log.critical("the journal of admitted requests cannot be written, so none is admitted: %s", error)
-        return not self.broken
+        if self.broken:
+            return False
+        try:
+            self._journal.append(*entries)
+        except OSError as error:
+            self._failed.set()
+            log.critical("the journal of admitted requests cannot be written, so none is admitted: %s", error)
+            return False
+        return True
 
     async def _mend(self) -> None:
         while True:

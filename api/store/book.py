@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hyperinfer.api.store.authentication import UNKNOWN, principal_of, refusal_of
 from hyperinfer.api.store.days import day_of
-from hyperinfer.api.store.spending import Spending
+from hyperinfer.api.store.spending import NOTHING_SPENT, KeySpending, Spending
 from hyperinfer.api.store.standing import Standing
 from hyperinfer.api.store.token_buckets import TokenBuckets
 from hyperinfer.api.store.volumes import Volumes
@@ -37,10 +37,10 @@ class _Account:
 
 
 class _Hold(NamedTuple):
-    """Whose request it is, and when it came."""
+    """Whose request it is, and when it came. spending: None for one-time keys, which have no limits."""
 
-    workspace: str
-    key: str
+    account: _Account
+    spending: KeySpending | None
     day: int
     amount: int
 
@@ -125,48 +125,52 @@ class Book:
             raise ValueError("a hold cannot be negative")
         if row.id in self._holds:
             return None
-        refusal = self._locked(principal.workspace) or self._too_fast(principal, admission.rate, clock)
-        if refusal is not None:
-            return refusal
+        key, account = principal.key_id, self._accounts.get(principal.workspace)
+        if account is None or account.record.locked:
+            return _NO_WORKSPACE if account is None else _LOCKED
+        wait, full_at = self._buckets.look(key, admission.rate, clock)
+        if wait is not None:
+            return _too_fast(wait)
         day = day_of(row.created_at)
-        limit = self._spending.reached(principal.key_id, principal.spending, day)
+        spending = self._spending.of(key) if key in self._keys else None
+        limit = (spending or NOTHING_SPENT).reached(principal.spending, day)
         if limit is not None:
             return Failure("key_limit_exceeded", f"This key's {limit} spending limit is reached.")
-        account = self._accounts[principal.workspace]
         if amount > 0 and account.balance - account.held <= 0:
             return Failure("insufficient_credits", "The workspace has no credits left for this request.")
-        self._buckets.take(principal.key_id, admission.rate, clock)
-        self._holds[row.id] = _Hold(principal.workspace, principal.key_id, day.number, amount)
+        self._buckets.keep(key, full_at, clock)
+        self._holds[row.id] = _Hold(account, spending, day.number, amount)
         account.held += amount
-        if principal.key_id in self._keys:
-            self._spending.hold(principal.key_id, amount)
+        if spending is not None:
+            spending.held += amount
         return None
 
     def take_rate(self, principal: Principal, rate: Rate, clock: float) -> Failure | None:
         """See `Ledger.take_rate`."""
-        refusal = self._locked(principal.workspace) or self._too_fast(principal, rate, clock)
-        if refusal is None:
-            self._buckets.take(principal.key_id, rate, clock)
-        return refusal
+        account = self._accounts.get(principal.workspace)
+        if account is None or account.record.locked:
+            return _NO_WORKSPACE if account is None else _LOCKED
+        wait = self._buckets.take(principal.key_id, rate, clock)
+        return None if wait is None else _too_fast(wait)
 
     def settled(self, request_id: str, cost: int, model: str = "", tokens: int = 0) -> None:
         """A request's row is there; its hold is given back, and what it cost and used is counted. The first time counts."""
-        hold = self._holds.get(request_id)
+        hold = self.release(request_id)
         if hold is not None:
-            self._accounts[hold.workspace].spent += cost
+            hold.account.spent += cost
             if tokens:
                 self._volumes.add(hold.day, model, tokens)
-            if hold.key in self._keys:  # one-time keys have no limits
-                self._spending.spend(hold.key, hold.day, cost)
-            self.release(request_id)
+            if hold.spending is not None:
+                hold.spending.spend(hold.day, cost)
 
-    def release(self, request_id: str) -> None:
-        """Give a hold back; nothing happens for one that is not there."""
+    def release(self, request_id: str) -> _Hold | None:
+        """Give a hold back, and say what it was; nothing happens for one that is not there."""
         hold = self._holds.pop(request_id, None)
         if hold is not None:
-            self._accounts[hold.workspace].held -= hold.amount
-            if hold.key in self._keys:
-                self._spending.hold(hold.key, -hold.amount)
+            hold.account.held -= hold.amount
+            if hold.spending is not None:
+                hold.spending.held -= hold.amount
+        return hold
 
     def standing(self, principal: Principal, day: Day) -> Standing | None:
         """See `Standings.standing`."""
@@ -188,7 +192,7 @@ class Book:
     def holds_of(self, request_id: str) -> str | None:
         """The workspace of a request that holds something."""
         hold = self._holds.get(request_id)
-        return None if hold is None else hold.workspace
+        return None if hold is None else hold.account.record.id
 
     def held(self, workspace: str) -> int:
         """The sum of the workspace's holds."""
@@ -217,20 +221,16 @@ class Book:
         id_ = self._by_digest.get(digest)
         return None if id_ is None else self._keys[id_]
 
-    def _locked(self, workspace: str) -> Failure | None:
-        account = self._accounts.get(workspace)
-        if account is None:
-            return Failure("invalid_api_key", "The workspace of this API key does not exist.")
-        return Failure("workspace_locked", "This workspace is locked.") if account.record.locked else None
-
-    def _too_fast(self, principal: Principal, rate: Rate, clock: float) -> Failure | None:
-        wait = self._buckets.wait(principal.key_id, rate, clock)
-        if wait is None:
-            return None
-        return Failure("rate_limit_exceeded", "This key's rate limit is reached.", retry_after=wait)
-
     def _current(self, account: _Account) -> WorkspaceRecord:
         record = account.record
         if record.version == account.version:
             return record
         return type(record)(record.id, record.name, record.locked, account.balance, account.version, record.created_at)
+
+
+_NO_WORKSPACE = Failure("invalid_api_key", "The workspace of this API key does not exist.")
+_LOCKED = Failure("workspace_locked", "This workspace is locked.")
+
+
+def _too_fast(wait: float) -> Failure:
+    return Failure("rate_limit_exceeded", "This key's rate limit is reached.", retry_after=wait)

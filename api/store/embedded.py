@@ -129,7 +129,7 @@ class EmbeddedStore:
             self._admitted.over(row.id)
 
         try:
-            answer = await self._writer.submit(lambda sequence: Settle(sequence, row), apply)
+            answer = await self._writer.submit(Settle(self._writer.number(), row), apply)
         except (OverflowError, UnicodeEncodeError) as error:
             await self.release(row.id)
             raise SettlementRejected(f"{row.id}: {error}") from error
@@ -176,9 +176,7 @@ class EmbeddedStore:
         name = check_new_workspace(name, credits)
         now = self._now()
         workspace, operation = new_id("ws", now, self._entropy), new_id("op", now, self._entropy)
-        return await self._workspace_after(
-            lambda sequence: CreateWorkspace(sequence, workspace, name, credits, operation, now)
-        )
+        return await self._workspace_after(CreateWorkspace(self._writer.number(), workspace, name, credits, operation, now))
 
     async def workspaces(self) -> tuple[WorkspaceRecord, ...]:
         """See Admin."""
@@ -195,7 +193,7 @@ class EmbeddedStore:
         now = self._now()
         operation = new_id("op", now, self._entropy)
         try:
-            return await self._workspace_after(lambda sequence: TopUp(sequence, record.id, amount, operation, now))
+            return await self._workspace_after(TopUp(self._writer.number(), record.id, amount, operation, now))
         except Refused:
             check_topup(self._find(record.id), amount)  # others were faster: of the balance as they left it
             raise
@@ -203,12 +201,12 @@ class EmbeddedStore:
     async def lock(self, workspace: str) -> WorkspaceRecord:
         """See Admin."""
         id_ = self._find(workspace).id
-        return await self._workspace_after(lambda sequence: SetLocked(sequence, id_, True))
+        return await self._workspace_after(SetLocked(self._writer.number(), id_, True))
 
     async def unlock(self, workspace: str) -> WorkspaceRecord:
         """See Admin."""
         id_ = self._find(workspace).id
-        return await self._workspace_after(lambda sequence: SetLocked(sequence, id_, False))
+        return await self._workspace_after(SetLocked(self._writer.number(), id_, False))
 
     async def create_key(self, workspace: str, terms: KeyTerms) -> CreatedKey:
         """See Admin."""
@@ -228,7 +226,7 @@ class EmbeddedStore:
             created_at=now,
         )
         stored = StoredKey(record, digest(secret.reveal()))
-        return CreatedKey(await self._key_after(lambda sequence: CreateKey(sequence, stored)), secret)
+        return CreatedKey(await self._key_after(CreateKey(self._writer.number(), stored)), secret)
 
     async def keys(self, workspace: str | None = None) -> tuple[KeyRecord, ...]:
         """See Admin."""
@@ -245,18 +243,18 @@ class EmbeddedStore:
         """See Admin."""
         record = self._key(key)
         check_enable(record)
-        return await self._key_after(lambda sequence: EnableKey(sequence, record.id, True))
+        return await self._key_after(EnableKey(self._writer.number(), record.id, True))
 
     async def disable(self, key: str) -> KeyRecord:
         """See Admin."""
         id_ = self._key(key).id
-        return await self._key_after(lambda sequence: EnableKey(sequence, id_, False))
+        return await self._key_after(EnableKey(self._writer.number(), id_, False))
 
     async def revoke(self, key: str) -> KeyRecord:
         """See Admin."""
         id_ = self._key(key).id
         now = self._now()
-        return await self._key_after(lambda sequence: RevokeKey(sequence, id_, now))
+        return await self._key_after(RevokeKey(self._writer.number(), id_, now))
 
     async def usage(
         self, by: UsageBy, workspace: str | None = None, *, since: int | None = None, until: int | None = None
@@ -272,7 +270,7 @@ class EmbeddedStore:
     # Inside #################################################################
 
     async def _claim(self, claim: Claim, earlier: str | None) -> Claim:
-        answer = await self._writer.submit(lambda sequence: ClaimKey(sequence, claim, earlier), lambda _: None)
+        answer = await self._writer.submit(ClaimKey(self._writer.number(), claim, earlier), lambda _: None)
         if isinstance(answer, Rejected):
             raise StoreUnavailable(f"the claim of {claim.request} was rejected: {answer.message}")
         assert isinstance(answer, Claimed)
@@ -287,17 +285,17 @@ class EmbeddedStore:
     def _key(self, reference: str) -> KeyRecord:
         return find_key(self._book.all_keys(), self._book.key_of(digest(reference)), reference)
 
-    async def _workspace_after(self, build: Callable[[int], Administration]) -> WorkspaceRecord:
-        record = (await self._administer(build)).record
+    async def _workspace_after(self, request: Administration) -> WorkspaceRecord:
+        record = (await self._administer(request)).record
         assert record is not None
         return record
 
-    async def _key_after(self, build: Callable[[int], Administration]) -> KeyRecord:
-        key = (await self._administer(build)).key
+    async def _key_after(self, request: Administration) -> KeyRecord:
+        key = (await self._administer(request)).key
         assert key is not None
         return key.record
 
-    async def _administer(self, build: Callable[[int], Administration]) -> Done:
+    async def _administer(self, request: Administration) -> Done:
         def apply(answer: Answer) -> None:
             if isinstance(answer, Done):
                 if answer.record is not None:
@@ -305,7 +303,7 @@ class EmbeddedStore:
                 if answer.key is not None:
                     self._book.put_key(answer.key)
 
-        answer = await self._writer.submit(build, apply)
+        answer = await self._writer.submit(request, apply)
         if isinstance(answer, Rejected):
             raise Refused(refusal_code(answer.code), answer.message)
         assert isinstance(answer, Done)

@@ -20,20 +20,20 @@ class TokenBuckets:
 
     def take(self, key: str, rate: Rate, now: float) -> float | None:
         """Takes a token. None when there was one, else the seconds until there will be. `now`: any steady clock."""
-        wait, full_at = self._after(key, rate, now)
-        if wait is not None:
-            return wait
+        wait, full_at = self.look(key, rate, now)
+        if wait is None:
+            self.keep(key, full_at, now)
+        return wait
+
+    def keep(self, key: str, full_at: float, now: float) -> None:
+        """Takes the token that `look` has found at the same time."""
         self._full_at[key] = full_at
         if len(self._full_at) > self._forget_above:
             self._full_at = {key: full_at for key, full_at in self._full_at.items() if full_at > now}
             self._forget_above = max(_FORGET_ABOVE, 2 * len(self._full_at))
-        return None
 
-    def wait(self, key: str, rate: Rate, now: float) -> float | None:
-        """What `take` would say, taking nothing."""
-        return self._after(key, rate, now)[0]
-
-    def _after(self, key: str, rate: Rate, now: float) -> tuple[float | None, float]:
+    def look(self, key: str, rate: Rate, now: float) -> tuple[float | None, float]:
+        """What `take` would say, taking nothing; and when the bucket would be full again after it."""
         # A bucket is known by when it is full: each token taken puts that off, and no more than `burst` are ever missing,
         # also where more were before the rate was changed.
         seconds_each = 60 / rate.per_minute

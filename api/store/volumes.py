@@ -29,7 +29,10 @@ class Volumes:
 
     def add(self, day: int, model: str, tokens: int) -> None:
         """A request of that day was settled."""
-        of = self._days[day] = self._days.pop(day, Counter())  # at the end: used last
+        of = self._days.pop(day, None)
+        if of is None:
+            of = Counter[str]()
+        self._days[day] = of  # at the end: used last
         of[model] += tokens
         if len(self._days) > WEEK_DAYS + 1:
             # Used longest ago. Not the oldest: a clock that went back makes that the present.

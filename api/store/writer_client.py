@@ -49,10 +49,15 @@ Answer = Settled | Done | Claimed | Rejected
 class _Pending:
     __slots__ = ("apply", "data", "task")
 
-    def __init__(self, data: bytes, apply: Callable[[Answer], None]) -> None:
+    def __init__(self, data: bytes, apply: Callable[[Answer], None], task: trio.lowlevel.Task) -> None:
         self.data = data
         self.apply = apply
-        self.task: trio.lowlevel.Task | None = None
+        self.task: trio.lowlevel.Task | None = task
+
+    def leave(self, _: object) -> trio.lowlevel.Abort:
+        """Nobody waits for its answer any more."""
+        self.task = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
 
 class WriterClient:
@@ -97,29 +102,26 @@ class WriterClient:
             return False
         return len(self._pending) >= PENDING_LIMIT or trio.current_time() - self._heard > STALLED_SECONDS
 
-    async def submit(self, build: Callable[[int], Request], apply: Callable[[Answer], None]) -> Answer:
-        """Send the request that `build` makes for its sequence number; returns its answer.
+    def number(self) -> int:
+        """For the next request."""
+        self._sequence += 1
+        return self._sequence
+
+    async def submit(self, request: Request, apply: Callable[[Answer], None]) -> Answer:
+        """Send a request, its number from `number`; returns its answer.
 
         apply: called once with the answer, also when the caller has been cancelled by then.
         Raises StoreUnavailable when the store is closed before it came, OverflowError for what msgpack cannot hold.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        sequence = self._sequence + 1
-        pending = _Pending(frame(self._encoder.encode(build(sequence))), apply)
-        self._sequence = sequence
+        pending = _Pending(frame(self._encoder.encode(request)), apply, trio.lowlevel.current_task())
         if not self._pending and self._greeted:
             self._heard = trio.current_time()
-        self._pending[sequence] = pending
+        self._pending[request.seq] = pending
         if self._greeted:
             self._outbox.put(pending.data)
-
-        def stop_listening(_: object) -> trio.lowlevel.Abort:
-            pending.task = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        pending.task = trio.lowlevel.current_task()
-        answer: Answer = await trio.lowlevel.wait_task_rescheduled(stop_listening)
+        answer: Answer = await trio.lowlevel.wait_task_rescheduled(pending.leave)
         return answer
 
     async def keep_running(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -222,10 +224,12 @@ class WriterClient:
     def _on_reply(self, reply: Reply, start: Callable[[], None]) -> None:
         match reply:
             case Settled():
+                self._heard = trio.current_time()
                 self._moved(reply.balances)
                 for sequence in reply.seqs:
                     self._answer(sequence, reply)
             case Done() | Claimed() | Rejected():
+                self._heard = trio.current_time()
                 self._answer(reply.seq, reply)
             case Hello():
                 self._greet(reply)
@@ -241,7 +245,6 @@ class WriterClient:
         if pending is None:
             return
         self._answered = True
-        self._heard = trio.current_time()
         pending.apply(answer)
         if pending.task is not None:
             trio.lowlevel.reschedule(pending.task, outcome.Value(answer))

@@ -67,9 +67,12 @@ class _WriterDouble:
         self._inline, self._book = inline, book
         self._sequence = 0
 
-    async def submit(self, build: Callable[[int], Request], apply: Callable[[Answer], None]) -> Answer:
+    def number(self) -> int:
         self._sequence += 1
-        answer = cast("Answer", self._inline.do(msgspec.msgpack.encode(build(self._sequence))))
+        return self._sequence
+
+    async def submit(self, request: Request, apply: Callable[[Answer], None]) -> Answer:
+        answer = cast("Answer", self._inline.do(msgspec.msgpack.encode(request)))
         if isinstance(answer, Settled):
             self._book.move_all(answer.balances)
         apply(answer)

@@ -14,9 +14,9 @@ def test_a_burst_and_then_the_rate() -> None:
     buckets, rate = TokenBuckets(), Rate(60, 3)
     assert [buckets.take("k", rate, 0.0) for _ in range(4)] == [None, None, None, pytest.approx(1.0)]
     assert buckets.take("k", rate, 0.75) == pytest.approx(0.25)
-    assert buckets.wait("k", rate, 1.0) is None
+    assert buckets.look("k", rate, 1.0)[0] is None
     assert buckets.take("k", rate, 1.0) is None
-    assert buckets.wait("k", rate, 1.0) == pytest.approx(1.0)
+    assert buckets.look("k", rate, 1.0)[0] == pytest.approx(1.0)
     assert buckets.take("k", rate, 1.0) == pytest.approx(1.0)
     assert [buckets.take("k", rate, 1000.0) for _ in range(4)] == [None, None, None, pytest.approx(1.0)]
 
