@@ -7,7 +7,7 @@ request only if it gives the same, to the byte, with no losses, and leaves every
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from hyperinfer.formats.conversation import TextPart
 
@@ -19,8 +19,12 @@ LEAST_LIMIT = 16
 """The most that any upstream demands as the least limit of output."""
 
 
-def plain_texts(conversation: Conversation, target: Target) -> list[tuple[Role, str]] | None:
-    """(role, text) of every turn of such a request; None where there is anything else in it, or where the upstream wants
+Said: TypeAlias = "tuple[Role, str, bool]"
+"""The role and the text of a turn, and whether its content was the text itself and not a list with it."""
+
+
+def plain_texts(conversation: Conversation, target: Target) -> list[Said] | None:
+    """What was said in every turn of such a request; None where there is anything else in it, or where the upstream wants
     what nearly all others take as it is in a form of its own."""
     c, sampling, quirks = conversation, conversation.sampling, target.quirks
     if c.tools or c.plugins or c.tool_choice is not None or c.parallel_tool_calls is not None or c.reasoning is not None:
@@ -35,24 +39,26 @@ def plain_texts(conversation: Conversation, target: Target) -> list[tuple[Role, 
         return None
     if sampling.logit_bias is not None or sampling.logprobs is not None or sampling.top_logprobs is not None:
         return None
-    if quirks.system_role != "keep" or quirks.turns != "free" or quirks.sampling != "send":
+    if quirks.system_role != "keep" or quirks.turns != "free" or quirks.content != "parts":
+        return None
+    if quirks.sampling != "send":
         return None
     if 0 < target.max_output_tokens < LEAST_LIMIT or (sampling.max_tokens is not None and sampling.max_tokens < LEAST_LIMIT):
         return None
-    texts: list[tuple[Role, str]] = []
+    texts: list[Said] = []
     for turn in c.turns:
-        if not turn.plain or turn.quiet is not None or turn.extra is not None or turn.name is not None:
+        if turn.quiet is not None or turn.extra is not None or turn.name is not None or turn.phase is not None:
             return None
-        if len(turn.parts) != 1 or turn.phase is not None or turn.item_id is not None:
+        if len(turn.parts) != 1 or turn.item_id is not None or turn.role == "tool":
             return None
         part = turn.parts[0]
-        if type(part) is not TextPart or not part.text or part.text.isspace() or turn.role == "tool":
+        if type(part) is not TextPart or not part.text or part.text.isspace():
             return None
         if part.cache is not None or part.extra is not None or part.citations is not None or part.logprobs is not None:
             return None
         if turn.role == "developer" and quirks.developer_role != "keep":
             return None
-        texts.append((turn.role, part.text))
+        texts.append((turn.role, part.text, turn.plain))
     return texts
 
 

@@ -27,15 +27,19 @@ def encode_plain(conversation: Conversation, target: Target) -> Encoded | None:
     limit = limit_of(conversation, target)
     body: dict[str, Any] = {"model": target.model, "max_tokens": limit or target.max_output_tokens or DEFAULT_LIMIT}
     if texts[0][0] in ("system", "developer") and (conversation.turns[0].path == "system" or not same):
-        body["system"] = texts.pop(0)[1]
+        _, text, plain = texts.pop(0)
+        body["system"] = text if plain or not same else [{"type": "text", "text": text}]
     before = "assistant"
-    for role, _ in texts:
+    for role, _, _ in texts:
         if role not in ("user", "assistant") or (role == before and not same):
             return None  # its place is found by what stands around it
         before = role
     if before == "assistant" and not same:
         return None  # whose end may not be blank
-    body["messages"] = [{"role": role, "content": text} for role, text in texts]
+    body["messages"] = [
+        {"role": role, "content": text if plain or not same else [{"type": "text", "text": text}]}
+        for role, text, plain in texts
+    ]
     if temperature is not None:
         body["temperature"] = temperature
     if conversation.sampling.top_p is not None:

@@ -20,12 +20,12 @@ def encode_plain(conversation: Conversation, target: Target) -> Encoded | None:
     if texts is None:
         return None
     sampling, quirks, same = conversation.sampling, target.quirks, conversation.dialect == "openai_chat"
-    messages: list[dict[str, str]] = []
+    messages: list[dict[str, Any]] = []
     before = ""
-    for role, text in texts:
+    for role, text, plain in texts:
         if role == before == "assistant" and not same:
             return None  # they make one message
-        messages.append({"role": role, "content": text})
+        messages.append({"role": role, "content": text if plain or not same else [{"type": "text", "text": text}]})
         before = role
     body: dict[str, Any] = {"model": target.model, "messages": messages}
     if (limit := limit_of(conversation, target)) is not None:

@@ -12,7 +12,7 @@ from hyperinfer.formats.plain_request import limit_of, plain_texts
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Target
-    from hyperinfer.formats.conversation import Conversation
+    from hyperinfer.formats.conversation import Conversation, Role
 
 
 def encode_plain(conversation: Conversation, target: Target) -> Encoded | None:
@@ -29,7 +29,7 @@ def encode_plain(conversation: Conversation, target: Target) -> Encoded | None:
         body["input"] = texts[0][1]
     else:
         own = {} if same else {"type": "message"}
-        body["input"] = [{**own, "role": role, "content": text} for role, text in texts]
+        body["input"] = [{**own, "role": role, "content": _content(role, text, plain)} for role, text, plain in texts]
     if (limit := limit_of(conversation, target)) is not None:
         body["max_output_tokens"] = limit
     if conversation.sampling.temperature is not None:
@@ -43,3 +43,7 @@ def encode_plain(conversation: Conversation, target: Target) -> Encoded | None:
         if same and conversation.stream_options:
             body["stream_options"] = conversation.stream_options
     return Encoded(body=msgspec.json.encode(body))
+
+
+def _content(role: Role, text: str, plain: bool) -> Any:
+    return text if plain else [{"type": "output_text" if role == "assistant" else "input_text", "text": text}]

@@ -45,7 +45,7 @@ CHAT: dict[str, Any] = {
     "model": "m",
     "messages": [
         {"role": "system", "content": "You answer briefly."},
-        {"role": "user", "content": "Hello."},
+        {"role": "user", "content": [{"type": "text", "text": "Hello."}]},
         {"role": "assistant", "content": "Hi."},
         {"role": "user", "content": "Who are you?"},
     ],
@@ -61,7 +61,7 @@ RESPONSES: dict[str, Any] = {
     "input": [
         {"role": "user", "content": "Hello."},
         {"role": "assistant", "content": "Hi."},
-        {"role": "user", "content": "Who are you?"},
+        {"role": "user", "content": [{"type": "input_text", "text": "Who are you?"}]},
     ],
     "max_output_tokens": 512,
     "temperature": 0.5,
@@ -71,7 +71,7 @@ RESPONSES: dict[str, Any] = {
 }
 MESSAGES: dict[str, Any] = {
     "model": "m",
-    "system": "You answer briefly.",
+    "system": [{"type": "text", "text": "You answer briefly."}],
     "messages": CHAT["messages"][1:],
     "max_tokens": 512,
     "temperature": 0.5,
