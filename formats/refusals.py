@@ -4,7 +4,7 @@ the parts are written."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.wire import is_array
@@ -18,7 +18,14 @@ _STORED = ("previous_response_id", "conversation", "prompt")
 
 def refuse_untranslatable(conversation: Conversation) -> None:
     """Raises `RequestError` for several answers, audio output and stored state. For targets of another dialect alone."""
-    extra = conversation.extra or {}
+    extra = conversation.extra
+    if extra is not None:
+        _refuse_fields(extra)
+    if conversation.sampling.n is not None and conversation.sampling.n > 1:
+        raise RequestError("n: the model's provider gives one answer at a time", param="n")
+
+
+def _refuse_fields(extra: dict[str, Any]) -> None:
     for name in _STORED:
         if extra.get(name) is not None:
             raise RequestError(f"{name}: this gateway stores nothing between requests", param=name)
@@ -29,5 +36,3 @@ def refuse_untranslatable(conversation: Conversation) -> None:
         raise RequestError("audio: the model's provider gives no audio", param="audio")
     if is_array(modalities) and "audio" in modalities:
         raise RequestError("modalities: the model's provider gives no audio", param="modalities")
-    if conversation.sampling.n is not None and conversation.sampling.n > 1:
-        raise RequestError("n: the model's provider gives one answer at a time", param="n")

@@ -54,6 +54,8 @@ def unknown_role(turn: Turn) -> str | None:
 def in_known_words(conversation: Conversation) -> tuple[Conversation, list[Loss]]:
     """The conversation for a target of another dialect, without words that nobody knows, and what was lost with them."""
     losses: list[Loss] = []
+    if not _has_words(conversation):
+        return conversation, losses
 
     def lose(path: str, word: str) -> None:
         losses.append(Loss(path, f"'{word}' is unknown to the API of this model"))
@@ -68,6 +70,14 @@ def in_known_words(conversation: Conversation) -> tuple[Conversation, list[Loss]
         verbosity=_known(conversation.verbosity, VERBOSITIES, caller_path(dialect, "verbosity"), lose),
     )
     return (known, losses) if losses else (conversation, losses)
+
+
+def _has_words(conversation: Conversation) -> bool:
+    """Whether the conversation has any field of the kind, as most have none."""
+    c = conversation
+    if c.reasoning is not None or c.service_tier is not None or c.verbosity is not None:
+        return True
+    return any([turn.extra is not None or not _WORDY.isdisjoint(map(type, turn.parts)) for turn in c.turns])
 
 
 def _known(word: str | None, words: frozenset[str], path: str, lose: Lose) -> str | None:

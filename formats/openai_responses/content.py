@@ -55,8 +55,6 @@ def decode_part(value: Any, path: str) -> Part:
     if not isinstance(kind, str):
         raise RequestError(f"{path}.type: expected a string", param=f"{path}.type")
     if kind in _TEXT_TYPES:
-        if len(value) == 2 and type(said := value.get("text")) is str:
-            return TextPart(text=said)
         text = read(value, w.OutputText, path)
         return TextPart(
             text=text.text,
