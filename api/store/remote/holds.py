@@ -4,7 +4,7 @@ database and from the owners of live holds: an epoch tells the one before from t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from hyperinfer.api.settlement.effects import Balance, Hold
 from hyperinfer.api.settlement.owner import LEASE_SECONDS
@@ -116,29 +116,31 @@ class Holds:
     # Inside the loop of asyncio ###############################################
 
     async def _perform(self, asks: Sequence[_Ask]) -> Sequence[Any]:
-        # All operations of a workspace are one command: a command costs ten times what an operation does.
-        places: dict[str, list[int]] = {}
-        commands: list[Command | _Plain] = []
-        alone: list[int] = []
+        # All operations of a workspace are one command: a command costs ten times what an operation does. What else is
+        # asked comes between those that were asked before it and after it.
+        commands: list[tuple[Command | _Plain | list[Operation], list[int]]] = []
+        joined: dict[str, tuple[list[Operation], list[int]]] = {}
         for index, ask in enumerate(asks):
-            if isinstance(ask, Operation):
-                places.setdefault(ask.workspace, []).append(index)
+            if not isinstance(ask, Operation):
+                joined.clear()
+                commands.append((ask, [index]))
+            elif (known := joined.get(ask.workspace)) is None:
+                commands.append(joined.setdefault(ask.workspace, ([ask], [index])))
             else:
-                commands.append(ask)
-                alone.append(index)
-        commands += [together([cast("Operation", asks[index]) for index in indexes]) for indexes in places.values()]
+                known[0].append(ask)
+                known[1].append(index)
         try:
-            answers = await self._answers(commands)
+            answers = await self._answers([together(each) if isinstance(each, list) else each for each, _ in commands])
         except Exception as error:
             # Not the error's own text: it may hold the address with its password.
             raise StoreUnavailable(f"Redis failed ({cause_of(error)})") from error
         found: list[Any] = [None] * len(asks)
-        for index, answer in zip(alone, answers[: len(alone)], strict=True):
-            found[index] = answer
-        for indexes, answer in zip(places.values(), answers[len(alone) :], strict=True):
-            each = [answer] * len(indexes) if isinstance(answer, Exception) else apart(answer)
-            for index, one in zip(indexes, each, strict=True):
-                found[index] = one
+        for (each, indexes), answer in zip(commands, answers, strict=True):
+            parts = (
+                apart(answer) if isinstance(each, list) and not isinstance(answer, Exception) else [answer] * len(indexes)
+            )
+            for index, part in zip(indexes, parts, strict=True):
+                found[index] = part
         return found
 
     async def _answers(self, commands: Sequence[Command | _Plain]) -> Sequence[Any]:

@@ -26,33 +26,3 @@ local function negated(amount)
     if string.sub(amount, 1, 1) == '-' then return string.sub(amount, 2) end
     return '-' .. amount
 end
-
-local function held_amount(request)
-    local hold = redis.call('HGET', holds, request)
-    if hold then return string.match(hold, '^(%d+) '), string.match(hold, '^%d+ (%S*) ') end
-    return nil
-end
-
--- Puts a hold in, in place of one that may be there, whatever the balance.
-local function put_hold(request, amount, key, about, lease)
-    local old = held_amount(request)
-    if old then redis.call('HINCRBY', account, 'available', old) end
-    redis.call('HSET', holds, request, amount .. ' ' .. key .. ' ' .. about)
-    redis.call('HINCRBY', account, 'available', negated(amount))
-    redis.call('ZADD', leases, now() + lease, request)
-end
-
-local function move_balance(balance, version)
-    local known = redis.call('HGET', account, 'version')
-    if known and tonumber(version) > tonumber(known) then
-        redis.call('HINCRBY', account, 'available', negated(redis.call('GET', balance_of)))
-        redis.call('HINCRBY', account, 'available', balance)
-        redis.call('SET', balance_of, balance)
-        redis.call('HSET', account, 'version', version)
-    end
-end
-
--- A key's own held sum; only kept while its counters are loaded, which sums it up anew.
-local function hold_by_key(counters, amount)
-    if redis.call('HEXISTS', counters, 'loaded') == 1 then redis.call('HINCRBY', counters, 'held', amount) end
-end
