@@ -147,9 +147,10 @@ class Owner:
 
     def finish(self, record: Record) -> list[Effect]:
         """R is over, and this is what it came to. A second time it changes nothing. An R that is not known (it was never
-        admitted, is settled already, or was given up) is committed all the same: the row decides."""
+        admitted, is settled already, or was given up) is committed all the same: the row decides. So is one that was
+        settled as interrupted."""
         request = self._requests.get(record.request)
-        if request is None or _was_given_up(request):
+        if request is None or _has_no_record(request, record):
             request = self._requests[record.request] = _Request(hold_of(record, 0), Phase.HELD)
         if request.phase is not Phase.HELD:
             return []
@@ -331,8 +332,10 @@ class Owner:
         return [End(request.hold.request, well=False)]
 
 
-def _was_given_up(request: _Request) -> bool:
-    return request.phase is Phase.DROPPING and request.record is None
+def _has_no_record(request: _Request, record: Record) -> bool:
+    """Whether it was given up, or settled as interrupted, which this record is not."""
+    known = request.record
+    return request.phase is Phase.DROPPING and (known is None or (known.interrupted and not record.interrupted))
 
 
 def _has_hold(request: _Request) -> bool:

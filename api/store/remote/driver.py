@@ -1,14 +1,11 @@
-"""asyncpg and trio-asyncio as far as we use them, with types: neither ships complete ones."""
+"""asyncpg and redis-py as far as we use them, with types: neither ships complete ones."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from typing import Any, Protocol, cast
 
 
 class Connection(Protocol):
@@ -49,16 +46,6 @@ def error_class(error: Exception) -> str | None:
     """The class of an error that the server sent: the first two characters of its SQLSTATE. None for all else."""
     state = getattr(error, "sqlstate", None)
     return state[:2] if isinstance(state, str) else None
-
-
-def aio_as_trio(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """An asyncio coroutine function as one for trio, inside an `open_loop`."""
-    return cast("Callable[P, Awaitable[T]]", importlib.import_module("trio_asyncio").aio_as_trio(function))
-
-
-def open_loop() -> AbstractAsyncContextManager[object]:
-    """A loop of asyncio within trio's, for the tasks that are begun inside."""
-    return cast("AbstractAsyncContextManager[object]", importlib.import_module("trio_asyncio").open_loop())
 
 
 class RedisConnection(Protocol):

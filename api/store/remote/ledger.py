@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 import msgspec
-import outcome
 import trio
 
 from hyperinfer.api.settlement.effects import (
@@ -225,33 +224,33 @@ class RemoteLedger:
         self._heard.set()
 
     def _commit(self, record: Record) -> None:
-        def answered(answer: outcome.Outcome[Balance]) -> None:
+        def answered(answer: Balance | Exception) -> None:
             match answer:
-                case outcome.Value(balance):
-                    self.perform(self.owner.committed(record.request, balance))
-                case outcome.Error(SettlementRejected() as error):
-                    log.error("the settlement of %s was rejected: %s", record.request, error)
+                case SettlementRejected():
+                    log.error("the settlement of %s was rejected: %s", record.request, answer)
                     if record.request in self._endings:
-                        self._endings[record.request].reason = str(error)
-                    self.perform(self.owner.rejected(record.request, str(error)))
-                case _:
+                        self._endings[record.request].reason = str(answer)
+                    self.perform(self.owner.rejected(record.request, str(answer)))
+                case Exception():
                     self.perform(self.owner.commit_failed(record.request))
+                case balance:
+                    self.perform(self.owner.committed(record.request, balance))
 
         self._send(lambda: self._rows.actor.post(unpacked_row(record.body), answered), answered)
 
     def _drop(self, effect: DropHold) -> None:
         request = effect.hold.request
 
-        def answered(answer: outcome.Outcome[object]) -> None:
-            dropped = isinstance(answer, outcome.Value)
-            self.perform(self.owner.hold_dropped(request) if dropped else self.owner.drop_failed(request))
+        def answered(answer: object) -> None:
+            failed = isinstance(answer, Exception)
+            self.perform(self.owner.drop_failed(request) if failed else self.owner.hold_dropped(request))
 
         operation = drop_of(effect)
-        self._send(lambda: self._holds.actor.post(operation, answered), answered)
+        self._send(lambda: self._holds.actor.post_later(operation, answered), answered)
 
     def _keep(self, hold: Hold) -> None:
-        def answered(answer: outcome.Outcome[object]) -> None:
-            self._unkept |= isinstance(answer, outcome.Error)
+        def answered(answer: object) -> None:
+            self._unkept |= isinstance(answer, Exception)
 
         command = keep(hold, unpacked_row(hold.about).key_id)
         self._send(lambda: self._holds.actor.post(command, answered), answered)
@@ -305,11 +304,11 @@ class RemoteLedger:
             ending.told.set()
 
     @staticmethod
-    def _send(post: Callable[[], None], answered: Callable[[outcome.Error], None]) -> None:
+    def _send(post: Callable[[], None], answered: Callable[[Exception], None]) -> None:
         try:
             post()
         except Busy as error:
-            answered(outcome.Error(error))
+            answered(error)
 
 
 def interrupted(hold: Hold) -> Record:

@@ -9,7 +9,8 @@ import trio
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.records import KeyTerms
-from hyperinfer.api.store.remote.driver import aio_as_trio, connect, open_loop
+from hyperinfer.api.store.remote.driver import connect
+from hyperinfer.api.store.remote.guest_loop import in_asyncio, open_loop
 from hyperinfer.api.store.remote.reports import RemoteReports, audit
 from hyperinfer.api.store.reports import UsageQuestion
 from hyperinfer.providers.secret import Secret
@@ -76,7 +77,7 @@ async def test_the_audit_tells(place: Place) -> None:
         return found
 
     async with open_loop():
-        found = await aio_as_trio(audits)()
+        found = await in_asyncio(audits)
     missed = {kind: found[kind] for kind, (_, words) in TAMPERED.items() if not any(words in each for each in found[kind])}
     assert missed == {}
 

@@ -152,7 +152,7 @@ async def test_a_client_that_hides_that_it_was_given_up_is_given_up_again(autoju
 
 async def test_all_that_waits_goes_in_one_group_and_what_waits_at_the_end_is_still_done() -> None:
     groups: list[Sequence[int]] = []
-    answers: list[int] = []
+    answers: list[object] = []
 
     async def perform(asks: Sequence[int]) -> Sequence[int]:
         groups.append(asks)
@@ -163,7 +163,7 @@ async def test_all_that_waits_goes_in_one_group_and_what_waits_at_the_end_is_sti
 
     actor: Actor[int, int] = Actor(perform, lambda: None, leave, seconds=5)
     for number in range(100):
-        actor.post(number, lambda answer: answers.append(answer.unwrap()))
+        actor.post(number, lambda answer: answers.append(answer))
     actor.close()
     async with open_bridge():
         await actor.run()
