@@ -5,8 +5,6 @@ R is a request id everywhere: the one idempotency key of a request's hold, recor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 
@@ -34,8 +32,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     interrupted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(msgspec.Struct, frozen=True):
     """A workspace's balance as of a commit; of two, the one of the higher version is true."""
 
     workspace: str
@@ -46,22 +43,19 @@ class Balance:
 # Effects on the hold store ####################################################
 
 
-@dataclass(frozen=True, slots=True)
-class TakeHold:
+class TakeHold(msgspec.Struct, frozen=True):
     """Check the balance and take a hold in one step; a repeat finds it taken. Answer: `hold_taken`, `hold_refused`."""
 
     hold: Hold
 
 
-@dataclass(frozen=True, slots=True)
-class KeepHold:
+class KeepHold(msgspec.Struct, frozen=True):
     """Put a hold (back), whatever the balance: its money is being spent, or is. Not after a `DropHold` of the same R."""
 
     hold: Hold
 
 
-@dataclass(frozen=True, slots=True)
-class DropHold:
+class DropHold(msgspec.Struct, frozen=True):
     """Give a hold back, and refuse it if it is taken or kept later: messages may overtake each other. `cost`: what was spent
     of it. `balance`: to be taken over in the same step, unless a newer one is known. Answer: `hold_dropped`."""
 
@@ -70,8 +64,7 @@ class DropHold:
     balance: Balance | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RenewLeases:
+class RenewLeases(msgspec.Struct, frozen=True):
     """These holds have a living owner."""
 
     holds: tuple[Hold, ...]
@@ -114,16 +107,14 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
 Entry = Begun | Admitted | Settled | Done | Quarantined
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(msgspec.Struct, frozen=True):
     """Write an entry, without waiting for the disk: it survives the process, not the machine. Failure: `journal_failed`,
     told before anything else of the same batch of effects is carried out."""
 
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Sync:
+class Sync(msgspec.Struct, frozen=True):
     """Bring all that was written to the disk. Answer: `synced`, `journal_failed`."""
 
     request: str
@@ -132,31 +123,27 @@ class Sync:
 # Effects on the database and the caller #######################################
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """Write the row and move the balance in one transaction, only if the row was not there (or was an interrupted one).
     Answer: `committed`, `rejected`, `commit_failed`; and `late` once, if none of them has come in time."""
 
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Admit:
+class Admit(msgspec.Struct, frozen=True):
     """Tell the caller that R may go upstream."""
 
     request: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(msgspec.Struct, frozen=True):
     """Tell the caller that R may not go upstream: the hold store says no, or (`broken`) nothing can be recorded."""
 
     request: str
     broken: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """Tell the caller that R's client may see its end: it is durable. Not `well`: it is not, and the client is told so."""
 
     request: str
