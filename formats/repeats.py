@@ -17,7 +17,7 @@ from hyperinfer.formats.runs import FrameRun, Say
 
 _decode = msgspec.json.Decoder(str).decode
 _decode_all = msgspec.json.Decoder(list[str]).decode
-_STRING = re.compile(rb'\s*("(?:[^"\\]|\\.)*")')
+_STRING = re.compile(rb'\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")')
 _PADDING = re.compile(rb'(,\s?"obfuscation":\s?")[A-Za-z0-9+/=_-]*"\}\Z')
 _PAD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"
 _PAD_END = b'"}'
