@@ -76,7 +76,7 @@ def count_graph(parts: Parts, limits: Limits) -> Graph:
     return Graph.linear(
         decode_count(json_depth=limits.json_depth, big_bodies=parts.big_bodies),
         route(parts.catalogue),
-        count(parts.clients, limit=rate_limit(parts.ledger, _rate(limits)), now=parts.now),
+        count(parts.clients, limit=rate_limit(parts.ledger, _rate(limits)), now=parts.now, big_bodies=parts.big_bodies),
     )
 
 
@@ -86,7 +86,15 @@ def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...
         route(parts.catalogue),
         admit(parts.ledger, _rate(limits), parts.tooling.tools),
         tool_loop(
-            call(parts.clients, now=parts.now, jitter=parts.jitter, retries=limits.retries, drain=parts.drain), parts.tooling
+            call(
+                parts.clients,
+                now=parts.now,
+                jitter=parts.jitter,
+                retries=limits.retries,
+                drain=parts.drain,
+                big_bodies=parts.big_bodies,
+            ),
+            parts.tooling,
         ),
         translate(),
         meter(),

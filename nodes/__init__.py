@@ -6,6 +6,7 @@ outside.
 """
 
 from hyperinfer.nodes.admit import admit
+from hyperinfer.nodes.big_bodies import BigBodies
 from hyperinfer.nodes.call import call
 from hyperinfer.nodes.count import count
 from hyperinfer.nodes.decode import decode, decode_count
@@ -20,6 +21,7 @@ from hyperinfer.nodes.translate import translate
 __all__ = [
     "Answering",
     "Asked",
+    "BigBodies",
     "Chunk",
     "Failed",
     "Head",

@@ -20,21 +20,34 @@ T = TypeVar("T")
 
 
 class BigBodies:
-    """Turns of one loop, first come first served."""
+    """Turns of one loop, first come first served. Who is cancelled while waiting leaves the queue, and nothing is done."""
 
-    __slots__ = ("_rested", "_turn")
+    __slots__ = ("_first", "_next", "_rested")
 
     def __init__(self) -> None:
-        self._turn = trio.StrictFIFOLock()
+        self._first = trio.StrictFIFOLock()
+        self._next = trio.StrictFIFOLock()
         self._rested = -math.inf  # when the next one may begin
 
-    async def in_turn(self, work: Callable[[], T]) -> T:
-        """Does it, when its turn has come. Who is cancelled before that leaves the queue, and nothing is done."""
-        async with self._turn:
-            await trio.sleep_until(self._rested)
-            began = trio.current_time()
-            try:
-                return work()
-            finally:
-                ended = trio.current_time()
-                self._rested = 2 * ended - began
+    async def first_turn(self, work: Callable[[], T]) -> T:
+        """Does it when its turn has come, and the others have had their time."""
+        async with self._first:
+            await trio.lowlevel.checkpoint()
+            while trio.current_time() < self._rested:  # noqa: ASYNC110 - others may lengthen the rest meanwhile
+                await trio.sleep_until(self._rested)
+            return self._timed(work)
+
+    async def next_turn(self, work: Callable[[], T]) -> T:
+        """The same for who has had a first turn. It waits for no rest, as what it began with is held for so long; those who
+        wait for their first one do so the longer."""
+        async with self._next:
+            await trio.lowlevel.checkpoint()
+            return self._timed(work)
+
+    def _timed(self, work: Callable[[], T]) -> T:
+        began = trio.current_time()
+        try:
+            return work()
+        finally:
+            ended = trio.current_time()
+            self._rested = max(self._rested, ended) + ended - began

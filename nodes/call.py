@@ -22,6 +22,7 @@ from hyperinfer.formats import FORMATS
 from hyperinfer.formats.codec import Target
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.nodes.attempt import Attempting, Clients
+from hyperinfer.nodes.big_bodies import BIG, BigBodies
 from hyperinfer.nodes.items import Answering, Failed, Planned, Reply
 from hyperinfer.nodes.refusal import refused, refused_losses, shutting_down
 from hyperinfer.nodes.retry import Jitter, Retrying
@@ -39,10 +40,16 @@ class Call(Stage[Planned, Reply | Failure]):
     """Calls for one request until there is a reply, or nothing left to try."""
 
     def __init__(
-        self, clients: Clients, now: Callable[[], float], jitter: Jitter, retries: int, drain: Drain | None
+        self,
+        clients: Clients,
+        now: Callable[[], float],
+        jitter: Jitter,
+        retries: int,
+        drain: Drain | None,
+        big_bodies: BigBodies | None,
     ) -> None:
         self._clients, self._now, self._jitter, self._retries = clients, now, jitter, retries
-        self._drain = drain
+        self._drain, self._big_bodies = drain, big_bodies
 
     async def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
         """One request."""
@@ -50,7 +57,10 @@ class Call(Stage[Planned, Reply | Failure]):
         refusal: Failed | None = None
         route, retrying = item.routes[0], None
         while True:
-            encoded = encoded_for(item, route)
+            if self._big_bodies is not None and item.ticket.body_size > BIG:
+                encoded = await self._big_bodies.next_turn(partial(encoded_for, item, route))
+            else:
+                encoded = encoded_for(item, route)
             if isinstance(encoded, Failed):
                 refusal = refusal or encoded
                 retrying = retrying or self._retrying(item)
@@ -153,6 +163,7 @@ def call(
     jitter: Jitter = random.random,
     retries: int = 2,
     drain: Drain | None = None,
+    big_bodies: BigBodies | None = None,
 ) -> Node[Planned, Reply | Failure]:
     """The node that asks a provider: `Planned` in; `Answering` and then the reply's bursts of events out, or a `Failed`.
 
@@ -161,8 +172,11 @@ def call(
     them; its connection is closed then. Give it the `upstreams` of `open_upstreams()`. `now`: unix seconds, for dates in
     `Retry-After`. `jitter`: a number from 0 to 1, spreads retries. `retries`: attempts beyond the first, made only before
     any output of the model was seen. `drain`: when its grace is over the upstream is closed and the reply ends with an
-    error.
+    error. `big_bodies`: as in `decode`, for what is written to the provider of such a body.
     """
     return stage(
-        partial(Call, clients, now, jitter, retries, drain), name="call", consumes=Planned, produces=Reply | Failure
+        partial(Call, clients, now, jitter, retries, drain, big_bodies),
+        name="call",
+        consumes=Planned,
+        produces=Reply | Failure,
     )

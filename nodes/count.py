@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx2
 import trio
@@ -16,16 +16,20 @@ from hyperinfer.formats import COUNTING
 from hyperinfer.formats.counting import count_of_reply
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.tokens import estimate_input
+from hyperinfer.nodes.big_bodies import BIG, BigBodies
 from hyperinfer.nodes.call import encoded_for
 from hyperinfer.nodes.items import Failed, Output, Planned
 from hyperinfer.nodes.reply_writer import identity_headers, response
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.counting import Counting
     from hyperinfer.nodes.admit import RateLimit
     from hyperinfer.nodes.attempt import Clients
     from hyperinfer.providers.catalogue import Route
 
 log = logging.getLogger("hyperinfer.upstream")
+
+T = TypeVar("T")
 
 PATIENCE = 5.0
 """Seconds that providers have to count, together: clients ask often, and wait."""
@@ -37,8 +41,10 @@ _REPLY_LIMIT = 64 * 1024
 class Count(Stage[Planned, Output | Failure]):
     """Answers one request. Nothing is held and nothing is billed."""
 
-    def __init__(self, clients: Clients, limit: RateLimit | None, now: Callable[[], float]) -> None:
-        self._clients, self._limit, self._now = clients, limit, now
+    def __init__(
+        self, clients: Clients, limit: RateLimit | None, now: Callable[[], float], big_bodies: BigBodies | None
+    ) -> None:
+        self._clients, self._limit, self._now, self._big_bodies = clients, limit, now, big_bodies
 
     async def receive(self, item: Planned, sink: Sink[Output | Failure]) -> None:
         """One request."""
@@ -47,7 +53,7 @@ class Count(Stage[Planned, Output | Failure]):
             await sink.send(refusal)
             return
         counted = await self._counted(item)
-        tokens = _estimated(item) if counted is None else counted
+        tokens = await self._in_turn(item, partial(_estimated, item)) if counted is None else counted
         mark = ("x-hyperinfer-estimated", "true" if counted is None else "false")
         body = COUNTING[ticket.format.dialect].encode_reply(tokens)
         for part in response(200, body, ticket, (*identity_headers(ticket), mark)):
@@ -62,11 +68,11 @@ class Count(Stage[Planned, Output | Failure]):
         return None
 
     async def _asked(self, item: Planned, route: Route) -> int | None:
-        encoded = encoded_for(item, route)
-        if isinstance(encoded, Failed):
-            return None
         counting, client = COUNTING[route.provider.protocol], self._clients.of(route.provider)
-        path, body = client.endpoint + counting.path, counting.request(encoded)
+        body = await self._in_turn(item, partial(_question, item, route, counting))
+        if body is None:
+            return None
+        path = client.endpoint + counting.path
         try:
             async with client.open(path, body, stream=False, extra_headers=item.ticket.upstream_headers) as reply:
                 if 200 <= reply.status < 300:
@@ -82,6 +88,17 @@ class Count(Stage[Planned, Output | Failure]):
         )
         return None
 
+    async def _in_turn(self, item: Planned, work: Callable[[], T]) -> T:
+        if self._big_bodies is None or item.ticket.body_size <= BIG:
+            return work()
+        return await self._big_bodies.next_turn(work)
+
+
+def _question(item: Planned, route: Route, counting: Counting) -> bytes | None:
+    """What the provider is asked; None where the request cannot be said there."""
+    encoded = encoded_for(item, route)
+    return None if isinstance(encoded, Failed) else counting.request(encoded)
+
 
 def _estimated(item: Planned) -> int:
     """For the route that is tried first."""
@@ -90,12 +107,16 @@ def _estimated(item: Planned) -> int:
 
 
 def count(
-    clients: Clients, *, limit: RateLimit | None = None, now: Callable[[], float] = time.time
+    clients: Clients,
+    *,
+    limit: RateLimit | None = None,
+    now: Callable[[], float] = time.time,
+    big_bodies: BigBodies | None = None,
 ) -> Node[Planned, Output | Failure]:
     """The node that counts the tokens of a request in place of answering it: `Planned` in; a whole response out.
 
     The response says in `X-HyperInfer-Estimated` whether the number is an estimate. `clients`: as for `call`. `limit`: the
     rate of each key (`admit.rate_limit`), for a pipeline with accounts: counting takes from it as other requests do. `now`:
-    unix seconds.
+    unix seconds. `big_bodies`: as in `decode`.
     """
-    return stage(partial(Count, clients, limit, now), name="count", consumes=Planned, produces=Output | Failure)
+    return stage(partial(Count, clients, limit, now, big_bodies), name="count", consumes=Planned, produces=Output | Failure)

@@ -47,7 +47,7 @@ class Decode(Stage[Incoming, Asked | Failure]):
         return sink.send(self._read(item))
 
     async def _in_turn(self, big_bodies: BigBodies, item: Incoming, sink: Sink[Asked | Failure]) -> None:
-        await sink.send(await big_bodies.in_turn(lambda: self._read(item)))
+        await sink.send(await big_bodies.first_turn(lambda: self._read(item)))
 
     def _read(self, incoming: Incoming) -> Asked | Failure:
         ticket = incoming.ticket

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import pytest
 import trio
 
+from hyperinfer.engine import Graph, Node, run
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.json_depth import DEEPEST
+from hyperinfer.nodes import Incoming, Ticket, call, count, decode, decode_count, to_routes
 from hyperinfer.nodes.big_bodies import BIG, BigBodies
+from hyperinfer.providers.catalogue import Pricing, Provider, Route
+from hyperinfer.providers.upstreams import Upstreams
 from tests.support.bench import Bench, asked, bench
 from tests.support.exchanges import ScriptedExchange
 from tests.support.replies import STREAMS, WHOLES
-from tests.support.upstreams import Script
+from tests.support.upstreams import Script, ScriptedTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from trio.testing import MockClock
 
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from hyperinfer.formats.codec import Format
     from hyperinfer.formats.conversation import Conversation
 
+T = TypeVar("T")
+Nodes: TypeAlias = "tuple[Node[Any, Any], Node[Any, Any]]"
 JSON = {"content-type": "application/json"}
 SECONDS = 1.0
 """What one takes to decode here."""
@@ -121,12 +127,91 @@ async def test_all_routes_have_one_queue(autojump_clock: MockClock) -> None:
     assert crowd.ended == {"whole": 1.0, "stream": 3.0, "count": 4.0}
 
 
+async def test_what_goes_up_waits_for_no_rest_but_lengthens_it(autojump_clock: MockClock) -> None:
+    big_bodies, ended = BigBodies(), dict[str, float]()
+
+    async def work(name: str, at: float, turn: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
+        await trio.sleep_until(at)
+        await turn(lambda: autojump_clock.jump(SECONDS))
+        ended[name] = trio.current_time()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(work, "first", 0.0, big_bodies.first_turn)
+        nursery.start_soon(work, "second", 1.2, big_bodies.first_turn)
+        nursery.start_soon(work, "first goes up", 1.5, big_bodies.next_turn)
+    assert ended == {"first": 1.0, "first goes up": 2.5, "second": 4.5}
+
+
+async def test_what_goes_up_at_once_leaves_the_loop_to_others_in_between(autojump_clock: MockClock) -> None:
+    big_bodies, seen = BigBodies(), list[float]()
+
+    async def watch(scope: trio.CancelScope) -> None:
+        with scope:
+            while True:
+                seen.append(trio.current_time())
+                await trio.lowlevel.checkpoint()
+
+    watching = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch, watching)
+        async with trio.open_nursery() as big:
+            for _ in range(3):
+                big.start_soon(big_bodies.next_turn, lambda: autojump_clock.jump(SECONDS))
+        watching.cancel()
+    assert sorted(set(seen)) == [0.0, 1.0, 2.0, 3.0]
+
+
+class Watched(BigBodies):
+    """`asked`: how often for a turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = {"first": 0, "next": 0}
+
+    async def first_turn(self, work: Callable[[], T]) -> T:
+        self.asked["first"] += 1
+        return await super().first_turn(work)
+
+    async def next_turn(self, work: Callable[[], T]) -> T:
+        self.asked["next"] += 1
+        return await super().next_turn(work)
+
+
+async def turns_of(
+    size: int, *, answer: bytes, counts: bool, nodes: Callable[[Watched, Upstreams], Nodes]
+) -> dict[str, int]:
+    """The turns of one request of Responses with so long a text, through two nodes that share them."""
+    turns, transport = Watched(), ScriptedTransport(Script([(0.0, answer)], headers=JSON))
+    read, serve = nodes(turns, Upstreams(transport, transport))
+    provider = Provider("p", "openai_responses", "https://p.test/v1", count_tokens=counts)
+    graph = Graph.linear(read, to_routes([Route(provider, "up", Pricing(1, 1, 1, 1, 1))]), serve)
+    ticket = Ticket.plain("r1", FORMATS["openai_responses"])
+    body = asked("openai_responses", "x", stream=False, input="x" * size)
+    ticket.body_size = len(body)
+    await run(graph, [Incoming(ticket, body)])
+    return turns.asked
+
+
+@pytest.mark.parametrize(("size", "turns"), [(BIG, {"first": 1, "next": 1}), (2, {"first": 0, "next": 0})])
+async def test_what_is_read_and_what_goes_up_have_their_turns(size: int, turns: dict[str, int]) -> None:
+    def asking(turns: BigBodies, clients: Upstreams) -> Nodes:
+        return decode(big_bodies=turns), call(clients, big_bodies=turns)
+
+    def counting(turns: BigBodies, clients: Upstreams) -> Nodes:
+        return decode_count(big_bodies=turns), count(clients, big_bodies=turns)
+
+    number = b'{"input_tokens": 3}'
+    assert await turns_of(size, answer=WHOLES["openai_responses"], counts=False, nodes=asking) == turns
+    assert await turns_of(size, answer=number, counts=True, nodes=counting) == turns
+    assert await turns_of(size, answer=b"", counts=False, nodes=counting) == turns, "of an estimate"
+
+
 async def test_a_mistake_in_one_is_its_own(autojump_clock: MockClock) -> None:
     big_bodies, done = BigBodies(), list[str]()
 
     async def work(name: str, what: Callable[[], object]) -> None:
         with pytest.raises(ZeroDivisionError):
-            await big_bodies.in_turn(what)
+            await big_bodies.first_turn(what)
         done.append(name)
 
     async with trio.open_nursery() as nursery:
