@@ -11,7 +11,8 @@ def key_of(headers: Mapping[str, str]) -> str | None:
     A client may send both, one of them made for another service: the one that looks like ours counts.
     """
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    found = [token.strip()] if scheme.lower() == "bearer" else []
-    found.append(headers.get("x-api-key", "").strip())
-    present = [key for key in found if key]
-    return next((key for key in present if key.startswith("hi-")), present[0] if present else None)
+    bearer = token.strip() if token and scheme.lower() == "bearer" else ""
+    other = headers.get("x-api-key")
+    if other and (other := other.strip()) and (not bearer or (other.startswith("hi-") and not bearer.startswith("hi-"))):
+        return other
+    return bearer or None

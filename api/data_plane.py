@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.pipelines import Pipelines
     from hyperinfer.engine import Graph
     from hyperinfer.formats.codec import Format
-    from hyperinfer.nodes.ports import Accounts, Principal
+    from hyperinfer.nodes.ports import Accounts
     from hyperinfer.nodes.settlement import Settlement
 
 log = logging.getLogger("hyperinfer.requests")
@@ -64,6 +64,8 @@ _READ = {
     )
 }
 """The headers that are looked at."""
+
+_PASSED_ON = ("anthropic-version", "anthropic-beta")
 
 # Which graph runs, not what the request means: where it is wrong (the word stands elsewhere in the body, or is spelled
 # with escapes) either graph serves the request all the same.
@@ -107,8 +109,11 @@ class DataPlane:
         sink = ExchangeSink(exchange, ticket)
         try:
             try:
-                async with self.drain.admitted():
+                self.drain.admit()
+                try:
                     await self._serve(exchange, ticket, sink, serve)
+                finally:
+                    self.drain.release()
             except DrainingError:
                 await sink.fail(Failure("provider_overloaded", "The gateway is shutting down.", retry_after=1.0))
             except ClientGone:
@@ -163,7 +168,9 @@ class DataPlane:
 
     async def _incoming(self, exchange: Exchange, headers: Mapping[str, str], ticket: Ticket) -> Incoming | Failure:
         """The request, or why it is not taken in. Raises SlowBody."""
-        principal = await self._principal(headers)
+        if (secret := key_of(headers)) is None:
+            return Failure("invalid_api_key", "No API key: send Authorization: Bearer hi-… or x-api-key: hi-….")
+        principal = await self.accounts.authenticate(digest(secret))
         if isinstance(principal, Failure):
             return principal
         if not is_json(headers.get("content-type", "")):
@@ -183,22 +190,13 @@ class DataPlane:
         ticket.principal = principal
         ticket.body_size = len(body)
         ticket.strict = strict == "true"
-        ticket.upstream_headers = tuple(
-            (name, headers[name]) for name in ("anthropic-version", "anthropic-beta") if name in headers
-        )
+        ticket.upstream_headers = tuple([(name, headers[name]) for name in _PASSED_ON if name in headers])
         return Incoming(ticket, body)
-
-    async def _principal(self, headers: Mapping[str, str]) -> Principal | Failure:
-        secret = key_of(headers)
-        if secret is None:
-            message = "No API key: send Authorization: Bearer hi-… or x-api-key: hi-…."
-            return Failure("invalid_api_key", message)
-        return await self.accounts.authenticate(digest(secret))
 
     async def _run(self, exchange: Exchange, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
         """The pipeline, for as long as the client is there; then the settlement, if the pipeline did not come to it."""
         crash: Exception | None = None
-
+        ticket = incoming.ticket
         try:
             with trio.CancelScope() as running:
                 sink.left.append(running.cancel)
@@ -207,12 +205,14 @@ class DataPlane:
                     await run(graph, (incoming,), sink)
                 except Exception as error:  # raised when the request is settled
                     crash = error
-                    incoming.ticket.tally.error_code = CRASHED.code
+                    ticket.tally.error_code = CRASHED.code
         finally:
-            await self.settlement.close(incoming.ticket)
+            if not ticket.settled:
+                await self.settlement.close(ticket)
         if crash is not None:
             raise crash
-        await sink.finish()
+        if not sink.ended:
+            await sink.finish()
 
 
 def _workspace_of(ticket: Ticket) -> str:

@@ -22,7 +22,7 @@ log = logging.getLogger("hyperinfer.requests")
 class ExchangeSink:
     """Writes a pipeline's output to an exchange; `leave`, or a send that finds the client gone, cancels what `left` holds.
 
-    A failure that comes out of the pipeline is told when the pipeline is over (`finish`).
+    `ended`: the response is over. A failure that comes out of the pipeline is told when the pipeline is over (`finish`).
     """
 
     def __init__(self, exchange: Exchange, ticket: Ticket) -> None:
@@ -30,7 +30,7 @@ class ExchangeSink:
         self._head_sent = False
         self._gone = False
         self._failure: Failure | None = None
-        self._ended = False
+        self.ended = False
         self.left: list[Callable[[], None]] = []
 
     def send(self, item: Output | Failure) -> Awaitable[None]:
@@ -64,7 +64,7 @@ class ExchangeSink:
     async def finish(self) -> None:
         """After the pipeline: tells its failure. Raises `ClientGone` where nobody is there to hear the end, and
         RuntimeError for a pipeline that gave no end."""
-        if self._ended:
+        if self.ended:
             return
         if self._gone:
             raise ClientGone("the client left before the end")
@@ -75,14 +75,14 @@ class ExchangeSink:
     async def fail(self, failure: Failure, *, status: int | None = None, headers: HeaderList = ()) -> None:
         """Ends the response with an error, in whatever state it is; nothing happens after its end. `status`: in place of
         the code's own. Raises `ClientGone`."""
-        if self._ended:
+        if self.ended:
             return
         report = report_of(failure, self._ticket, status=status)
         if not self._head_sent:
             for item in error_response(self._ticket, report, (*retry_headers(failure), *headers)):
                 await self._write(item)
             return
-        self._ended = True
+        self.ended = True
         last = b""
         if self._ticket.last_words is not None:
             try:
@@ -100,6 +100,6 @@ class ExchangeSink:
             return self._exchange.send_head(item.status, fields)
         if item.last:
             data = item.data
-            self._ended = True
+            self.ended = True
             return self._exchange.send_last(data)
         return self._exchange.send_body(item.data)

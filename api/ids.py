@@ -6,25 +6,31 @@ from collections.abc import Callable
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
+_TEN_BITS = tuple(first + second for first in _DIGITS[:32] for second in _DIGITS[:32])
 _PREFIXES = ("gen-", "resp_", "msg_")
 
 
 class RequestIds:
-    """Makes ids of 9 characters of time (milliseconds, base 36) and 16 of randomness: 25 of `[a-z0-9]`.
+    """Makes ids of 9 characters of time (milliseconds, base 36) and 16 of randomness (80 bits): 25 of `[a-z0-9]`.
 
     `now`: unix seconds. `entropy`: n random bytes.
     """
 
     def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
         self._now, self._entropy = now, entropy
-        self._millisecond, self._time = -1, ""
+        self._time, self._digits = -1, ""  # that of all but the last two digits
 
     def next(self) -> str:
         """A new id."""
-        millisecond = int(self._now() * 1000)
-        if millisecond != self._millisecond:
-            self._millisecond, self._time = millisecond, _base36(millisecond)[-9:]
-        return self._time + _base36(int.from_bytes(self._entropy(10)))
+        time, rest = divmod(int(self._now() * 1000), 1296)
+        if time != self._time:
+            self._time, self._digits = time, _seven_digits(time)
+        bits, tens = int.from_bytes(self._entropy(10)), _TEN_BITS
+        return (
+            f"{self._digits}{_PAIRS[rest]}"
+            f"{tens[bits >> 70]}{tens[bits >> 60 & 1023]}{tens[bits >> 50 & 1023]}{tens[bits >> 40 & 1023]}"
+            f"{tens[bits >> 30 & 1023]}{tens[bits >> 20 & 1023]}{tens[bits >> 10 & 1023]}{tens[bits & 1023]}"
+        )
 
 
 def bare_id(text: str) -> str:
@@ -35,17 +41,10 @@ def bare_id(text: str) -> str:
     return text
 
 
-def _base36(number: int) -> str:
-    """16 digits, two at a time."""
-    number, eighth = divmod(number, 1296)
-    number, seventh = divmod(number, 1296)
-    number, sixth = divmod(number, 1296)
-    number, fifth = divmod(number, 1296)
-    number, fourth = divmod(number, 1296)
-    number, third = divmod(number, 1296)
-    first, second = divmod(number, 1296)
-    pairs = _PAIRS
-    return (
-        f"{pairs[first % 1296]}{pairs[second]}{pairs[third]}{pairs[fourth]}"
-        f"{pairs[fifth]}{pairs[sixth]}{pairs[seventh]}{pairs[eighth]}"
-    )
+def _seven_digits(number: int) -> str:
+    """Base 36."""
+    digits: list[str] = []
+    for _ in range(7):
+        number, digit = divmod(number, 36)
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))

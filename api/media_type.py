@@ -9,4 +9,4 @@ _JSON = re.compile(r"application/(?:[\w.+-]*\+)?json\s*(?:;.*)?", re.IGNORECASE)
 
 def is_json(content_type: str) -> bool:
     """For `application/json` and `application/…+json`, with or without parameters."""
-    return _JSON.fullmatch(content_type) is not None
+    return content_type == "application/json" or _JSON.fullmatch(content_type) is not None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import httpx2
+import msgspec
 import trio
 
 from hyperinfer.engine import Cause, Deadlines, Expired, Failure, Sink
@@ -187,7 +187,7 @@ class Attempting:
             if self._streamed:
                 self._deadlines.disarm("first_token")
             if self.headers:
-                await sink.send(replace(self._answering, headers=self.headers))
+                await sink.send(msgspec.structs.replace(self._answering, headers=self.headers))
         if self._answer is not None:
             events = self._restored(events, self._answer)
         await self._give(events if self._stops is None else _until_stop(events, self._stops), sink)

@@ -12,59 +12,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
+import msgspec
 import trio
 
 from hyperinfer.engine import Failure
+from hyperinfer.formats.codec import AnswerShape, Format, Loss, ToolAlias
+from hyperinfer.formats.conversation import Conversation
+from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.events import Burst, StopReason
 from hyperinfer.formats.tokens import Written
-
-if TYPE_CHECKING:
-    from hyperinfer.formats.codec import AnswerShape, Format, Loss, ToolAlias
-    from hyperinfer.formats.conversation import Conversation
-    from hyperinfer.formats.errors import ErrorReport
-    from hyperinfer.formats.usage import Usage
-    from hyperinfer.nodes.ports import Attempt, CostLine, Principal
-    from hyperinfer.providers.catalogue import Model, Route
+from hyperinfer.formats.usage import Usage
+from hyperinfer.nodes.ports import Attempt, CostLine, Principal
+from hyperinfer.providers.catalogue import Model, Route
 
 HeaderList: TypeAlias = tuple[tuple[str, str], ...]
 
 
-# What begins empty. A `list[Loss]()` makes the type anew each time.
-
-
-def _no_rounds() -> list[Metered]:
-    return []
-
-
-def _no_lines() -> list[CostLine]:
-    return []
-
-
-def _no_losses() -> list[Loss]:
-    return []
-
-
-def _no_attempts() -> list[Attempt]:
-    return []
-
-
-def _no_aliases() -> Mapping[str, ToolAlias]:
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Metered:
+class Metered(msgspec.Struct, frozen=True):
     """A round that is over: what it used, and the lines of its bill."""
 
     usage: Usage
     lines: tuple[CostLine, ...]
 
 
-@dataclass(eq=False, slots=True)
-class Tally:
+class Tally(msgspec.Struct, eq=False):
     """What the meter has seen of one reply.
 
     `began`: the upstream has begun with it. `usage`: the upstream's latest counts. `written`: the model's output.
@@ -76,17 +50,16 @@ class Tally:
     answering: Answering | None = None
     began: bool = False
     usage: Usage | None = None
-    written: Written = field(default_factory=Written)
+    written: Written = msgspec.field(default_factory=Written)
     first_output: float | None = None
     stop: StopReason | None = None
     error_code: str | None = None
     lines: tuple[CostLine, ...] = ()
-    rounds: list[Metered] = field(default_factory=_no_rounds)
-    tools: list[CostLine] = field(default_factory=_no_lines)
+    rounds: list[Metered] = []
+    tools: list[CostLine] = []
 
 
-@dataclass(eq=False, slots=True, kw_only=True)
-class Ticket:
+class Ticket(msgspec.Struct, eq=False, kw_only=True):
     """One request's running record. Written by the nodes of that request only, which run in one nursery.
 
     `request_id`: bare. `created`: unix seconds. `started`: trio's clock when it came. `strict`: refuse instead of losing
@@ -106,9 +79,9 @@ class Ticket:
     upstream_headers: HeaderList = ()
     body_size: int = 0
     admitted: Planned | None = None
-    losses: list[Loss] = field(default_factory=_no_losses)
-    attempts: list[Attempt] = field(default_factory=_no_attempts)
-    tally: Tally = field(default_factory=Tally)
+    losses: list[Loss] = []
+    attempts: list[Attempt] = []
+    tally: Tally = msgspec.field(default_factory=Tally)
     limit_reached: bool = False
     settled: bool = False
     last_words: Callable[[ErrorReport], bytes] | None = None
@@ -123,8 +96,7 @@ class Ticket:
         return cls(request_id=request_id, format=format, created=now(), started=trio.current_time())
 
 
-@dataclass(eq=False, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, eq=False):
     """A request body as it came, for one run: who decodes it takes it, as a long reply would else hold it to its end."""
 
     ticket: Ticket
@@ -136,8 +108,7 @@ class Incoming:
         return body
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A request that was understood."""
 
     ticket: Ticket
@@ -148,8 +119,7 @@ class Asked:
         return Asked(self.ticket, self.conversation.map_text(change))
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(msgspec.Struct, frozen=True):
     """A request with the routes that may serve it, in the order in which they are tried.
 
     `conversation`: the caller's. `asks`: the conversation to ask of a route, where it is another. `round`: how often a model
@@ -168,8 +138,7 @@ class Planned:
         return self.conversation if self.asks is None else self.asks(route)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answering:
+class Answering(msgspec.Struct, frozen=True, kw_only=True):
     """A route is being asked. Another may follow while no output has come, or in a later round; the last one is that of the
     bursts.
 
@@ -187,7 +156,7 @@ class Answering:
     route_index: int
     context_length: int = 0
     losses: Sequence[Loss] = ()
-    aliases: Mapping[str, ToolAlias] = field(default_factory=_no_aliases)
+    aliases: Mapping[str, ToolAlias] = {}
     answer: AnswerShape | None = None
     stops: tuple[str, ...] = ()
     headers: HeaderList = ()
@@ -208,8 +177,7 @@ Reply: TypeAlias = Answering | Burst
 the upstream produced; it is never empty, and the last one of a complete reply ends with `MessageEnd`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """Status and headers of the response to the client; once, before any chunk. `whole`: one chunk is the whole body."""
 
     status: int

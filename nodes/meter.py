@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 _OUTPUT = (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta, ev.RefusalDelta)
 _CALLS = (ev.ToolCallStart, ev.ServerToolStart)
+_COUNTED = frozenset({*_OUTPUT, *_CALLS, ev.UsageUpdate, ev.MessageStart})
 
 
 class Meter:
     """Counts into the ticket's tally and puts the exact cost on the last `UsageUpdate`, which it makes sure there is."""
 
     def __init__(self) -> None:
-        self._tally = Tally()
+        self._tally: Tally | None = None  # of the ticket
 
     def push(self, item: Reply | Failure) -> Iterable[Reply | Failure]:
         """One item in, one out."""
@@ -38,7 +39,8 @@ class Meter:
         else:
             if isinstance(item, Failed) and item.ticket is not None:
                 self._tally = item.ticket.tally
-            self._tally.error_code = item.code
+            if self._tally is not None:
+                self._tally.error_code = item.code
         return (item,)
 
     def end(self) -> Iterable[Reply | Failure]:
@@ -47,8 +49,12 @@ class Meter:
 
     def _burst(self, burst: Burst) -> Burst:
         tally = self._tally
+        if tally is None:  # of a pipeline whose events come from no route
+            tally = self._tally = Tally()
         texts: list[str] = []
         for event in burst:
+            if type(event) not in _COUNTED:
+                continue
             if isinstance(event, _OUTPUT):
                 texts.append(event.text)
                 if tally.first_output is None:
@@ -75,24 +81,24 @@ class Meter:
         if tally.rounds:
             burst = tuple(_of_request(event, tally) for event in burst)
         if isinstance(last, ev.MessageEnd):
-            return self._finished(burst, last)
+            return _finished(burst, last, tally)
         if isinstance(last, ev.UpstreamError):
             tally.error_code = last.code
         return burst
 
-    def _finished(self, burst: Burst, end: ev.MessageEnd) -> Burst:
-        tally = self._tally
-        tally.written.end()
-        if end.stop == "unfinished" and end.raw_stop == "queued":
-            tally.began = False  # the upstream has not read the request yet
-        usage = counted(tally)
-        if tally.answering is not None:
-            tally.lines = request_lines(tally, cost_lines(usage, tally.answering.route.pricing))
-            usage = msgspec.structs.replace(request_usage(tally, usage), cost=total(tally.lines))
-        tally.usage = usage
-        tally.stop = end.stop
-        kept = [event for event in burst[:-1] if type(event) is not ev.UsageUpdate]
-        return (*kept, ev.UsageUpdate(usage), end)
+
+def _finished(burst: Burst, end: ev.MessageEnd, tally: Tally) -> Burst:
+    tally.written.end()
+    if end.stop == "unfinished" and end.raw_stop == "queued":
+        tally.began = False  # the upstream has not read the request yet
+    usage = counted(tally)
+    if tally.answering is not None:
+        tally.lines = request_lines(tally, cost_lines(usage, tally.answering.route.pricing))
+        usage = msgspec.structs.replace(request_usage(tally, usage), cost=total(tally.lines))
+    tally.usage = usage
+    tally.stop = end.stop
+    kept = [event for event in burst[:-1] if type(event) is not ev.UsageUpdate]
+    return (*kept, ev.UsageUpdate(usage), end)
 
 
 def _close_round(tally: Tally) -> None:

@@ -67,6 +67,8 @@ class ReplyReader:
         return events
 
     def _begin(self, data: bytes) -> list[Event]:
+        if data.startswith(b"{"):  # as almost every whole reply does
+            return self._collect(data)
         if _MARK.startswith(data[:3]) and len(data) < 3:
             self._beginning = data
             return []

@@ -177,8 +177,10 @@ def identity_headers(ticket: Ticket) -> HeaderList:
 
 def _common(answering: Answering) -> HeaderList:
     ticket = answering.ticket
-    losses = {(loss.path, loss.reason) for loss in (*ticket.losses, *answering.losses)}
-    return (*identity_headers(ticket), ("x-hyperinfer-loss", str(len(losses))), *answering.headers)
+    losses = 0
+    if ticket.losses or answering.losses:
+        losses = len({(loss.path, loss.reason) for loss in (*ticket.losses, *answering.losses)})
+    return (*identity_headers(ticket), ("x-hyperinfer-loss", str(losses)), *answering.headers)
 
 
 def _failure_of(event: UpstreamError) -> Failure:

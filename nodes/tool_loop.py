@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -103,7 +103,7 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
                 asking.conclude()
                 item.ticket.limit_reached = True
             hearing = Hearing(sink, tools, number, citing, ids)
-            await self._ask(replace(item, asks=asking.of, round=number), hearing)
+            await self._ask(msgspec.structs.replace(item, asks=asking.of, round=number), hearing)
             if hearing.end is None or not hearing.calls:
                 return
             if number == most or hearing.end.stop not in _GOES_ON:
@@ -117,7 +117,7 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
                 await sink.send((hearing.end,))
                 return
             asking.extend(_said(hearing, finished, item, number))
-            item = replace(item, routes=_that_go_on(item.routes, hearing))
+            item = msgspec.structs.replace(item, routes=_that_go_on(item.routes, hearing))
 
     def _until_hard_end(self) -> AbstractContextManager[HardEnd | None]:
         drain = self._tooling.drain

@@ -226,6 +226,11 @@ class Catalogue:
     pipeline: object = None
     demo: bool = True
     warnings: tuple[Problem, ...] = ()
+    _routes: Mapping[str, tuple[Route, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        routes = {slug: tuple(route for route in model.routes if route.available) for slug, model in self.models.items()}
+        object.__setattr__(self, "_routes", routes)
 
     def model(self, slug: str) -> Model | None:
         """The model of that slug, or None."""
@@ -233,8 +238,7 @@ class Catalogue:
 
     def routes_for(self, slug: str) -> tuple[Route, ...]:
         """The routes to a model that can be called, in file order; empty for an unknown model."""
-        model = self.models.get(slug)
-        return tuple(route for route in model.routes if route.available) if model else ()
+        return self._routes.get(slug, ())
 
     def dearest_route(self, slug: str, prompt_tokens: int, completion_tokens: int) -> Route | None:
         """The callable route on which so many tokens can cost most (the first of equals): what a hold is taken on."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hyperinfer.api.client_key import key_of
 from hyperinfer.api.ids import RequestIds, bare_id
@@ -46,7 +48,17 @@ def test_ids_are_ordered_by_time_and_differ() -> None:
         now += 0.002
     assert made == sorted(made)
     assert len(set(made)) == 50
-    assert all(re.fullmatch(r"[a-z0-9_-]{1,40}", each) for each in made)
+    assert all(re.fullmatch(r"[a-z0-9]{25}", each) for each in made)
+
+
+@given(st.integers(0, 36**9 - 1), st.integers(0, 2**80 - 1))
+def test_an_id_is_the_millisecond_and_all_of_the_randomness(millisecond: int, bits: int) -> None:
+    ids = RequestIds(lambda: (millisecond + 0.5) / 1000, lambda size: bits.to_bytes(size))
+    ids.next()
+    made = ids.next()
+    assert len(made) == 25
+    assert int(made[:9], 36) == millisecond
+    assert int(made[9:], 32) == bits
 
 
 @pytest.mark.parametrize("text", ["gen-abc", "resp_abc", "msg_abc", "abc"])
