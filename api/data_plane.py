@@ -123,6 +123,8 @@ class DataPlane:
                 await sink.fail(CRASHED)
         except ClientGone:
             log.info("%s the client left", ticket.request_id)
+        finally:
+            ticket.let_go()
 
     async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink, serve: _Serve) -> None:
         if exchange.method != "POST":

@@ -86,6 +86,11 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     settled: bool = False
     last_words: Callable[[ErrorReport], bytes] | None = None
 
+    def let_go(self) -> None:
+        """When the request is over: of what it holds that refers back to it. In a circle the whole request would else wait
+        for the collector, which counts objects and not their megabytes."""
+        self.admitted = self.tally.answering = self.last_words = None
+
     @classmethod
     def plain(cls, request_id: str, format: Format, *, now: Callable[[], float] = time.time) -> Ticket:
         """A ticket for a pipeline without accounts. Inside a trio run.

@@ -250,6 +250,7 @@ class LeanConnection:
             crashed = True
         finally:
             connection.requests -= 1
+            exchange.handled()
         if crashed or not exchange.finished:
             await self._make_up(exchange, crashed=crashed, left=left)
         if not exchange.finished or exchange.closes or self.draining or self._ending or self.gone:

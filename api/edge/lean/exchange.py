@@ -168,6 +168,11 @@ class LeanExchange:
         for function in functions or ():
             function()
 
+    def handled(self) -> None:
+        """The handler has returned. Who was to be told of the client's leaving mostly holds this exchange, and the request
+        with it: a circle, which would wait for the collector."""
+        self._on_gone = None
+
     # The response
 
     async def send_head(self, status: int, headers: Headers) -> None:
