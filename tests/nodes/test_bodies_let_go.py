@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tracemalloc
 from typing import TYPE_CHECKING, Self
@@ -15,8 +16,9 @@ from hyperinfer.formats import FORMATS
 from hyperinfer.nodes import Chunk, Incoming, Output, Ticket, call, decode, encode, to_routes
 from hyperinfer.providers.catalogue import Pricing, Provider, Route
 from hyperinfer.providers.upstreams import Upstreams
-from tests.support.bench import DIALECTS
-from tests.support.replies import STREAMS
+from tests.support.bench import DIALECTS, asked, bench
+from tests.support.replies import STREAMS, WHOLES
+from tests.support.upstreams import Script
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
@@ -76,3 +78,26 @@ async def test_no_body_is_held_while_the_reply_comes(protocol: Dialect) -> None:
     assert transport.asked > LARGE
     assert any(isinstance(item, Chunk) for item in sink.items)
     assert reply.held == []
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("protocol", DIALECTS)
+async def test_nothing_of_a_request_that_is_over_waits_for_the_collector(
+    protocol: Dialect, stream: bool, autojump_clock: object
+) -> None:
+    """Which goes by the number of objects, and may leave megabytes for long."""
+    body = asked("openai_chat", protocol, stream=stream, messages=[{"role": "user", "content": "x" * 2 * LARGE}])
+    reply = b"".join(STREAMS[protocol]) if stream else WHOLES[protocol]
+    async with bench(Script([(0.0, reply)])) as gateway:
+        gc.collect()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            exchange = await gateway.send("openai_chat", body)
+            gateway.transport.played[0].body = b""
+            held = [trace.size for trace in tracemalloc.take_snapshot().traces if trace.size > LARGE]
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+        assert exchange.status == 200
+        assert held == []
