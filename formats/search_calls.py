@@ -30,6 +30,8 @@ _CALL, _OUTPUT = "tool_search_call", "tool_search_output"
 
 def declares_search(conversation: Conversation) -> bool:
     """Whether the caller runs a search for tools, and has no other tool of that name."""
+    if not conversation.tools:
+        return False
     named = [tool for tool in conversation.tools if tool.name == NAME and tool.namespace is None]
     return len(named) == 1 and _is_search(named[0])
 

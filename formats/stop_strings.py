@@ -27,10 +27,13 @@ class Placed(NamedTuple):
     lost: str | None = None
 
 
+_NONE = Placed()
+
+
 def place_stops(stops: Sequence[str] | None, quirk: str, *, takes_blank: bool = True) -> Placed:
     """Who stops at `stops`, by the quirk `stop`. `takes_blank`: the upstream takes strings of white space."""
     if not stops:
-        return Placed()
+        return _NONE
     most = _MOST[quirk]
     if (most is None or len(stops) <= most) and (takes_blank or all(stop.strip() for stop in stops)):
         return Placed(upstream=tuple(stops))

@@ -64,9 +64,9 @@ def results_first(turns: Iterable[Turn]) -> list[Turn]:
 def is_silent(turn: Turn) -> bool:
     """Whether the turn says nothing to a model of another format: an item such as `configuration_update`, which stands
     between messages without being one. System turns behind it are still those at the head of the conversation."""
-    return bool(turn.parts) and all(
-        type(part) is NativePart and not (part.text and part.text.strip()) for part in turn.parts
-    )
+    if not turn.parts or type(turn.parts[0]) is not NativePart:
+        return False
+    return all(type(part) is NativePart and not (part.text and part.text.strip()) for part in turn.parts)
 
 
 def joined_content(contents: Sequence[Any], text_part: Callable[[str], dict[str, Any]]) -> Any:

@@ -77,7 +77,7 @@ def _has_words(conversation: Conversation) -> bool:
     c = conversation
     if c.reasoning is not None or c.service_tier is not None or c.verbosity is not None:
         return True
-    return any([turn.extra is not None or not _WORDY.isdisjoint(map(type, turn.parts)) for turn in c.turns])
+    return any([turn.extra is not None or _holds_words(turn) for turn in c.turns])
 
 
 def _known(word: str | None, words: frozenset[str], path: str, lose: Lose) -> str | None:
@@ -105,6 +105,10 @@ def _reasoning(config: ReasoningConfig, dialect: Dialect, lose: Lose) -> Reasoni
 _WORDY = frozenset((ImagePart, ToolCallPart, ToolResultPart))
 
 
+def _holds_words(turn: Turn) -> bool:
+    return not _WORDY.isdisjoint(map(type, turn.parts)) and any(map(_may_hold_words, turn.parts))
+
+
 def _may_hold_words(part: Part) -> bool:
     if type(part) is ToolCallPart:
         return part.extra is not None
@@ -117,7 +121,7 @@ def _turn(turn: Turn, lose: Lose) -> Turn:
     if turn.role == "user" and (role := unknown_role(turn)) is not None:
         lose(f"{turn.path}.role", role)
         turn = msgspec.structs.replace(turn, extra=_without("role", turn.extra))
-    if _WORDY.isdisjoint(map(type, turn.parts)) or not any(map(_may_hold_words, turn.parts)):
+    if not _holds_words(turn):
         return turn
     calls = 0
     parts: list[Part] = []

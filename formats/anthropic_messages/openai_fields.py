@@ -22,9 +22,15 @@ def check_openai_fields(scope: Scope) -> None:
     conversation = scope.conversation
     refuse_untranslatable(conversation)
     sampling = conversation.sampling
-    for name in ("seed", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"):
-        value = getattr(sampling, name)
-        if value or (name == "seed" and value is not None):
+    for name, said in (
+        ("seed", sampling.seed is not None),
+        ("frequency_penalty", sampling.frequency_penalty),
+        ("presence_penalty", sampling.presence_penalty),
+        ("logit_bias", sampling.logit_bias),
+        ("logprobs", sampling.logprobs),
+        ("top_logprobs", sampling.top_logprobs),
+    ):
+        if said:
             scope.lose(name, f"Messages has no {name}")
     if conversation.metadata:
         scope.lose("metadata", "Messages has only metadata.user_id")

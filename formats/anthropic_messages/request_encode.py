@@ -14,7 +14,7 @@ import msgspec
 from hyperinfer.formats.answer_request import with_answer_shape
 from hyperinfer.formats.anthropic_messages import messages_encode
 from hyperinfer.formats.anthropic_messages.blocks_encode import Block, BlockEncoder
-from hyperinfer.formats.anthropic_messages.limits import keep_four_marks
+from hyperinfer.formats.anthropic_messages.limits import MOST_MARKS, keep_four_marks
 from hyperinfer.formats.anthropic_messages.openai_fields import check_openai_fields, harmless
 from hyperinfer.formats.anthropic_messages.output_format import encode_format
 from hyperinfer.formats.anthropic_messages.plain_request import encode_plain
@@ -44,7 +44,9 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     losses: list[Loss] = []
     if conversation.dialect != DIALECT:
         conversation, losses = in_known_words(with_late_tools(conversation))
-    thinks = plan(Scope(conversation, target)).thinks  # which excludes a forced call (wire facts 1.3)
+    thinks = False
+    if conversation.reasoning is not None:
+        thinks = plan(Scope(conversation, target)).thinks  # which excludes a forced call (wire facts 1.3)
     asked = with_answer_shape(conversation, target, thinks=thinks)
     conversation = asked.conversation
     scope = Scope(conversation, target)
@@ -65,8 +67,10 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     if not scope.same:
         thinking = _compatible(scope, thinking, choice, messages)
     shape = encode_format(scope)
-    fields = conversation.extra or {}
-    extra = dict(scope.extra({name: fields[name] for name in fields if scope.same or not harmless(name, fields[name])}, ""))
+    extra: dict[str, Any] = {}
+    if (fields := conversation.extra) is not None:
+        said = {name: value for name, value in fields.items() if scope.same or not harmless(name, value)}
+        extra.update(scope.extra(said, ""))
     body: dict[str, Any] = {"model": target.model, "max_tokens": thinking.max_tokens}
     if system:
         plain = len(system) == 1 and system[0].keys() == {"type", "text"} and (not scope.same or top[0].plain)
@@ -85,15 +89,18 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
         scope.lose(caller_path(conversation.dialect, "stop"), stops.lost)
     if thinking.thinking is not None:
         body["thinking"] = thinking.thinking
-    output = extra.pop("output_config", {})
-    output = {**output, **({"effort": thinking.effort} if thinking.effort else {}), **({"format": shape} if shape else {})}
+    output: dict[str, Any] = extra.pop("output_config", {}) if extra else {}
+    if thinking.effort:
+        output = {**output, "effort": thinking.effort}
+    if shape:
+        output = {**output, "format": shape}
     if output:
         body["output_config"] = output
     body.update(_envelope(scope))
     body.update(extra)
     if target.streamed:
         body["stream"] = True
-    if not scope.same:
+    if scope.marks > MOST_MARKS and not scope.same:
         keep_four_marks(scope, body)
     return Encoded(
         body=msgspec.json.encode(body),
@@ -134,6 +141,8 @@ def _sampling(scope: Scope, thinking: Plan) -> dict[str, Any]:
     if sampling.max_tokens is not None and thinking.max_tokens > sampling.max_tokens:
         scope.lose(limit_path(scope.conversation), "the limit was raised by what the model may think")
     fields: dict[str, Any] = {}
+    if sampling.temperature is None and sampling.top_p is None and sampling.top_k is None:
+        return fields
     for name in ("temperature", "top_p", "top_k"):
         value = getattr(sampling, name)
         if value is None:

@@ -24,15 +24,19 @@ _MARK_TTLS = ("5m", "1h")
 
 
 class Scope:
-    """One request being encoded. `same`: the caller speaks Messages too, so everything goes through as it came."""
+    """One request being encoded. `same`: the caller speaks Messages too, so everything goes through as it came.
 
-    __slots__ = ("conversation", "losses", "same", "target")
+    `marks`: how many cache marks `cache` has given out.
+    """
+
+    __slots__ = ("conversation", "losses", "marks", "same", "target")
 
     def __init__(self, conversation: Conversation, target: Target) -> None:
         self.conversation = conversation
         self.target = target
         self.same = conversation.dialect == DIALECT
         self.losses: list[Loss] = []
+        self.marks = 0
 
     def lose(self, path: str, reason: str) -> None:
         """Notes something of the request that does not reach the upstream."""
@@ -67,6 +71,7 @@ class Scope:
                 raw = {name: value for name, value in raw.items() if name != "ttl"}
         if mark.style != "cache_control":
             raw = _ephemeral(mark)
+        self.marks += 1
         if allowed == "no_ttl" and raw.keys() != {"type"}:
             self.lose(join(path, mark.style), "the provider takes no lifetime of cache marks")
             return {"type": "ephemeral"}

@@ -65,10 +65,10 @@ def _tool(scope: Scope, names: Names, tool: Tool) -> dict[str, Any] | None:
 
 
 def _finished(scope: Scope, tool: Tool, encoded: dict[str, Any]) -> dict[str, Any]:
-    mark = scope.cache(tool.cache, tool.path)
-    if mark is not None:
+    if tool.cache is not None and (mark := scope.cache(tool.cache, tool.path)) is not None:
         encoded["cache_control"] = mark
-    encoded.update(scope.extra(tool.extra, tool.path))
+    if tool.extra is not None:
+        encoded.update(scope.extra(tool.extra, tool.path))
     return encoded
 
 

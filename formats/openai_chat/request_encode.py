@@ -48,8 +48,10 @@ def encode_request(conversation: Conversation, target: Target) -> Encoded:
     body: dict[str, Any] = {"model": target.model, "messages": MessageEncoder(scope).messages()}
     _tools(body, scope)
     stops = encode_sampling(body, scope)
-    encode_thinking(body, scope)
-    _response_format(body, scope)
+    if conversation.reasoning is not None:
+        encode_thinking(body, scope)
+    if conversation.response_format is not None:
+        _response_format(body, scope)
     _account(body, scope)
     if target.streamed:
         body["stream"] = True
@@ -141,7 +143,13 @@ def _account(body: dict[str, Any], scope: Scope) -> None:
 def _rest(body: dict[str, Any], scope: Scope) -> None:
     """Top-level fields that are not modelled."""
     conversation = scope.conversation
-    extra = dict(conversation.extra or {})
+    if conversation.extra is not None:
+        _unmodelled(body, dict(conversation.extra), scope)
+    if conversation.cache is not None and not scope.same:
+        scope.lose(conversation.cache.style, "this model's API has no cache marks")
+
+
+def _unmodelled(body: dict[str, Any], extra: dict[str, Any], scope: Scope) -> None:
     sent = extra if scope.same else {name: extra.pop(name) for name in _SHARED if name in extra and _openai(scope)}
     for name, value in sent.items():
         if name in _OPENAI_ONLY and scope.quirks.openai_only_fields == "omit":
@@ -150,8 +158,6 @@ def _rest(body: dict[str, Any], scope: Scope) -> None:
             body.setdefault(name, value)
     if not scope.same:
         scope.losses.extend(losses_of_extra(extra, "", no_common_field("Chat")))
-        if conversation.cache is not None:
-            scope.lose(conversation.cache.style, "this model's API has no cache marks")
 
 
 def _openai(scope: Scope) -> bool:

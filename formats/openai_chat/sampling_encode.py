@@ -11,7 +11,6 @@ from hyperinfer.formats.stop_strings import place_stops
 if TYPE_CHECKING:
     from hyperinfer.formats.openai_chat.scope import Scope
 
-_SAMPLING = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
 _LOGPROBS = "message.output_text.logprobs"  # what a Responses caller includes
 _LEAST_OUTPUT = 1  # servers of Chat refuse 0, which on Messages only warms the cache
 _REFUSED = "this model's API refuses the field"
@@ -24,8 +23,12 @@ def encode_sampling(body: dict[str, Any], scope: Scope) -> tuple[str, ...]:
     if limit is not None:
         field = quirks.max_tokens_field
         body[(sampling.max_tokens_field or "max_tokens") if field == "as_sent" else field] = limit
-    for name in _SAMPLING:
-        value = getattr(sampling, name)
+    for name, value in (
+        ("temperature", sampling.temperature),
+        ("top_p", sampling.top_p),
+        ("frequency_penalty", sampling.frequency_penalty),
+        ("presence_penalty", sampling.presence_penalty),
+    ):
         if value is None:
             continue
         if quirks.sampling == "send":

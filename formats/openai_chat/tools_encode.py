@@ -19,6 +19,8 @@ _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
 
 def encode_tools(scope: Scope) -> list[dict[str, Any]]:
     """The tools, in the caller's order."""
+    if not scope.conversation.tools:
+        return []
     choice = scope.conversation.tool_choice
     narrowed = choice.allowed if choice is not None and choice.mode == "allowed" and not _takes_allowed(scope) else None
     out: list[dict[str, Any]] = []
@@ -41,11 +43,12 @@ def _takes_allowed(scope: Scope) -> bool:
 
 def _encode_tool(tool: Tool, scope: Scope) -> dict[str, Any]:
     extra: dict[str, Any] = {}
-    if scope.same:
-        extra.update(tool.extra or {})
-    else:
+    inner: dict[str, Any] = {}
+    if tool.extra is not None and scope.same:
+        extra.update(tool.extra)
+        inner = extra.pop(tool.kind, inner)
+    elif tool.extra is not None:
         scope.losses.extend(losses_of_extra(tool.extra, tool.path, "Chat tools have no such field"))
-    inner = extra.pop(tool.kind, {})
     if tool.cache is not None:
         extra.update(scope.cache(tool.cache, tool.path))
     name = scope.names.of(tool.name, tool.namespace)

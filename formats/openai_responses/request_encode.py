@@ -24,7 +24,7 @@ from hyperinfer.formats.vocabulary import in_known_words
 from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, Tool
+    from hyperinfer.formats.conversation import Conversation, Plugin, ReasoningConfig, Tool, ToolChoice
 
 Wire = dict[str, Any]
 
@@ -112,6 +112,19 @@ class _Encoder:
     # -- tools
 
     def _tools(self, body: Wire) -> None:
+        wire = self._declarations() if self._c.tools or self._c.plugins else []
+        if wire:
+            body["tools"] = wire
+        if self._c.tool_choice is not None:
+            self._choice(body, self._c.tool_choice, bool(wire))
+        parallel = self._c.parallel_tool_calls
+        if parallel is not None and (wire or self._same):
+            if self._target.quirks.parallel_tool_calls == "send":
+                body["parallel_tool_calls"] = parallel
+            elif not parallel:
+                self._lose("parallel_tool_calls", "this model's API refuses the field")
+
+    def _declarations(self) -> list[Wire]:
         tools = [known for tool in self._c.tools if (known := self._declared(tool)) is not None]
         plugins = [plugin for plugin in self._c.plugins if self._runs_plugin(plugin)]
         silent = [msgspec.structs.replace(plugin, events=False) for plugin in plugins]
@@ -123,15 +136,7 @@ class _Encoder:
                 self._lose(f"{tool.path}.{tool.cache.style}", "Responses tools have no cache marks")
             if not self._same and tool.kind != "native":
                 self.losses.extend(losses_of_extra(tool.extra, tool.path, "Responses tools have no such field"))
-        if wire:
-            body["tools"] = wire
-        self._choice(body, bool(wire))
-        parallel = self._c.parallel_tool_calls
-        if parallel is not None and (wire or self._same):
-            if self._target.quirks.parallel_tool_calls == "send":
-                body["parallel_tool_calls"] = parallel
-            elif not parallel:
-                self._lose("parallel_tool_calls", "this model's API refuses the field")
+        return wire
 
     def _declared(self, tool: Tool) -> Tool | None:
         """The tool in the form in which it goes out; None where it does not, or goes out in this format's own form."""
@@ -168,10 +173,7 @@ class _Encoder:
         kinds = [unversioned(tool.type) for tool in self._c.tools if tool.kind == "native" and self._listed(tool.type)]
         return [{"type": kind} for kind in dict.fromkeys(kinds)]
 
-    def _choice(self, body: Wire, has_tools: bool) -> None:
-        choice = self._c.tool_choice
-        if choice is None:
-            return
+    def _choice(self, body: Wire, choice: ToolChoice, has_tools: bool) -> None:
         path = "tool_choice"
         rule = self._target.quirks.tool_choice
         forced = choice.mode in ("required", "named") or choice.allowed_mode == "required"
@@ -202,8 +204,8 @@ class _Encoder:
         least = _LEAST_OUTPUT if self._target.vendor == "openai" else 1
         if (limit := output_limit(self._c, self._target, self._lose, least=least)) is not None:
             body["max_output_tokens"] = limit
-        for name in ("temperature", "top_p"):
-            if (value := getattr(sampling, name)) is None:
+        for name, value in (("temperature", sampling.temperature), ("top_p", sampling.top_p)):
+            if value is None:
                 continue
             if quirks.sampling == "send":
                 body[name] = value
@@ -213,9 +215,14 @@ class _Encoder:
             body["top_logprobs"] = sampling.top_logprobs
         if self.stops.lost:
             self._lose(caller_path(self._c.dialect, "stop"), self.stops.lost)
-        for name in ("top_k", "seed", "frequency_penalty", "presence_penalty", "logit_bias"):
-            value = getattr(sampling, name)
-            if value or (name == "seed" and value is not None):
+        for name, said in (
+            ("top_k", sampling.top_k),
+            ("seed", sampling.seed is not None),
+            ("frequency_penalty", sampling.frequency_penalty),
+            ("presence_penalty", sampling.presence_penalty),
+            ("logit_bias", sampling.logit_bias),
+        ):
+            if said:
                 self._lose(name, f"Responses has no {name}")
 
     def _reasoning(self) -> Wire:
@@ -305,7 +312,9 @@ class _Encoder:
 
     def _rest(self, body: Wire) -> None:
         """What is not modelled."""
-        extra = dict(self._c.extra or {})
+        if self._c.extra is None:
+            return
+        extra = dict(self._c.extra)
         if self._same:
             text = extra.pop("text", None)
             if text:
