@@ -102,26 +102,28 @@ def _refuse(raw: dict[str, Any]) -> None:
 
 def _turns(request: wire.MessagesRequest, raw: dict[str, Any], lost: Lost) -> tuple[Turn, ...]:
     """The system prompt, then the messages."""
-    turns: list[Turn] = []
+    turns = _messages(request.messages, raw["messages"], lost)
     system = request.system
     if isinstance(system, str):
-        turns.append(Turn(role="system", parts=(TextPart(text=system),), path="system", plain=True))
-    elif system:
-        turns.append(Turn(role="system", parts=decode_blocks(system, "system"), path="system"))
-    before = len(turns)
+        return (Turn(role="system", parts=(TextPart(text=system),), path="system", plain=True), *turns)
+    if system:
+        return (Turn(role="system", parts=decode_blocks(system, "system"), path="system"), *turns)
+    return tuple(turns)
+
+
+def _messages(messages: list[wire.InputMessage], sources: list[dict[str, Any]], lost: Lost) -> Iterable[Turn]:
+    turns: list[Turn] = []
     plain = True
-    messages = raw["messages"]
-    for index, message in enumerate(request.messages):
+    for index, message in enumerate(messages):
         path = f"messages[{index}]"
-        if message.role == "user" and isinstance(message.content, str) and len(messages[index]) == 2:
+        if message.role == "user" and isinstance(message.content, str) and len(sources[index]) == 2:
             turns.append(Turn(role="user", parts=(TextPart(text=message.content),), path=path, plain=True))
         else:
             plain = False
-            turns.append(_message(message, messages[index], path))
+            turns.append(_message(message, sources[index], path))
     if plain:
-        return tuple(turns)  # nothing but what a user said: no calls, and no runs of ours
-    turns[before:] = _split(with_call_ids(list(in_rounds(turns[before:], lost)), _result_id))
-    return tuple(turns)
+        return turns  # nothing but what a user said: no calls, and no runs of ours
+    return list(_split(with_call_ids(list(in_rounds(turns, lost)), _result_id)))
 
 
 def _message(message: wire.InputMessage, source: dict[str, Any], path: str) -> Turn:
