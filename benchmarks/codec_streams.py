@@ -229,7 +229,8 @@ def bursts(data: list[bytes], upstream: Dialect, client: Dialect) -> Iterator[li
     for read in data:
         events = reader.receive_data(read)
         if acting is not None and not acting.looks_at.isdisjoint(map(type, events)):
-            events = [changed for event in events for changed in acting.push(event)]
+            looks_at = acting.looks_at
+            events = [new for event in events for new in (acting.push(event) if type(event) in looks_at else (event,))]
         yield events
     assert reader.ended, reader.error
 

@@ -38,7 +38,7 @@ class ActingItems:
 
     __slots__ = ("_called", "_holding")
     looks_at: ClassVar[frozenset[type]] = frozenset({ServerToolStart, ServerToolDelta, ServerToolEnd, MessageEnd})
-    """What it may change. A burst without any of these need not be pushed."""
+    """What it may change, or learns from. No other event need be pushed."""
 
     def __init__(self) -> None:
         self._holding = False

@@ -25,7 +25,7 @@ class ToolRestorer:
     """
 
     looks_at: ClassVar[frozenset[type]] = frozenset({ToolCallStart, ArgumentsDelta, ToolCallEnd})
-    """What it may change. A burst without any of these need not be pushed."""
+    """What it may change, or learns from. No other event need be pushed."""
 
     def __init__(self, aliases: Mapping[str, ToolAlias]) -> None:
         self._aliases = aliases

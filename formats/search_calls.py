@@ -52,7 +52,7 @@ class SearchCalls:
 
     __slots__ = ("_arguments", "_item")
     looks_at: ClassVar[frozenset[type]] = frozenset({ToolCallStart, ArgumentsDelta, ToolCallEnd})
-    """What it may change. A burst without any of these need not be pushed."""
+    """What it may change, or learns from. No other event need be pushed."""
 
     def __init__(self) -> None:
         self._item: dict[str, Any] | None = None

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from hyperinfer.formats.events import Burst, Event
 
 _OUTPUT = (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta, ev.RefusalDelta)
-_CALLS = (ev.ToolCallStart, ev.ServerToolStart)
-_COUNTED = frozenset({*_OUTPUT, *_CALLS, ev.UsageUpdate, ev.MessageStart})
+_BEGINS_OUTPUT = frozenset((*_OUTPUT, ev.ToolCallStart, ev.ServerToolStart))
 
 
 class Meter:
@@ -52,29 +51,13 @@ class Meter:
         if tally is None:  # of a pipeline whose events come from no route
             tally = self._tally = Tally()
         texts: list[str] = []
+        if tally.first_output is None and not _BEGINS_OUTPUT.isdisjoint(map(type, burst)):
+            tally.first_output = trio.current_time()
         for event in burst:
-            if type(event) not in _COUNTED:
-                continue
             if isinstance(event, _OUTPUT):
                 texts.append(event.text)
-                if tally.first_output is None:
-                    tally.first_output = trio.current_time()
-            elif isinstance(event, ev.UsageUpdate):
-                tally.began = True
-                tally.usage = event.usage
-                if event.round_over:
-                    tally.written.text("".join(texts))
-                    texts.clear()
-                    _close_round(tally)
-            elif isinstance(event, ev.MessageStart):
-                tally.began = True
-                tally.usage = event.usage or tally.usage
-            elif isinstance(event, _CALLS):
-                if isinstance(event, ev.ToolCallStart):
-                    texts.append(event.name)
-                    tally.written.calls += 1
-                if tally.first_output is None:
-                    tally.first_output = trio.current_time()
+            else:
+                _note(event, tally, texts)
         if texts:
             tally.written.text("".join(texts))
         last = burst[-1]
@@ -99,6 +82,23 @@ def _finished(burst: Burst, end: ev.MessageEnd, tally: Tally) -> Burst:
     tally.stop = end.stop
     kept = [event for event in burst[:-1] if type(event) is not ev.UsageUpdate]
     return (*kept, ev.UsageUpdate(usage), end)
+
+
+def _note(event: Event, tally: Tally, texts: list[str]) -> None:
+    """What an event that is no piece of the output counts for. `texts`: the output before it that was not counted yet."""
+    if isinstance(event, ev.UsageUpdate):
+        tally.began = True
+        tally.usage = event.usage
+        if event.round_over:
+            tally.written.text("".join(texts))
+            texts.clear()
+            _close_round(tally)
+    elif isinstance(event, ev.MessageStart):
+        tally.began = True
+        tally.usage = event.usage or tally.usage
+    elif isinstance(event, ev.ToolCallStart):
+        texts.append(event.name)
+        tally.written.calls += 1
 
 
 def _close_round(tally: Tally) -> None:

@@ -12,11 +12,12 @@ from hyperinfer.formats.search_calls import SearchCalls, declares_search
 from hyperinfer.nodes.items import Answering, Reply
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.events import Event
+    from hyperinfer.formats.events import Burst, Event
 
 
 class Step(Protocol):
-    """A step over the events of one reply. `looks_at`: the events that it may change; it is not pushed bursts of others."""
+    """A step over the events of one reply. `looks_at`: the events that it may change, or learn from; no others are
+    pushed."""
 
     looks_at: ClassVar[frozenset[type]]
 
@@ -40,12 +41,22 @@ class Translate:
         burst = item
         for step_ in self._steps:
             if not step_.looks_at.isdisjoint(map(type, burst)):
-                burst = tuple(changed for event in burst for changed in step_.push(event))
+                burst = _pushed(step_, burst)
         return (burst,) if burst else ()
 
     def end(self) -> Iterable[Reply]:
         """Nothing is held beyond a tool call."""
         return ()
+
+
+def _pushed(step_: Step, burst: Burst) -> Burst:
+    changed: list[Event] = []
+    for event in burst:
+        if type(event) in step_.looks_at:
+            changed.extend(step_.push(event))
+        else:
+            changed.append(event)
+    return tuple(changed)
 
 
 def _steps(item: Answering) -> tuple[Step, ...]:

@@ -22,7 +22,7 @@ from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.openai_chat.annotations import BESIDE, annotation_from_wire
 from hyperinfer.formats.openai_chat.calls_decode import CallBook, CallPiece
 from hyperinfer.formats.openai_chat.extras import merged, put_extra
-from hyperinfer.formats.openai_chat.reasoning import FIELDS, ReasoningPiece, reasoning_pieces
+from hyperinfer.formats.openai_chat.reasoning import FIELDS, ReasoningPiece, reasoning_length, reasoning_pieces
 from hyperinfer.formats.openai_chat.stop import matched_stop, stop_from_wire
 from hyperinfer.formats.wire import is_array, is_object
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _MODELLED = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "annotations", *FIELDS})
 _MEDIA = frozenset({"audio", "images", "video"})
 """Delta fields that are content of their own, which other dialects must be told of."""
+_SAID = frozenset({"role", "content", "refusal"})
+_NOTHING_BESIDE: tuple[dict[str, Any], ...] = ({"logprobs": None}, {})
 _BEHIND = "behind the open call"
 _MOST_WAITING = 10_000
 """Pieces that wait behind a call; then the call counts as complete, whatever its arguments."""
@@ -60,13 +62,15 @@ class ChoiceDecoder:
 
     def content(self, delta: dict[str, Any], choice: dict[str, Any], finish: str | None, levels: dict[str, Any]) -> None:
         """One delta. `choice`: the choice's other fields. `levels`: what its first event takes along from the chunk."""
+        if not levels and _SAID.issuperset(delta) and choice in _NOTHING_BESIDE and self._said(delta, finish):
+            return
         before = len(self._out)
         self._stop_sequence = matched_stop(choice) or self._stop_sequence
         text, refusal, calls = delta.get("content"), delta.get("refusal"), delta.get("tool_calls")
         logprobs = self._logprobs(choice, has_text=isinstance(text, str) and text != "")
         self._collect(delta, choice, levels)
         if thought := {name: value for name in FIELDS if (value := delta.get(name))}:
-            self._piece(partial(self._think, thought), sum(map(_length, thought.values())))
+            self._piece(partial(self._think, thought), sum(map(reasoning_length, thought.values())))
         if isinstance(text, str) and text:
             self._piece(partial(self._text, text, logprobs), len(text))
         elif is_array(text):
@@ -88,6 +92,20 @@ class ChoiceDecoder:
             self.finish_reason = finish
         if self._extra and put_extra(self._out, before, self._index, self._extra):
             self._extra = {}
+
+    def _said(self, delta: dict[str, Any], finish: str | None) -> bool:
+        """A delta of nothing but text, or of nothing, as most are; whether it was one."""
+        text = delta.get("content")
+        if delta.get("refusal") or not (text is None or isinstance(text, str)):
+            return False
+        before = len(self._out)
+        if text:
+            self._piece(partial(self._text, text), len(text))
+        if finish is not None:
+            self.finish_reason = finish
+        if self._extra and put_extra(self._out, before, self._index, self._extra):
+            self._extra = {}
+        return True
 
     @property
     def at_rest(self) -> bool:
@@ -321,14 +339,6 @@ class ChoiceDecoder:
 def _says_something(value: object) -> bool:
     """Not so an object of empty values, which some servers send beside every message."""
     return any(value.values()) if is_object(value) else bool(value)
-
-
-def _length(reasoning: object) -> int:
-    """Characters of a field of reasoning: of its text, or of the texts and blobs of its details."""
-    if is_array(reasoning):
-        fields = [value for entry in reasoning if is_object(entry) for value in entry.values()]
-        return sum(len(value) for value in fields if isinstance(value, str))
-    return len(reasoning) if isinstance(reasoning, str) else 0
 
 
 def _joined_text(parts: object) -> str:

@@ -169,3 +169,11 @@ def detail_to_client(
     if after_calls:
         detail[AFTER_CALLS] = after_calls
     return detail
+
+
+def reasoning_length(reasoning: object) -> int:
+    """Characters of a field of reasoning: of its text, or of the texts and blobs of its details."""
+    if is_array(reasoning):
+        fields = [value for entry in reasoning if is_object(entry) for value in entry.values()]
+        return sum(len(value) for value in fields if isinstance(value, str))
+    return len(reasoning) if isinstance(reasoning, str) else 0

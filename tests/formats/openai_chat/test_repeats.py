@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from hyperinfer.formats import Event
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.openai_chat import stream_decode
+from hyperinfer.formats.openai_chat import choice_decode, stream_decode
 from tests.support import frame_runs
 from tests.support.chat_stream import DONE, chunk
 from tests.support.pair import decode_stream
@@ -101,6 +102,32 @@ def test_broken_bytes_in_a_read_of_repeats(words: list[str], place: int, other: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream_decode, "place_of", lambda data, event: None)  # pyright: ignore
         assert hot == decode_stream("openai_chat", [*frames[:2], read, DONE])
+
+
+def test_deltas_of_nothing_but_text() -> None:
+    """They take a way of their own, which tells what the long one tells."""
+    choices: list[dict[str, Any]] = [
+        {"delta": {"role": "assistant", "content": "", "refusal": None}},
+        {"delta": {"content": "a"}, "logprobs": None},
+        {"delta": {"content": "b"}, "x": 1},
+        {"delta": {"content": None}, "logprobs": {"content": []}},
+        {"delta": {"content": None, "refusal": "no"}},
+        {"delta": {"content": None, "x": 1}},
+        {"delta": {"reasoning": "r"}},
+        {"delta": {}, "index": 1},
+        {"delta": {}, "finish_reason": "stop"},
+        {"delta": {"content": "c"}, "finish_reason": "length", "stop_reason": "S"},
+        {"delta": {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": '{"a'}}]}},
+    ]
+    for picked in itertools.product(choices, repeat=3):
+        raw = b"".join(
+            b"data: " + json.dumps({"id": "x", "choices": [{"index": 0, **choice}], "v": number == 1}).encode() + b"\n\n"
+            for number, choice in enumerate(picked)
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            short = decode_stream("openai_chat", [raw + DONE])
+            patch.setattr(choice_decode, "_NOTHING_BESIDE", ())
+            assert short == decode_stream("openai_chat", [raw + DONE]), picked
 
 
 def test_a_frame_with_an_effect_of_its_own_is_no_pattern() -> None:
