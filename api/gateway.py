@@ -17,6 +17,7 @@ import trio
 from hyperinfer.api.backing import open_backing
 from hyperinfer.api.catalogue_file import CatalogueFile
 from hyperinfer.api.data_plane import DataPlane
+from hyperinfer.api.edge.watch import Watch
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
@@ -96,6 +97,7 @@ async def open_gateway(
     catalogue = CatalogueFile(settings.config, settings.environ)
     limits = catalogue.current().limits
     folder = DataFolder(settings.data)
+    watch = Watch()
     async with (
         open_backing(
             folder,
@@ -105,9 +107,10 @@ async def open_gateway(
             now=now,
             entropy=entropy,
         ) as backing,
-        open_upstreams(environ=settings.environ, now=now) as upstreams,
+        open_upstreams(environ=settings.environ, now=now, sockets=watch if watch.watches_sockets else None) as upstreams,
         trio.open_nursery() as serving,
     ):
+        serving.start_soon(watch.run)
         serving.start_soon(_end_with_the_grace, drain)
         store, playground = backing.store, backing.playground
         accounts, ledger = PlaygroundAccounts(store, playground), PlaygroundLedger(store, playground)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +11,7 @@ import httpx2
 import msgspec
 import trio
 
-from hyperinfer.engine import Cause, Deadlines, Expired, Failure, Sink
+from hyperinfer.engine import DONE, Cause, Deadlines, Expired, Failure, Sink
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.answer_reply import AnswerRestorer
@@ -40,6 +40,8 @@ LAST_WORDS = 2.0
 
 _NO_OUTPUT = frozenset({ev.MessageStart, ev.UsageUpdate, ev.Unknown, ev.TextStart, ev.ReasoningStart, ev.RefusalStart})
 """Events that say nothing of the model yet: while only these came, another attempt may still be made."""
+
+_LAST = (ev.MessageEnd, ev.UpstreamError)
 
 _EXPIRED: dict[Cause, str] = {
     "stream": "The provider's stream took longer than {:g} s.",
@@ -82,7 +84,7 @@ class Attempting:
         timeouts = answering.route.provider.timeouts
         if self._streamed:
             seconds: dict[Cause, float] = {"stream": timeouts.stream, "first_token": timeouts.first_token}
-            self._deadlines = Deadlines(seconds, later={"idle": timeouts.idle}, drain=drain)
+            self._deadlines = Deadlines(seconds, drain=drain)
         else:
             self._deadlines = Deadlines({"whole": timeouts.whole}, drain=drain)
         self.output = False
@@ -139,15 +141,28 @@ class Attempting:
             FORMATS[provider.protocol],
             Upstream(vendor=provider.vendor, id_seed=self._ticket.request_id, quirks=self._route.quirks),
         )
-        idle = self._deadlines if self._streamed else None  # counts from the first byte of the answer on
-        if idle is not None:
-            idle.arm("idle")
-        async for chunk in response:
-            events = reader.receive_data(chunk)
-            if events:
-                if idle is not None:
-                    idle.disarm("idle")  # the time that the client takes is not the provider's
-                fault = await self._take(response, events, sink)
+        # Counts from the first byte of the answer on; the time that the client takes is not the provider's.
+        idle = provider.timeouts.idle if self._streamed else math.inf
+        came: list[Event] = []
+        sending: Awaitable[None] = DONE
+
+        def take(piece: bytes) -> bool:
+            """Hands on what comes while nobody has to wait for it and nothing but more of the reply is in it."""
+            nonlocal came, sending
+            came = reader.receive_data(piece)
+            if not self._plain or reader.stops or (came and type(came[-1]) in _LAST):
+                return False
+            if came:
+                sending = sink.send(tuple(came))
+            return sending is DONE
+
+        while (heard := await response.pass_on(take, idle)) == "enough":
+            if sending is not DONE:
+                await sending
+                sending = DONE
+                continue
+            if came:
+                fault = await self._take(response, came, sink)
                 if fault is not None:
                     return fault
             if self.complete:
@@ -157,16 +172,19 @@ class Attempting:
             if reader.error is not None:
                 return _unreadable(reader)
             if reader.failing:
-                events = await self._last_words(response, reader)
+                came = await self._last_words(response, reader)
                 break
-            if idle is not None:
-                idle.arm("idle")
         else:
-            events = reader.receive_eof()
-        if idle is not None:
-            idle.disarm("idle")
-        fault = await self._take(response, events, sink) if events else None
+            if heard == "silence":
+                return _timeout(Expired("idle", idle))
+            came = reader.receive_eof()
+        fault = await self._take(response, came, sink) if came else None
         return fault if fault is not None or self.complete else _unreadable(reader)
+
+    @property
+    def _plain(self) -> bool:
+        """Whether events go on as they come."""
+        return self.output and self._streamed and self._answer is None and self._stops is None
 
     async def _take(
         self, response: UpstreamResponse, events: list[Event], sink: Sink[Reply | Failure]

@@ -41,6 +41,11 @@ class ReplyReader:
         self.cut_short = False
         self.failing = False
 
+    @property
+    def stops(self) -> bool:
+        """Nothing more of the reply comes, or nothing good."""
+        return self.ended or self.failing or self.error is not None
+
     def receive_data(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
         decoder = self._decoder

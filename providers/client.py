@@ -1,6 +1,7 @@
 """The hot path to one provider: prebuilt address and headers, one call of the transport, raw bytes back."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Final, Self
 
 import httpx2
@@ -18,11 +19,14 @@ from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.status import classify
 from hyperinfer.providers.transport import Transport, Waits, origin_of
 from hyperinfer.providers.transport_errors import GarbledResponse
+from hyperinfer.providers.transport_exchange import Exchange
 from hyperinfer.providers.transport_request import Body, request_head
 from hyperinfer.providers.user_agent import user_agent
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from hyperinfer.providers.transport_hearing import Heard
 
 ENDPOINTS: Final[dict[Protocol, str]] = {
     "openai_chat": "/chat/completions",
@@ -93,6 +97,26 @@ class UpstreamResponse:
                 decoder.end()
                 raise
         return decoded
+
+    async def pass_on(self, take: Callable[[bytes], bool], idle: float = inf) -> "Heard":
+        """Hands `take` each piece as it comes, until it says that it takes no more, the body has ended, or nothing came for
+        `idle` seconds.
+
+        `take` must not wait: it may be called in another task. Raises as iterating, and what `take` raises.
+        """
+        if self._decoder is None and isinstance(self._stream, Exchange):
+            return await self._stream.pass_on(take, idle)
+        while True:
+            piece = b""
+            with trio.move_on_after(idle) as silence:
+                try:
+                    piece = await self.__anext__()
+                except StopAsyncIteration:
+                    return "end"
+            if silence.cancelled_caught:
+                return "silence"
+            if not take(piece):
+                return "enough"
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLarge` when it has more than `limit` bytes, without reading on."""

@@ -15,6 +15,7 @@ import trio
 
 from hyperinfer.providers.transport_connection import Connection, Origin, connect
 from hyperinfer.providers.transport_exchange import Exchange
+from hyperinfer.providers.transport_hearing import Sockets
 from hyperinfer.providers.transport_pool import Pool
 from hyperinfer.providers.transport_request import Body, request_body, request_head
 
@@ -63,11 +64,14 @@ class Transport(httpx2.AsyncBaseTransport):
         max_idle: int = 128,
         idle_seconds: float = 60.0,
         receive_buffer: int | None = None,
+        sockets: Sockets | None = None,
     ) -> None:
-        """`max_idle` connections are kept an origin. `receive_buffer` bounds the kernel's buffer of each, in bytes."""
+        """`max_idle` connections are kept an origin. `receive_buffer` bounds the kernel's buffer of each, in bytes.
+        `sockets`: who watches those that are not read through TLS; None: each is waited for by the task that reads it."""
         self._ssl_context = ssl_context
         self._connect_timeout = connect_timeout
         self._receive_buffer = receive_buffer
+        self._sockets = sockets
         self._pool = Pool(max_idle=max_idle, idle_seconds=idle_seconds)
         self._active: set[Connection] = set()
         self._closed = False
@@ -148,7 +152,9 @@ class Transport(httpx2.AsyncBaseTransport):
         if self._closed:
             raise httpx2.ReadError("the transport was closed during the request")
         context = None if origin.scheme == "http" else self._ssl_context or default_ssl_context()
-        return await connect(origin, context, seconds=waits.connect, receive_buffer=self._receive_buffer)
+        return await connect(
+            origin, context, seconds=waits.connect, receive_buffer=self._receive_buffer, sockets=self._sockets
+        )
 
 
 def _timeouts(request: httpx2.Request) -> Mapping[str, float | None] | None:

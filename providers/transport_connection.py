@@ -4,11 +4,15 @@ import os
 import select
 import socket
 import ssl
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
+from math import inf
 from typing import Final, NamedTuple
 
 import httpx2
 import trio
+
+from hyperinfer.providers.transport_hearing import Heard, Hearing, Sockets
 
 _READ_SIZE: Final = 64 * 1024
 
@@ -28,15 +32,19 @@ class Connection:
     connection ends without a goodbye; the framing of HTTP says whether a response was whole.
     """
 
-    __slots__ = ("_descriptor", "_poll", "_socket", "_stream", "idle_since", "origin")
+    __slots__ = ("_descriptor", "_hearing", "_poll", "_socket", "_sockets", "_stream", "idle_since", "origin")
 
-    def __init__(self, origin: Origin, socket_stream: trio.SocketStream, stream: trio.abc.Stream) -> None:
+    def __init__(
+        self, origin: Origin, socket_stream: trio.SocketStream, stream: trio.abc.Stream, sockets: Sockets | None = None
+    ) -> None:
         self.origin = origin
         self._socket = socket_stream.socket
         # Of nobody once the socket is closed: the number may be somebody else's by then.
         self._descriptor = self._socket.fileno()
         # None: there is no TLS, and the socket itself is read and written. trio's stream of it costs five times as much.
         self._stream = None if stream is socket_stream else stream
+        self._sockets = sockets if self._stream is None else None
+        self._hearing: Hearing | None = None
         self._poll = _poll_for(self._descriptor)
         self.idle_since = 0.0
 
@@ -76,6 +84,33 @@ class Connection:
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise httpx2.ReadError(_cause(error)) from error
 
+    async def hear(self, take: Callable[[bytes], bool], idle: float = inf) -> Heard:
+        """Gives `take` whatever comes, empty at the end, until it says that it takes no more, or nothing came for `idle`
+        seconds.
+
+        It must not wait: where the sockets of the process are watched it is called in another task, and none has a turn
+        for it. Raises as `receive`, and what `take` raises. Cancelling it loses nothing.
+        """
+        if self._sockets is None:
+            return await self._hear_waiting(take, idle)
+        hearing = self._hearing = Hearing(self._sockets, self._descriptor, take, idle)
+        try:
+            return await hearing.ended()
+        except (OSError, trio.ClosedResourceError) as error:
+            raise httpx2.ReadError(_cause(error)) from error
+        finally:
+            self._hearing = None
+
+    async def _hear_waiting(self, take: Callable[[bytes], bool], idle: float) -> Heard:
+        while True:
+            data = b""
+            with trio.move_on_after(idle) as silence:
+                data = await self.receive()
+            if silence.cancelled_caught:
+                return "silence"
+            if not take(data):
+                return "enough"
+
     def has_news(self) -> bool:
         """Whether bytes or the end wait to be read. On an idle connection either means that it must not be used."""
         if self._descriptor < 0:
@@ -86,6 +121,8 @@ class Connection:
 
     def close(self) -> None:
         """Closes the socket at once. Can be called again."""
+        if self._hearing is not None:
+            self._hearing.end(trio.ClosedResourceError("the connection was closed"))
         self._descriptor = -1
         self._socket.close()
 
@@ -106,13 +143,14 @@ async def connect(
     seconds: float | None,
     receive_buffer: int | None,
     address: IPv4Address | IPv6Address | None = None,
+    sockets: Sockets | None = None,
 ) -> Connection:
     """Opens a connection, with TLS when there is a context, within `seconds` (None: as long as it takes).
 
     The host is looked up and its addresses are tried as happy eyeballs does. With an `address` nothing is looked up: the
     connection leads there and nowhere else, and TLS asks it for the origin's name all the same. `receive_buffer` bounds
-    the kernel's buffer, in bytes. Raises `httpx2.ConnectTimeout`, or `httpx2.ConnectError` for refusal, name lookup,
-    routing and TLS.
+    the kernel's buffer, in bytes. `sockets`: who watches those without TLS. Raises `httpx2.ConnectTimeout`, or
+    `httpx2.ConnectError` for refusal, name lookup, routing and TLS.
     """
     try:
         with trio.fail_after(float("inf") if seconds is None else seconds):
@@ -120,7 +158,7 @@ async def connect(
                 stream = await trio.open_tcp_stream(origin.host, origin.port)
             else:
                 stream = await _open_at(address, origin.port)
-            return await _secure(origin, stream, ssl_context, receive_buffer)
+            return await _secure(origin, stream, ssl_context, receive_buffer, sockets)
     except trio.TooSlowError as error:
         raise httpx2.ConnectTimeout(f"no connection to {origin.host}:{origin.port} in {seconds:g} s") from error
     except trio.BrokenResourceError as error:
@@ -142,14 +180,18 @@ async def _open_at(address: IPv4Address | IPv6Address, port: int) -> trio.Socket
 
 
 async def _secure(
-    origin: Origin, socket_stream: trio.SocketStream, ssl_context: ssl.SSLContext | None, receive_buffer: int | None
+    origin: Origin,
+    socket_stream: trio.SocketStream,
+    ssl_context: ssl.SSLContext | None,
+    receive_buffer: int | None,
+    sockets: Sockets | None,
 ) -> Connection:
     """The connection on a stream (which has set TCP_NODELAY), which it closes when anything goes wrong."""
     try:
         if receive_buffer is not None:
             socket_stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if ssl_context is None:
-            return Connection(origin, socket_stream, socket_stream)
+            return Connection(origin, socket_stream, socket_stream, sockets)
         tls = trio.SSLStream(socket_stream, ssl_context, server_hostname=origin.host, https_compatible=True)
         await tls.do_handshake()
         return Connection(origin, socket_stream, tls)

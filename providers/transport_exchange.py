@@ -1,7 +1,8 @@
 """One request and its response on one connection."""
 
-from collections.abc import AsyncGenerator
-from typing import Final, Protocol, Self
+from collections.abc import AsyncGenerator, Callable
+from math import inf
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import httpx2
 import trio
@@ -10,6 +11,9 @@ from hyperinfer.providers.transport_connection import Connection
 from hyperinfer.providers.transport_errors import Disconnected
 from hyperinfer.providers.transport_parser import ResponseParser
 from hyperinfer.providers.transport_request import Body
+
+if TYPE_CHECKING:
+    from hyperinfer.providers.transport_hearing import Heard
 
 _ONE_WRITE: Final = 64 * 1024
 """Head and body up to this size go out in one write, which does not block on a fresh socket. Behind a larger one the
@@ -122,6 +126,41 @@ class Exchange(httpx2.AsyncByteStream):
             raise
         raise StopAsyncIteration
 
+    async def pass_on(self, take: Callable[[bytes], bool], idle: float = inf) -> "Heard":
+        """Hands `take` each piece of the body as it comes, until it says that it takes no more, the body has ended, or
+        nothing came for `idle` seconds. As iterating, but for that cancelling it loses nothing, and that `take` must not
+        wait: it may be called in another task (`Connection.hear`)."""
+        parser, takes = self._parser, True
+
+        def heard(data: bytes) -> bool:
+            nonlocal takes
+            self._feed(data)
+            if parser.complete or parser.failure is not None:
+                return False
+            if piece := parser.take():
+                takes = take(piece)
+            return takes
+
+        try:
+            while True:
+                if piece := parser.take():
+                    takes = take(piece)
+                if not takes:
+                    return "enough"
+                if parser.failure is not None:
+                    raise parser.failure
+                if parser.complete:
+                    return "end"
+                if await self._hear(heard, idle) == "silence":
+                    return "silence"
+                if parser.complete:
+                    self._settle()
+        except trio.Cancelled:
+            raise
+        except BaseException:
+            self.close()
+            raise
+
     async def aclose(self) -> None:
         """Closes the connection if the response is not complete. Never waits."""
         self.close()
@@ -155,6 +194,16 @@ class Exchange(httpx2.AsyncByteStream):
             self._feed(await connection.receive())
         if scope.cancelled_caught:
             raise httpx2.ReadTimeout(f"no byte of the response for {self._read_timeout:g} s")
+
+    async def _hear(self, heard: Callable[[bytes], bool], idle: float) -> "Heard":
+        connection = self._connection
+        if connection is None:
+            raise httpx2.ReadError("the response was closed before its end")
+        timeout = inf if self._read_timeout is None else self._read_timeout
+        why = await connection.hear(heard, min(idle, timeout))
+        if why == "silence" and timeout < idle:
+            raise httpx2.ReadTimeout(f"no byte of the response for {timeout:g} s")
+        return why
 
     def _feed(self, data: bytes) -> None:
         if data:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx2
 
@@ -17,6 +17,9 @@ from hyperinfer.providers.demo import DemoTransport
 from hyperinfer.providers.proxies import Proxies
 from hyperinfer.providers.transport import Transport
 from hyperinfer.providers.ways import Ways
+
+if TYPE_CHECKING:
+    from hyperinfer.providers.transport_hearing import Sockets
 
 RECEIVE_BUFFER: Final = 256 * 1024
 """What the kernel keeps of a response for us, in bytes. Left alone it grows to several megabytes a connection whose client
@@ -55,14 +58,19 @@ class Upstreams:
 
 @asynccontextmanager
 async def open_upstreams(
-    *, environ: Mapping[str, str] | None = None, now: Callable[[], float] = time.time
+    *,
+    environ: Mapping[str, str] | None = None,
+    now: Callable[[], float] = time.time,
+    sockets: Sockets | None = None,
 ) -> AsyncGenerator[Upstreams]:
     """The real transports, closed at the end of the block.
 
     `environ`: where `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are looked up; by default nowhere. `now`: unix
-    seconds, for what the demo models stamp. Raises ProxySettingError.
+    seconds, for what the demo models stamp. `sockets`: who watches the sockets of the process, where somebody does. Raises
+    ProxySettingError.
     """
-    upstreams = Upstreams(Ways(Transport(receive_buffer=RECEIVE_BUFFER), Proxies.of(environ or {})), DemoTransport(now=now))
+    transport = Transport(receive_buffer=RECEIVE_BUFFER, sockets=sockets)
+    upstreams = Upstreams(Ways(transport, Proxies.of(environ or {})), DemoTransport(now=now))
     try:
         yield upstreams
     finally:

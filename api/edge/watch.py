@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+KEPT = 256
+"""Times of alarms that have ended, which are kept until there are more of them than of others."""
+
+
 class Alarm:
     """One time, which moves on without any cost: it is looked at when the one before it has come.
 
@@ -34,13 +38,23 @@ class Alarm:
     def set(self, due: float) -> None:
         """Moves it, nearer too."""
         self.due = due
-        if due < self._armed:
+        before = self._armed
+        if due < before:
             self._armed = due
+            if before < inf:
+                self._watch.disarm()
             self._watch.arm(due, self)
 
     def end(self) -> None:
         """Calls it off for ever, and lets the function go."""
         self.due, self._function = inf, None
+        if self._armed < inf:
+            self._armed = inf
+            self._watch.disarm()
+
+    def is_armed_for(self, due: float) -> bool:
+        """For the watch."""
+        return self._armed == due
 
     def come(self, armed: float, now: float) -> None:
         """For the watch: a time has come for which this one was armed."""
@@ -65,6 +79,7 @@ class Watch:
     def __init__(self) -> None:
         self._times: list[tuple[float, int, Alarm]] = []
         self._count = itertools.count()
+        self._useless = 0
         self._sleep = trio.CancelScope()
         self._readers: dict[int, Callable[[], None]] = {}
         self._sockets: select.epoll | None = None if sys.platform != "linux" else select.epoll()
@@ -82,11 +97,23 @@ class Watch:
 
     # Times
 
+    def alarm(self, function: Callable[[], None]) -> Alarm:
+        """An alarm that is not set."""
+        return Alarm(self, function)
+
     def arm(self, due: float, alarm: Alarm) -> None:
         """For alarms."""
         heapq.heappush(self._times, (due, next(self._count), alarm))
         if due < self._sleep.deadline:
             self._sleep.deadline = due
+
+    def disarm(self) -> None:
+        """For alarms: one of the times is of no use any more. When most are not, they are let go."""
+        self._useless += 1
+        if self._useless > KEPT and self._useless * 2 > len(self._times):
+            self._times[:] = [time for time in self._times if time[2].is_armed_for(time[0])]
+            heapq.heapify(self._times)
+            self._useless = 0
 
     async def _tell_times(self) -> None:
         times = self._times
@@ -96,6 +123,7 @@ class Watch:
             now = trio.current_time()
             while times and times[0][0] <= now:
                 armed, _, alarm = heapq.heappop(times)
+                self._useless -= not alarm.is_armed_for(armed)
                 alarm.come(armed, now)
 
     # Sockets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import random
 import socket
 import sys
@@ -57,6 +58,22 @@ async def test_an_alarm_comes_at_its_last_time(autojump_clock: MockClock, nurser
     assert sorted(came) == sorted(expected)
     assert came == sorted(came, key=lambda each: each[1])
     assert len(came) > 40
+
+
+async def test_alarms_that_have_ended_are_let_go(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    watch = Watch()
+    nursery.start_soon(watch.run)
+    came: list[int] = []
+    kept = Alarm(watch, lambda: came.append(1))
+    kept.set(3000.0)
+    kept.set(2000.0)
+    for number in range(5000):
+        alarm = Alarm(watch, lambda: came.append(2))
+        alarm.set(1000.0 + number)
+        alarm.end()
+    assert sum(isinstance(each, Alarm) for each in gc.get_objects()) < 1000
+    await trio.sleep(2001)
+    assert came == [1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="epoll")
