@@ -17,7 +17,7 @@ is, which must be last.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from hyperinfer.formats import events as ev
@@ -128,3 +128,22 @@ class Lifecycle:
     def finished(self) -> bool:
         """Whether the reply is over, well or not."""
         return self.state is State.ENDED or self.state is State.FAILED
+
+
+def walked(events: Collection[Event]) -> State:
+    """Where a reply is after all these events. Raises `OrderError` as stepping them one by one does."""
+    state, table = State.START, _FOLLOWING[State.START]
+    for event in events:
+        following = table.get(type(event))
+        if following is None or event.choice or type(event) is ev.ChoiceEnd:
+            return _stepped(events)
+        if following is not state:
+            state, table = following, _FOLLOWING[following]
+    return state
+
+
+def _stepped(events: Collection[Event]) -> State:
+    lifecycle = Lifecycle()
+    for event in events:
+        lifecycle.step(event)
+    return lifecycle.state

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -24,7 +25,7 @@ from hyperinfer.formats.usage import Usage
 from hyperinfer.formats.wire import is_array
 
 if TYPE_CHECKING:
-    from hyperinfer.formats.events import Event, Extra
+    from hyperinfer.formats.events import Event
 
 
 class _ChoiceFold:
@@ -104,56 +105,16 @@ class ChatFold:
         fold = self._choices.get(event.choice)
         if fold is None:
             fold = self._choices[event.choice] = _ChoiceFold(event.choice)
-        if isinstance(event, ev.MessageStart):
+        if type(event) is ev.MessageStart:
             self._same = event.dialect == "openai_chat"
             self._usage = event.usage or self._usage
-        self._keep(getattr(event, "extra", None), fold)
-        match event:
-            case ev.TextStart():
-                fold.place.block()
-            case ev.TextDelta():
-                fold.text.append(fold.place.say(event.text))
-                fold.logprobs.extend(event.logprobs or ())
-            case ev.TextEnd():
-                fold.logprobs.extend(event.logprobs or ())
-            case ev.RefusalDelta():
-                if event.text:
-                    fold.refusal.append(event.text)
-            case ev.Citation():
-                if annotation := annotation_to_wire(event, self.losses, fold.place.before(event)):
-                    fold.annotations.append(annotation)
-            case ev.ReasoningStart():
-                fold.block, fold.part, fold.item_id = [], None, event.item_id
-            case ev.ReasoningDelta():
-                self._reasoning(event, fold)
-            case ev.ReasoningEnd():
-                self._reasoning_end(event, fold)
-            case ev.ToolCallStart():
-                self._call(event, fold)
-            case ev.ArgumentsDelta():
-                fold.arguments.append(event.text)
-            case ev.ToolCallEnd():
-                _call_end(fold)
-            case ev.UsageUpdate():
-                if event.round_over:
-                    fold.place.round()
-                self._usage = event.usage
-            case ev.ChoiceEnd() | ev.MessageEnd():
-                self._end(event, fold)
-            case ev.ServerToolStart():
-                lose_once(self.losses, Loss(f"response.{event.type}", "Chat has no form for this block"))
-            case ev.ToolRunStart() | ev.ToolRunEnd():
-                self._runs.add(event)
-            case ev.ImageOutput():
-                fold.images.append(image_entry(event))
-            case ev.Unknown():
-                self._unknown(event, fold)
-            case _:
-                pass
+        if self._same and (extra := getattr(event, "extra", None)):
+            self._keep(extra, fold)
+        handler = self._HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event, fold)
 
-    def _keep(self, extra: Extra, fold: _ChoiceFold) -> None:
-        if not extra or not self._same:
-            return
+    def _keep(self, extra: dict[str, Any], fold: _ChoiceFold) -> None:
         for level in ("chunk", "once", "usage"):
             self._top.update(extra.get(level) or {})
         for level in ("choice", "delta"):
@@ -161,11 +122,46 @@ class ChatFold:
                 fold.extra = merged(fold.extra, {level: fields})
         fold.details.extend(extra.get("details") or ())
 
+    def _text_start(self, event: ev.TextStart, fold: _ChoiceFold) -> None:
+        fold.place.block()
+
+    def _text(self, event: ev.TextDelta, fold: _ChoiceFold) -> None:
+        fold.text.append(fold.place.say(event.text))
+        fold.logprobs.extend(event.logprobs or ())
+
+    def _text_end(self, event: ev.TextEnd, fold: _ChoiceFold) -> None:
+        fold.logprobs.extend(event.logprobs or ())
+
+    def _refusal(self, event: ev.RefusalDelta, fold: _ChoiceFold) -> None:
+        if event.text:
+            fold.refusal.append(event.text)
+
+    def _citation(self, event: ev.Citation, fold: _ChoiceFold) -> None:
+        if annotation := annotation_to_wire(event, self.losses, fold.place.before(event)):
+            fold.annotations.append(annotation)
+
+    def _count(self, event: ev.UsageUpdate, fold: _ChoiceFold) -> None:
+        if event.round_over:
+            fold.place.round()
+        self._usage = event.usage
+
+    def _foreign(self, event: ev.ServerToolStart, fold: _ChoiceFold) -> None:
+        lose_once(self.losses, Loss(f"response.{event.type}", "Chat has no form for this block"))
+
+    def _run(self, event: ev.ToolRunStart | ev.ToolRunEnd, fold: _ChoiceFold) -> None:
+        self._runs.add(event)
+
+    def _image(self, event: ev.ImageOutput, fold: _ChoiceFold) -> None:
+        fold.images.append(image_entry(event))
+
     def _unknown(self, event: ev.Unknown, fold: _ChoiceFold) -> None:
         if self._same and event.name.startswith("delta."):
             fold.extra = merged(fold.extra, {"delta": event.raw})
         else:
             lose_once(self.losses, Loss(f"response.{event.name}", "Chat has no form for it"))
+
+    def _reasoning_start(self, event: ev.ReasoningStart, fold: _ChoiceFold) -> None:
+        fold.block, fold.part, fold.item_id = [], None, event.item_id
 
     def _reasoning(self, event: ev.ReasoningDelta, fold: _ChoiceFold) -> None:
         part = (event.form, event.part)
@@ -207,6 +203,20 @@ class ChatFold:
         state_to_client(call, event.opaque, self._reply.upstream)
         fold.calls.append(call)
 
+    def _arguments(self, event: ev.ArgumentsDelta, fold: _ChoiceFold) -> None:
+        fold.arguments.append(event.text)
+
+    def _call_end(self, event: ev.ToolCallEnd, fold: _ChoiceFold) -> None:
+        arguments = "".join(fold.arguments)
+        if fold.legacy is not None and not fold.calls:
+            fold.legacy["arguments"] = arguments
+            return
+        call = fold.calls[-1]
+        if call["type"] == "custom":
+            call["custom"]["input"] = arguments
+        else:
+            call["function"]["arguments"] = wrap_input(arguments) if fold.wrapped else arguments or "{}"
+
     def _end(self, event: ev.MessageEnd | ev.ChoiceEnd, fold: _ChoiceFold) -> None:
         if isinstance(event, ev.MessageEnd):
             if event.stop == "refusal" and event.explanation and not fold.refusal:
@@ -231,14 +241,24 @@ class ChatFold:
             wire["hi_tool_events"] = self._runs.records
         return msgspec.json.encode(wire)
 
-
-def _call_end(fold: _ChoiceFold) -> None:
-    arguments = "".join(fold.arguments)
-    if fold.legacy is not None and not fold.calls:
-        fold.legacy["arguments"] = arguments
-        return
-    call = fold.calls[-1]
-    if call["type"] == "custom":
-        call["custom"]["input"] = arguments
-    else:
-        call["function"]["arguments"] = wrap_input(arguments) if fold.wrapped else arguments or "{}"
+    _HANDLERS: ClassVar[dict[type[Event], Callable[[ChatFold, Any, _ChoiceFold], None]]] = {
+        ev.TextStart: _text_start,
+        ev.TextDelta: _text,
+        ev.TextEnd: _text_end,
+        ev.RefusalDelta: _refusal,
+        ev.Citation: _citation,
+        ev.ReasoningStart: _reasoning_start,
+        ev.ReasoningDelta: _reasoning,
+        ev.ReasoningEnd: _reasoning_end,
+        ev.ToolCallStart: _call,
+        ev.ArgumentsDelta: _arguments,
+        ev.ToolCallEnd: _call_end,
+        ev.UsageUpdate: _count,
+        ev.ChoiceEnd: _end,
+        ev.MessageEnd: _end,
+        ev.ServerToolStart: _foreign,
+        ev.ToolRunStart: _run,
+        ev.ToolRunEnd: _run,
+        ev.ImageOutput: _image,
+        ev.Unknown: _unknown,
+    }

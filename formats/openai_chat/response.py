@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hyperinfer.formats.codec import EncodedReply, Reply, Upstream
 from hyperinfer.formats.errors import EncodeError, PeerError
-from hyperinfer.formats.lifecycle import Lifecycle, OrderError, State
+from hyperinfer.formats.lifecycle import OrderError, State, walked
 from hyperinfer.formats.openai_chat.assembler import ChatAssembler
 from hyperinfer.formats.openai_chat.fold import ChatFold
 from hyperinfer.formats.openai_chat.plain_reply import decode_plain, encode_plain
@@ -27,10 +27,8 @@ def decode_response(body: bytes, upstream: Upstream) -> Burst:
     assembler.chunk(value, "message")
     if not assembler.ended:
         assembler.end()
-    lifecycle = Lifecycle()
     try:
-        for event in assembler.events:
-            lifecycle.step(event)
+        walked(assembler.events)
     except OrderError as error:
         raise PeerError(str(error)) from None
     return tuple(assembler.events)
@@ -41,13 +39,13 @@ def encode_response(events: Sequence[Event], reply: Reply) -> EncodedReply:
     plain = plain_reply(events)
     if plain is not None and (encoded := encode_plain(plain, reply)) is not None:
         return encoded
-    fold, lifecycle = ChatFold(reply), Lifecycle()
-    for event in events:
-        try:
-            lifecycle.step(event)
-        except OrderError as error:
-            raise EncodeError(str(error)) from None
-        fold.add(event)
-    if lifecycle.state is not State.ENDED:
+    try:
+        state = walked(events)
+    except OrderError as error:
+        raise EncodeError(str(error)) from None
+    if state is not State.ENDED:
         raise EncodeError("the events do not end with MessageEnd")
+    fold = ChatFold(reply)
+    for event in events:
+        fold.add(event)
     return EncodedReply(body=fold.body(), losses=tuple(fold.losses))
