@@ -106,14 +106,19 @@ class Lifecycle:
         if following is State.ENDED:
             if type(event) is ev.ChoiceEnd:
                 raise OrderError("choice 0 ends with MessageEnd")
-            if open_choice := next((n for n, state in self._further.items() if state is not State.ENDED), None):
-                raise OrderError(f"MessageEnd while choice {open_choice} is open")
+            if self._further:
+                self._all_ended()
         self.state = following
         self._following = _FOLLOWING[following]
 
     def stays(self, kind: type[Event]) -> bool:
         """Whether events of choice 0 of this kind may come now, as many as there are, and move nothing."""
         return self._following.get(kind) is self.state
+
+    def _all_ended(self) -> None:
+        for number, state in self._further.items():
+            if state is not State.ENDED:
+                raise OrderError(f"MessageEnd while choice {number} is open")
 
     def _step_further(self, choice: int, event: Event) -> None:
         if self.state not in _OPEN:

@@ -108,7 +108,7 @@ _COUNTED: Mapping[str, frozenset[str]] = {
 """The counts that every format tells in its own words."""
 _PRICES = ("cost", "estimated_cost", "is_byok")
 
-PIECES = (TextDelta, ArgumentsDelta, ReasoningDelta)
+PIECES = frozenset((TextDelta, ArgumentsDelta, ReasoningDelta))
 """Events that nearly every burst is made of. Without `extra` they hold nothing to note, and need not be shown."""
 _TELLING = frozenset((UsageUpdate, MessageStart, TextStart, Citation, ToolCallStart, MessageEnd))
 """Events that hold something to note beside their `extra`."""

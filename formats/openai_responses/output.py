@@ -25,10 +25,10 @@ encode_json = msgspec.json.Encoder().encode
 class Output:
     """What all item writers share. `native`: the upstream speaks Responses, so private extras and ids of it are used.
 
-    `takes_any_status`: whether a response may be told with a status that is not an end (`queued`).
+    `tells_steps`: whether each step is told, or only the end, whose status may then be any (`queued`).
     """
 
-    takes_any_status: ClassVar[bool] = False
+    tells_steps: ClassVar[bool] = True
 
     def __init__(self, request_id: str, upstream: Dialect) -> None:
         self.items: list[Wire] = []
@@ -100,7 +100,7 @@ class Output:
 class Silent(Output):
     """Says nothing on the way."""
 
-    takes_any_status = True
+    tells_steps = False
 
     def frame(self, kind: str, body: Wire, extra: Extra = None) -> bytes:
         return b""

@@ -90,7 +90,7 @@ class _Fold:
             self._life.step(event)
         except OrderError as error:
             raise EncodeError(str(error)) from None
-        if self._lost is not None and (not isinstance(event, PIECES) or event.extra is not None):
+        if self._lost is not None and (type(event) not in PIECES or getattr(event, "extra", None)):
             self._lost.note(event)
         if event.choice:
             self.output.lose("response.choices", "a response has one answer only")
@@ -116,6 +116,8 @@ class _Fold:
     def begin(self, event: ev.MessageStart | None, *, queued: bool = False) -> bytes:
         """`response.created` and `response.in_progress`."""
         self._fields = fields_at_start(self._reply, event)
+        if not self.output.tells_steps:
+            return b""
         running = self._object("in_progress", [], None)
         if not queued:
             encoded = msgspec.Raw(encode_json(running))
@@ -173,7 +175,7 @@ class _Fold:
             before = self._message.explain(event.explanation)
         before += self._message.close("incomplete" if event.stop in CUT else "completed") + self._runs.close()
         theirs = event.extra.get("response") if native and event.extra else None
-        if native and event.raw_stop and (event.raw_stop in _ENDS or self.output.takes_any_status):
+        if native and event.raw_stop and (event.raw_stop in _ENDS or not self.output.tells_steps):
             stop = WireStop(event.raw_stop)
         else:
             stop = stop_to_wire(event.stop)
