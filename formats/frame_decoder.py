@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
 
 
+_HOPE = 20
+"""Runs that are looked for in vain before the stream counts as one without any: some servers count in every frame."""
+
+
 class FrameReader(Protocol):
     """What a dialect knows of one reply. `events`: those of the frame that is being read. `ended`: nothing will follow,
     whatever comes."""
@@ -25,8 +29,8 @@ class FrameReader(Protocol):
 
 class FrameDecoder:
     """A `codec.StreamDecoder`. A dialect reads one frame at a time (`_frame`) and may say what the next frames are likely to
-    be (`_run`). The events of a frame are stepped through the lifecycle; those of a run need not be, as they go on with a
-    piece of an open block that was legal.
+    be (`_expect`, while there is `_hope`). The events of a frame are stepped through the lifecycle; those of a run need not
+    be, as they go on with a piece of an open block that was legal.
 
     `_wait`: what to say while more bytes are needed.
     """
@@ -36,10 +40,16 @@ class FrameDecoder:
         self._sse = SSEDecoder()
         self._life = Lifecycle()
         self._run: Run | None = None
+        self._hope = _HOPE  # how many runs are still made, before one of them is found
         self._wait = NEED_DATA
         self._eof = False
         self._error: PeerError | None = None
         self._ready: deque[Event] = deque()  # of the frames that `next_event` has had read
+
+    def _expect(self, run: Run | None) -> None:
+        """Says what the next frames are likely to be."""
+        self._run = run
+        self._hope -= 1
 
     def _frame(self, frame: Frame) -> None:
         """Reads one frame. Raises `PeerError`, behind the events made until then."""
@@ -84,8 +94,13 @@ class FrameDecoder:
         sse, reply = self._sse, self._reply
         while self._error is None and not reply.ended:
             try:
-                if self._run is not None and not sse.take_run(self._run, into) and not self._eof:
-                    return
+                if self._run is not None:
+                    known = len(into)
+                    left = sse.take_run(self._run, into)
+                    if len(into) != known:
+                        self._hope = _HOPE
+                    if not left and not self._eof:
+                        return
                 frame = sse.next_frame()
                 if frame is not None:
                     self._run = None

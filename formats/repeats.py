@@ -51,7 +51,7 @@ def around(data: bytes, text: str, fields: Iterable[bytes]) -> Around | None:
 
 def repeats(lines: Sequence[bytes], data: bytes, place: Around, say: Say) -> Repeats | None:
     """The run of frames as that of `lines`, whose data is `data`; None for one of an unusual form."""
-    if len(lines) > 2 or not lines[-1].endswith(data):
+    if len(lines) > 2 or not (lines[-1].endswith(data) and lines[-1].startswith(b"data:")):
         return None
     before = lines[-1].removesuffix(data) + place.before
     kind = PaddedRepeats if place.padded else Repeats
@@ -68,23 +68,34 @@ class Repeats(FrameRun):
         self._before, self._after = before, after
 
     def texts(self, data: Sequence[bytes]) -> list[str]:
+        strings = self._strings(data[:_FEW])
+        if len(strings) == _FEW and len(data) > _FEW:
+            rest = data[_FEW:]
+            strings += self._all_strings(rest) or self._strings(rest)
+        return _decoded(strings)
+
+    def _strings(self, data: Sequence[bytes]) -> list[bytes]:
+        """What the first lines have between `before` and `after`, each looked at alone."""
         before, after = self._before, self._after
         start, end = len(before), -len(after)
-        if len(data) > _FEW:
-            usual = list(data)
-            for _ in range(_FEW):  # others at the end of a stream
-                if usual[-1].startswith(before):
-                    break
-                usual.pop()
-            inner = [line[start:end] for line in usual]
-            if b"%b%b%b" % (before, (after + b"\n" + before).join(inner), after) == b"\n".join(usual):
-                return _decoded(inner)
         strings: list[bytes] = []
         for line in data:
             if not (line.startswith(before) and line.endswith(after)):
                 break
             strings.append(line[start:end])
-        return _decoded(strings)
+        return strings
+
+    def _all_strings(self, data: Sequence[bytes]) -> list[bytes]:
+        """The same of all lines but the few others that end a stream, in one comparison; none where it does not hold."""
+        before, after = self._before, self._after
+        start, end = len(before), -len(after)
+        last = len(data)
+        while last and last > len(data) - _FEW and not data[last - 1].startswith(before):
+            last -= 1
+        data = data[:last]
+        strings = [line[start:end] for line in data]
+        whole = b"%b%b%b" % (before, (after + b"\n" + before).join(strings), after)
+        return strings if whole == b"\n".join(data) else []
 
 
 class PaddedRepeats(Repeats):

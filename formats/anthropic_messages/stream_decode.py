@@ -56,8 +56,10 @@ class MessagesStreamDecoder(FrameDecoder):
 
     def _frame(self, frame: Frame) -> None:
         usual = self._decoder.frame(frame)
-        if usual is not None and (place := around(frame.data, usual.text, (usual.field,))) is not None:
-            self._run = repeats(self._sse.frame_lines(), frame.data, place, usual.more)
+        if usual is None or not self._hope:
+            return
+        if (place := around(frame.data, usual.text, (usual.field,))) is not None:
+            self._expect(repeats(self._sse.frame_lines(), frame.data, place, usual.more))
 
     def _give(self, into: MutableSequence[Event]) -> None:
         """The order was looked at where the events were made."""

@@ -55,10 +55,10 @@ class ChatStreamDecoder(FrameDecoder):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise PeerError(f"not valid JSON: {error}") from None
         assembler.chunk(chunk, "delta")
-        if (piece := only_piece(assembler.events)) is None or assembler.ended or not assembler.at_rest:
+        if not self._hope or (piece := only_piece(assembler.events)) is None or assembler.ended or not assembler.at_rest:
             return
         if (place := place_of(data, piece)) is not None:
-            self._run = repeats(self._sse.frame_lines(), data, place, assembler.repeater(piece))
+            self._expect(repeats(self._sse.frame_lines(), data, place, assembler.repeater(piece)))
 
 
 def only_piece(events: Sequence[Event]) -> Event | None:

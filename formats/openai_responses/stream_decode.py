@@ -59,8 +59,10 @@ class ResponsesStreamDecoder(FrameDecoder):
         item_event = ITEM_EVENTS.get(kind)
         if item_event is not None:
             say = item_event(self._assembler, event)
-            if say is not None and event.get("type") == kind and (delta := usual_delta(frame.data)) is not None:
-                self._run = again(self._sse.frame_lines(), delta, say)
+            if say is None or event.get("type") != kind or not self._hope:
+                return
+            if (delta := usual_delta(frame.data)) is not None:
+                self._expect(again(self._sse.frame_lines(), delta, say))
         elif kind in _BEGINNINGS:
             self._assembler.begin(_response(event))
         elif kind in _TERMINAL_STATUS:

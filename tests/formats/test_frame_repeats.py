@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperinfer.formats import events as ev
 from hyperinfer.formats.repeats import Around, around, repeats
+from hyperinfer.formats.runs import FrameRun
+from tests.support.chat_stream import DONE, chunk
+from tests.support.pair import decode_stream
+
+if TYPE_CHECKING:
+    from collections.abc import MutableSequence, Sequence
+
+    from hyperinfer.formats import Event
 
 BEFORE, AFTER = b'data: {"a":[1,{"b":', b'}],"c":null'
 WORDS = [
@@ -102,3 +112,28 @@ def test_a_string_with_two_homes_or_none_has_no_place() -> None:
     assert around(b'{"c":"x"}', "x", [b'"b":']) is None
     assert around(b'{"b":"x\\q"}', "x", [b'"b":']) is None
     assert around(b'{"b": "x" }', "x", [b'"b":']) == Around(b'{"b": ', b" }", padded=False)
+
+
+@pytest.mark.parametrize("lines", [(b"data: %b", b"event: %b"), (b"event: %b", b"x: 1"), (b"a", b"b", b"data: %b")])
+def test_frames_of_another_form_make_no_run(lines: tuple[bytes, ...]) -> None:
+    data = b'{"b":"x"}'
+    place = around(data, "x", [b'"b":'])
+    assert place is not None
+    assert repeats([line.replace(b"%b", data) for line in lines], data, place, lambda texts: ()) is None
+
+
+def test_a_stream_without_runs_is_read_without_looking_for_more() -> None:
+    """Each delta with a count of its own, then many without: those few that were in vain are all that is tried."""
+    tried, take = 0, FrameRun.take
+
+    def counted(run: FrameRun, lines: Sequence[bytes], at: int, into: MutableSequence[Event]) -> int:
+        nonlocal tried
+        tried += 1
+        return take(run, lines, at, into)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FrameRun, "take", counted)
+        raw = b"".join(chunk({"content": "a"}, usage={"completion_tokens": n}) for n in range(100))
+        texts = [event for event in decode_stream("openai_chat", [raw + DONE]) if isinstance(event, ev.TextDelta)]
+    assert len(texts) == 100
+    assert tried <= 20
