@@ -166,7 +166,8 @@ class Attempting:
                 if fault is not None:
                     return fault
             if self.complete:
-                if reader.ended:  # else it is not worth waiting for: the reply was over at a stop string
+                # Else it is here, or not worth waiting for: the reply was over at a stop string.
+                if reader.ended and not response.ended:
                     await self._linger(response)
                 return None
             if reader.error is not None:

@@ -147,6 +147,12 @@ class UpstreamResponse:
             self.status, self.meaningful, bytes(body[:ERROR_BODY_LIMIT]), now=now, private=self._reveal_private()
         )
 
+    @property
+    def ended(self) -> bool:
+        """The body is here to its end, and the connection is of somebody else. False also where the transport cannot say."""
+        stream = self._stream
+        return type(stream) is Exchange and stream.ended
+
     async def aclose(self) -> None:
         """Closes the connection unless the body was read to its end. Our transport does so without waiting."""
         await self._stream.aclose()
@@ -282,8 +288,9 @@ class Opening:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
-        if self._response is not None:
-            await self._response.aclose()
+        response = self._response
+        if response is not None and not response.ended:
+            await response.aclose()
 
 
 def _asynchronous(response: httpx2.Response) -> httpx2.AsyncByteStream:

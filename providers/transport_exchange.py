@@ -1,6 +1,6 @@
 """One request and its response on one connection."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from math import inf
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -64,6 +64,11 @@ class Exchange(httpx2.AsyncByteStream):
         """As they came, in order."""
         return self._parser.headers
 
+    @property
+    def ended(self) -> bool:
+        """All of the response is here, or none of the rest will be: there is nothing to close."""
+        return self._connection is None
+
     async def send(self, head: bytes, stream: httpx2.AsyncByteStream, *, chunked: bool) -> None:
         """Sends the request. A peer that stops listening is no error yet: it may have answered before it did."""
         connection = self._connection
@@ -94,7 +99,7 @@ class Exchange(httpx2.AsyncByteStream):
                     raise parser.failure
                 if self._early_error is not None:
                     raise self._early_error
-                await self._read()
+                self._feed(await self._receive())
             if parser.complete:
                 self._settle()
         except BaseException:
@@ -118,7 +123,7 @@ class Exchange(httpx2.AsyncByteStream):
                     raise parser.failure
                 if parser.complete:
                     break
-                await self._read()
+                self._feed(await self._receive())
                 if parser.complete:
                     self._settle()
         except BaseException:
@@ -183,17 +188,16 @@ class Exchange(httpx2.AsyncByteStream):
         else:
             self.close()
 
-    async def _read(self) -> None:
+    def _receive(self) -> Awaitable[bytes]:
         connection = self._connection
         if connection is None:
             raise httpx2.ReadError("the response was closed before its end")
-        if self._read_timeout is None:
-            self._feed(await connection.receive())
-            return
-        with trio.move_on_after(self._read_timeout) as scope:
-            self._feed(await connection.receive())
-        if scope.cancelled_caught:
-            raise httpx2.ReadTimeout(f"no byte of the response for {self._read_timeout:g} s")
+        return connection.receive() if self._read_timeout is None else self._receive_in_time(connection, self._read_timeout)
+
+    async def _receive_in_time(self, connection: Connection, seconds: float) -> bytes:
+        with trio.move_on_after(seconds):
+            return await connection.receive()
+        raise httpx2.ReadTimeout(f"no byte of the response for {seconds:g} s")
 
     async def _hear(self, heard: Callable[[bytes], bool], idle: float) -> "Heard":
         connection = self._connection

@@ -87,8 +87,12 @@ class ResponseParser:
             self._parse(data)
             return
         room = self._head_limit - self._head_bytes
-        self._head_bytes += min(len(data), room)
-        self._parse(data if len(data) <= room else data[:room])
+        if len(data) < room:
+            self._head_bytes += len(data)
+            self._parse(data)
+            return
+        self._head_bytes += room
+        self._parse(data[:room])
         self._feed_behind_head(data, room)
 
     def _feed_behind_head(self, data: bytes, room: int) -> None:

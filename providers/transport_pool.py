@@ -29,7 +29,8 @@ class Pool:
         idle = self._idle.get(origin)
         if not idle:
             return None
-        self._close_aged(idle, now)
+        if now - idle[0].idle_since > self._idle_seconds:
+            self._close_aged(idle, now)
         while idle:
             connection = idle.pop()
             if not connection.has_news():
@@ -44,7 +45,8 @@ class Pool:
         if idle is None:
             idle = self._idle[connection.origin] = deque()
         idle.append(connection)
-        self._close_aged(idle, now)
+        if now - idle[0].idle_since > self._idle_seconds:
+            self._close_aged(idle, now)
         if now - self._swept_at > self._idle_seconds:
             self._sweep(now)
         while len(idle) > self._max_idle:
