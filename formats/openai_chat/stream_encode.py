@@ -93,7 +93,24 @@ class ChatStreamEncoder(PieceRunEncoder):
         return self._pieces.more(first, texts) if not self._pending and self._lifecycle.stays(type(first)) else b""
 
     def _write(self, event: Event, state: ChoiceState) -> bytes:
-        match event:
+        match event:  # those of every reply come first
+            case ev.MessageStart():
+                return self._start(event)
+            case ev.TextStart():
+                state.place.block()
+                return self._hold(event.extra)
+            case ev.TextEnd(logprobs=[_, *_] as late):
+                return self._chunk({}, event.extra, choice=event.choice, logprobs={"content": late, "refusal": None})
+            case ev.TextEnd():
+                return self._hold(event.extra)
+            case ev.UsageUpdate():
+                if event.round_over:
+                    state.place.round()
+                self._usage = event.usage
+                return b""
+            case ev.MessageEnd():
+                self._last = self._end(event)
+                return b""
             case ev.TextDelta():
                 text = state.place.say(event.text)
                 logprobs = {"content": event.logprobs, "refusal": None} if event.logprobs else None
@@ -102,8 +119,6 @@ class ChatStreamEncoder(PieceRunEncoder):
                 return self._arguments(event.text, state, event.extra, event.choice)
             case ev.ReasoningDelta():
                 return self._reasoning(event, state)
-            case ev.MessageStart():
-                return self._start(event)
             case ev.ToolCallStart():
                 return self._call(event, state)
             case ev.ToolCallEnd():
@@ -120,16 +135,8 @@ class ChatStreamEncoder(PieceRunEncoder):
                 return self._chunk({"refusal": event.text}, event.extra, choice=event.choice)
             case ev.Citation():
                 return self._citation(event, state)
-            case ev.UsageUpdate():
-                if event.round_over:
-                    state.place.round()
-                self._usage = event.usage
-                return b""
             case ev.ChoiceEnd():
                 return self._finish(event.stop, None, event.extra, event.choice)
-            case ev.MessageEnd():
-                self._last = self._end(event)
-                return b""
             case ev.UpstreamError():
                 return self.fail(ErrorReport(event.code, event.message, self._reply.request_id, param=event.param))
             case ev.ServerToolStart():
@@ -145,12 +152,7 @@ class ChatStreamEncoder(PieceRunEncoder):
             case ev.ImageOutput():
                 state.images += 1
                 return self._chunk({"images": [{**image_entry(event), "index": state.images - 1}]})
-            case ev.TextEnd(logprobs=[_, *_] as late):
-                return self._chunk({}, event.extra, choice=event.choice, logprobs={"content": late, "refusal": None})
-            case ev.TextStart():
-                state.place.block()
-                return self._hold(event.extra)
-            case ev.TextEnd() | ev.RefusalStart() | ev.RefusalEnd():
+            case ev.RefusalStart() | ev.RefusalEnd():
                 return self._hold(event.extra)
 
     def _start(self, event: ev.MessageStart) -> bytes:
