@@ -54,13 +54,24 @@ class Admissions:
         self._new_name, self._began_anew = new_name, began_anew
         self._epoch: Epoch | None = None
 
-    async def take(self, hold: Hold, admission: Admission) -> Failure | None:
-        """Lets a request in: None, or why not.
+    async def take(self, hold: Hold, admission: Admission, taken: Callable[[], None]) -> Failure | None:
+        """Lets a request in: None, or why not. `taken`: called by the actor when it hears that it is in.
 
         Raises StoreUnavailable, TimeoutError, TooSlowError or Busy: it may be in all the same.
         """
         day = day_of(admission.interrupted.created_at)
         terms = _terms(admission.principal, admission.rate, day)
+
+        def told(answer: object) -> None:
+            if answer == _OK:
+                taken()
+
+        deadline, answer, epoch = trio.current_time() + ADMIT_SECONDS, None, self._epoch
+        if epoch is not None and epoch.trusted:
+            # Nearly always this is all. It takes no longer than the actor lets it, so that no request needs its own timer.
+            answer = await self._holds.ask(take(epoch.name, hold, terms), told)
+            if answer == _OK:
+                return None
 
         async def count() -> None:
             try:
@@ -72,30 +83,14 @@ class Admissions:
             else:
                 await self._holds.count(hold.workspace, terms.key, spent)
 
-        return await self._told(hold.workspace, lambda epoch: take(epoch, hold, terms), count)
+        with trio.fail_at(deadline):
+            return await self._told_more(answer, hold.workspace, lambda epoch: take(epoch, hold, terms), count, told)
 
     async def take_rate(self, principal: Principal, limit: Rate) -> Failure | None:
         """Uses up a token of a key's rate: None, or why not. Raises as `take`."""
         of, key, each = principal.workspace, principal.key_id, 60 / limit.per_minute
-        return await self._told(of, lambda epoch: rate(epoch, of, key, each, limit.burst), _no_counters)
-
-    async def _told(
-        self,
-        workspace: str,
-        operation: Callable[[str], Operation],
-        count: Callable[[], Awaitable[None]],
-    ) -> Failure | None:
-        """Asks in an epoch, telling Redis what it does not know, until it knows enough to answer."""
-        deadline = trio.current_time() + ADMIT_SECONDS
-        epoch = self._epoch
-        answer: list[bytes] | None = None
-        if epoch is not None and epoch.trusted:
-            # Nearly always this is all. It takes no longer than the actor lets it, so that no request needs its own timer.
-            answer = await self._holds.ask(operation(epoch.name))
-            if answer == _OK:
-                return None
-        with trio.fail_at(deadline):
-            return await self._told_more(answer, workspace, operation, count)
+        with trio.fail_after(ADMIT_SECONDS):
+            return await self._told_more(None, of, lambda epoch: rate(epoch, of, key, each, limit.burst), _no_counters, None)
 
     async def _told_more(
         self,
@@ -103,13 +98,15 @@ class Admissions:
         workspace: str,
         operation: Callable[[str], Operation],
         count: Callable[[], Awaitable[None]],
+        told: Callable[[object], None] | None,
     ) -> Failure | None:
+        """Asks in an epoch, telling Redis what it does not know, until it knows enough to answer."""
         for _ in range(_ATTEMPTS):
             if answer is None:
                 epoch = self._epoch if self._epoch is not None and self._epoch.trusted else await self.look()
                 if not epoch.trusted:
                     return Failure("internal_error", "The gateway is restoring its accounts.", retry_after=1.0)
-                answer = await self._holds.ask(operation(epoch.name))
+                answer = await self._holds.ask(operation(epoch.name), told)
             match bytes(answer[0]):
                 case b"ok":
                     return None

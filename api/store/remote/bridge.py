@@ -50,8 +50,8 @@ class Busy(Exception):
 
 
 @final
-class _Listener:
-    """A task that waits for an answer, as long as it does."""
+class Listener:
+    """A task that waits for an answer, as long as it does: `await trio.lowlevel.wait_task_rescheduled(listener.leave)`."""
 
     __slots__ = ("_task",)
 
@@ -83,6 +83,8 @@ class Actor(Generic[Ask, Answer]):
     `seconds`: so long a group may take; then it is cancelled, and its asks fail with TimeoutError, as does an ask whose turn
     does not come soon after that time. `give_up`: called after that, to drop a connection that may hang. `leave`: a
     coroutine function of asyncio, awaited at the end, for a second.
+
+    before_group, after_group: called before a group is sent, and when it was answered, before whoever waits goes on.
     """
 
     def __init__(
@@ -94,6 +96,8 @@ class Actor(Generic[Ask, Answer]):
         seconds: float,
     ) -> None:
         self._perform, self._give_up, self._leave, self._seconds = perform, give_up, leave, seconds
+        self.before_group: Callable[[], None] = _nothing
+        self.after_group: Callable[[], None] = _nothing
         self._waiting: deque[tuple[Ask, Answered[Answer]]] = deque()
         self._group: list[tuple[Ask, Answered[Answer]]] = []
         self._begin: asyncio.Future[None] | None = None  # while no group is under way
@@ -103,7 +107,7 @@ class Actor(Generic[Ask, Answer]):
         self._later = trio.Event()
         self._scope = trio.CancelScope()
         self._closed = False
-        self._overdue: Overdue[_Listener] = Overdue(seconds * _PATIENCE, self._expire)
+        self._overdue: Overdue[Listener] = Overdue(seconds * _PATIENCE, self._expire)
 
     def post(self, ask: Ask, answered: Answered[Answer]) -> None:
         """Sends an ask, in order with all others. `answered`: called once with the answer, by the actor. Raises Busy."""
@@ -116,10 +120,11 @@ class Actor(Generic[Ask, Answer]):
         self._append(ask, answered)
         self._later.set()
 
-    async def ask(self, ask: Ask) -> Answer:
-        """The answer. Raises what the service raised, Busy, or TimeoutError."""
-        listener = _Listener()
-        self.post(ask, listener.answer)
+    async def ask(self, ask: Ask, told: Answered[Answer] | None = None) -> Answer:
+        """The answer. Raises what the service raised, Busy, or TimeoutError. `told`: called with it by the actor, also when
+        nobody waits any more."""
+        listener = Listener()
+        self.post(ask, listener.answer if told is None else _both(told, listener.answer))
         self._overdue.begin(listener)
         answer: Answer = await trio.lowlevel.wait_task_rescheduled(listener.leave)
         return answer
@@ -152,7 +157,7 @@ class Actor(Generic[Ask, Answer]):
             raise Busy("thousands of requests wait for the store")
         self._waiting.append((ask, answered))
 
-    def _expire(self, listener: _Listener) -> None:
+    def _expire(self, listener: Listener) -> None:
         if listener.waits:
             listener.answer(TimeoutError(f"the store was not heard of for {self._seconds:g} s"))
 
@@ -210,6 +215,7 @@ class Actor(Generic[Ask, Answer]):
                 continue
             self._scope.deadline = trio.current_time() + self._seconds
             answers: Sequence[Answer | Exception]
+            self.before_group()
             try:
                 answers = await self._perform([ask for ask, _ in self._group])
             except Exception as error:
@@ -223,6 +229,19 @@ class Actor(Generic[Ask, Answer]):
         group, self._group = self._group, []
         for (_, answered), answer in zip(group, answers, strict=True):
             answered(answer)
+        self.after_group()
+
+
+def _nothing() -> None:
+    """What is to be done where nobody has said."""
+
+
+def _both(first: Callable[[Any], None], second: Callable[[Any], None]) -> Callable[[Any], None]:
+    def both(answer: object) -> None:
+        first(answer)
+        second(answer)
+
+    return both
 
 
 @asynccontextmanager

@@ -3,13 +3,13 @@ database and from the owners of live holds: an epoch tells the one before from t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from hyperinfer.api.settlement.effects import Balance, Hold
 from hyperinfer.api.settlement.owner import LEASE_SECONDS
 from hyperinfer.api.store.errors import StoreUnavailable
-from hyperinfer.api.store.remote.bridge import Actor
+from hyperinfer.api.store.remote.bridge import Actor, Answered
 from hyperinfer.api.store.remote.driver import cause_of, is_unknown_script
 from hyperinfer.api.store.remote.operations import Operation, apart, together
 from hyperinfer.api.store.remote.redis_session import RedisSession
@@ -60,10 +60,9 @@ class Holds:
             self._perform, self._connection.drop, self._connection.leave, seconds=ANSWER_SECONDS
         )
 
-    async def ask(self, operation: Operation) -> list[bytes]:
-        """Carries an operation out; see `operations.lua` for the answers."""
-        answer: list[bytes] = await self.actor.ask(operation)
-        return answer
+    def ask(self, operation: Operation, told: Answered[Any] | None = None) -> Coroutine[Any, Any, list[bytes]]:
+        """Carries an operation out; see `operations.lua` for the answers, and `Actor.ask`."""
+        return self.actor.ask(operation, told)
 
     async def held(self, workspace: str, request: str) -> Hold | None:
         """The hold of a request, if there is one."""

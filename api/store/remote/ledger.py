@@ -34,7 +34,8 @@ from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_from_row, generation_row, packed_row, unpacked_row
 from hyperinfer.api.store.remote.bridge import Busy
-from hyperinfer.api.store.remote.operations import drop, keep, renew
+from hyperinfer.api.store.remote.ending import Ending
+from hyperinfer.api.store.remote.operations import drop, drop_of, keep, renew
 from hyperinfer.api.store.remote.overdue import Overdue
 from hyperinfer.api.store.syncer import SyncFailed
 from hyperinfer.engine.failure import Failure
@@ -42,15 +43,17 @@ from hyperinfer.nodes.ports import NotRecorded, SettlementRejected
 
 if TYPE_CHECKING:
     from hyperinfer.api.settlement.effects import Balance, Entry
+    from hyperinfer.api.store.days import Day
     from hyperinfer.api.store.remote.admission import Admissions
     from hyperinfer.api.store.remote.holds import Holds
     from hyperinfer.api.store.remote.ledger_journal import LedgerJournal
-    from hyperinfer.api.store.remote.operations import Operation
     from hyperinfer.api.store.remote.rows import Rows
     from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
 
 log = logging.getLogger("hyperinfer.ledger")
 
+WRITE_SECONDS: Final = 0.02
+"""So long what is noted for the journal may wait for others to be written with, where nobody goes on before it is."""
 LATE_SECONDS: Final = 1.0
 """So long a commit may take before the journal is brought to the disk instead."""
 BEGIN_AGAIN_FIRST: Final = 1.0
@@ -59,16 +62,6 @@ BEGIN_AGAIN_MOST: Final = 16.0
 
 AWAY: Final = Failure("internal_error", "The gateway cannot admit requests at the moment.", retry_after=1.0)
 """Whatever is wrong with a store, to a client."""
-
-
-@final
-class _Ending:
-    """A caller that waits for the end of its settlement, or several of the same request."""
-
-    def __init__(self) -> None:
-        self.told = trio.Event()
-        self.well = False
-        self.reason: str | None = None
 
 
 @final
@@ -88,13 +81,19 @@ class RemoteLedger:
         self._journal = journal
         self._nursery, self._clock = nursery, clock
         self.owner = Owner(clock())
-        self._endings: dict[str, _Ending] = {}
+        self._endings: dict[str, Ending] = {}
+        self._came: dict[str, tuple[str, Day]] = {}  # requests that were asked for: with which key, and when
+        self._noted: list[Entry] = []  # for the journal
+        self._something_noted = trio.Event()
         self._unkept = False  # a hold could not be put back
         self._doubted = False  # the journal has failed, and no new one is on the disk yet
         self._begin_anew_at, self._again = 0.0, BEGIN_AGAIN_FIRST
-        self._heard = trio.Event()
+        self._heard: trio.Event | None = None  # while somebody waits
         self._late: Overdue[str] = Overdue(LATE_SECONDS, self._is_late)
         nursery.start_soon(self._late.run)
+        nursery.start_soon(self._write_in_time)
+        # What a group was told, or is sent, is in the journal before anybody goes on: one write for all.
+        holds.actor.after_group = rows.actor.before_group = self.write
 
     @property
     def recording(self) -> bool:
@@ -114,8 +113,9 @@ class RemoteLedger:
         if not self.recording:
             return AWAY
         self.perform(self.owner.admit(hold))
+        self._came[row.id] = row.key_id, day_of(row.created_at)
         try:
-            refusal = await self._admissions.take(hold, admission)
+            refusal = await self._admissions.take(hold, admission, lambda: self.perform(self.owner.hold_taken(row.id)))
         except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
             log.warning("%s could not be admitted: %s", row.id, error)
             self.perform(self.owner.give_up(row.id))
@@ -124,9 +124,9 @@ class RemoteLedger:
             self.perform(self.owner.give_up(row.id))
             raise
         if refusal is not None:
+            self._came.pop(row.id, None)
             self.perform(self.owner.hold_refused(row.id))
             return refusal
-        self.perform(self.owner.hold_taken(row.id))
         if not self.recording:
             self.perform(self.owner.give_up(row.id))
             return AWAY
@@ -150,14 +150,14 @@ class RemoteLedger:
             except (OverflowError, UnicodeEncodeError) as error:
                 self.perform(self.owner.give_up(row.id))
                 raise SettlementRejected(f"{row.id}: {error}") from error
-            ending = self._endings[row.id] = _Ending()
+            ending = self._endings[row.id] = Ending(record, row)
             effects = self.owner.finish(record)
             if not effects:  # settled already, only its hold is left
                 del self._endings[row.id]
                 return
             self.perform(effects)
             self._late.begin(row.id)
-        await ending.told.wait()
+        await ending.wait()
         if not ending.well:
             if ending.reason is not None:
                 raise SettlementRejected(f"{row.id}: {ending.reason}")
@@ -183,6 +183,15 @@ class RemoteLedger:
         self._unkept = False
         self.perform(self.owner.holds_lost())
 
+    def write(self) -> None:
+        """Writes what was noted for the journal."""
+        if self._noted:
+            noted, self._noted = self._noted, []
+            try:
+                self._journal.append(*noted)
+            except OSError as error:
+                self.journal_failed(error)
+
     def tick(self) -> None:
         """To be called every second."""
         if self._unkept:
@@ -197,16 +206,16 @@ class RemoteLedger:
         while not self.owner.quiet:
             self._heard = trio.Event()
             await self._heard.wait()
+        self._heard = None
 
     def perform(self, effects: Iterable[Effect]) -> None:
         """Carries effects out. What has an answer tells it to the machine when it comes."""
         for effect in effects:
             match effect:
                 case Append(entry):
-                    try:
-                        self._journal.append(entry)
-                    except OSError as error:
-                        self.journal_failed(error)
+                    if not self._noted:
+                        self._something_noted.set()
+                    self._noted.append(entry)
                 case Commit(record):
                     self._commit(record)
                 case End(request, well):
@@ -221,7 +230,8 @@ class RemoteLedger:
                     self._nursery.start_soon(self._sync, request)
                 case TakeHold() | Admit() | Refuse():
                     pass  # by `admit` itself, which waits for the answer
-        self._heard.set()
+        if self._heard is not None:
+            self._heard.set()
 
     def _commit(self, record: Record) -> None:
         def answered(answer: Balance | Exception) -> None:
@@ -236,7 +246,9 @@ class RemoteLedger:
                 case balance:
                     self.perform(self.owner.committed(record.request, balance))
 
-        self._send(lambda: self._rows.actor.post(unpacked_row(record.body), answered), answered)
+        ending = self._endings.get(record.request)
+        row = ending.row if ending is not None and ending.record is record else unpacked_row(record.body)
+        self._send(lambda: self._rows.actor.post(row, answered), answered)
 
     def _drop(self, effect: DropHold) -> None:
         request = effect.hold.request
@@ -245,7 +257,8 @@ class RemoteLedger:
             failed = isinstance(answer, Exception)
             self.perform(self.owner.drop_failed(request) if failed else self.owner.hold_dropped(request))
 
-        operation = drop_of(effect)
+        came = self._came.pop(request, None)
+        operation = drop_of(effect) if came is None else drop(effect, came[0], came[1].name, came[1].month)
         self._send(lambda: self._holds.actor.post_later(operation, answered), answered)
 
     def _keep(self, hold: Hold) -> None:
@@ -261,7 +274,16 @@ class RemoteLedger:
             with suppress(Busy):
                 self._holds.actor.post(renew(hold.workspace, hold.request), lambda _: None)
 
+    async def _write_in_time(self) -> None:
+        """For what no group comes after: also while the database hangs it survives this process."""
+        while True:
+            await self._something_noted.wait()
+            self._something_noted = trio.Event()
+            await trio.sleep(WRITE_SECONDS)
+            self.write()
+
     async def _sync(self, request: str) -> None:
+        self.write()
         try:
             await self._journal.sync()
         except SyncFailed as error:
@@ -280,6 +302,7 @@ class RemoteLedger:
         if self._doubted:
             self._begin_anew_at, self._again = now + self._again, min(BEGIN_AGAIN_MOST, 2 * self._again)
         if self._journal.begin_anew(self.owner.entries()):
+            self._noted.clear()
             self.owner.journal_renewed()
             self._nursery.start_soon(self._trust_journal)
 
@@ -300,8 +323,7 @@ class RemoteLedger:
     def _tell(self, request: str, well: bool) -> None:
         ending = self._endings.pop(request, None)
         if ending is not None:
-            ending.well = well
-            ending.told.set()
+            ending.tell(well=well)
 
     @staticmethod
     def _send(post: Callable[[], None], answered: Callable[[Exception], None]) -> None:
@@ -314,13 +336,6 @@ class RemoteLedger:
 def interrupted(hold: Hold) -> Record:
     """What a request comes to of which only the hold is known."""
     return Record(hold.request, hold.workspace, 0, hold.about, interrupted=True)
-
-
-def drop_of(effect: DropHold) -> Operation:
-    """The operation on Redis, for the key and the day that the hold is of."""
-    row = unpacked_row(effect.hold.about)
-    day = day_of(row.created_at)
-    return drop(effect, row.key_id, day.name, day.month)
 
 
 def pending_generation(body: bytes) -> Generation:

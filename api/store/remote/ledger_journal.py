@@ -39,21 +39,21 @@ class LedgerJournal:
         self._begin_anew_at = self.file.size + large
         self._old: list[tuple[JournalFile, Syncer]] = []
         self._turning = self._closed = False
-        self._done: list[Entry] = []
+        self._left: list[Entry] = []
 
     @property
     def large(self) -> bool:
         """Whether it is time for `begin_anew`."""
         return self.file.size >= self._begin_anew_at and not self._turning
 
-    def append(self, entry: Entry) -> None:
+    def append(self, *entries: Entry) -> None:
         """See `JournalFile`. What is done is written with what comes next: lost with the process, it is made up for by a
         repeat that changes nothing. Raises OSError."""
-        if type(entry) is Done and len(self._done) < DONE_AT_ONCE:
-            self._done.append(entry)
+        self._left += entries
+        if len(self._left) <= DONE_AT_ONCE and all(type(entry) is Done for entry in entries):
             return
-        done, self._done = self._done, []
-        self.file.append(*done, entry)
+        left, self._left = self._left, []
+        self.file.append(*left)
 
     async def sync(self) -> None:
         """See `Syncer`: all that was appended before is on the disk, but for what is done. Raises SyncFailed."""
@@ -71,7 +71,7 @@ class LedgerJournal:
         except StoreUnavailable as error:
             log.error("%s", error)
             return False
-        self._done.clear()  # the new one does not begin with them
+        self._left.clear()  # the new one does not begin with them
         self._old.append((self.file, self._syncer))
         self._begin_anew_at = new.size + self._large
         self.file, self._syncer, self._turning = new, Syncer(new), True
@@ -98,9 +98,9 @@ class LedgerJournal:
 
     def let_go(self, *, owing: bool) -> None:
         """The end: for whoever starts next when something is still `owing`, else done with."""
-        if owing and self._done:
+        if owing and self._left:
             with suppress(OSError):
-                self.file.append(*self._done)
+                self.file.append(*self._left)
         for file in (*(file for file, _ in self._old), self.file):
             if owing:
                 file.close()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 import msgspec
 
 from hyperinfer.api.settlement.owner import LEASE_SECONDS
+from hyperinfer.api.store.days import day_of
+from hyperinfer.api.store.generations import unpacked_row
 from hyperinfer.api.store.remote.scripts import Command, bucket_key, counters_key, workspace_keys
 
 if TYPE_CHECKING:
@@ -72,6 +74,13 @@ def drop(dropped: DropHold, key: str, day: str, month: str) -> Operation:
     hold, balance = dropped.hold, dropped.balance
     known = ("", "") if balance is None else (str(balance.amount), str(balance.version))
     return Operation("drop", hold.workspace, key, (hold.request, str(dropped.cost), day, month, *known))
+
+
+def drop_of(effect: DropHold) -> Operation:
+    """The operation on Redis, for the key and the day that the hold is of."""
+    row = unpacked_row(effect.hold.about)
+    day = day_of(row.created_at)
+    return drop(effect, row.key_id, day.name, day.month)
 
 
 def renew(workspace: str, request: str) -> Operation:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.standing import Standing
     from hyperinfer.api.store.store import Dependency
     from hyperinfer.engine.failure import Failure
-    from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
+    from hyperinfer.nodes.ports import Admission, Generation, Principal
     from hyperinfer.providers.secret import Secret
 
 T = TypeVar("T")
@@ -96,7 +96,9 @@ class RemoteStore(RemoteAdministration):
     ) -> None:
         super().__init__(queries, accounts, admissions, reports, now, entropy)
         self.accounts, self.ledger = accounts, ledger
-        self._refuse_without_postgres = refuse_without_postgres
+        # The port, as the ledger has it.
+        self.admit = self._admit_with_postgres if refuse_without_postgres else ledger.admit
+        self.take_rate, self.settle, self.release = ledger.take_rate, ledger.settle, ledger.release
         self._holds = holds
         self._standings = RemoteStandings(queries, holds)
         self._claims = RemoteClaims(queries, admissions, ledger)
@@ -128,23 +130,8 @@ class RemoteStore(RemoteAdministration):
         """See the port."""
         return await self.accounts.authenticate(secret_sha256)
 
-    async def admit(self, admission: Admission) -> Failure | None:
-        """See the port."""
-        if self._refuse_without_postgres and not self.postgres_healthy:
-            return AWAY
-        return await self.ledger.admit(admission)
-
-    async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
-        """See the port."""
-        return await self.ledger.take_rate(principal, rate)
-
-    async def settle(self, generation: Generation) -> None:
-        """See the port."""
-        await self.ledger.settle(generation)
-
-    async def release(self, request_id: str) -> None:
-        """See the port."""
-        await self.ledger.release(request_id)
+    async def _admit_with_postgres(self, admission: Admission) -> Failure | None:
+        return await self.ledger.admit(admission) if self.postgres_healthy else AWAY
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. Also one that is only in a journal, by what this process or Redis knows of it: it is pending.
@@ -265,6 +252,7 @@ async def open_remote(
                 upkeep.cancel_scope.cancel()
                 with trio.CancelScope(shield=True):
                     await journal.close()
+    ledger.write()
     journal.let_go(owing=not ledger.owner.idle or ledger.owner.broken)
 
 

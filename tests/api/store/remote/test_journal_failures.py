@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from hyperinfer.api.settlement.effects import Admitted, Hold, Record, Settled
+from hyperinfer.api.settlement.effects import Admitted, Balance, Entry, Hold, Record, Settled
 from hyperinfer.api.store.generations import generation_row, packed_row
-from hyperinfer.api.store.journal import JournalFolder
+from hyperinfer.api.store.journal import JournalFile, JournalFolder
+from hyperinfer.api.store.remote.settling import settle_rows
 from hyperinfer.nodes.ports import NotRecorded, Principal
 from tests.api.store.remote.opened import Place, a_place, opened
 from tests.api.store.samples import NOW, USD, a_generation, an_admission
 
 if TYPE_CHECKING:
+    from hyperinfer.api.store.messages import GenerationRow
+    from hyperinfer.api.store.remote.driver import Connection
     from hyperinfer.api.store.remote.store import RemoteStore
     from tests.support.postgres import PostgresServer
     from tests.support.valkey import ValkeyServer
@@ -52,6 +55,58 @@ def statuses(place: Place) -> dict[str, str]:
 
 def suffixes(place: Place) -> list[str]:
     return sorted(path.suffix for path in place.journals.iterdir())
+
+
+async def test_what_goes_on_together_is_in_the_journal_before_by_one_write(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
+    append = JournalFile.append
+
+    def counted(journal: JournalFile, *entries: Entry) -> None:
+        writes.append(len(entries))
+        append(journal, *entries)
+
+    def noted() -> tuple[set[str], set[str]]:
+        entries = JournalFolder(place.journals).all_entries()
+        admitted = {entry.hold.request for entry in entries if isinstance(entry, Admitted)}
+        return admitted, {entry.record.request for entry in entries if isinstance(entry, Settled)}
+
+    async def settled(connection: Connection, group: Sequence[GenerationRow]) -> Mapping[str, Balance]:
+        assert {row.id for row in group} <= noted()[1], "before the database is asked"
+        return await settle_rows(connection, group)
+
+    async def one(request: str) -> None:
+        await admit(store, request)
+        assert request in noted()[0], "before it goes upstream"
+        await store.settle(a_generation(request, "ws", 7))
+
+    async with opened(place) as store:
+        await admit(store, "first")
+        monkeypatch.setattr(JournalFile, "append", counted)
+        monkeypatch.setattr("hyperinfer.api.store.remote.rows.settle_rows", settled)
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(one, f"r{number}")
+        assert len(writes) < sum(writes) / 4
+
+
+async def test_what_no_group_comes_after_is_in_the_journal_in_time(place: Place) -> None:
+    def settled() -> list[Entry]:
+        return [entry for entry in JournalFolder(place.journals).all_entries() if isinstance(entry, Settled)]
+
+    async with opened(place) as store:
+        place.postgres.signal(signal.SIGSTOP)
+        try:
+            async with trio.open_nursery() as nursery:
+                for number in range(2):  # the second waits for the first
+                    nursery.start_soon(store.settle, a_generation(f"r{number}", "ws", 7))
+                    await trio.sleep(0.01)
+                with trio.fail_after(0.9):
+                    await until(lambda: len(settled()) == 2)
+                place.postgres.signal(signal.SIGCONT)
+        finally:
+            place.postgres.signal(signal.SIGCONT)
 
 
 @contextmanager
