@@ -114,8 +114,9 @@ class LeanConnection:
 
     def _full(self, exchange: LeanExchange) -> bool:
         """Nothing more is to be read for now."""
-        # A handler may have work to do after its response, when the client has gone on to its next request.
-        return exchange.request.body.full or (exchange.finished and len(self._ahead) >= READ_AHEAD)
+        # The client may have gone on to its next request: with the last bytes that leave, and while a handler has work to do
+        # after its response.
+        return exchange.request.body.full or (exchange.ending and len(self._ahead) >= READ_AHEAD)
 
     def _take(self, data: bytes) -> None:
         """Bytes that came, behind those that were kept; or those alone."""
@@ -123,7 +124,7 @@ class LeanConnection:
         request = parser.next_request if exchange is None else exchange.request
         if (request is not None and request.body.complete) or parser.over:
             self._ahead += data
-            if len(self._ahead) > READ_AHEAD and not (exchange is not None and exchange.finished):
+            if len(self._ahead) > READ_AHEAD and not (exchange is not None and exchange.ending):
                 self._guarded.abort()
                 self._lose()
             return

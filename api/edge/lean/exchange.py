@@ -48,7 +48,8 @@ class Line(Protocol):
 class LeanExchange:
     """See `Exchange`.
 
-    `started`: something of the response has left. `finished`: all of it has. `broken`: the rest of the request is no
+    `started`: something of the response has left. `ending`: its last bytes are leaving, so that the client may go on to its
+    next request. `finished`: they have left. `broken`: the rest of the request is no
     HTTP, `slow`: it did not come in time; set by the connection.
     """
 
@@ -61,6 +62,7 @@ class LeanExchange:
         "_sent",
         "broken",
         "client",
+        "ending",
         "finished",
         "headers",
         "method",
@@ -79,6 +81,7 @@ class LeanExchange:
         self.headers: Headers = request.headers
         self.client = line.client
         self.started = False
+        self.ending = False
         self.finished = False
         self.broken = False
         self.slow = False
@@ -216,7 +219,7 @@ class LeanExchange:
                 raise RuntimeError(f"{self._sent} bytes of a body of {head.length}")
             if head.chunked:
                 data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
-        self.started = True
+        self.started = self.ending = True
         if start or data:
             await self._line.write(start + data if start else data)
         self.finished = True

@@ -107,6 +107,32 @@ async def test_what_is_pipelined_is_bounded(size: int) -> None:
             gone.set()
 
 
+async def test_a_large_request_may_come_while_the_last_bytes_of_the_answer_before_it_leave() -> None:
+    """Its client has begun to read them, or has read all of them: how far we are says nothing of that."""
+    sizes: list[int] = []
+    leaving = trio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        sizes.append(len(await exchange.read_body(READ_AHEAD * 8)))
+        await exchange.send_head(200, [])
+        leaving.set()
+        await exchange.send_last(bytes(8_000_000))
+
+    with within():
+        async with edge(data_plane(handler), LEAN) as server, await server.connect(receive_buffer=4096) as stream:
+            head = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n"
+            await stream.send_all(head % 4 + b"body")
+            await leaving.wait()
+            await wait_all_tasks_blocked(0.01)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stream.send_all, head % (READ_AHEAD * 6) + bytes(READ_AHEAD * 6))
+                await wait_all_tasks_blocked(0.01)
+                read_all = bytearray()
+                while len(read_all) < 16_000_000:
+                    read_all += await stream.receive_some(READ_AHEAD)
+    assert sizes == [4, READ_AHEAD * 6]
+
+
 @pytest.mark.parametrize("way", ["half-close", "close"])
 async def test_a_blocked_write_ends_with_its_client(way: str) -> None:
     """The client takes nothing and then leaves: no need to wait for the write deadline."""
