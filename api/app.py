@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from hyperinfer.api.first_start import first_start
 from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
 from hyperinfer.api.hosted import Hosted, ReloadRefused
 from hyperinfer.api.ids import RequestIds
-from hyperinfer.api.logs import configure_logging
+from hyperinfer.api.logs import Lines, configure_logging
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
 from hyperinfer.api.store.folder import FolderLock
 from hyperinfer.engine import Drain
@@ -40,11 +41,11 @@ log = logging.getLogger("hyperinfer.edge")
 class Application:
     """An ASGI application. The gateway exists between the two ends of the lifespan."""
 
-    def __init__(self, settings: GatewaySettings, output: Output | None = None) -> None:
+    def __init__(self, settings: GatewaySettings, output: Output | None = None, lines: Lines | None = None) -> None:
         self.drain = Drain()
         self.greeting: str | None = None
         self._output = output or Output(sys.stdout, sys.stderr, json=False)
-        self._settings = settings
+        self._settings, self._lines = settings, lines
         self._gateway: Gateway | None = None
         self._control_plane: AsgiApp | None = None
         self._dispatch = Dispatch(self.handler, self._control, lifespan=self._lifespan)
@@ -90,7 +91,10 @@ class Application:
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            async with open_gateway(self._settings, self.drain) as gateway:
+            async with (
+                nullcontext() if self._lines is None else self._lines.gathered(),
+                open_gateway(self._settings, self.drain) as gateway,
+            ):
                 if self._settings.servers is None:  # else whoever starts the workers does it, once for all
                     self.greeting = await first_start(gateway.store, self._settings.environ, self._output, now=gateway.now())
                 self._gateway = gateway
@@ -122,8 +126,8 @@ def build(app: Mapping[str, object]) -> Hosted:
         lock=FolderLock.adopt(lock) if isinstance(lock, int) else None,
         refuse_without_postgres=app.get("outage") == "refuse",
     )
-    configure_logging()
-    application = Application(settings, Output(sys.stdout, sys.stderr, json=app.get("json") is True))
+    lines = configure_logging()
+    application = Application(settings, Output(sys.stdout, sys.stderr, json=app.get("json") is True), lines)
     return Hosted(
         app=application,
         drain=application.drain,

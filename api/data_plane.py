@@ -19,6 +19,7 @@ from hyperinfer.api.client_key import key_of
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
 from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.media_type import is_json
+from hyperinfer.api.request_line import log_request
 from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Drain, DrainingError, Failure, run
 from hyperinfer.formats import COUNTING, FORMATS
@@ -106,7 +107,7 @@ class DataPlane:
 
     async def _exchange(self, format: Format, exchange: Exchange, serve: _Serve) -> None:
         ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
-        sink = ExchangeSink(exchange, ticket)
+        sink, left = ExchangeSink(exchange, ticket), False
         try:
             try:
                 self.drain.admit()
@@ -122,8 +123,9 @@ class DataPlane:
                 log.exception("%s crashed", ticket.request_id)
                 await sink.fail(CRASHED)
         except ClientGone:
-            log.info("%s the client left", ticket.request_id)
+            left = True
         finally:
+            log_request(ticket, http=sink.status, left=left, now=trio.current_time())
             ticket.let_go()
 
     async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink, serve: _Serve) -> None:

@@ -22,15 +22,16 @@ log = logging.getLogger("hyperinfer.requests")
 class ExchangeSink:
     """Writes a pipeline's output to an exchange; `leave`, or a send that finds the client gone, cancels what `left` holds.
 
-    `ended`: the response is over. A failure that comes out of the pipeline is told when the pipeline is over (`finish`).
+    `ended`: the response is over. `status`: of HTTP, once it was sent. A failure that comes out of the pipeline is told when
+    the pipeline is over (`finish`).
     """
 
     def __init__(self, exchange: Exchange, ticket: Ticket) -> None:
         self._exchange, self._ticket = exchange, ticket
-        self._head_sent = False
         self._gone = False
         self._failure: Failure | None = None
         self.ended = False
+        self.status: int | None = None
         self.left: list[Callable[[], None]] = []
 
     def send(self, item: Output | Failure) -> Awaitable[None]:
@@ -77,8 +78,9 @@ class ExchangeSink:
         the code's own. Raises `ClientGone`."""
         if self.ended:
             return
+        self._ticket.tally.error_code = failure.code
         report = report_of(failure, self._ticket, status=status)
-        if not self._head_sent:
+        if self.status is None:
             for item in error_response(self._ticket, report, (*retry_headers(failure), *headers)):
                 await self._write(item)
             return
@@ -95,7 +97,7 @@ class ExchangeSink:
 
     def _write(self, item: Output) -> Awaitable[None]:
         if isinstance(item, Head):
-            self._head_sent = True
+            self.status = item.status
             fields = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in item.headers]
             return self._exchange.send_head(item.status, fields)
         if item.last:

@@ -1,16 +1,159 @@
-"""The log of a worker: one line an event on standard error, for a person or a collector."""
+"""The log of a worker: one line an event on standard error, for a person or a collector.
+
+While requests are served nobody waits for standard error. Lines are written together, a tenth of a second's at once, and
+only what it takes: where its reader has stopped, they wait, and beyond a limit they are dropped and counted.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import select
 import sys
+import threading
+import time
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+GATHER: Final = 0.1
+"""Seconds for which lines of less than a warning are gathered."""
+
+WAITING: Final = 1024 * 1024
+"""Bytes that wait for a reader who has stopped."""
+
+_AT_ONCE = select.PIPE_BUF
+"""Bytes that a pipe takes whole and at once where it takes any (pipe(7)): so lines of several processes stay apart."""
 
 
-def configure_logging(level: int = logging.INFO) -> None:
+class LineFormatter(logging.Formatter):
+    """`DATE TIME,MILLISECONDS LEVEL NAME MESSAGE`. The second is written out once."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s %(message)s")
+        self._second, self._text = -1, ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        second = int(record.created)
+        if second != self._second:
+            self._second, self._text = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        return f"{self._text},{int(record.msecs):03d}"
+
+
+class Lines(logging.Handler):
+    """Writes lines to a file descriptor: at once, or inside `gathered` a few together and without ever blocking."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__()
+        self.setFormatter(LineFormatter())
+        self._fd = fd
+        self._waiting: deque[bytes] = deque()
+        self._size = self._dropped = 0
+        self._thread: int | None = None  # that of the loop, while lines are gathered
+        self._came = trio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line, or several where there is a traceback."""
+        try:
+            line = self.format(record).encode("utf-8", "backslashreplace") + b"\n"
+        except Exception:
+            self.handleError(record)
+            return
+        if self._size + len(line) > WAITING:
+            self._write()
+            if self._size + len(line) > WAITING:
+                self._dropped += 1
+                return
+        self._waiting.append(line)
+        self._size += len(line)
+        if self._thread is None:
+            self._write(patience=None)
+            return
+        of_loop = self._thread == threading.get_ident()
+        if record.levelno >= logging.WARNING or not of_loop:
+            self._write()
+        if self._waiting and of_loop:
+            self._came.set()
+
+    @asynccontextmanager
+    async def gathered(self) -> AsyncGenerator[None]:
+        """The block in which requests are served."""
+        self._thread = threading.get_ident()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._gather)
+                yield
+                nursery.cancel_scope.cancel()
+        finally:
+            self._thread = None
+            self.flush()
+
+    async def _gather(self) -> None:
+        while True:
+            await self._came.wait()
+            await trio.sleep(GATHER)
+            self._locked(0)
+            if not self._waiting:
+                self._came = trio.Event()
+
+    def flush(self) -> None:
+        """Writes what waits. A reader who has stopped is given a second."""
+        self._locked(1000)
+
+    def _locked(self, patience: int) -> None:
+        self.acquire()
+        try:
+            self._write(patience)
+        finally:
+            self.release()
+
+    def _write(self, patience: int | None = 0) -> None:
+        """Writes what waits, as far as it is taken. `patience`: milliseconds to wait for that each time, None for ever."""
+        if self._dropped and self._size < WAITING // 2:
+            notice = logging.LogRecord(
+                "hyperinfer.log", logging.WARNING, "", 0, "%d lines were dropped: nobody read them", (self._dropped,), None
+            )
+            self._dropped = 0
+            self._waiting.append(line := self.format(notice).encode() + b"\n")
+            self._size += len(line)
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        while self._waiting and poll.poll(patience):
+            part = self._next_part()
+            try:
+                os.write(self._fd, part)
+            except BlockingIOError:  # another process was faster, at a pipe that never waits
+                self._waiting.appendleft(part)
+                self._size += len(part)
+                return
+            except OSError:
+                pass  # nobody will ever read it
+
+    def _next_part(self) -> bytes:
+        """Whole lines that are taken at once; of a longer one, a part."""
+        part = self._waiting.popleft()
+        if len(part) > _AT_ONCE:
+            self._waiting.appendleft(part[_AT_ONCE:])
+            part = part[:_AT_ONCE]
+        else:
+            while self._waiting and len(part) + len(self._waiting[0]) <= _AT_ONCE:
+                part += self._waiting.popleft()
+        self._size -= len(part)
+        return part
+
+
+def configure_logging(level: int = logging.INFO) -> Lines:
     """Sends everything that HyperInfer logs to standard error. Called once, by the process that serves."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
+    # Not in a line, and a third of what a record costs.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    handler = Lines(sys.stderr.fileno())
     root = logging.getLogger("hyperinfer")
     root.handlers[:] = [handler]
     root.setLevel(level)
     root.propagate = False
+    return handler

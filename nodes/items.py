@@ -25,7 +25,7 @@ from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.events import Burst, StopReason
 from hyperinfer.formats.tokens import Written
 from hyperinfer.formats.usage import Usage
-from hyperinfer.nodes.ports import Attempt, CostLine, Principal
+from hyperinfer.nodes.ports import Attempt, CostLine, Generation, Principal
 from hyperinfer.providers.catalogue import Model, Route
 
 HeaderList: TypeAlias = tuple[tuple[str, str], ...]
@@ -66,7 +66,7 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     (`X-HyperInfer-Strict`). `upstream_headers`: the client's `anthropic-version` and `anthropic-beta`. `body_size`: bytes
     of the request. `admitted`: the plan that a hold was taken for, None before admission. `losses` and `attempts`: all so
     far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one settlement of this
-    request is done or under way. `limit_reached`: the model has called server tools often enough.
+    request is done or under way, with this `row`. `limit_reached`: the model has called server tools often enough.
     `last_words`: ends the stream that is being written with an error; None before.
     """
 
@@ -84,6 +84,7 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     limit_reached: bool = False
     settled: bool = False
+    row: Generation | None = None
     last_words: Callable[[ErrorReport], bytes] | None = None
 
     def let_go(self) -> None:

@@ -47,7 +47,7 @@ class Settlement:
         if ticket.admitted is None or ticket.settled:
             return True
         ticket.settled = True
-        row = row_of(ticket, "failed" if ticket.tally.error_code is not None else status, trio.current_time())
+        ticket.row = row = row_of(ticket, "failed" if ticket.tally.error_code is not None else status, trio.current_time())
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._seconds) as scope:
             try:
                 await self._ledger.settle(row)

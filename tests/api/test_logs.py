@@ -1,0 +1,121 @@
+"""The log of a process that serves: together, in order, and never waited for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import trio
+
+from hyperinfer.api.logs import WAITING, LineFormatter, Lines
+
+
+@dataclass
+class Pipe:
+    reads: int
+    writes: int
+
+    def read(self) -> list[str]:
+        """The messages of the lines that are there."""
+        text = b""
+        while True:
+            try:
+                text += os.read(self.reads, 1 << 20)
+            except BlockingIOError:
+                return [line.split(" hyperinfer.test ")[-1] for line in text.decode().splitlines()]
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    reads, writes = os.pipe()
+    os.set_blocking(reads, False)
+    yield Pipe(reads, writes)
+    for fd in (reads, writes):
+        os.close(fd)
+
+
+def logger(lines: Lines) -> logging.Logger:
+    log = logging.Logger("hyperinfer.test")
+    log.addHandler(lines)
+    return log
+
+
+def test_a_line_has_its_time_level_and_name() -> None:
+    record = logging.LogRecord("hyperinfer.test", logging.INFO, "", 0, "said %d", (1,), None)
+    usual = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s")
+    ours = LineFormatter()
+    for created in (1_795_600_000.0, 1_795_600_000.9991, 1_795_600_001.0004, 1_795_500_000.5):
+        record.created, record.msecs = created, created % 1 * 1000
+        assert ours.format(record) == usual.format(record)
+
+
+def test_outside_of_serving_a_line_is_written_at_once(pipe: Pipe) -> None:
+    log = logger(Lines(pipe.writes))
+    log.info("one\ntwo")
+    log.warning("three")
+    assert pipe.read() == ["one", "two", "three"]
+
+
+async def test_lines_are_gathered_for_a_moment(pipe: Pipe, autojump_clock: object) -> None:
+    log = logger(lines := Lines(pipe.writes))
+    async with lines.gathered():
+        for round in range(3):
+            log.info("a%d", round)
+            log.info("b%d", round)
+            assert pipe.read() == []
+            await trio.sleep(0.2)
+            assert pipe.read() == [f"a{round}", f"b{round}"]
+        log.info("last")
+    assert pipe.read() == ["last"]
+
+
+async def test_a_warning_and_what_came_before_it_do_not_wait(pipe: Pipe, autojump_clock: object) -> None:
+    log = logger(lines := Lines(pipe.writes))
+    async with lines.gathered():
+        log.info("first")
+        log.warning("second")
+        assert pipe.read() == ["first", "second"]
+
+
+async def test_a_thread_may_log(pipe: Pipe) -> None:
+    log = logger(lines := Lines(pipe.writes))
+    async with lines.gathered():
+        thread = threading.Thread(target=log.info, args=("from elsewhere",))
+        thread.start()
+        thread.join()
+        assert pipe.read() == ["from elsewhere"]
+
+
+async def test_nobody_waits_for_a_reader_who_has_stopped(pipe: Pipe, autojump_clock: object) -> None:
+    log = logger(lines := Lines(pipe.writes))
+    said = [f"{number:04d}" + "x" * 1000 for number in range(2 * WAITING // 1000)]
+    async with lines.gathered():
+        for message in said[:-1]:
+            log.info(message)
+        log.error(said[-1])
+        heard: list[str] = []
+        while more := pipe.read():
+            heard += more
+            await trio.sleep(0.2)
+        *kept, notice = heard
+        assert kept == said[: len(kept)]
+        assert len(kept) * 1000 > WAITING * 0.9
+        assert notice.partition(" hyperinfer.log ")[2] == f"{len(said) - len(kept)} lines were dropped: nobody read them"
+        log.info("goes on")
+        await trio.sleep(0.2)
+        assert pipe.read() == ["goes on"]
+
+
+def test_a_reader_who_is_gone_is_no_error(pipe: Pipe) -> None:
+    os.close(pipe.reads)
+    logger(Lines(pipe.writes)).error("anything")
+    pipe.reads = os.dup(pipe.writes)
+
+
+def test_a_long_line_is_written_whole(pipe: Pipe) -> None:
+    logger(Lines(pipe.writes)).error("y" * 20_000)
+    assert pipe.read() == ["y" * 20_000]
