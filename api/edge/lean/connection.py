@@ -140,6 +140,8 @@ class LeanConnection:
                 self._alarm.due = self._body_by = inf
             elif self._body_by < inf:
                 self._alarm.set(min(trio.current_time() + self._settings.body_idle, self._body_by))
+                if exchange.request.body.awaited:
+                    return
         elif parser.in_head and self._alarm.due > (latest := trio.current_time() + self._settings.first_request):
             self._alarm.set(latest)
         self._tell_change()

@@ -118,6 +118,7 @@ class LeanExchange:
             raise BodyTooLarge(limit)
         if not body.complete:
             body.room = limit + 1
+            body.wanted_whole = True
             await self._ask_for_body()
         while not body.complete and body.size <= limit:
             await self._more_of(body)

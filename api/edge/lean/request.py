@@ -24,7 +24,7 @@ class Refused(Exception):
 class Body:
     """The bytes of a request's body: those that came and were not taken."""
 
-    __slots__ = ("_first", "_rest", "complete", "dropping", "held", "room", "size")
+    __slots__ = ("_first", "_rest", "complete", "dropping", "held", "room", "size", "wanted_whole")
 
     def __init__(self) -> None:
         self.complete = False
@@ -34,6 +34,8 @@ class Body:
         self.room: float = UNASKED
         """No more is read while so many bytes are held."""
         self.dropping = False
+        self.wanted_whole = False
+        """Who waits for it need not be told of parts."""
         self._first = b""
         self._rest: bytearray | None = None
 
@@ -62,6 +64,11 @@ class Body:
         self.dropping = True
         self.room = inf
         self.take()
+
+    @property
+    def awaited(self) -> bool:
+        """More of it has to come before who waits for it has something to do."""
+        return self.wanted_whole and not self.complete and self.held < self.room
 
     @property
     def full(self) -> bool:
