@@ -131,8 +131,7 @@ class Handover:
         while not clock.done:
             if self._rest is not None:
                 # Before anything else, cancellation included: its beginning was done.
-                rest, self._rest = self._rest, None
-                await rest
+                await self._take_rest()
                 continue
             await trio.lowlevel.checkpoint_if_cancelled()
             if self._items:
@@ -151,6 +150,11 @@ class Handover:
         self._left = True
         self._items.clear()
         self._sender.wake()
+
+    def _take_rest(self) -> Awaitable[None]:
+        """Kept nowhere any more."""
+        rest, self._rest = self._rest, None
+        return DONE if rest is None else rest
 
     async def _wait(self) -> None:
         self._sender.wake()

@@ -44,7 +44,7 @@ class FrameDecoder:
         self._wait = NEED_DATA
         self._eof = False
         self._error: PeerError | None = None
-        self._ready: deque[Event] = deque()  # of the frames that `next_event` has had read
+        self._ready: deque[Event] | tuple[()] = ()  # of the frames that `next_event` has had read
 
     def _expect(self, run: Run | None) -> None:
         """Says what the next frames are likely to be."""
@@ -73,7 +73,7 @@ class FrameDecoder:
         """See `codec.StreamDecoder`."""
         if self._ready:
             into.extend(self._ready)
-            self._ready.clear()
+            self._ready = ()
         self._read(into)
         if self._error is not None:
             raise self._error
@@ -81,10 +81,11 @@ class FrameDecoder:
 
     def next_event(self) -> Event | Wait:
         """See `codec.StreamDecoder`."""
-        if not self._ready:
-            self._read(self._ready)
-        if self._ready:
-            return self._ready.popleft()
+        ready = self._ready = self._ready or deque()
+        if not ready:
+            self._read(ready)
+        if ready:
+            return ready.popleft()
         if self._error is not None:
             raise self._error
         return END if self._reply.ended else self._wait

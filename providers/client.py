@@ -1,6 +1,6 @@
 """The hot path to one provider: prebuilt address and headers, one call of the transport, raw bytes back."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Final, Self
 
@@ -98,14 +98,17 @@ class UpstreamResponse:
                 raise
         return decoded
 
-    async def pass_on(self, take: Callable[[bytes], bool], idle: float = inf) -> "Heard":
+    def pass_on(self, take: Callable[[bytes], bool], idle: float = inf) -> "Awaitable[Heard]":
         """Hands `take` each piece as it comes, until it says that it takes no more, the body has ended, or nothing came for
         `idle` seconds.
 
         `take` must not wait: it may be called in another task. Raises as iterating, and what `take` raises.
         """
         if self._decoder is None and isinstance(self._stream, Exchange):
-            return await self._stream.pass_on(take, idle)
+            return self._stream.pass_on(take, idle)
+        return self._pass_on_iterating(take, idle)
+
+    async def _pass_on_iterating(self, take: Callable[[bytes], bool], idle: float) -> "Heard":
         while True:
             piece = b""
             with trio.move_on_after(idle) as silence:

@@ -156,7 +156,9 @@ class Exchange(httpx2.AsyncByteStream):
                     raise parser.failure
                 if parser.complete:
                     return "end"
-                if await self._hear(heard, idle) == "silence":
+                limit = self._read_timeout
+                hearing = self._open().hear(heard, idle) if limit is None else self._hear_in_time(heard, idle, limit)
+                if await hearing == "silence":
                     return "silence"
                 if parser.complete:
                     self._settle()
@@ -189,9 +191,7 @@ class Exchange(httpx2.AsyncByteStream):
             self.close()
 
     def _receive(self) -> Awaitable[bytes]:
-        connection = self._connection
-        if connection is None:
-            raise httpx2.ReadError("the response was closed before its end")
+        connection = self._open()
         return connection.receive() if self._read_timeout is None else self._receive_in_time(connection, self._read_timeout)
 
     async def _receive_in_time(self, connection: Connection, seconds: float) -> bytes:
@@ -199,15 +199,16 @@ class Exchange(httpx2.AsyncByteStream):
             return await connection.receive()
         raise httpx2.ReadTimeout(f"no byte of the response for {seconds:g} s")
 
-    async def _hear(self, heard: Callable[[bytes], bool], idle: float) -> "Heard":
-        connection = self._connection
-        if connection is None:
-            raise httpx2.ReadError("the response was closed before its end")
-        timeout = inf if self._read_timeout is None else self._read_timeout
-        why = await connection.hear(heard, min(idle, timeout))
-        if why == "silence" and timeout < idle:
-            raise httpx2.ReadTimeout(f"no byte of the response for {timeout:g} s")
+    async def _hear_in_time(self, heard: Callable[[bytes], bool], idle: float, limit: float) -> "Heard":
+        why = await self._open().hear(heard, min(idle, limit))
+        if why == "silence" and limit < idle:
+            raise httpx2.ReadTimeout(f"no byte of the response for {limit:g} s")
         return why
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            raise httpx2.ReadError("the response was closed before its end")
+        return self._connection
 
     def _feed(self, data: bytes) -> None:
         if data:

@@ -18,17 +18,17 @@ class WriteDeadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._open: set[trio.CancelScope] = set()
+        self._open: list[trio.CancelScope] = []  # mostly none, at most a few
 
     @contextmanager
     def scope(self, *, shield: bool = False) -> Generator[trio.CancelScope]:
         """A scope that ends `seconds` from now; the writer moves its deadline on when bytes were taken (`extend`)."""
         with trio.CancelScope(deadline=trio.current_time() + self.seconds, shield=shield) as scope:
-            self._open.add(scope)
+            self._open.append(scope)
             try:
                 yield scope
             finally:
-                self._open.discard(scope)
+                self._open.remove(scope)
 
     def extend(self, scope: trio.CancelScope) -> None:
         """Bytes were taken: the time counts from now."""

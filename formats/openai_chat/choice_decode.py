@@ -54,7 +54,7 @@ class ChoiceDecoder:
         self._blobs: list[Opaque] = []  # of the open reasoning block
         self._thought: list[str] = []  # its text
         self._calls = CallBook(upstream.id_seed)
-        self._waiting: deque[Callable[[], None]] = deque()  # pieces of other blocks, behind an open call
+        self._waiting: list[Callable[[], None]] = []  # pieces of other blocks, behind an open call
         self._backlog = Backlog()  # their size
         self._stop_sequence: str | None = None
         self._extra: dict[str, Any] = {}  # extra fields that wait for an event to go with
@@ -183,7 +183,7 @@ class ChoiceDecoder:
         """The open call is over. What waits is delivered, as far as no other call makes it wait again."""
         self._close_block()
         self._backlog = Backlog()
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self._waiting = self._waiting, []
         for again in waiting:
             again()
 

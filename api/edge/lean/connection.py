@@ -214,7 +214,7 @@ class LeanConnection:
                 return None
             if parser.requests:
                 self._alarm.due = inf
-                request = parser.requests.popleft()
+                request = parser.requests.pop(0)
                 # What follows its head is no body: nobody need be asked.
                 return None if parser.over and not request.body.complete else request
             if self._ending or parser.over:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
@@ -45,7 +44,7 @@ class RequestParser:
     """
 
     def __init__(self, settings: EdgeSettings, *, cleartext: bool) -> None:
-        self.requests: deque[Request] = deque()
+        self.requests: list[Request] = []  # at most `MAX_QUEUED`
         self.over = False
         self.refusal = 0
         self.refused_path = ""
