@@ -68,9 +68,19 @@ _READ = {
 
 _PASSED_ON = ("anthropic-version", "anthropic-beta")
 
-# Which graph runs, not what the request means: where it is wrong (the word stands elsewhere in the body, or is spelled
-# with escapes) either graph serves the request all the same.
-_STREAMED = re.compile(rb'"stream"\s*:\s*true')
+_STREAM = b'"stream"'
+_IS_TRUE = re.compile(rb"\s*:\s*true")
+
+
+def seems_streamed(body: bytes) -> bool:
+    """Whether a body has `"stream": true` somewhere. For which graph runs, not for what the request means: where it is wrong
+    (it stands elsewhere than at the top, or is spelled with escapes) either graph serves the request all the same."""
+    at = body.rfind(_STREAM)  # clients tend to put it last
+    while at >= 0:
+        if _IS_TRUE.match(body, at + len(_STREAM)):
+            return True
+        at = body.rfind(_STREAM, 0, at)
+    return False
 
 
 _Serve = Callable[[Exchange, Mapping[str, str], Incoming, ExchangeSink], Awaitable[None]]
@@ -150,7 +160,7 @@ class DataPlane:
         await self._run(exchange, incoming, sink, self.pipelines.count)
 
     async def _answer(self, exchange: Exchange, headers: Mapping[str, str], incoming: Incoming, sink: ExchangeSink) -> None:
-        graph = self.pipelines.stream if _STREAMED.search(incoming.body) else self.pipelines.whole
+        graph = self.pipelines.stream if seems_streamed(incoming.body) else self.pipelines.whole
         if (key := headers.get("idempotency-key")) is None:
             await self._run(exchange, incoming, sink, graph)
             return

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from hyperinfer.api.data_plane import seems_streamed
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.formats import FORMATS
 from tests.nodes.envelopes import check_error
@@ -224,6 +228,14 @@ async def test_which_graph_runs_does_not_change_what_is_asked(autojump_clock: ob
             exchange = await gateway.send("openai_chat", body)
             assert exchange.status == 200
             assert ("event-stream" in exchange.sent_headers["content-type"]) == streamed
+
+
+PIECES = ('"stream"', '"stream', ":", " ", "\n", "true", "false", '"', "x", "{", "}")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_a_stream_is_seen_wherever_it_is_asked_for(text: str) -> None:
+    assert seems_streamed(text.encode()) == (re.search(r'"stream"\s*:\s*true', text) is not None)
 
 
 async def test_a_request_id_of_the_clients_is_not_used(caplog: pytest.LogCaptureFixture, autojump_clock: object) -> None:
