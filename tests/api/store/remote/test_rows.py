@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.testing
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.generations import generation_row
-from hyperinfer.api.store.remote.bridge import Actor, Busy, open_bridge
+from hyperinfer.api.store.remote.bridge import GATHER_SECONDS, LATER_SECONDS, Actor, Busy, open_bridge
 from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.nodes.ports import SettlementRejected
 from hyperinfer.providers.secret import Secret
@@ -183,3 +184,80 @@ async def test_more_than_can_wait_is_refused_at_once() -> None:
         actor.post(number, lambda _: None)
     with pytest.raises(Busy):
         actor.post(0, lambda _: None)
+
+
+@asynccontextmanager
+async def _recording_groups() -> AsyncGenerator[tuple[Actor[int, int], list[Sequence[int]]]]:
+    """An actor that answers with what it is asked, and its groups."""
+    groups: list[Sequence[int]] = []
+
+    async def perform(asks: Sequence[int]) -> Sequence[int]:
+        groups.append(asks)
+        await asyncio.sleep(0)
+        return asks
+
+    async def leave() -> None:
+        """Nothing is open."""
+
+    actor: Actor[int, int] = Actor(perform, lambda: None, leave, seconds=5)
+    async with open_bridge() as bridge:
+        bridge.start_soon(actor.run)
+        await trio.testing.wait_all_tasks_blocked()
+        yield actor, groups
+
+
+async def test_where_many_ask_a_group_waits_until_no_more_come(autojump_clock: trio.testing.MockClock) -> None:
+    async def ask(actor: Actor[int, int], number: int) -> None:
+        for _ in range(number):
+            await trio.lowlevel.checkpoint()
+        assert await actor.ask(number) == number
+
+    async with _recording_groups() as (actor, groups):
+        for crowd in range(2):
+            async with trio.open_nursery() as nursery:
+                for number in range(10):
+                    nursery.start_soon(ask, actor, number if crowd else 0)
+    assert [len(group) for group in groups] == [10, 10]
+
+
+async def test_a_group_waits_no_longer_than_it_may(autojump_clock: trio.testing.MockClock) -> None:
+    async with _recording_groups() as (actor, groups), trio.open_nursery() as nursery:
+        for number in range(2):
+            nursery.start_soon(actor.ask, number)
+        await trio.testing.wait_all_tasks_blocked()
+        begun = trio.current_time()
+        for number in range(2, 30):  # one each turn, a turn being long
+            nursery.start_soon(actor.ask, number)
+            await trio.lowlevel.checkpoint()
+            autojump_clock.jump(0.0004)
+            if len(groups) > 1:
+                break
+        assert trio.current_time() - begun <= GATHER_SECONDS + 3 * 0.0004
+        assert len(groups[1]) > 2
+
+
+async def test_who_asks_alone_waits_for_nobody() -> None:
+    async with _recording_groups() as (actor, groups):
+        for number in range(3):
+            turns = 0
+            actor.post(number, lambda _: None)
+            while len(groups) == number:
+                await trio.lowlevel.checkpoint()
+                turns += 1
+            assert turns <= 2
+            await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_what_can_wait_goes_with_what_comes_next_or_after_a_moment(autojump_clock: trio.testing.MockClock) -> None:
+    async with _recording_groups() as (actor, groups):
+        begun = trio.current_time()
+        answers: list[object] = []
+        actor.post_later(1, answers.append)
+        assert await actor.ask(2) == 2
+        assert (trio.current_time(), answers) == (begun, [1])
+        await trio.sleep(1)
+        begun = trio.current_time()
+        actor.post_later(3, lambda _: answers.append(trio.current_time() - begun))
+        await trio.sleep(1)
+        assert answers[1:] == [pytest.approx(LATER_SECONDS)]
+        assert groups == [[1, 2], [3]]
