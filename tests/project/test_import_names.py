@@ -18,9 +18,7 @@ FILES = sorted({*source_files(), *python_files("tests", "benchmarks")})
 def modules_after(statement: str) -> set[str]:
     """What a fresh interpreter, started in the repository, has loaded after this statement."""
     program = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     printed: list[str] = json.loads(done.stdout)
     return set(printed)
@@ -49,12 +47,12 @@ def test_formats_load_no_runtime() -> None:
 
 def test_importing_the_package_loads_no_server() -> None:
     loaded = modules_after("import hyperinfer")
-    assert not loaded & {"quart", "hypercorn", "asyncpg", "redis", "trio_asyncio", "rich"}
+    assert not loaded & {"quart", "hypercorn", "asyncpg", "redis", "rich"}
 
 
 def test_the_command_line_starts_light() -> None:
     loaded = modules_after("import hyperinfer.api.cli")
-    assert not loaded & {"quart", "asyncpg", "redis", "trio_asyncio"}
+    assert not loaded & {"quart", "asyncpg", "redis"}
 
 
 @pytest.mark.parametrize("file", source_files(), ids=lambda file: str(file.relative_to(ROOT)))
@@ -62,8 +60,6 @@ def test_importing_starts_nothing(file: Path) -> None:
     """No statement at the top of a module waits, opens, listens or starts something."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     calls = [
-        ast.unparse(node.value.func)
-        for node in tree.body
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        ast.unparse(node.value.func) for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ]
     assert file.name == "__main__.py" or not calls

@@ -31,7 +31,6 @@ HEAVY = (
     "quart",
     "asyncpg",
     "redis",
-    "trio_asyncio",
     "trio",
     "hypercorn",
     "httpx2",
