@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from hyperinfer.formats.events import MessageEnd, MessageStart, TextDelta, TextEnd, TextStart, UsageUpdate
+from hyperinfer.formats.events import MessageEnd, MessageStart, TextDelta, TextEnd, TextStart, ToolCallEnd, UsageUpdate
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TEXT_START = TextStart()
 TEXT_END = TextEnd()
+CALL_END = ToolCallEnd()
 """Those without anything in them: frozen, so one of each serves."""
 
 

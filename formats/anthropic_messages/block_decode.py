@@ -61,7 +61,9 @@ def block_state(block: Wire, event: Wire, origin: Origin) -> BlockState:
 
 def places(**found: Wire | None) -> Extra:
     """What is not modelled, by place; None when there is nothing."""
-    return {place: fields for place, fields in found.items() if fields} or None
+    if not any(found.values()):
+        return None
+    return {place: fields for place, fields in found.items() if fields}
 
 
 def rest(value: Wire, *known: str) -> Wire:
@@ -71,6 +73,8 @@ def rest(value: Wire, *known: str) -> Wire:
 
 def event_rest(event: Wire) -> Wire:
     """The fields of a wire event that are not known."""
+    if _EVENT_FIELDS.issuperset(event):
+        return {}
     return {name: item for name, item in event.items() if name not in _EVENT_FIELDS}
 
 

@@ -1,4 +1,4 @@
-"""A whole message of one text and nothing else, in one step (`formats.plain_reply`)."""
+"""A whole message of texts and calls, in one step (`formats.plain_reply`)."""
 
 from __future__ import annotations
 
@@ -10,53 +10,85 @@ from hyperinfer.formats.anthropic_messages.block_decode import places
 from hyperinfer.formats.anthropic_messages.stop import decode_stop, encode_stop, own_word
 from hyperinfer.formats.anthropic_messages.usage import DIALECT, decode_usage, encode_usage
 from hyperinfer.formats.codec import EncodedReply, Loss
-from hyperinfer.formats.events import MessageEnd, MessageStart, TextDelta, TextStart, UsageUpdate
-from hyperinfer.formats.plain_reply import TEXT_END, TEXT_START, PlainReply
+from hyperinfer.formats.events import (
+    ArgumentsDelta,
+    MessageEnd,
+    MessageStart,
+    TextDelta,
+    TextStart,
+    ToolCallStart,
+    UsageUpdate,
+)
+from hyperinfer.formats.plain_reply import CALL_END, TEXT_END, TEXT_START, PlainReply
 from hyperinfer.formats.reply_losses import losses_of_plain
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Reply
-    from hyperinfer.formats.events import Burst
+    from hyperinfer.formats.events import Burst, Event
 
 Wire = dict[str, Any]
 _MODELLED = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"})
 _AT_END = ("stop_details", "container")
 _BESIDE_END = ("context_management",)
 _LATE = frozenset((*_AT_END, *_BESIDE_END))
-_KINDS = (dict, str, str, dict, str, str)
-_BLOCK = frozenset({"type", "text"})
+_BLOCK, _CALL = frozenset({"type", "text"}), frozenset({"type", "id", "name", "input"})
 
 
 def decode_plain(value: Wire) -> Burst | None:
-    """The events of a message; None where it is read the general way."""
-    try:
-        (block,) = value["content"]
-        text: Any = block["text"]
-        reason, usage, name, model = value["stop_reason"], value["usage"], value["id"], value["model"]
-        if block["type"] != "text":
-            return None
-    except (KeyError, TypeError, ValueError):
+    """The events of a message of texts and calls; None where it is read the general way."""
+    reason: Any = value.get("stop_reason")
+    usage: Any = value.get("usage")
+    name: Any = value.get("id")
+    model: Any = value.get("model")
+    if (type(reason), type(usage), type(name), type(model)) != (str, dict, str, str) or value.get("stop_details"):
         return None
-    if (type(block), type(text), type(reason), type(usage), type(name), type(model)) != _KINDS:
-        return None
-    if not text or block.get("citations") or value.get("stop_details"):
-        return None
-    sequence = value.get("stop_sequence")
-    opened, first, last = TEXT_START, None, None
-    if not _BLOCK.issuperset(block):
-        opened = TextStart(extra={"block": {field: inner for field, inner in block.items() if field not in _BLOCK}})
+    first = last = None
     if not _MODELLED.issuperset(value):
         early = {field: inner for field, inner in value.items() if field not in _MODELLED and field not in _LATE}
         first = {"message": early} if early else None
         last = places(delta=_found(value, _AT_END), event=_found(value, _BESIDE_END))
-    return (
-        MessageStart(DIALECT, name, model, extra=first),
-        opened,
-        TextDelta(text),
-        TEXT_END,
-        UsageUpdate(decode_usage(usage)),
-        MessageEnd(decode_stop(reason, has_call=False), sequence if type(sequence) is str else None, reason, extra=last),
-    )
+    events: list[Event] = [MessageStart(DIALECT, name, model, extra=first)]
+    has_call = False
+    for block in value["content"]:
+        if not is_object(block):
+            return None
+        if block.get("type") == "tool_use":
+            has_call = True
+            said = _call(block)
+        else:
+            said = _text(block)
+        if said is None:
+            return None
+        events += said
+    events.append(UsageUpdate(decode_usage(usage)))
+    sequence: Any = value.get("stop_sequence")
+    sequence = sequence if type(sequence) is str else None
+    events.append(MessageEnd(decode_stop(reason, has_call=has_call), sequence, reason, extra=last))
+    return tuple(events)
+
+
+def _text(block: Wire) -> tuple[Event, ...] | None:
+    text: Any = block.get("text")
+    if type(text) is not str or not text or block.get("type") != "text" or block.get("citations"):
+        return None
+    if _BLOCK.issuperset(block):
+        return TEXT_START, TextDelta(text), TEXT_END
+    more = {field: inner for field, inner in block.items() if field not in _BLOCK}
+    return TextStart(extra={"block": more}), TextDelta(text), TEXT_END
+
+
+def _call(block: Wire) -> tuple[Event, ...] | None:
+    call_id: Any = block.get("id")
+    name: Any = block.get("name")
+    given: Any = block.get("input")
+    if (type(call_id), type(name), type(given)) != (str, str, dict) or not call_id or not name:
+        return None
+    more = {field: inner for field, inner in block.items() if field not in _CALL}
+    start = ToolCallStart(call_id, name, extra={"block": more} if more else None)
+    if not given:
+        return start, CALL_END
+    return start, ArgumentsDelta(msgspec.json.encode(given).decode()), CALL_END
 
 
 def _found(value: Wire, names: tuple[str, ...]) -> Wire:

@@ -109,18 +109,21 @@ class ChatFold:
             self._same = event.dialect == "openai_chat"
             self._usage = event.usage or self._usage
         if self._same and (extra := getattr(event, "extra", None)):
-            self._keep(extra, fold)
+            self._keep(event, extra, fold)
         handler = self._HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event, fold)
 
-    def _keep(self, extra: dict[str, Any], fold: _ChoiceFold) -> None:
-        for level in ("chunk", "once", "usage"):
+    def _keep(self, event: Event, extra: dict[str, Any], fold: _ChoiceFold) -> None:
+        for level in ("chunk", "once"):
             self._top.update(extra.get(level) or {})
+        if type(event) is ev.MessageEnd:
+            self._top.update(extra.get("usage") or {})
+        elif type(event) is ev.ReasoningDelta:
+            fold.details.extend(extra.get("details") or ())
         for level in ("choice", "delta"):
             if fields := extra.get(level):
                 fold.extra = merged(fold.extra, {level: fields})
-        fold.details.extend(extra.get("details") or ())
 
     def _text_start(self, event: ev.TextStart, fold: _ChoiceFold) -> None:
         fold.place.block()

@@ -42,7 +42,7 @@ _SPEAKERS: Mapping[str, Role] = {
 _ROLES: Mapping[str, Role] = {**_SPEAKERS, "tool": "tool", "function": "tool"}
 _CALLS = ("function", "custom")
 _FIELDS = frozenset(FIELDS)
-_OF_KNOWN_ROLES = tuple({*wire.Message.__struct_fields__} - {"content", "name", "cache_control"})
+_OF_KNOWN_ROLES = tuple(name for name in wire.Message.__struct_fields__ if name not in ("content", "name", "cache_control"))
 """Fields that are read by what the role is."""
 _QUIET = ("id", "object", "status", "created", "created_at", "finish_reason")
 """Fields that clients leave on messages that they send back, of no meaning to a model."""

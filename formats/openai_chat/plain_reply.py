@@ -1,4 +1,4 @@
-"""A whole response of one text and nothing else, in one step (`formats.plain_reply`)."""
+"""A whole response of a text and calls, in one step (`formats.plain_reply`)."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hyperinfer.formats.codec import EncodedReply, Loss
-from hyperinfer.formats.events import MessageEnd, MessageStart, TextDelta, TextStart, UsageUpdate
+from hyperinfer.formats.events import ArgumentsDelta, MessageEnd, MessageStart, TextDelta, ToolCallStart, UsageUpdate
 from hyperinfer.formats.openai_chat.annotations import BESIDE
 from hyperinfer.formats.openai_chat.reasoning import FIELDS
 from hyperinfer.formats.openai_chat.stop import stop_from_wire, stop_to_wire
 from hyperinfer.formats.openai_chat.usage import usage_from_wire, usage_to_wire
-from hyperinfer.formats.plain_reply import TEXT_END, TEXT_START, PlainReply
+from hyperinfer.formats.plain_reply import CALL_END, TEXT_END, TEXT_START, PlainReply
 from hyperinfer.formats.reply_losses import losses_of_plain
+from hyperinfer.formats.wire import is_array, is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Reply
-    from hyperinfer.formats.events import Burst, Extra
+    from hyperinfer.formats.events import Burst, Event, Extra
 
 _ENVELOPE = frozenset({"choices", "usage", "id", "object", "model", "created", "obfuscation", "error"})
 _CHOICE = frozenset({"index", "message", "text", "finish_reason", "logprobs"})
 _MESSAGE = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "annotations", *FIELDS})
-_SAID = frozenset({"index", "message", "finish_reason", "role", "content"})
-_KINDS = (list, dict, dict, str, str, dict)
+_SAID = frozenset({"index", "message", "finish_reason", "role", "content", "tool_calls"})
+_CALL, _FUNCTION = {"id", "type", "function"}, {"name", "arguments"}
+_MOST_CALLS = 128
+_KINDS = (list, dict, dict, str, dict)
 _CHUNK, _LEVELS = frozenset({"chunk"}), frozenset({"choice", "delta"})
 
 
 def decode_plain(value: dict[str, Any]) -> Burst | None:
-    """The events of a response; None where it is read the general way."""
+    """The events of a response of a text, or calls, or both; None where it is read the general way."""
     try:
         choices: Any = value["choices"]
         (choice,) = choices
@@ -39,24 +42,53 @@ def decode_plain(value: dict[str, Any]) -> Burst | None:
         index = choice["index"]
     except (KeyError, TypeError, ValueError):
         return None
-    if (type(choices), type(choice), type(message), type(text), type(finish), type(usage)) != _KINDS:
+    if (type(choices), type(choice), type(message), type(finish), type(usage)) != _KINDS:
         return None
     if (type(name), type(model), type(created), index) != (str, str, int, 0):
         return None
-    if not text or not finish or finish == "error" or not usage or value.get("error"):
+    if not finish or finish == "error" or not usage or value.get("error"):
         return None
     delta, more = _beside(message, _MESSAGE), _beside(choice, _CHOICE)
     chunk = {field: inner for field, inner in value.items() if field not in _ENVELOPE}
     if delta is None or more is None or not chunk.keys().isdisjoint(BESIDE):
         return None
+    said: list[Event] = [TEXT_START, TextDelta(text), TEXT_END] if type(text) is str and text else []
+    listed: Any = message.get("tool_calls")
+    calls = _calls(listed) if listed else []
+    if calls is None or not (said or calls) or (text and not said):
+        return None
+    said += calls
+    if delta or more:
+        said[0] = msgspec.structs.replace(said[0], extra=_levels(delta, more))
     return (
         MessageStart("openai_chat", name, model, created, None, {"chunk": chunk} if chunk else None),
-        TextStart(extra=_levels(delta, more)) if delta or more else TEXT_START,
-        TextDelta(text),
-        TEXT_END,
+        *said,
         UsageUpdate(usage_from_wire(usage)),
-        MessageEnd(stop_from_wire(finish, called_tools=False), None, finish),
+        MessageEnd(stop_from_wire(finish, called_tools=bool(calls)), None, finish),
     )
+
+
+def _calls(listed: Any) -> list[Event] | None:
+    """Calls of functions, each whole and with an id of its own."""
+    ids: set[str] = set()
+    events: list[Event] = []
+    if not is_array(listed) or len(listed) > _MOST_CALLS:
+        return None
+    for call in listed:
+        if not is_object(call) or call.keys() != _CALL or call["type"] != "function":
+            return None
+        call_id, function = call["id"], call["function"]
+        if type(call_id) is not str or not is_object(function) or function.keys() != _FUNCTION:
+            return None
+        name, arguments = function["name"], function["arguments"]
+        if type(name) is not str or type(arguments) is not str or not call_id or not name or call_id in ids:
+            return None
+        ids.add(call_id)
+        events.append(ToolCallStart(call_id, name))
+        if arguments:
+            events.append(ArgumentsDelta(arguments))
+        events.append(CALL_END)
+    return events
 
 
 def _beside(fields: dict[str, Any], modelled: frozenset[str]) -> dict[str, Any] | None:

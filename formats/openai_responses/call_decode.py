@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from hyperinfer.formats.events import Event, Extra
 
 
+CALL_FIELDS = frozenset(("type", "id", "call_id", "name", "arguments", "input", "namespace"))
+"""The fields of a call that the events model."""
+
+
 class CallItem(Item):
     """`function_call` and `custom_tool_call`: opened once name and call id are known."""
-
-    _KNOWN = frozenset(("type", "id", "call_id", "name", "arguments", "input", "namespace"))
 
     __slots__ = (
         "_args_event",
@@ -80,7 +82,7 @@ class CallItem(Item):
             return
         self.started = True
         self._call_id = self._call_id or self._make_id()
-        extra: Extra = {"item": without(self.added_fields, self._KNOWN) or {}} if self.added_fields else None
+        extra: Extra = {"item": without(self.added_fields, CALL_FIELDS) or {}} if self.added_fields else None
         if self.added_event:
             extra = {**(extra or {}), "item_event": self.added_event}
         self.out.append(
@@ -141,7 +143,7 @@ class CallItem(Item):
         self._rest(string((item or {}).get(self._field)))
         extra: Wire = packed(args_event=self._args_event, item_event=event) or {}
         if item is not None:
-            extra["item"] = without(item, self._KNOWN) or {}
+            extra["item"] = without(item, CALL_FIELDS) or {}
         if self._contradicted:
             extra["contradicted"] = {f"output[].{self._field}": True}
         self.out.append(ev.ToolCallEnd(extra or None))

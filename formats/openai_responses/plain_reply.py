@@ -1,11 +1,22 @@
-"""A whole response of one text and nothing else, in one step (`formats.plain_reply`)."""
+"""A whole response of texts and calls, in one step (`formats.plain_reply`)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from hyperinfer.formats.codec import EncodedReply, Loss
-from hyperinfer.formats.events import MessageEnd, MessageStart, TextDelta, TextEnd, TextStart, UsageUpdate
+from hyperinfer.formats.events import (
+    ArgumentsDelta,
+    MessageEnd,
+    MessageStart,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageUpdate,
+)
+from hyperinfer.formats.openai_responses.call_decode import CALL_FIELDS
 from hyperinfer.formats.openai_responses.envelope import ENVELOPE, fields_at_start, response_object
 from hyperinfer.formats.openai_responses.message_decode import ITEM_FIELDS
 from hyperinfer.formats.openai_responses.output import encode_json
@@ -13,54 +24,85 @@ from hyperinfer.formats.openai_responses.part_decode import TEXT_FIELDS
 from hyperinfer.formats.openai_responses.stop import CUT, WireStop, stop_from_wire, stop_to_wire
 from hyperinfer.formats.openai_responses.usage import usage_from_wire, usage_to_wire
 from hyperinfer.formats.reply_losses import losses_of_plain
+from hyperinfer.formats.wire import is_object
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Reply
-    from hyperinfer.formats.events import Burst
+    from hyperinfer.formats.events import Burst, Event
     from hyperinfer.formats.plain_reply import PlainReply
 
 Wire = dict[str, Any]
-_KINDS = (dict, list, dict, str, str, dict)
 _ENDS = ("completed", "incomplete")
 
 
 def decode_plain(value: Wire) -> Burst | None:
-    """The events of a response; None where it is read the general way."""
+    """The events of a response of texts and calls; None where it is read the general way."""
+    status: Any = value.get("status")
+    usage: Any = value.get("usage")
+    name: Any = value.get("id")
+    model: Any = value.get("model")
+    created: Any = value.get("created_at")
+    if (type(usage), type(name), type(model), type(created)) != (dict, str, str, int):
+        return None
+    if status not in _ENDS or value.get("error"):
+        return None
+    envelope = {field: inner for field, inner in value.items() if field not in ENVELOPE}
+    events: list[Event] = [MessageStart("openai_responses", name, model, created, None, {"response": envelope})]
+    ids: set[str] = set()
+    called = False
+    for item in value["output"]:
+        item_id: Any = item.get("id") if is_object(item) else None
+        if type(item_id) is not str or not item_id or item_id in ids:
+            return None
+        ids.add(item_id)
+        if item.get("type") == "function_call":
+            called = True
+            said = _call(item, item_id)
+        else:
+            said = _text(item, item_id)
+        if said is None:
+            return None
+        events += said
+    events.append(UsageUpdate(usage_from_wire(usage)))
+    events.append(MessageEnd(stop_from_wire(value, called_tools=called), None, status))
+    return tuple(events)
+
+
+def _text(item: Wire, item_id: str) -> tuple[Event, ...] | None:
     try:
-        (item,) = value["output"]
         content: Any = item["content"]
         (part,) = content
         text: Any = part["text"]
-        item_id, status, usage = item["id"], value["status"], value["usage"]
-        name, model, created = value["id"], value["model"], value["created_at"]
-        if item["type"] != "message" or part["type"] != "output_text" or status not in _ENDS:
+        if item["type"] != "message" or part["type"] != "output_text":
             return None
     except (KeyError, TypeError, ValueError):
         return None
-    if (type(item), type(content), type(part), type(text), type(item_id), type(usage)) != _KINDS:
-        return None
-    if (type(name), type(model), type(created)) != (str, str, int):
-        return None
     phase = item.get("phase")
-    if not text or not item_id or (phase is not None and type(phase) is not str):
+    if (type(content), type(part), type(text)) != (list, dict, str) or (phase is not None and type(phase) is not str):
         return None
-    if value.get("error") or part.get("annotations") or part.get("logprobs"):
+    if not text or part.get("annotations") or part.get("logprobs"):
         return None
-    envelope = {field: inner for field, inner in value.items() if field not in ENVELOPE}
     more = {field: inner for field, inner in item.items() if field not in ITEM_FIELDS}
     if phase is not None:
         more["phase"] = phase
     closed: Wire = {"item": more}
     if not TEXT_FIELDS.issuperset(part):
         closed = {"part": {field: inner for field, inner in part.items() if field not in TEXT_FIELDS}, **closed}
-    return (
-        MessageStart("openai_responses", name, model, created, None, {"response": envelope}),
-        TextStart(item_id, phase or None, {"item": {}} if "phase" in item else None),
-        TextDelta(text),
-        TextEnd(closed),
-        UsageUpdate(usage_from_wire(usage)),
-        MessageEnd(stop_from_wire(value, called_tools=False), None, status),
-    )
+    opened = TextStart(item_id, phase or None, {"item": {}} if "phase" in item else None)
+    return opened, TextDelta(text), TextEnd(closed)
+
+
+def _call(item: Wire, item_id: str) -> tuple[Event, ...] | None:
+    call_id: Any = item.get("call_id")
+    name: Any = item.get("name")
+    arguments: Any = item.get("arguments")
+    namespace: Any = item.get("namespace")
+    if (type(call_id), type(name), type(arguments)) != (str, str, str) or not call_id or not name:
+        return None
+    namespace = namespace if type(namespace) is str and namespace else None
+    start = ToolCallStart(call_id, name, namespace=namespace, item_id=item_id)
+    end = ToolCallEnd({"item": {field: inner for field, inner in item.items() if field not in CALL_FIELDS}})
+    return (start, ArgumentsDelta(arguments), end) if arguments else (start, end)
 
 
 def encode_plain(plain: PlainReply, reply: Reply) -> EncodedReply | None:

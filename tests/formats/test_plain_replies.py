@@ -131,6 +131,46 @@ BODIES: dict[Dialect, dict[str, Any]] = {
     "openai_responses": RESPONSES,
     "anthropic_messages": MESSAGES,
 }
+
+
+def chat_call(call_id: str, arguments: str) -> dict[str, Any]:
+    return {"id": call_id, "type": "function", "function": {"name": "look_up", "arguments": arguments}}
+
+
+def responses_call(item_id: str, arguments: str) -> dict[str, Any]:
+    call = {"type": "function_call", "call_id": f"call_{item_id}", "name": "look_up", "arguments": arguments}
+    return {"id": item_id, **call, "status": "completed"}
+
+
+CALLING: dict[Dialect, dict[str, Any]] = {
+    "openai_chat": {
+        **CHAT,
+        "choices": [
+            {
+                **CHAT["choices"][0],
+                "message": {
+                    **CHAT["choices"][0]["message"],
+                    "tool_calls": [chat_call("c1", '{"a": 1}'), chat_call("c2", ""), chat_call("c3", '{"b": [')],
+                },
+                "finish_reason": "tool_calls",
+            }
+        ],
+    },
+    "openai_responses": {
+        **RESPONSES,
+        "output": [*RESPONSES["output"], responses_call("fc_1", '{"a": 1}'), responses_call("fc_2", "")],
+    },
+    "anthropic_messages": {
+        **MESSAGES,
+        "content": [
+            *MESSAGES["content"],
+            {"type": "tool_use", "id": "t1", "name": "look_up", "input": {"a": 1}, "caller": {"type": "direct"}},
+            {"type": "tool_use", "id": "t2", "name": "look_up", "input": {}},
+        ],
+        "stop_reason": "tool_use",
+    },
+}
+"""Replies that call tools, which are read in one step as well."""
 NAMES = (
     *("error", "message", "citations", "search_results", "text", "logprobs", "reasoning", "reasoning_content", "tool_calls"),
     *("function_call", "stop_reason", "matched_stop", "usage", "phase", "status", "container", "detail", "images", "cost"),
@@ -139,7 +179,20 @@ NAMES = (
 VALUES = (
     *("stop", "error", "length", "refusal", "failed", "incomplete", "stop_sequence", "content_filter", "max_tokens"),
     *(["https://a.b"], [{"type": "text", "text": "x"}], [{"type": "output_text", "text": "x"}], {"message": "x"}),
-    *("text", "output_text", "message", "end_turn", "completed"),
+    *(
+        "text",
+        "output_text",
+        "message",
+        "end_turn",
+        "completed",
+        "tool_calls",
+        "function",
+        "c1",
+        "fc_1",
+        "custom",
+        "call_fc_1",
+    ),
+    *([{"id": "c9", "type": "function", "function": {"name": "f", "arguments": "{}"}}], {"name": "f", "arguments": "{}"}),
 )
 
 
@@ -178,10 +231,11 @@ def check_both_ways(dialect: Dialect, body: bytes) -> None:
             assert encoded == written(client, dialect, events)
 
 
+@pytest.mark.parametrize("bodies", [BODIES, CALLING], ids=["text", "calls"])
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_like_a_plain_reply(dialect: Dialect) -> None:
-    @settings(max_examples=120, deadline=None)
-    @given(near(BODIES[dialect], NAMES, VALUES))
+def test_like_a_plain_reply(dialect: Dialect, bodies: dict[Dialect, dict[str, Any]]) -> None:
+    @settings(max_examples=100, deadline=None)
+    @given(near(bodies[dialect], NAMES, VALUES))
     def check(body: bytes) -> None:
         check_both_ways(dialect, body)
 
@@ -265,9 +319,9 @@ def test_the_usual_replies_take_the_short_way(kind: Literal["decode", "encode"])
         for dialect in DIALECTS:
             place = module(f"{dialect}.response" if kind == "decode" else WRITERS[dialect])
             patch.setattr(place, f"{kind}_plain", counted(getattr(place, f"{kind}_plain")))
-        for upstream, body in BODIES.items():
+        for upstream, body in (*BODIES.items(), *CALLING.items()):
             events = read(upstream, json.dumps(body).encode())
             assert not isinstance(events, str)
             for client in DIALECTS:
                 written(client, upstream, events)
-    assert taken == (3 if kind == "decode" else 9)
+    assert taken == (6 if kind == "decode" else 9)
