@@ -152,8 +152,8 @@ class PlaygroundLedger:
 
     def __init__(self, ledger: Ledger, keys: PlaygroundKeys) -> None:
         self._ledger, self._keys = ledger, keys
-        self.take_rate, self.settle = ledger.take_rate, ledger.settle
-        self.release, self.generation = ledger.release, ledger.generation
+        self.take_rate, self.generation = ledger.take_rate, ledger.generation
+        self.settle, self.record, self.release = ledger.settle, ledger.record, ledger.release
 
     async def admit(self, admission: Admission) -> Failure | None:
         """See the port."""

@@ -84,7 +84,7 @@ async def requests(store: Ledger | None, principal: Principal, prefix: str, coun
             started = msgspec.structs.replace(completed, status="interrupted", cost=0, lines=())
             refusal = await store.admit(Admission(principal, 10_000, RATE, started))
             assert refusal is None, refusal
-            await store.settle(completed)
+            assert await store.record(completed)
 
     began = time.process_time()
     async with trio.open_nursery() as nursery:

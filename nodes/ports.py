@@ -182,6 +182,11 @@ class Ledger(Protocol):
         when the record itself cannot be stored, NotRecorded when it could not be made durable in time."""
         ...
 
+    async def record(self, generation: Generation) -> bool:
+        """`settle` at the end of a request, which nothing cuts short: whoever is cancelled meanwhile waits on. False when it
+        is not known to be durable within `settlement.SETTLE_SECONDS`; it may still become so. Raises as `settle` does."""
+        ...
+
     async def release(self, request_id: str) -> None:
         """Give a hold back without a row: the request ended before anything went upstream. Idempotent; does
         nothing for an unknown or settled request."""

@@ -26,11 +26,18 @@ SETTLE_SECONDS: Final = 10.0
 _CUT_SHORT = ("length", "context_window", "refusal", "unfinished")
 
 
-class Settlement:
-    """Settles requests, each once, shielded from cancellation and under a deadline of its own. `seconds`: that deadline."""
+async def recorded(settling: Awaitable[None]) -> bool:
+    """`Ledger.record`, of the `settle` of any ledger."""
+    with trio.CancelScope(shield=True, deadline=trio.current_time() + SETTLE_SECONDS) as scope:
+        await settling
+    return not scope.cancelled_caught
 
-    def __init__(self, ledger: Ledger, *, seconds: float = SETTLE_SECONDS) -> None:
-        self._ledger, self._seconds = ledger, seconds
+
+class Settlement:
+    """Settles requests, each once, whatever becomes of those who wait for it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     async def finish(self, ticket: Ticket) -> bool:
         """Settles a request whose response comes to its end, well or not. False when the store would not have it, or not
@@ -48,15 +55,14 @@ class Settlement:
             return True
         ticket.settled = True
         ticket.row = row = row_of(ticket, "failed" if ticket.tally.error_code is not None else status, trio.current_time())
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + self._seconds) as scope:
-            try:
-                await self._ledger.settle(row)
-            except NotRecorded:
-                log.exception("the settlement of %s failed", ticket.request_id)
-                return False
-        if scope.cancelled_caught:
-            log.error("the settlement of %s took longer than %g s", ticket.request_id, self._seconds)
-        return not scope.cancelled_caught
+        try:
+            in_time = await self._ledger.record(row)
+        except NotRecorded:
+            log.exception("the settlement of %s failed", ticket.request_id)
+            return False
+        if not in_time:
+            log.error("the settlement of %s took longer than %g s", ticket.request_id, SETTLE_SECONDS)
+        return in_time
 
 
 def row_of(ticket: Ticket, status: Status, now: float) -> Generation:

@@ -8,11 +8,12 @@ a process of its own.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, closing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 import trio
 
+from hyperinfer.api.store import messages
 from hyperinfer.api.store.admin import CreatedKey
 from hyperinfer.api.store.admitted import AdmittedJournal
 from hyperinfer.api.store.book import Book
@@ -22,33 +23,20 @@ from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import Refused, StoreUnavailable, no_workspace, refusal_code
 from hyperinfer.api.store.generations import generation_row, read_generation
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
-from hyperinfer.api.store.messages import (
-    Claimed,
-    ClaimKey,
-    CreateKey,
-    CreateWorkspace,
-    Done,
-    EnableKey,
-    Rejected,
-    RevokeKey,
-    SetLocked,
-    Settle,
-    TopUp,
-)
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, StoredKey, UsageBy, UsageRow
 from hyperinfer.api.store.report_process import run_report
 from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion
 from hyperinfer.api.store.writer_client import WriterClient, open_writer_client
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import SettlementRejected
+from hyperinfer.nodes.settlement import SETTLE_SECONDS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from hyperinfer.api.store.claims import Claim
     from hyperinfer.api.store.folder import DataFolder
-    from hyperinfer.api.store.messages import Administration, Hello
     from hyperinfer.api.store.records import WorkspaceRecord
     from hyperinfer.api.store.standing import Standing
     from hyperinfer.api.store.store import Dependency
@@ -57,6 +45,7 @@ if TYPE_CHECKING:
     from hyperinfer.providers.secret import Secret
 
 T = TypeVar("T")
+_Send: TypeAlias = "Callable[[messages.Request, Callable[[Answer], None]], Awaitable[Answer | None]]"
 
 _CANNOT_RECORD = Failure("internal_error", "The gateway cannot record requests at the moment.", retry_after=1.0)
 
@@ -118,23 +107,31 @@ class EmbeddedStore:
 
     async def settle(self, generation: Generation) -> None:
         """See the port."""
+        await self._settle(generation, self._writer.submit)
+
+    async def record(self, generation: Generation) -> bool:
+        """See the port."""
+        return await self._settle(generation, self._writer.finish)
+
+    async def _settle(self, generation: Generation, send: _Send) -> bool:
         row = generation_row(generation)
 
         def apply(answer: Answer) -> None:
             # Also when the record was refused: its request is over, and money must not stay held for it.
-            if isinstance(answer, Rejected):
+            if isinstance(answer, messages.Rejected):
                 self._book.release(row.id)
             else:
                 self._book.settled(row.id, row.cost, row.model, row.tokens_prompt + row.tokens_completion)
             self._admitted.over(row.id)
 
         try:
-            answer = await self._writer.submit(Settle(self._writer.number(), row), apply)
+            answer = await send(messages.Settle(self._writer.number(), row), apply)
         except (OverflowError, UnicodeEncodeError) as error:
             await self.release(row.id)
             raise SettlementRejected(f"{row.id}: {error}") from error
-        if isinstance(answer, Rejected):
+        if isinstance(answer, messages.Rejected):
             raise SettlementRejected(f"{row.id}: {answer.message}")
+        return answer is not None
 
     async def release(self, request_id: str) -> None:
         """See the port."""
@@ -176,7 +173,9 @@ class EmbeddedStore:
         name = check_new_workspace(name, credits)
         now = self._now()
         workspace, operation = new_id("ws", now, self._entropy), new_id("op", now, self._entropy)
-        return await self._workspace_after(CreateWorkspace(self._writer.number(), workspace, name, credits, operation, now))
+        return await self._workspace_after(
+            messages.CreateWorkspace(self._writer.number(), workspace, name, credits, operation, now)
+        )
 
     async def workspaces(self) -> tuple[WorkspaceRecord, ...]:
         """See Admin."""
@@ -193,7 +192,7 @@ class EmbeddedStore:
         now = self._now()
         operation = new_id("op", now, self._entropy)
         try:
-            return await self._workspace_after(TopUp(self._writer.number(), record.id, amount, operation, now))
+            return await self._workspace_after(messages.TopUp(self._writer.number(), record.id, amount, operation, now))
         except Refused:
             check_topup(self._find(record.id), amount)  # others were faster: of the balance as they left it
             raise
@@ -201,12 +200,12 @@ class EmbeddedStore:
     async def lock(self, workspace: str) -> WorkspaceRecord:
         """See Admin."""
         id_ = self._find(workspace).id
-        return await self._workspace_after(SetLocked(self._writer.number(), id_, True))
+        return await self._workspace_after(messages.SetLocked(self._writer.number(), id_, True))
 
     async def unlock(self, workspace: str) -> WorkspaceRecord:
         """See Admin."""
         id_ = self._find(workspace).id
-        return await self._workspace_after(SetLocked(self._writer.number(), id_, False))
+        return await self._workspace_after(messages.SetLocked(self._writer.number(), id_, False))
 
     async def create_key(self, workspace: str, terms: KeyTerms) -> CreatedKey:
         """See Admin."""
@@ -226,7 +225,7 @@ class EmbeddedStore:
             created_at=now,
         )
         stored = StoredKey(record, digest(secret.reveal()))
-        return CreatedKey(await self._key_after(CreateKey(self._writer.number(), stored)), secret)
+        return CreatedKey(await self._key_after(messages.CreateKey(self._writer.number(), stored)), secret)
 
     async def keys(self, workspace: str | None = None) -> tuple[KeyRecord, ...]:
         """See Admin."""
@@ -243,18 +242,18 @@ class EmbeddedStore:
         """See Admin."""
         record = self._key(key)
         check_enable(record)
-        return await self._key_after(EnableKey(self._writer.number(), record.id, True))
+        return await self._key_after(messages.EnableKey(self._writer.number(), record.id, True))
 
     async def disable(self, key: str) -> KeyRecord:
         """See Admin."""
         id_ = self._key(key).id
-        return await self._key_after(EnableKey(self._writer.number(), id_, False))
+        return await self._key_after(messages.EnableKey(self._writer.number(), id_, False))
 
     async def revoke(self, key: str) -> KeyRecord:
         """See Admin."""
         id_ = self._key(key).id
         now = self._now()
-        return await self._key_after(RevokeKey(self._writer.number(), id_, now))
+        return await self._key_after(messages.RevokeKey(self._writer.number(), id_, now))
 
     async def usage(
         self, by: UsageBy, workspace: str | None = None, *, since: int | None = None, until: int | None = None
@@ -270,10 +269,10 @@ class EmbeddedStore:
     # Inside #################################################################
 
     async def _claim(self, claim: Claim, earlier: str | None) -> Claim:
-        answer = await self._writer.submit(ClaimKey(self._writer.number(), claim, earlier), lambda _: None)
-        if isinstance(answer, Rejected):
+        answer = await self._writer.submit(messages.ClaimKey(self._writer.number(), claim, earlier), lambda _: None)
+        if isinstance(answer, messages.Rejected):
             raise StoreUnavailable(f"the claim of {claim.request} was rejected: {answer.message}")
-        assert isinstance(answer, Claimed)
+        assert isinstance(answer, messages.Claimed)
         return answer.claim
 
     def _find(self, reference: str) -> WorkspaceRecord:
@@ -285,28 +284,28 @@ class EmbeddedStore:
     def _key(self, reference: str) -> KeyRecord:
         return find_key(self._book.all_keys(), self._book.key_of(digest(reference)), reference)
 
-    async def _workspace_after(self, request: Administration) -> WorkspaceRecord:
+    async def _workspace_after(self, request: messages.Administration) -> WorkspaceRecord:
         record = (await self._administer(request)).record
         assert record is not None
         return record
 
-    async def _key_after(self, request: Administration) -> KeyRecord:
+    async def _key_after(self, request: messages.Administration) -> KeyRecord:
         key = (await self._administer(request)).key
         assert key is not None
         return key.record
 
-    async def _administer(self, request: Administration) -> Done:
+    async def _administer(self, request: messages.Administration) -> messages.Done:
         def apply(answer: Answer) -> None:
-            if isinstance(answer, Done):
+            if isinstance(answer, messages.Done):
                 if answer.record is not None:
                     self._book.put_workspace(answer.record)
                 if answer.key is not None:
                     self._book.put_key(answer.key)
 
         answer = await self._writer.submit(request, apply)
-        if isinstance(answer, Rejected):
+        if isinstance(answer, messages.Rejected):
             raise Refused(refusal_code(answer.code), answer.message)
-        assert isinstance(answer, Done)
+        assert isinstance(answer, messages.Done)
         return answer
 
     async def _report(self, question: UsageQuestion | AuditQuestion, shape: type[T]) -> T:
@@ -331,7 +330,7 @@ async def open_embedded(
     """
     book = Book()
 
-    def greet(hello: Hello) -> None:
+    def greet(hello: messages.Hello) -> None:
         if book.is_ahead_of(hello.workspaces):
             raise StoreUnavailable("another database has taken the place of the one that is served: start the gateway anew")
         book.load(hello.workspaces, hello.keys, hello.spent)
@@ -339,7 +338,7 @@ async def open_embedded(
 
     folder.create()
     async with (
-        open_writer_client(nursery, folder.path, greet, book.move_all, lambda: book.holds) as writer,
+        open_writer_client(nursery, folder.path, greet, book.move_all, lambda: book.holds, SETTLE_SECONDS) as writer,
         AdmittedJournal.open(folder.admitted, now) as admitted,
     ):
         with closing(open_reader(folder.database)) as reader:

@@ -8,6 +8,7 @@ is cancelled only stops listening: its request is carried out, and its effect on
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import subprocess
@@ -47,17 +48,30 @@ Answer = Settled | Done | Claimed | Rejected
 
 
 class _Pending:
-    __slots__ = ("apply", "data", "task")
+    __slots__ = ("apply", "data", "task", "until")
 
-    def __init__(self, data: bytes, apply: Callable[[Answer], None], task: trio.lowlevel.Task) -> None:
+    def __init__(
+        self, data: bytes, apply: Callable[[Answer], None], task: trio.lowlevel.Task, until: float = math.inf
+    ) -> None:
         self.data = data
         self.apply = apply
         self.task: trio.lowlevel.Task | None = task
+        self.until = until
 
     def leave(self, _: object) -> trio.lowlevel.Abort:
-        """Nobody waits for its answer any more."""
+        """Whoever waits for its answer is cancelled."""
         self.task = None
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def stay(self, _: object) -> trio.lowlevel.Abort:
+        """Whoever waits for its answer is cancelled, and waits on."""
+        return trio.lowlevel.Abort.FAILED
+
+    def answer(self, outcome: outcome.Outcome[Answer | None]) -> None:
+        """Tell whoever waits for it."""
+        task, self.task, self.until = self.task, None, math.inf
+        if task is not None:
+            trio.lowlevel.reschedule(task, outcome)
 
 
 class WriterClient:
@@ -69,8 +83,9 @@ class WriterClient:
         greet: Callable[[Hello], None],
         moved: Callable[[tuple[Balance, ...]], None],
         under_way: Callable[[], int],
+        patience: float,
     ) -> None:
-        self._folder = folder
+        self._folder, self._patience = folder, patience
         self._greet = greet
         self._moved = moved
         self._pending: dict[int, _Pending] = {}
@@ -85,7 +100,7 @@ class WriterClient:
         self._mode: tuple[str, ...] = ()
         self._answered = False
         self._heard = 0.0  # of when it was last known that all is well
-        self._scope = trio.CancelScope(shield=True)
+        self._scope, self._timing = trio.CancelScope(shield=True), trio.CancelScope(shield=True)
         self.failure: str | None = None
         self.process: trio.Process | None = None
 
@@ -113,16 +128,39 @@ class WriterClient:
         apply: called once with the answer, also when the caller has been cancelled by then.
         Raises StoreUnavailable when the store is closed before it came, OverflowError for what msgpack cannot hold.
         """
+        pending = self._begin(request, apply, math.inf)
+        answer: Answer = await trio.lowlevel.wait_task_rescheduled(pending.leave)
+        return answer
+
+    async def finish(self, request: Request, apply: Callable[[Answer], None]) -> Answer | None:
+        """`submit` for a caller that waits on when it is cancelled, but not longer than its `patience`: None then."""
+        # Shielded by its own abort, and timed by one task for all: a cancel scope around it costs more than all the rest.
+        pending = self._begin(request, apply, trio.current_time() + self._patience)
+        answer: Answer | None = await trio.lowlevel.wait_task_rescheduled(pending.stay)
+        return answer
+
+    def _begin(self, request: Request, apply: Callable[[Answer], None], until: float) -> _Pending:
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        pending = _Pending(frame(self._encoder.encode(request)), apply, trio.lowlevel.current_task())
+        pending = _Pending(frame(self._encoder.encode(request)), apply, trio.lowlevel.current_task(), until)
         if not self._pending and self._greeted:
             self._heard = trio.current_time()
         self._pending[request.seq] = pending
         if self._greeted:
             self._outbox.put(pending.data)
-        answer: Answer = await trio.lowlevel.wait_task_rescheduled(pending.leave)
-        return answer
+        return pending
+
+    async def keep_time(self) -> None:
+        """The actor that ends the patience of those in `finish`, until `close`."""
+        with self._timing:
+            while True:
+                now = trio.current_time()
+                for pending in self._pending.values():
+                    if pending.until <= now:
+                        pending.answer(outcome.Value(None))
+                # What is begun meanwhile is not due before that.
+                soonest = min((pending.until for pending in self._pending.values()), default=math.inf)
+                await trio.sleep_until(min(soonest, now + self._patience))
 
     async def keep_running(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """The actor: one writer after the other, with back-off, until `close`. Started at the first greeting.
@@ -164,11 +202,11 @@ class WriterClient:
             if self.process is not None:
                 await self.process.wait()
         self._scope.cancel()
+        self._timing.cancel()
         lost = list(self._pending.values())
         self._pending.clear()
         for pending in lost:
-            if pending.task is not None:
-                trio.lowlevel.reschedule(pending.task, outcome.Error(StoreUnavailable("the store is closed")))
+            pending.answer(outcome.Error(StoreUnavailable("the store is closed")))
 
     async def _one_life(self, start: Callable[[], None]) -> None:
         ours, theirs = socket.socketpair()
@@ -246,8 +284,7 @@ class WriterClient:
             return
         self._answered = True
         pending.apply(answer)
-        if pending.task is not None:
-            trio.lowlevel.reschedule(pending.task, outcome.Value(answer))
+        pending.answer(outcome.Value(answer))
         if not self._pending:
             self._idle.set()
 
@@ -259,16 +296,18 @@ async def open_writer_client(
     greet: Callable[[Hello], None],
     moved: Callable[[tuple[Balance, ...]], None],
     under_way: Callable[[], int],
+    patience: float,
 ) -> AsyncGenerator[WriterClient]:
     """Keep a writer running on the folder, its actor in the given nursery; closes in order on the way out.
 
     greet: called with each writer's greeting, before it gets any request; it may raise StoreUnavailable. moved: called with
-    the balances of each COMMIT. under_way: how many requests there are that may still have something to write. Raises
-    StoreUnavailable when the first writer cannot work.
+    the balances of each COMMIT. under_way: how many requests there are that may still have something to write. patience:
+    seconds that `finish` waits. Raises StoreUnavailable when the first writer cannot work.
     """
-    client = WriterClient(folder, greet, moved, under_way)
+    client = WriterClient(folder, greet, moved, under_way, patience)
     try:
         await nursery.start(client.keep_running)
+        nursery.start_soon(client.keep_time)
         yield client
     finally:
         await client.close()

@@ -59,6 +59,7 @@ class Both:
                 "admit",
                 "take_rate",
                 "settle",
+                "record",
                 "release",
                 "generation",
                 "claim",

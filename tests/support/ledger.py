@@ -26,6 +26,7 @@ from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion, audit, usage
 from hyperinfer.api.store.writer import Writer
 from hyperinfer.nodes.ports import Admission, Generation, Principal, SettlementRejected
+from hyperinfer.nodes.settlement import recorded
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.admitted import AdmittedJournal
@@ -131,6 +132,10 @@ class MemoryStore(EmbeddedStore):
         if self.settling:
             await trio.sleep(self.settling)
         await super().settle(generation)
+
+    async def record(self, generation: Generation) -> bool:
+        """See the port."""
+        return await recorded(self.settle(generation))
 
     async def release(self, request_id: str) -> None:
         """See the port."""

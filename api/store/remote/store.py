@@ -33,6 +33,7 @@ from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.api.store.remote.standing import RemoteStandings
 from hyperinfer.api.store.remote.sweeper import sweep_once
 from hyperinfer.api.store.remote.text import can_be_stored, exactly
+from hyperinfer.nodes.settlement import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -132,6 +133,10 @@ class RemoteStore(RemoteAdministration):
 
     async def _admit_with_postgres(self, admission: Admission) -> Failure | None:
         return await self.ledger.admit(admission) if self.postgres_healthy else AWAY
+
+    async def record(self, generation: Generation) -> bool:
+        """See the port."""
+        return await recorded(self.settle(generation))
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. Also one that is only in a journal, by what this process or Redis knows of it: it is pending.

@@ -159,6 +159,23 @@ async def a_settlement_whose_caller_gave_up_still_happens(store: Store) -> None:
     assert (await store.verify_ledger()).generations == 2
 
 
+async def recording_is_not_cut_short(store: Store) -> None:
+    principal = await a_principal(store, USD)
+    await store.admit(an_admission("r1", principal, USD))
+    outcomes: list[bool] = []
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        outcomes.append(await store.record(a_generation("r1", principal.workspace, 70)))
+        with pytest.raises(SettlementRejected):
+            await store.record(a_generation("r2", principal.workspace, -7))
+        assert await store.generation(principal.workspace, "r1") is not None
+        await trio.sleep_forever()
+    assert scope.cancelled_caught
+    assert outcomes == [True]
+    assert (await store.workspace("lab")).balance == USD - 70
+    assert await _code(store, "next", principal, 1) is None
+
+
 async def a_record_that_cannot_be_stored_is_refused_alone(store: Store) -> None:
     principal = await a_principal(store, USD)
     refused: list[str] = []
@@ -313,6 +330,7 @@ LAWS: Final[tuple[Callable[[Store], Awaitable[None]], ...]] = (
     settling_gives_the_hold_back,
     a_settlement_after_release_still_counts,
     a_settlement_whose_caller_gave_up_still_happens,
+    recording_is_not_cut_short,
     a_record_that_cannot_be_stored_is_refused_alone,
     a_generation_is_seen_by_its_workspace_alone,
     a_locked_workspace_admits_nothing_but_settles,
