@@ -158,7 +158,7 @@ async def test_what_goes_up_at_once_leaves_the_loop_to_others_in_between(autojum
             for _ in range(3):
                 big.start_soon(big_bodies.next_turn, lambda: autojump_clock.jump(SECONDS))
         watching.cancel()
-    assert sorted(set(seen)) == [0.0, 1.0, 2.0, 3.0]
+    assert {SECONDS, 2 * SECONDS} <= set(seen)
 
 
 class Watched(BigBodies):
