@@ -23,6 +23,7 @@ from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
 from hyperinfer.api.hosted import Hosted, ReloadRefused
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.logs import Lines, configure_logging
+from hyperinfer.api.request_line import REQUESTS
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
 from hyperinfer.api.store.folder import FolderLock
 from hyperinfer.engine import Drain
@@ -46,6 +47,7 @@ class Application:
         self.greeting: str | None = None
         self._output = output or Output(sys.stdout, sys.stderr, json=False)
         self._settings, self._lines = settings, lines
+        self._say = REQUESTS.info if lines is None else lines.informs(REQUESTS)
         self._gateway: Gateway | None = None
         self._control_plane: AsgiApp | None = None
         self._dispatch = Dispatch(self.handler, self._control, lifespan=self._lifespan)
@@ -93,7 +95,7 @@ class Application:
         try:
             async with (
                 nullcontext() if self._lines is None else self._lines.gathered(),
-                open_gateway(self._settings, self.drain) as gateway,
+                open_gateway(self._settings, self.drain, say=self._say) as gateway,
             ):
                 if self._settings.servers is None:  # else whoever starts the workers does it, once for all
                     self.greeting = await first_start(gateway.store, self._settings.environ, self._output, now=gateway.now())

@@ -19,7 +19,7 @@ from hyperinfer.api.client_key import key_of
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
 from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.media_type import is_json
-from hyperinfer.api.request_line import log_request
+from hyperinfer.api.request_line import REQUESTS, request_line
 from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Drain, DrainingError, Failure, run
 from hyperinfer.formats import COUNTING, FORMATS
@@ -88,7 +88,7 @@ _Serve = Callable[[Exchange, Mapping[str, str], Incoming, ExchangeSink], Awaitab
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPlane:
-    """The parts that a request needs. `body_limit`: bytes. `now`: unix seconds."""
+    """The parts that a request needs. `body_limit`: bytes. `now`: unix seconds. `say`: logs a line for each request."""
 
     accounts: Accounts
     settlement: Settlement
@@ -98,6 +98,7 @@ class DataPlane:
     drain: Drain
     body_limit: Callable[[], int]
     now: Callable[[], float]
+    say: Callable[[str], None] = REQUESTS.info
 
     def route(self, path: str) -> Handler | None:
         """The handler of a path, None when it is not one of these routes."""
@@ -135,7 +136,7 @@ class DataPlane:
         except ClientGone:
             left = True
         finally:
-            log_request(ticket, http=sink.status, left=left, now=trio.current_time())
+            self.say(request_line(ticket, http=sink.status, left=left, now=trio.current_time()))
             ticket.let_go()
 
     async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink, serve: _Serve) -> None:

@@ -22,6 +22,7 @@ from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, PlaygroundLedger
+from hyperinfer.api.request_line import REQUESTS
 from hyperinfer.api.settings import SharedServers, shared_servers
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.nodes.settlement import Settlement
@@ -92,8 +93,10 @@ async def open_gateway(
     *,
     now: Callable[[], float] = time.time,
     entropy: Callable[[int], bytes] = os.urandom,
+    say: Callable[[str], None] = REQUESTS.info,
 ) -> AsyncGenerator[Gateway]:
-    """The gateway of one data folder. Raises `CatalogueErrors`, `FolderInUse`, `StoreUnavailable`, `ProxySettingError`."""
+    """The gateway of one data folder. `say`: logs a line for each request. Raises `CatalogueErrors`, `FolderInUse`,
+    `StoreUnavailable`, `ProxySettingError`."""
     catalogue = CatalogueFile(settings.config, settings.environ)
     limits = catalogue.current().limits
     folder = DataFolder(settings.data)
@@ -139,6 +142,7 @@ async def open_gateway(
             drain=drain,
             body_limit=lambda: catalogue.current().limits.body_mb * 1024 * 1024,
             now=now,
+            say=say,
         )
         yield Gateway(
             catalogue=catalogue,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
 GATHER: Final = 0.1
 """Seconds for which lines of less than a warning are gathered."""
@@ -39,10 +39,14 @@ class LineFormatter(logging.Formatter):
         self._second, self._text = -1, ""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        second = int(record.created)
+        return self.time(record.created)
+
+    def time(self, seconds: float) -> str:
+        """Of unix seconds."""
+        second = int(seconds)
         if second != self._second:
             self._second, self._text = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        return f"{self._text},{int(record.msecs):03d}"
+        return f"{self._text},{int((seconds - second) * 1000):03d}"
 
 
 class Lines(logging.Handler):
@@ -50,8 +54,8 @@ class Lines(logging.Handler):
 
     def __init__(self, fd: int) -> None:
         super().__init__()
-        self.setFormatter(LineFormatter())
-        self._fd = fd
+        self._fd, self._format = fd, LineFormatter()
+        self.setFormatter(self._format)
         self._waiting: deque[bytes] = deque()
         self._size = self._dropped = 0
         self._thread: int | None = None  # that of the loop, while lines are gathered
@@ -64,6 +68,25 @@ class Lines(logging.Handler):
         except Exception:
             self.handleError(record)
             return
+        self._take(line, urgent=record.levelno >= logging.WARNING)
+
+    def informs(self, logger: logging.Logger) -> Callable[[str], None]:
+        """`logger.info` for who says much: the same line, at a quarter of what a record costs. `logger`: one of those that
+        have this handler alone."""
+        name, format = logger.name, self._format
+
+        def info(message: str) -> None:
+            if logger.isEnabledFor(logging.INFO):
+                line = f"{format.time(time.time())} INFO    {name} {message}\n".encode("utf-8", "backslashreplace")
+                self.acquire()
+                try:
+                    self._take(line, urgent=False)
+                finally:
+                    self.release()
+
+        return info
+
+    def _take(self, line: bytes, *, urgent: bool) -> None:
         if self._size + len(line) > WAITING:
             self._write()
             if self._size + len(line) > WAITING:
@@ -75,7 +98,7 @@ class Lines(logging.Handler):
             self._write(patience=None)
             return
         of_loop = self._thread == threading.get_ident()
-        if record.levelno >= logging.WARNING or not of_loop:
+        if urgent or not of_loop:
             self._write()
         if self._waiting and of_loop:
             self._came.set()

@@ -10,16 +10,7 @@ from hyperinfer.nodes.money import pico_to_usd_text
 if TYPE_CHECKING:
     from hyperinfer.nodes.items import Ticket
 
-log = logging.getLogger("hyperinfer.requests")
-
-
-def log_request(ticket: Ticket, *, http: int | None, left: bool, now: float) -> None:
-    """Logs a request that is over. `http`: the status that was sent, if one was. `left`: its client did not wait for the
-    end. `now`: trio's clock."""
-    if log.isEnabledFor(logging.INFO):
-        # `log.info` would look for the line of code that called it, which takes longer than all the rest.
-        text = request_line(ticket, http=http, left=left, now=now)
-        log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, text, (), None))
+REQUESTS = logging.getLogger("hyperinfer.requests")
 
 
 def request_line(ticket: Ticket, *, http: int | None, left: bool, now: float) -> str:

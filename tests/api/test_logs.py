@@ -60,12 +60,24 @@ def test_outside_of_serving_a_line_is_written_at_once(pipe: Pipe) -> None:
     assert pipe.read() == ["one", "two", "three"]
 
 
+def test_who_says_much_says_the_same(pipe: Pipe) -> None:
+    log = logger(lines := Lines(pipe.writes))
+    say = lines.informs(log)
+    log.info("as % ever")
+    say("as % ever")
+    lines.informs(logging.Logger("hyperinfer.test", logging.WARNING))("too low")
+    usual, short = os.read(pipe.reads, 1000).decode().splitlines()
+    assert (usual[:8], usual[23:]) == (short[:8], short[23:])
+    assert len(usual) == len(short)
+
+
 async def test_lines_are_gathered_for_a_moment(pipe: Pipe, autojump_clock: object) -> None:
     log = logger(lines := Lines(pipe.writes))
     async with lines.gathered():
+        say = lines.informs(log)
         for round in range(3):
             log.info("a%d", round)
-            log.info("b%d", round)
+            say(f"b{round}")
             assert pipe.read() == []
             await trio.sleep(0.2)
             assert pipe.read() == [f"a{round}", f"b{round}"]
