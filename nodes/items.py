@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import trio
@@ -195,24 +195,19 @@ class Head(msgspec.Struct, frozen=True):
 class Chunk:
     """Bytes of the response's body. `last`: nothing follows."""
 
-    __slots__ = ("_data", "_last")
+    __slots__ = ("_data", "last")
 
     def __init__(self, data: bytes, last: bool = False) -> None:
         self._data: bytes = data
-        self._last: bool = last
+        self.last: Final = last
 
     @property
     def data(self) -> bytes:
         """The bytes."""
         return self._data
 
-    @property
-    def last(self) -> bool:
-        """Whether it is the end of the response."""
-        return self._last
-
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._data!r}, last={self._last})"
+        return f"{type(self).__name__}({self._data!r}, last={self.last})"
 
 
 class LastChunk(Chunk):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hyperinfer.edge")
 
-YIELD_AFTER = 16
+YIELD_AFTER = 64
 """Writes that the socket took at once, after which the writer lets other tasks run."""
 
 
