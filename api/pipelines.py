@@ -1,8 +1,8 @@
 """The graphs that requests run through: one for each way of answering.
 
 These are the graphs that `hyperinfer diagram` draws, whatever the client's format. A stream runs as two tasks, one that
-reads the upstream and one that writes to the client, with one channel between them; while the client takes at once what it is
-sent, the first of them writes, and the other only keeps the connection alive. A whole response runs as one task.
+reads the upstream and one that writes to the client, with one channel between them; while the client takes at once what it
+is sent, the first of them writes, and the other only keeps the connection alive. A whole response runs as one task.
 """
 
 from __future__ import annotations
