@@ -136,7 +136,7 @@ class DataPlane:
         except ClientGone:
             left = True
         finally:
-            self.say(request_line(ticket, http=sink.status, left=left, now=trio.current_time()))
+            self.say(request_line(ticket, http=sink.status, left=left, now=trio.current_time))
             ticket.let_go()
 
     async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink, serve: _Serve) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from hyperinfer.nodes.money import pico_to_usd_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperinfer.nodes.items import Ticket
 
 REQUESTS = logging.getLogger("hyperinfer.requests")
 
 
-def request_line(ticket: Ticket, *, http: int | None, left: bool, now: float) -> str:
+def request_line(ticket: Ticket, *, http: int | None, left: bool, now: Callable[[], float]) -> str:
     """The id, then words `key=value`: `format`; `http`, `-` where no status was sent; `status`, as `/generation` has it, or
     `refused` or `answered` of a request that has no row; for those with one `model`, `provider`, `tokens` read and written,
     `cost` in USD; `ms`, `first_ms`; `error`, `client=left`. Nothing in it is the client's or the provider's own words.
@@ -22,7 +24,7 @@ def request_line(ticket: Ticket, *, http: int | None, left: bool, now: float) ->
     line = f"{ticket.request_id} format={ticket.format.dialect} http={http or '-'} "
     if row is None:
         status = "refused" if code is not None else "cancelled" if left else "answered"
-        line += f"status={status} ms={round((now - ticket.started) * 1000)}"
+        line += f"status={status} ms={round((now() - ticket.started) * 1000)}"
     else:
         line += (
             f"status={row.status} model={row.model} provider={row.provider} "

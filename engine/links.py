@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 import trio
 
@@ -35,16 +35,9 @@ def _each(name: str, method: str, items: Any) -> Iterator[Any]:
     raise TypeError(f"{name}: {method} returned {given}, not the items that follow; for one item: (item,), for none: ()")
 
 
-class _Step(NamedTuple):
-    """A step at work. `many`: its work returns the items that follow, not the one. `end`: of its machine. `rest`: the place
-    of the step behind it."""
-
-    work: Callable[[Any], Any]
-    accepts: bool
-    many: bool
-    end: Callable[[], Any] | None
-    rest: int
-    name: str
+_Step: TypeAlias = tuple[Callable[[Any], Any], bool, bool, Callable[[], Any] | None, int, str]
+"""A step at work, as a tuple since they are made anew for each run: its work; whether it takes failures; whether the work
+returns the items that follow, not the one; the end of its machine; the place of the step behind it; its name."""
 
 
 class StepsLink:
@@ -58,40 +51,40 @@ class StepsLink:
 
     @property
     def name(self) -> str:
-        return self._steps[0].name
+        return self._steps[0][-1]
 
     def send(self, item: Any, /) -> Sending:
-        for step in self._steps:
-            if not step.accepts and isinstance(item, Failure):
+        for work, accepts, many, end, rest, name in self._steps:
+            if not accepts and isinstance(item, Failure):
                 continue
-            given = step.work(item)
-            if not step.many:
+            given = work(item)
+            if not many:
                 item = given
             elif given.__class__ is not tuple or len(given) > 1:
-                return self._send_each(_each(step.name, "it" if step.end is None else "push", given), step)
+                return self._send_each(_each(name, "it" if end is None else "push", given), rest)
             elif given:
                 item = given[0]
             else:
                 return DONE
         return self._next.send(item)
 
-    async def _send_each(self, items: Iterator[Any], step: _Step) -> None:
-        """The items that follow from one of this step, each as soon as it is there."""
-        behind = StepsLink(self._row, self._next, step.rest)
+    async def _send_each(self, items: Iterator[Any], rest: int) -> None:
+        """Items for the step at a place, each as soon as it is there."""
+        behind = StepsLink(self._row, self._next, rest) if rest < len(self._row) else self._next
         for item in items:
             await behind.send(item)
 
     def finish(self) -> Sending | None:
-        for step in self._steps:
-            if step.end is not None and ((held := step.end()).__class__ is not tuple or held):
-                return self._finish(step, held)
+        for _, _, _, end, rest, name in self._steps:
+            if end is not None and ((held := end()).__class__ is not tuple or held):
+                return self._finish(held, rest, name)
         return None
 
-    async def _finish(self, first: _Step, held: Any) -> None:
-        await self._send_each(_each(first.name, "end", held), first)
-        for step in self._row[first.rest :]:
-            if step.end is not None:
-                await self._send_each(_each(step.name, "end", step.end()), step)
+    async def _finish(self, held: Any, rest: int, name: str) -> None:
+        await self._send_each(_each(name, "end", held), rest)
+        for _, _, _, end, behind, later in self._row[rest:]:
+            if end is not None:
+                await self._send_each(_each(later, "end", end()), behind)
 
     def abort(self) -> Aborting | None:
         return None
@@ -208,14 +201,14 @@ def joints(nodes: Sequence[Node[Any, Any]]) -> list[Joint]:
 
 def _at_work(nodes: Sequence[Node[Any, Any]]) -> tuple[_Step, ...]:
     """With the machines of one run."""
-    return tuple(_step(node, rest) for rest, node in enumerate(nodes, 1))
-
-
-def _step(node: Node[Any, Any], rest: int) -> _Step:
-    if node.kind is Kind.MACHINE:
-        machine = node.work()
-        return _Step(machine.push, node.accepts_failures, True, machine.end, rest, node.name)
-    return _Step(node.work, node.accepts_failures, node.kind is Kind.EXPAND, None, rest, node.name)
+    steps: list[_Step] = []
+    for rest, node in enumerate(nodes, 1):
+        if node.kind is Kind.MACHINE:
+            machine = node.work()
+            steps.append((machine.push, node.accepts_failures, True, machine.end, rest, node.name))
+        else:
+            steps.append((node.work, node.accepts_failures, node.kind is Kind.EXPAND, None, rest, node.name))
+    return tuple(steps)
 
 
 def join(joints: Iterable[Joint], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hyperinfer.formats.events import Burst, Event
 
 _OUTPUT = (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta, ev.RefusalDelta)
+_NOTED = frozenset((ev.UsageUpdate, ev.MessageStart, ev.ToolCallStart))
 _BEGINS_OUTPUT = frozenset((*_OUTPUT, ev.ToolCallStart, ev.ServerToolStart))
 
 
@@ -56,7 +57,7 @@ class Meter:
         for event in burst:
             if isinstance(event, _OUTPUT):
                 texts.append(event.text)
-            else:
+            elif type(event) in _NOTED:
                 _note(event, tally, texts)
         if texts:
             tally.written.text("".join(texts))

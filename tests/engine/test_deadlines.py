@@ -58,6 +58,13 @@ async def test_one_that_waits_to_be_armed_does_not_pass(autojump_clock: trio.tes
     assert (deadlines.expired, trio.current_time()) == (Expired("idle", 3), 13)
 
 
+async def test_no_time_at_all_is_over_at_the_first_wait(autojump_clock: trio.testing.MockClock) -> None:
+    with Deadlines({"whole": 0}) as deadlines:
+        await trio.lowlevel.checkpoint()
+        raise AssertionError("the block goes on")
+    assert deadlines.expired == Expired("whole", 0)
+
+
 async def test_one_is_disarmed(autojump_clock: trio.testing.MockClock) -> None:
     with Deadlines({"whole": 100, "first_token": 5}) as deadlines:
         await trio.sleep(4)
@@ -197,7 +204,7 @@ def played(make: Callable[[], Deadlines | Nested], acts: Acts, seed: int) -> tup
 
 
 causes: st.SearchStrategy[Cause] = st.sampled_from(CAUSES)
-lengths = st.dictionaries(causes, st.integers(0, 6).map(float) | st.just(math.inf), min_size=1, max_size=3)
+lengths = st.dictionaries(causes, st.integers(1, 6).map(float) | st.just(math.inf), min_size=1, max_size=3)
 
 
 @given(lengths, lengths, st.data(), st.integers(0, 99))
