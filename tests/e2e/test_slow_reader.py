@@ -51,6 +51,5 @@ def test_the_upstream_of_a_client_that_does_not_read_waits(tmp_path: Path) -> No
             pieces.append(connection.socket.recv(1 << 20))
             assert pieces[-1], "it ended early"
         assert len(written) == PIECES
-    assert [int(number) for number in re.findall(rb"<(\d+)>", re.sub(rb"\r\n[0-9a-f]+\r\n", b"", b"".join(pieces)))] == list(
-        range(PIECES)
-    )
+    text = re.sub(rb"\r\n[0-9a-f]+\r\n", b"", b"".join(pieces))  # without the frames of HTTP
+    assert [int(number) for number in re.findall(rb"<(\d+)>", text)] == list(range(PIECES))
