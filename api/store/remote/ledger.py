@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
-import msgspec
 import trio
 
 from hyperinfer.api.settlement.effects import (
@@ -32,14 +31,16 @@ from hyperinfer.api.settlement.effects import (
 from hyperinfer.api.settlement.owner import Owner
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import StoreUnavailable
-from hyperinfer.api.store.generations import generation_from_row, generation_row, packed_row, unpacked_row
+from hyperinfer.api.store.generations import generation_row, packed_row, unpacked_row
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.ending import Ending
 from hyperinfer.api.store.remote.operations import drop, drop_of, keep, renew
 from hyperinfer.api.store.remote.overdue import Overdue
+from hyperinfer.api.store.remote.unsettled import interrupted, pending_generation
 from hyperinfer.api.store.syncer import SyncFailed
 from hyperinfer.engine.failure import Failure
-from hyperinfer.nodes.ports import NotRecorded, SettlementRejected
+from hyperinfer.nodes.ports import SettlementRejected
+from hyperinfer.nodes.settlement import SETTLE_SECONDS
 
 if TYPE_CHECKING:
     from hyperinfer.api.settlement.effects import Balance, Entry
@@ -90,7 +91,9 @@ class RemoteLedger:
         self._begin_anew_at, self._again = 0.0, BEGIN_AGAIN_FIRST
         self._heard: trio.Event | None = None  # while somebody waits
         self._late: Overdue[str] = Overdue(LATE_SECONDS, self._is_late)
+        self._too_late: Overdue[str] = Overdue(SETTLE_SECONDS - LATE_SECONDS, self._is_too_late)
         nursery.start_soon(self._late.run)
+        nursery.start_soon(self._too_late.run)
         nursery.start_soon(self._write_in_time)
         # What a group was told, or is sent, is in the journal before anybody goes on: one write for all.
         holds.actor.after_group = rows.actor.before_group = self.write
@@ -142,26 +145,14 @@ class RemoteLedger:
 
     async def settle(self, generation: Generation) -> None:
         """See the port."""
-        row = generation_row(generation)
-        ending = self._endings.get(row.id)
-        if ending is None:
-            try:
-                record = Record(row.id, row.workspace, row.cost, packed_row(row), row.status == "interrupted")
-            except (OverflowError, UnicodeEncodeError) as error:
-                self.perform(self.owner.give_up(row.id))
-                raise SettlementRejected(f"{row.id}: {error}") from error
-            ending = self._endings[row.id] = Ending(record, row)
-            effects = self.owner.finish(record)
-            if not effects:  # settled already, only its hold is left
-                del self._endings[row.id]
-                return
-            self.perform(effects)
-            self._late.begin(row.id)
-        await ending.wait()
-        if not ending.well:
-            if ending.reason is not None:
-                raise SettlementRejected(f"{row.id}: {ending.reason}")
-            raise NotRecorded(f"{row.id}: neither the database nor the journal took it in time")
+        ending = self._finish(generation)
+        if ending is not None:
+            await ending.wait()
+
+    async def record(self, generation: Generation) -> bool:
+        """See the port."""
+        ending = self._finish(generation)
+        return ending is None or await ending.wait_on()
 
     async def release(self, request_id: str) -> None:
         """See the port."""
@@ -171,6 +162,24 @@ class RemoteLedger:
         """What a request came to that is over and not in the database yet, as far as this process knows."""
         record = self.owner.record(request_id)
         return None if record is None else pending_generation(record.body)
+
+    def _finish(self, generation: Generation) -> Ending | None:
+        """Settles a request; what to wait for, None for nothing."""
+        row = generation_row(generation)
+        ending = self._endings.get(row.id)
+        if ending is None:
+            try:
+                record = Record(row.id, row.workspace, row.cost, packed_row(row), row.status == "interrupted")
+            except (OverflowError, UnicodeEncodeError) as error:
+                self.perform(self.owner.give_up(row.id))
+                raise SettlementRejected(f"{row.id}: {error}") from error
+            effects = self.owner.finish(record)
+            if not effects:  # settled already, only its hold is left
+                return None
+            ending = self._endings[row.id] = Ending(record, row)
+            self.perform(effects)
+            self._late.begin(row.id)
+        return ending
 
     # Upkeep ###################################################################
 
@@ -318,7 +327,12 @@ class RemoteLedger:
 
     def _is_late(self, request: str) -> None:
         if request in self._endings:
+            self._too_late.begin(request)
             self.perform(self.owner.late(request))
+
+    def _is_too_late(self, request: str) -> None:
+        if request in self._endings:
+            self._endings[request].give_up()
 
     def _tell(self, request: str, well: bool) -> None:
         ending = self._endings.pop(request, None)
@@ -331,13 +345,3 @@ class RemoteLedger:
             post()
         except Busy as error:
             answered(error)
-
-
-def interrupted(hold: Hold) -> Record:
-    """What a request comes to of which only the hold is known."""
-    return Record(hold.request, hold.workspace, 0, hold.about, interrupted=True)
-
-
-def pending_generation(body: bytes) -> Generation:
-    """A record that is not in the database yet, as `/generation` shows it."""
-    return msgspec.structs.replace(generation_from_row(unpacked_row(body)), status="pending")

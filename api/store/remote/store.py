@@ -24,7 +24,7 @@ from hyperinfer.api.store.remote.claims import RemoteClaims
 from hyperinfer.api.store.remote.holds import Holds
 from hyperinfer.api.store.remote.key_cache import KeyCache
 from hyperinfer.api.store.remote.known_ledger import find_ledger, name_in_redis
-from hyperinfer.api.store.remote.ledger import AWAY, RemoteLedger, pending_generation
+from hyperinfer.api.store.remote.ledger import AWAY, RemoteLedger
 from hyperinfer.api.store.remote.ledger_journal import LARGE, LedgerJournal
 from hyperinfer.api.store.remote.orphans import Orphans
 from hyperinfer.api.store.remote.queries import Queries
@@ -33,7 +33,7 @@ from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.api.store.remote.standing import RemoteStandings
 from hyperinfer.api.store.remote.sweeper import sweep_once
 from hyperinfer.api.store.remote.text import can_be_stored, exactly
-from hyperinfer.nodes.settlement import recorded
+from hyperinfer.api.store.remote.unsettled import pending_generation
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -99,7 +99,12 @@ class RemoteStore(RemoteAdministration):
         self.accounts, self.ledger = accounts, ledger
         # The port, as the ledger has it.
         self.admit = self._admit_with_postgres if refuse_without_postgres else ledger.admit
-        self.take_rate, self.settle, self.release = ledger.take_rate, ledger.settle, ledger.release
+        self.take_rate, self.settle, self.record, self.release = (
+            ledger.take_rate,
+            ledger.settle,
+            ledger.record,
+            ledger.release,
+        )
         self._holds = holds
         self._standings = RemoteStandings(queries, holds)
         self._claims = RemoteClaims(queries, admissions, ledger)
@@ -133,10 +138,6 @@ class RemoteStore(RemoteAdministration):
 
     async def _admit_with_postgres(self, admission: Admission) -> Failure | None:
         return await self.ledger.admit(admission) if self.postgres_healthy else AWAY
-
-    async def record(self, generation: Generation) -> bool:
-        """See the port."""
-        return await recorded(self.settle(generation))
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. Also one that is only in a journal, by what this process or Redis knows of it: it is pending.

@@ -11,8 +11,8 @@ from hyperinfer.api.settlement.effects import Balance, Commit, DropHold
 from hyperinfer.api.settlement.owed import owed
 from hyperinfer.api.settlement.sweep import sweep
 from hyperinfer.api.store.generations import unpacked_row
-from hyperinfer.api.store.remote.ledger import interrupted
 from hyperinfer.api.store.remote.operations import drop_of
+from hyperinfer.api.store.remote.unsettled import interrupted
 from hyperinfer.nodes.ports import SettlementRejected
 
 if TYPE_CHECKING:
