@@ -28,7 +28,11 @@ class Encode(TimedStage[Reply | Failure, Output | Failure]):
     def receive(self, item: Reply | Failure, sink: Sink[Output | Failure]) -> Awaitable[None]:
         """Writes what follows from it."""
         outputs = self._writer.take(item)
-        if len(outputs) != 1:
+        if not outputs:
+            if not self._begun:
+                self._spoke_at(trio.current_time())
+            return DONE
+        if len(outputs) > 1:
             return self._write(outputs, sink)
         sending = sink.send(outputs[0])
         if sending is not DONE:
@@ -52,8 +56,7 @@ class Encode(TimedStage[Reply | Failure, Output | Failure]):
     async def _write(self, outputs: Outputs, sink: Sink[Output | Failure]) -> None:
         for output in outputs:
             await sink.send(output)
-        if outputs or not self._begun:
-            self._spoke_at(trio.current_time())
+        self._spoke_at(trio.current_time())
 
     async def _written(self, sending: Awaitable[None]) -> None:
         await sending
