@@ -100,6 +100,8 @@ class Handover:
         try:
             rest = self._link.send(item)
         except BaseException as error:  # one of the segment's, to be raised in its task
+            if not self._reader.taken:
+                return  # which what failed has cancelled: it raises that
             rest = _raise(error)
         if rest is not DONE:
             self._rest = rest

@@ -96,8 +96,10 @@ class Hearing:
             self.end(error)
 
     def _fall_silent(self) -> None:
-        self._silent = True
-        self.end(None)
+        # What came was taken, even if the time has passed before the one who listens could be told.
+        if self._task is not None:
+            self._silent = True
+            self.end(None)
 
     def _give_up(self, _: object) -> trio.lowlevel.Abort:
         self._task = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import select
 import sys
 from contextlib import suppress
@@ -15,6 +16,8 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+log = logging.getLogger("hyperinfer.edge")
 
 KEPT = 256
 """Times of alarms that have ended, which are kept until there are more of them than of others."""
@@ -66,7 +69,10 @@ class Alarm:
                 self.set(self.due)
         elif self._function is not None:
             self.due = inf
-            self._function()
+            try:
+                self._function()
+            except (Exception, SystemExit):  # a bug, which is not to end all the others
+                log.exception("an alarm failed")
 
 
 class Watch:
@@ -148,7 +154,7 @@ class Watch:
         """To be called before somebody else may get the number of a descriptor that was closed. Can be called again."""
         if self._readers.get(descriptor) is function:
             del self._readers[descriptor]
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # it was closed, or the watch has ended
                 assert self._sockets is not None
                 self._sockets.unregister(descriptor)
 
@@ -159,4 +165,8 @@ class Watch:
             for ready, _ in sockets.poll(0):
                 # One of those before it may have ended it.
                 if (reader := reader_of(ready)) is not None:
-                    reader()
+                    try:
+                        reader()
+                    except (Exception, SystemExit):  # as of an alarm; it would be called at once again
+                        log.exception("a reader of a socket failed")
+                        self.forget(ready, reader)

@@ -199,3 +199,19 @@ async def test_the_watch_calls_without_a_turn_of_the_one_who_listens() -> None:
         assert await exchange.pass_on(take) == "end"
     # The last piece may be taken by who listens: its read also brought the end.
     assert tasks - {trio.lowlevel.current_task()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="epoll")
+async def test_what_was_taken_is_no_silence(mock_clock: MockClock) -> None:
+    """Also when the time passes while it is taken, in whichever order the tasks of the next turn run."""
+    script: Script = [Request(), Reply(CHUNKED), Reply(b"1\r\nx\r\n"), Hold()]
+
+    def take(_: bytes) -> bool:
+        mock_clock.jump(20)
+        return False
+
+    for _ in range(20):
+        async with raw_server(script) as server, transport(watched=True) as made:
+            exchange = await exchange_with(made, server)
+            assert await exchange.pass_on(take, 10) == "enough"
+            await exchange.aclose()

@@ -173,3 +173,50 @@ async def test_a_client_that_leaves_behind_a_body_that_nobody_reads_yet() -> Non
             await learnt.wait()
             await stream.aclose()
         assert server.counters.crashes == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="epoll")
+async def test_what_fails_is_called_no_more_and_the_others_are(
+    nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch()
+    nursery.start_soon(watch.run)
+    came: list[object] = []
+
+    def fails() -> None:
+        came.append("failed")
+        raise LookupError("a bug")
+
+    pairs = [socket.socketpair() for _ in range(2)]
+    (first, ours), (second, others) = pairs
+    watch.read(ours.fileno(), fails)
+    watch.read(others.fileno(), lambda: came.append(others.recv(9)))
+    watch.alarm(fails).set(trio.current_time())
+    watch.alarm(lambda: came.append("later")).set(trio.current_time() + 0.01)
+    first.send(b"a")
+    second.send(b"b")
+    await trio.sleep(0.02)
+    second.send(b"c")
+    await trio.sleep(0.02)
+    nursery.cancel_scope.cancel()
+    for each in (first, ours, second, others):
+        each.close()
+    assert sorted(map(str, came)) == ["b'b'", "b'c'", "failed", "failed", "later"]
+    failures = {record.message for record in caplog.records if record.exc_info}
+    assert failures == {"an alarm failed", "a reader of a socket failed"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="epoll")
+async def test_a_socket_is_forgotten_after_the_watch_has_ended() -> None:
+    watch = Watch()
+    theirs, ours = socket.socketpair()
+
+    def nothing() -> None: ...
+
+    with theirs, ours:
+        watch.read(ours.fileno(), nothing)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch.run)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        watch.forget(ours.fileno(), nothing)

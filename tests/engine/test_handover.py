@@ -1,0 +1,55 @@
+"""The short cut past a channel: what is handled in the sender's task ends only the run that it belongs to."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+import trio.testing
+
+from hyperinfer.engine import DONE, Graph, Sink, Stage, run, stage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hyperinfer.engine.node import Done
+
+
+class Pass(Stage[int, int]):
+    def receive(self, item: int, sink: Sink[int]) -> Done:
+        assert sink.send(item) is DONE
+        return DONE
+
+
+class Leaving:
+    """A reader that leaves at an item, which cancels the run; as a client whose socket turns out to be broken."""
+
+    def __init__(self, scope: trio.CancelScope, last: int) -> None:
+        self._scope, self._last = scope, last
+
+    def send(self, item: int, /) -> Done:
+        if item == self._last:
+            self._scope.cancel()
+            raise trio.BrokenResourceError("it left")
+        return DONE
+
+
+@pytest.mark.parametrize("last", [0, 1, 5])
+async def test_a_reader_that_leaves_within_an_item_leaves_nothing_behind(last: int) -> None:
+    graph = Graph.linear(stage(Pass).named("first"), stage(Pass).named("second"), buffers={"second": 4})
+
+    async def items() -> AsyncIterator[int]:
+        for number in range(10):
+            await trio.testing.wait_all_tasks_blocked()  # so that the second waits, and the short cut is taken
+            yield number
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with trio.CancelScope() as scope:
+            await run(graph, items(), Leaving(scope, last))
+        gc.collect()
+    assert scope.cancelled_caught
+    assert [str(warning.message) for warning in told] == []
