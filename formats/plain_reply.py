@@ -44,6 +44,6 @@ def plain_reply(events: Sequence[Event]) -> PlainReply | None:
         return None
     if said.logprobs is not None or said.extra is not None or closed.logprobs is not None or start.usage is not None:
         return None
-    if counted.round_over or end.stop == "refusal" or end.stop_sequence is not None or end.explanation is not None:
+    if end.stop == "refusal" or end.stop_sequence is not None or end.explanation is not None:
         return None
     return start, opened, said.text, closed, counted.usage, end

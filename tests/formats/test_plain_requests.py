@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hyperinfer.formats import FORMATS, Dialect, Target
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.opaque import DEFAULT_VENDOR
 from hyperinfer.formats.quirks import PROTOCOL_QUIRKS, overlay, quirk_facts
-from tests.support.near import near
+from tests.support.near import each_change, near
 from tests.support.recordings import DIALECTS, recordings
+from tests.support.short_ways import ShortWays, short_ways
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Conversation
@@ -25,21 +26,10 @@ if TYPE_CHECKING:
 QUIRKS = {fact.name: fact.values for fact in quirk_facts()}
 
 
-def nothing(*_: object) -> None:
-    """What the short way says of a request that is not plain."""
-
-
-def place_of(dialect: Dialect) -> Any:
-    return importlib.import_module(f"hyperinfer.formats.{dialect}.request_encode")
-
-
-@contextmanager
-def the_long_way() -> Generator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for dialect in DIALECTS:
-            patch.setattr(place_of(dialect), "encode_plain", nothing)
-        yield
-
+PLAIN = {
+    dialect: importlib.import_module(f"hyperinfer.formats.{dialect}.plain_request").encode_plain for dialect in DIALECTS
+}
+PLACES = [(importlib.import_module(f"hyperinfer.formats.{dialect}.request_encode"), "encode_plain") for dialect in DIALECTS]
 
 CHAT: dict[str, Any] = {
     "model": "m",
@@ -129,33 +119,53 @@ def written(conversation: Conversation, target: Target) -> object:
         return error.message, error.param, error.code
 
 
-def check_both_ways(client: Dialect, body: bytes, target: Target) -> None:
+def check_both_ways(ways: ShortWays, client: Dialect, body: bytes, *targets: Target) -> None:
     try:
         conversation = FORMATS[client].decode_request(body)
     except RequestError:
         return
-    short = written(conversation, target)
-    with the_long_way():
-        assert short == written(conversation, target)
+    for target in targets:
+        if PLAIN[target.dialect](conversation, target) is not None:
+            ways.agree(partial(written, conversation, target))
 
 
 @pytest.mark.parametrize("client", DIALECTS)
 def test_like_a_plain_request(client: Dialect) -> None:
-    @settings(max_examples=200, deadline=None)
-    @given(near(BODIES[client], NAMES, VALUES), targets())
-    def check(body: bytes, target: Target) -> None:
-        check_both_ways(client, body, target)
+    with short_ways(PLACES) as ways:
 
-    check()
+        @settings(max_examples=80, deadline=None)
+        @given(near(BODIES[client], NAMES, VALUES), targets())
+        def check(body: bytes, target: Target) -> None:
+            check_both_ways(ways, client, body, target)
+
+        check()
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+def test_each_change_of_a_plain_request(client: Dialect) -> None:
+    with short_ways(PLACES) as ways:
+        for body in each_change(BODIES[client], NAMES, (None, True, 1, "", [], *VALUES)):
+            check_both_ways(ways, client, body, *map(target, DIALECTS))
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+def test_each_quirk(client: Dialect) -> None:
+    body = json.dumps(BODIES[client]).encode()
+    with short_ways(PLACES) as ways:
+        for plain in map(target, DIALECTS):
+            for name, values in QUIRKS.items():
+                changed = [overlay(plain.quirks, {name: value}) for value in values]
+                check_both_ways(ways, client, body, *(replace(plain, quirks=quirks) for quirks in changed))
 
 
 def test_recorded() -> None:
     bodies = [(found, body) for found in recordings() if (body := found.request) is not None]
     if not bodies:
         pytest.skip("the recordings are not there")
-    for found, body in bodies:
-        for dialect in DIALECTS:
-            check_both_ways(found.dialect, body, target(dialect))
+    with short_ways(PLACES) as ways:
+        for found, body in bodies:
+            check_both_ways(ways, found.dialect, body, *map(target, DIALECTS))
+        assert ways.taken
 
 
 def target(dialect: Dialect) -> Target:
@@ -172,15 +182,7 @@ def target(dialect: Dialect) -> Target:
 @pytest.mark.parametrize("client", DIALECTS)
 @pytest.mark.parametrize("upstream", DIALECTS)
 def test_a_plain_request_takes_the_short_way(client: Dialect, upstream: Dialect) -> None:
-    place, found = place_of(upstream), list[object]()
-    short: Callable[..., object] = place.encode_plain
-
-    def kept(*args: object) -> object:
-        found.append(short(*args))
-        return found[-1]
-
     conversation = FORMATS[client].decode_request(json.dumps(BODIES[client]).encode())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(place, "encode_plain", kept)
+    with short_ways(PLACES) as ways:
         FORMATS[upstream].encode_request(conversation, target(upstream))
-    assert found != [None]
+    assert ways.taken == 1

@@ -55,6 +55,21 @@ def near(draw: DrawFn, body: dict[str, Any], names: Sequence[str], values: Seque
     return json.dumps(found).encode()
 
 
+def each_change(body: dict[str, Any], names: Sequence[str], values: Sequence[Any]) -> Iterator[bytes]:
+    """The body with every single change: each field of each object left out, and with each value, also fields not there."""
+    found = copy.deepcopy(body)
+    for place in list(_objects(found)):
+        for name in dict.fromkeys((*place, *names)):
+            before = dict(place)
+            place.pop(name, None)
+            yield json.dumps(found).encode()
+            for value in values:
+                place[name] = value
+                yield json.dumps(found).encode()
+            place.clear()
+            place.update(before)
+
+
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
     if is_object(value):
         yield value
