@@ -27,7 +27,7 @@ def outcome(pieces: Pieces) -> tuple[object, ...]:
         parser.feed(piece)
         seen.append([request.body.size for request in parser.requests])
         while parser.requests and parser.requests[0].body.complete:
-            request = parser.requests.popleft()
+            request = parser.requests.pop(0)
             seen.append((request.length, request.has_body, request.raw_path, request.body.size, *outline(request)))
     rest = [outline(request) for request in parser.requests]
     return (seen, rest, parser.in_head, parser.over, parser.refusal, parser.refused_path, parser.handover)
@@ -108,5 +108,5 @@ def test_a_client_whose_heads_differ_is_not_tried_for_ever(monkeypatch: pytest.M
     parser = RequestParser(EdgeSettings(), cleartext=True)
     for number in range(50):
         parser.feed(b"POST / HTTP/1.1\r\nhost: h\r\nx-trace: %d\r\ncontent-length: 2\r\n\r\nab" % number)
-        assert dict(parser.requests.popleft().headers)[b"x-trace"] == b"%d" % number
+        assert dict(parser.requests.pop(0).headers)[b"x-trace"] == b"%d" % number
     assert len(made) == parsers.MOST_UNLIKE
