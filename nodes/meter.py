@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import msgspec
 import trio
@@ -18,7 +18,9 @@ from hyperinfer.nodes.items import Answering, Failed, Metered, Reply, Tally
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Burst, Event
 
-_OUTPUT = (ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta, ev.RefusalDelta)
+_Piece: TypeAlias = "ev.TextDelta | ev.ReasoningDelta | ev.ArgumentsDelta | ev.RefusalDelta"
+# Types are looked up: `isinstance` that does not hold takes ten times as long for a `msgspec.Struct`.
+_OUTPUT = frozenset((ev.TextDelta, ev.ReasoningDelta, ev.ArgumentsDelta, ev.RefusalDelta))
 _NOTED = frozenset((ev.UsageUpdate, ev.MessageStart, ev.ToolCallStart))
 _BEGINS_OUTPUT = frozenset((*_OUTPUT, ev.ToolCallStart, ev.ServerToolStart))
 
@@ -55,9 +57,10 @@ class Meter:
         if tally.first_output is None and not _BEGINS_OUTPUT.isdisjoint(map(type, burst)):
             tally.first_output = trio.current_time()
         for event in burst:
-            if isinstance(event, _OUTPUT):
-                texts.append(event.text)
-            elif type(event) in _NOTED:
+            kind = type(event)
+            if kind in _OUTPUT:
+                texts.append(cast("_Piece", event).text)
+            elif kind in _NOTED:
                 _note(event, tally, texts)
         if texts:
             tally.written.text("".join(texts))
