@@ -211,4 +211,6 @@ class ResponseParser:
             self._interim = False
         elif self.failure is None and not self.complete and self._parser is not None:
             self.complete = True
-            self.reusable = self._parser.should_keep_alive()
+            # Servers say 408 of a connection on which nothing came (RFC 9110, 15.5.9): what they have to say to the request
+            # that crossed it would become the answer to the next one.
+            self.reusable = self.status != 408 and self._parser.should_keep_alive()

@@ -112,6 +112,8 @@ def test_a_corrupt_byte_splits_like_any_other(data: bytes, place: int, value: in
         (EXTRA, False),
         (CLOSE, False),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", False),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", True),
+        (b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", False),
     ],
 )
 def test_what_may_be_used_again(data: bytes, reusable: bool) -> None:
