@@ -3,7 +3,7 @@
     graph = Graph.linear(decode, my_step, call, encode)
     await run(graph, [body], sink)
 
-A graph is frozen data made of three forms of node (`step`, `stage`, `node`); `run` turns it into as few tasks as its
+A graph is frozen data made of nodes (`step`, `stage`, `timed`, `node`); `run` turns it into as few tasks as its
 edges allow. The test kit is `hyperinfer.engine.testing`, imported by whoever tests.
 """
 

@@ -166,7 +166,7 @@ _FORMS = {
 @final
 @dataclass(frozen=True, slots=True)
 class Node(Generic[In_contra, Out_co]):
-    """One node of a graph, as data. Made by `step`, `stage` and `node`."""
+    """One node of a graph, as data. Made by `step`, `stage`, `timed` and `node`."""
 
     name: str
     kind: Kind

@@ -15,8 +15,6 @@ from tests.api.edge.kit import QUICK, data_plane, edge, hello, with_lifespan, wi
 if TYPE_CHECKING:
     from hyperinfer.api.edge import Exchange
 
-    pass
-
 pytestmark = pytest.mark.usefixtures("each_edge")
 
 
