@@ -70,8 +70,8 @@ def pipeline() -> Drawing:
 
     names = {"Reply": Reply, "Output": Output}
     what = {
-        "stream": "A streamed response runs as two tasks: one reads the upstream, and writes too while the client takes at once"
-        " what it is sent; the other writes what had to wait, and keeps a silent connection alive.",
+        "stream": "A streamed response runs as two tasks: one reads the upstream, and writes too while the client takes at"
+        " once what it is sent; the other writes what had to wait, and keeps a silent connection alive.",
         "whole": "A whole response runs as one task, without a channel.",
         "count": "The tokens of a request are counted in place of an answer. Nothing is held, billed or recorded.",
     }
