@@ -21,7 +21,8 @@ SUM = (
     "encode response",
     "settle, record",
     "run of eight nodes",
-    "four cancel scopes",
+    "two cancel scopes",
+    "log line",
 )
 """What a request goes through, each once."""
 ALL = "all of it behind the edge"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -12,6 +10,7 @@ import trio
 
 from benchmarks.gateway.serving import slug
 from benchmarks.gateway.wire import question, script
+from hyperinfer.api.request_line import request_line
 from hyperinfer.api.store.keys import digest
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.codec import Upstream
@@ -93,17 +92,6 @@ class Parts:
     log: Callable[[], object]
 
 
-def _logger() -> logging.Logger:
-    """One as the worker has it, whose lines go nowhere."""
-    log = logging.getLogger("benchmarks.gateway")
-    handler = logging.StreamHandler(open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    return log
-
-
 async def make_parts(gateway: Gateway, secret: str, client: Dialect, upstream: Dialect) -> Parts:
     """Of a small request whose answer is not streamed."""
     parts, catalogue, format = gateway.parts, gateway.catalogue.current(), FORMATS[client]
@@ -172,16 +160,18 @@ async def make_parts(gateway: Gateway, secret: str, client: Dialect, upstream: D
         writer.take(answering)
         return writer.take(burst)
 
-    async def settle() -> None:
+    async def settle() -> Ticket:
         ticket = waiting.pop()
         ticket.tally = standing.tally
         if not await parts.settlement.finish(ticket):
             raise RuntimeError("the store would not have it")
+        return ticket
 
-    log = _logger()
+    await admit()
+    settled = await settle()
 
     def logged() -> None:
-        log.info("%s %s %s %d %d ms, %d in, %d out", standing.request_id, model, "completed", 200, 12, 48, 18)
+        gateway.data_plane.say(request_line(settled, http=200, left=False, now=trio.current_time))
 
     return Parts(
         authenticate=authenticate,
