@@ -135,6 +135,9 @@ class DataPlane:
                 await sink.fail(CRASHED)
         except ClientGone:
             left = True
+        except BaseException:
+            left = exchange.gone and not sink.ended
+            raise
         finally:
             self.say(request_line(ticket, http=sink.status, left=left, now=trio.current_time))
             ticket.let_go()
@@ -212,15 +215,12 @@ class DataPlane:
         """The pipeline, for as long as the client is there; then the settlement, if the pipeline did not come to it."""
         crash: Exception | None = None
         ticket = incoming.ticket
+        exchange.end_with_client()
         try:
-            with trio.CancelScope() as running:
-                sink.left.append(running.cancel)
-                exchange.on_gone(sink.leave)
-                try:
-                    await run(graph, (incoming,), sink)
-                except Exception as error:  # raised when the request is settled
-                    crash = error
-                    ticket.tally.error_code = CRASHED.code
+            await run(graph, (incoming,), sink)
+        except Exception as error:  # raised when the request is settled
+            crash = error
+            ticket.tally.error_code = CRASHED.code
         finally:
             if not ticket.settled:
                 await self.settlement.close(ticket)

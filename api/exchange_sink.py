@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 import trio
@@ -20,7 +20,7 @@ log = logging.getLogger("hyperinfer.requests")
 
 
 class ExchangeSink:
-    """Writes a pipeline's output to an exchange; `leave`, or a send that finds the client gone, cancels what `left` holds.
+    """Writes a pipeline's output to an exchange.
 
     `ended`: the response is over. `status`: of HTTP, once it was sent. A failure that comes out of the pipeline is told when
     the pipeline is over (`finish`).
@@ -28,11 +28,9 @@ class ExchangeSink:
 
     def __init__(self, exchange: Exchange, ticket: Ticket) -> None:
         self._exchange, self._ticket = exchange, ticket
-        self._gone = False
         self._failure: Failure | None = None
         self.ended = False
         self.status: int | None = None
-        self.left: list[Callable[[], None]] = []
 
     def send(self, item: Output | Failure) -> Awaitable[None]:
         """One head or chunk."""
@@ -43,31 +41,21 @@ class ExchangeSink:
         try:
             writing = self._write(item)
         except ClientGone as error:
-            raise self._broken() from error
+            raise _broken() from error
         return DONE if writing is DONE else self._written(writing)
 
     async def _written(self, writing: Awaitable[None]) -> None:
         try:
             await writing
         except ClientGone as error:
-            raise self._broken() from error
-
-    def _broken(self) -> trio.BrokenResourceError:
-        self.leave()
-        return trio.BrokenResourceError("the client left")
-
-    def leave(self) -> None:
-        """The client is gone: whatever is under way for it ends now."""
-        self._gone = True
-        for cancel in self.left:
-            cancel()
+            raise _broken() from error
 
     async def finish(self) -> None:
         """After the pipeline: tells its failure. Raises `ClientGone` where nobody is there to hear the end, and
         RuntimeError for a pipeline that gave no end."""
         if self.ended:
             return
-        if self._gone:
+        if self._exchange.gone:
             raise ClientGone("the client left before the end")
         if self._failure is None:
             raise RuntimeError("the pipeline ended before the response did")
@@ -105,3 +93,7 @@ class ExchangeSink:
             self.ended = True
             return self._exchange.send_last(data)
         return self._exchange.send_body(item.data)
+
+
+def _broken() -> trio.BrokenResourceError:
+    return trio.BrokenResourceError("the client left")

@@ -12,12 +12,12 @@ from hyperinfer.api.edge.exchange import BODY_IDLE, BODY_WHOLE, BodyTooLarge, Cl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hyperinfer.api.edge.asgi import Receive, Scope, Send
+    from hyperinfer.api.edge.asgi import Message, Receive, Scope, Send
 
 
 class AsgiExchange:
-    """One ASGI request; see `Exchange`. `watching`: the nursery of the task that looks out for the disconnect when
-    somebody wants to hear of it, to be cancelled at the end of the handler.
+    """One ASGI request; see `Exchange`. `watching`: the nursery in which the handler runs, beside it the task that looks out
+    for the disconnect when somebody wants to hear of it; to be cancelled at the end of the handler.
 
     Under hypercorn the disconnect is seen on the connection itself, because hypercorn does not read on while pipelined
     bytes wait behind a running HTTP/1 request.
@@ -49,6 +49,11 @@ class AsgiExchange:
         self._body_whole = body_whole
         self._body_read = False
         self._disconnected = False
+        self._ends_with_client = False
+
+    @property
+    def gone(self) -> bool:
+        return self._disconnected or (self._stream is not None and (self._stream.gone.is_set() or self._stream.send_failed))
 
     async def read_body(self, limit: int) -> bytes:
         if self._body_read:
@@ -78,12 +83,11 @@ class AsgiExchange:
 
     async def send_head(self, status: int, headers: Headers) -> None:
         self._check_gone()
-        await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        await self._say({"type": "http.response.start", "status": status, "headers": list(headers)})
 
     async def send_body(self, data: bytes) -> None:
         self._check_gone()
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        self._check_sent()
+        await self._say({"type": "http.response.body", "body": data, "more_body": True})
 
     async def send_last(self, data: bytes = b"") -> None:
         self._check_gone()
@@ -92,9 +96,8 @@ class AsgiExchange:
             # ahead, of which there may be little.
             for watch in self._watches:
                 watch.cancel()
-        await self._send({"type": "http.response.body", "body": data, "more_body": False})
         # A client may close as soon as it has the end, so only a failed write counts here.
-        self._check_sent()
+        await self._say({"type": "http.response.body", "body": data, "more_body": False})
 
     def on_gone(self, function: Callable[[], None]) -> None:
         scope = trio.CancelScope()
@@ -109,6 +112,10 @@ class AsgiExchange:
             function()
         else:
             self._watching.start_soon(watch)
+
+    def end_with_client(self) -> None:
+        self._ends_with_client = True
+        self.on_gone(self._watching.cancel_scope.cancel)
 
     async def _wait_gone(self) -> None:
         while not self._body_read and not self._disconnected:
@@ -125,10 +132,17 @@ class AsgiExchange:
         if self._disconnected or (self._stream is not None and self._stream.gone.is_set()):
             raise ClientGone("the client is gone")
 
-    def _check_sent(self) -> None:
-        # hypercorn drops what it cannot send without a word.
-        if self._stream is not None and self._stream.send_failed:
-            raise ClientGone("the client did not take the response")
+    async def _say(self, message: Message) -> None:
+        try:
+            await self._send(message)
+            # hypercorn drops what it cannot send without a word.
+            if self._stream is not None and self._stream.send_failed:
+                raise ClientGone("the client did not take the response")
+        except ClientGone:
+            self._disconnected = True
+            if self._ends_with_client:
+                self._watching.cancel_scope.cancel()
+            raise
 
 
 def _content_length(headers: Headers) -> int:

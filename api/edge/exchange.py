@@ -45,6 +45,11 @@ class Exchange(Protocol):
     """
 
     @property
+    def gone(self) -> bool:
+        """The client is known to be gone."""
+        ...
+
+    @property
     def method(self) -> str: ...
 
     @property
@@ -87,5 +92,10 @@ class Exchange(Protocol):
 
     def on_gone(self, function: Callable[[], None]) -> None:
         """`function` is called once the client is gone: now, if it is already. Not after the handler has returned. It
-        must not wait or raise; mostly it cancels a scope. A body that was not read is dropped."""
+        must not wait or raise. A body that was not read is dropped."""
+        ...
+
+    def end_with_client(self) -> None:
+        """From here on the handler is cancelled once the client is gone: whatever it has to do after that is shielded, and
+        has a deadline. Otherwise as `on_gone`."""
         ...

@@ -36,6 +36,7 @@ RATE = Rate(1_000_000_000, 1_000_000_000)
 class FakeExchange:
     """An `Exchange` whose client has sent everything and takes everything."""
 
+    gone = False
     method = "POST"
     query = b""
     client = ("127.0.0.1", 50000)
@@ -65,6 +66,9 @@ class FakeExchange:
         self.body += data
 
     def on_gone(self, function: Callable[[], None]) -> None:
+        """It never leaves."""
+
+    def end_with_client(self) -> None:
         """It never leaves."""
 
 

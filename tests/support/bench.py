@@ -123,7 +123,8 @@ class Bench:
         """The same with whatever handles the exchange."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(exchange.leave_in_time)
-            await handler(exchange)
+            with exchange.handling:
+                await handler(exchange)
             nursery.cancel_scope.cancel()
 
     async def ask(

@@ -15,7 +15,7 @@ class ScriptedExchange:
 
     `leaves_at`: trio's clock when the client goes away. `writing`: seconds that each write of the body takes. `stuck_after`:
     writes of the body after which the client reads no more. `slow`: the body never comes. `unnoticed`: only a write finds
-    out that the client is gone.
+    out that the client is gone. `handling`: what the handler runs in.
     """
 
     client: tuple[str, int] | None = ("127.0.0.1", 1)
@@ -39,6 +39,7 @@ class ScriptedExchange:
         self._body, self._leaves_at, self._writing, self._slow = body, leaves_at, writing, slow
         self._stuck_after, self._unnoticed = stuck_after, unnoticed
         self._left = trio.Event()
+        self.handling = trio.CancelScope()
         self._watchers: list[Callable[[], None]] = []
         self.status: int | None = None
         self.head_at: float | None = None
@@ -77,11 +78,21 @@ class ScriptedExchange:
     def on_gone(self, function: Callable[[], None]) -> None:
         self._watchers.append(function)
 
+    @property
+    def gone(self) -> bool:
+        return self._left.is_set()
+
+    def end_with_client(self) -> None:
+        self._watchers.append(self.handling.cancel)
+
     async def leave_in_time(self) -> None:
         """The client, to be run beside the handler: leaves in its time."""
         if self._leaves_at == math.inf or self._unnoticed:
             return
         await trio.sleep_until(self._leaves_at)
+        self._leave()
+
+    def _leave(self) -> None:
         self._left.set()
         for watcher in self._watchers:
             watcher()
@@ -89,6 +100,7 @@ class ScriptedExchange:
     async def _check(self) -> None:
         await trio.lowlevel.checkpoint()
         if self._left.is_set() or trio.current_time() >= self._leaves_at:
+            self._leave()
             raise ClientGone
 
     async def _write(self, data: bytes) -> None:

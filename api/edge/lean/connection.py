@@ -58,6 +58,7 @@ class LeanConnection:
         else:
             receive = self._guarded.receive_next if self._tls is None else self._tls.receive_some
             self._source = TaskSource(receive, self._received)
+        self.cut = self._source.cut
         self._parser = RequestParser(serving.settings, cleartext=self._tls is None)
         self._ahead = bytearray()
         self._exchange: LeanExchange | None = None
@@ -88,9 +89,12 @@ class LeanConnection:
         self._connection.ending.tell(self._end)
         self._alarm.set(trio.current_time() + self._settings.first_request)
         try:
-            await self._source.feed_while(self._answer_all)
+            ended = await self._source.feed_while(self._answer_all)
         finally:
             self._alarm.end()
+        if not ended and (exchange := self._exchange) is not None:
+            self._serving.counters.clients_gone += not exchange.finished
+            self._replied = exchange.started
         if self.handover is not None:
             return
         if self._replied:
@@ -134,8 +138,7 @@ class LeanConnection:
         parser.feed(data)
         if exchange is not None:
             if parser.over and not exchange.request.body.complete:
-                exchange.broken = True
-                exchange.tell_gone()
+                exchange.break_off()
             elif exchange.request.body.complete:
                 self._alarm.due = self._body_by = inf
             elif self._body_by < inf:

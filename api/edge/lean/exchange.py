@@ -32,6 +32,10 @@ class Line(Protocol):
     @property
     def draining(self) -> bool: ...
 
+    def cut(self) -> None:
+        """Nothing more is to be done for the client: cancels what answers it."""
+        ...
+
     def read_on(self) -> None:
         """There may be room for more of the body now."""
         ...
@@ -91,6 +95,10 @@ class LeanExchange:
         self._body_read = False
         self._expecting = request.expects_continue and not request.body.size
         self._on_gone: list[Callable[[], None]] | None = None
+
+    @property
+    def gone(self) -> bool:
+        return self._line.gone or self.broken
 
     @property
     def closes(self) -> bool:
@@ -165,6 +173,15 @@ class LeanExchange:
             self._on_gone = [function]
         else:
             self._on_gone.append(function)
+
+    def end_with_client(self) -> None:
+        # The scope of the connection serves: a client that is gone asks no more.
+        self.on_gone(self._line.cut)
+
+    def break_off(self) -> None:
+        """The connection's word that the rest of the request is no HTTP."""
+        self.broken = True
+        self.tell_gone()
 
     def tell_gone(self) -> None:
         """The connection's word that its client left."""

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """Hands on the bytes that come, as soon as they do, and b"" for their end. Who takes them says whether more may come."""
 
-    async def feed_while(self, body: Callable[[], Awaitable[None]]) -> None:
-        """Until `body` has ended. Raises what taking the bytes raised; `body` then is cancelled."""
+    async def feed_while(self, body: Callable[[], Awaitable[None]]) -> bool:
+        """Until `body` has ended: whether it did by itself, and not by `cut`. Raises what taking the bytes raised; `body`
+        then is cancelled."""
+        ...
+
+    def cut(self) -> None:
+        """Cancels the body."""
         ...
 
     def resume(self) -> None:
@@ -42,7 +47,7 @@ class WatchedSource:
         self._scope = trio.CancelScope()
         self._failure: BaseException | None = None
 
-    async def feed_while(self, body: Callable[[], Awaitable[None]]) -> None:
+    async def feed_while(self, body: Callable[[], Awaitable[None]]) -> bool:
         with self._scope:
             self._watch.read(self._descriptor, self._told)
             try:
@@ -51,6 +56,10 @@ class WatchedSource:
                 self.stop()
         if self._failure is not None:
             raise self._failure
+        return not self._scope.cancelled_caught
+
+    def cut(self) -> None:
+        self._scope.cancel()
 
     def resume(self) -> None:
         if self._paused:
@@ -84,12 +93,18 @@ class TaskSource:
         self._received = received
         self._room = trio.lowlevel.ParkingLot()
         self._paused = False
+        self._scope = trio.CancelScope()
 
-    async def feed_while(self, body: Callable[[], Awaitable[None]]) -> None:
+    async def feed_while(self, body: Callable[[], Awaitable[None]]) -> bool:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read)
-            await body()
+            with self._scope:
+                await body()
             nursery.cancel_scope.cancel()
+        return not self._scope.cancelled_caught
+
+    def cut(self) -> None:
+        self._scope.cancel()
 
     def resume(self) -> None:
         self._paused = False

@@ -86,6 +86,53 @@ async def test_the_handler_learns_at_once_that_its_client_left(phase: str, pipel
         assert server.counters.crashes == 0
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_handler_that_ends_with_its_client_is_cancelled(way: str) -> None:
+    reached, after = trio.Event(), list[str]()
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.read_body(10)
+        exchange.end_with_client()
+        if exchange.path == "/last":
+            try:
+                await exchange.send_head(200, [])
+                await exchange.send_body(b"some")
+                reached.set()
+                await trio.sleep_forever()
+            finally:
+                assert exchange.gone
+                with trio.move_on_after(1, shield=True):
+                    await wait_all_tasks_blocked()
+                after.append(exchange.path)
+        await answer(exchange, 200, b"ok")
+        await trio.lowlevel.checkpoint()
+        assert not exchange.gone
+        after.append(exchange.path)
+
+    with within(3):
+        async with edge(data_plane(handler)) as server:
+            stream = await server.connect()
+            client = H1Client(stream)
+            for path in ("/1", "/2"):
+                assert (await client.ask("GET", path)).body == b"ok"
+                client.next_request()
+            await client.send("GET", "/last")
+            await reached.wait()
+            match way:
+                case "close":
+                    await stream.aclose()
+                case "half-close":
+                    await stream.send_eof()
+                case _:
+                    reset(stream)
+            await until(lambda: "/last" in after)
+            await stream.aclose()
+            await until(lambda: not server.counters.open)
+        assert after == ["/1", "/2", "/last"]
+        assert server.counters.clients_gone == 1
+        assert server.counters.connection_crashes == server.counters.crashes == 0
+
+
 async def test_a_pipelined_request_is_answered_after_the_first() -> None:
     go = trio.Event()
 

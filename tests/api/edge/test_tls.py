@@ -55,6 +55,30 @@ async def test_the_disconnect(pipelined: bytes, way: str) -> None:
         assert server.counters.connection_crashes == 0
 
 
+async def test_a_handler_that_ends_with_its_client_is_cancelled() -> None:
+    reached, ended = trio.Event(), trio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.read_body(10)
+        exchange.end_with_client()
+        reached.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.set()
+
+    with within():
+        async with edge(data_plane(handler), TLS, tls=True) as server:
+            stream = await connect(server)
+            await stream.send_all(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+            await reached.wait()
+            await stream.aclose()
+            await ended.wait()
+            await until(lambda: not server.counters.open)
+        assert server.counters.clients_gone == 1
+        assert server.counters.connection_crashes == server.counters.crashes == 0
+
+
 async def test_a_client_that_never_reads() -> None:
     async def handler(exchange: Exchange) -> None:
         await exchange.read_body(10)
