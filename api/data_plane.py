@@ -108,13 +108,13 @@ class DataPlane:
             return partial(self.count, format)
         return None
 
-    async def handle(self, format: Format, exchange: Exchange) -> None:
+    def handle(self, format: Format, exchange: Exchange) -> Awaitable[None]:
         """One exchange that asks for an answer. Nothing that a client or an upstream does leaves it as an exception."""
-        await self._exchange(format, exchange, self._answer)
+        return self._exchange(format, exchange, self._answer)
 
-    async def count(self, format: Format, exchange: Exchange) -> None:
+    def count(self, format: Format, exchange: Exchange) -> Awaitable[None]:
         """The same for one that asks for the number of its tokens."""
-        await self._exchange(format, exchange, self._count)
+        return self._exchange(format, exchange, self._count)
 
     async def _exchange(self, format: Format, exchange: Exchange, serve: _Serve) -> None:
         ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
@@ -160,14 +160,18 @@ class DataPlane:
             log.info("%s is the client's %.100r", ticket.request_id, theirs)
         await serve(exchange, headers, incoming, sink)
 
-    async def _count(self, exchange: Exchange, _: Mapping[str, str], incoming: Incoming, sink: ExchangeSink) -> None:
-        await self._run(exchange, incoming, sink, self.pipelines.count)
+    def _count(self, exchange: Exchange, _: Mapping[str, str], incoming: Incoming, sink: ExchangeSink) -> Awaitable[None]:
+        return self._run(exchange, incoming, sink, self.pipelines.count)
 
-    async def _answer(self, exchange: Exchange, headers: Mapping[str, str], incoming: Incoming, sink: ExchangeSink) -> None:
+    def _answer(
+        self, exchange: Exchange, headers: Mapping[str, str], incoming: Incoming, sink: ExchangeSink
+    ) -> Awaitable[None]:
         graph = self.pipelines.stream if seems_streamed(incoming.body) else self.pipelines.whole
         if (key := headers.get("idempotency-key")) is None:
-            await self._run(exchange, incoming, sink, graph)
-            return
+            return self._run(exchange, incoming, sink, graph)
+        return self._answer_once(key, exchange, incoming, sink, graph)
+
+    async def _answer_once(self, key: str, exchange: Exchange, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
         ticket = incoming.ticket
         path = ticket.format.ingress
         refused = await self.idempotency.begin(_workspace_of(ticket), key, path, incoming.body, ticket.request_id)

@@ -7,7 +7,7 @@ the client as it comes, as one reply; its calls of our tools do not, unless the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -63,12 +63,9 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         self._make, self._tooling = make, tooling
         self._asked: Stage[Planned, Reply | Failure] | None = None  # the call that is under way
 
-    async def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
+    def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> Awaitable[None]:
         """One request."""
-        if item.conversation.plugins:
-            await self._with_tools(item, sink)
-        else:
-            await self._ask(item, sink)
+        return self._with_tools(item, sink) if item.conversation.plugins else self._ask(item, sink)
 
     async def abort(self) -> None:
         """The call that was cut short cleans up after itself."""

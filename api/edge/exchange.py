@@ -77,8 +77,8 @@ class Exchange(Protocol):
         """
         ...
 
-    async def send_head(self, status: int, headers: Headers) -> None:
-        """The head of the response; it may leave together with the first bytes of the body."""
+    def send_head(self, status: int, headers: Headers) -> Awaitable[None]:
+        """The head of the response; it may leave together with the first bytes of the body. Returns as `send_body`."""
         ...
 
     def send_body(self, data: bytes) -> Awaitable[None]:

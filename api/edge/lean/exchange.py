@@ -196,12 +196,12 @@ class LeanExchange:
 
     # The response
 
-    async def send_head(self, status: int, headers: Headers) -> None:
+    def send_head(self, status: int, headers: Headers) -> Awaitable[None]:
         if self._head is not None:
             raise RuntimeError("a second head")
-        await trio.lowlevel.checkpoint_if_cancelled()
         self._check_gone()
         self._head = ResponseHead(status, headers, self.request, self._line.date)
+        return DONE
 
     def send_body(self, data: bytes) -> Awaitable[None]:
         self._check_gone()
