@@ -21,7 +21,7 @@ SUM = (
     "encode response",
     "settle, record",
     "run of eight nodes",
-    "two cancel scopes",
+    "a cancel scope",
     "log line",
 )
 """What a request goes through, each once."""
