@@ -37,19 +37,45 @@ class Leaving:
         return DONE
 
 
+class Crashing:
+    """A reader with a bug."""
+
+    def send(self, item: int, /) -> Done:
+        raise LookupError(item)
+
+
+async def items() -> AsyncIterator[int]:
+    for number in range(10):
+        await trio.testing.wait_all_tasks_blocked()  # so that the second waits, and the short cut is taken
+        yield number
+
+
+def graph() -> Graph:
+    return Graph.linear(stage(Pass).named("first"), stage(Pass).named("second"), buffers={"second": 4})
+
+
+async def test_a_bug_within_an_item_is_raised_by_its_run_and_not_at_its_sender() -> None:
+    """Who sends may be the task that watches all sockets."""
+    sent: list[int] = []
+
+    class Sending(Stage[int, int]):
+        def receive(self, item: int, sink: Sink[int]) -> Done:
+            assert sink.send(item) is DONE
+            sent.append(item)
+            return DONE
+
+    first = stage(Sending, consumes=int, produces=int).named("first")
+    with pytest.raises(LookupError):
+        await run(Graph.linear(first, stage(Pass).named("second"), buffers={"second": 4}), items(), Crashing())
+    assert sent == [0]
+
+
 @pytest.mark.parametrize("last", [0, 1, 5])
 async def test_a_reader_that_leaves_within_an_item_leaves_nothing_behind(last: int) -> None:
-    graph = Graph.linear(stage(Pass).named("first"), stage(Pass).named("second"), buffers={"second": 4})
-
-    async def items() -> AsyncIterator[int]:
-        for number in range(10):
-            await trio.testing.wait_all_tasks_blocked()  # so that the second waits, and the short cut is taken
-            yield number
-
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         with trio.CancelScope() as scope:
-            await run(graph, items(), Leaving(scope, last))
+            await run(graph(), items(), Leaving(scope, last))
         gc.collect()
     assert scope.cancelled_caught
     assert [str(warning.message) for warning in told] == []
