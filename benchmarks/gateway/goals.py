@@ -32,6 +32,8 @@ STREAMS: Mapping[str, Mapping[str, float]] = {
 }
 SHARED: Mapping[str, float] = {"core_rate": 2000}
 """Whole answers with Postgres and Redis."""
+SHARED_LEAST = 0.5
+"""Of the embedded store's rate, in the same run."""
 LARGE: Mapping[str, float] = {"core_rate": 150}
 """Requests of 400 kB."""
 
@@ -39,8 +41,10 @@ LARGE: Mapping[str, float] = {"core_rate": 150}
 def goals_of(row: Row) -> tuple[Mapping[str, float], Mapping[str, float]]:
     """The least and the most that its columns should be."""
     group, name = row["group"], row["name"]
-    if row.get("forwards") or row.get("foreign"):
+    if row.get("forwards") or row.get("foreign") or name.startswith("--edge stock"):
         return {}, {}
+    if group == "shared":
+        return {"times": SHARED_LEAST}, {}
     if group == "others":
         least = next((times for other, times in TIMES.items() if other in name), 0)
         return {"times": least}, {}
@@ -86,6 +90,17 @@ def with_ratios(rows: Sequence[dict[str, Any]]) -> None:
 
 TIMES: Mapping[str, float] = {"LiteLLM": 25, "Portkey": 3}
 """How often the rate of others, in the same run."""
+
+
+def beside_embedded(rows: Sequence[Row], best: str) -> list[dict[str, Any]]:
+    """Rows of the group `shared`: the rate with Postgres and Redis as a part of that of `best` for the same pair."""
+    rates = {(row["group"], row["name"]): row["core_rate"] for row in rows if row.get("core_rate")}
+    found: list[dict[str, Any]] = []
+    for (group, name), rate in rates.items():
+        store, _, pair = name.partition(" chat ")
+        if group == "whole" and store.startswith("Postgres") and (embedded := rates.get((group, f"{best} chat {pair}"))):
+            found.append({"group": "shared", "name": f"whole chat {pair}", "times": round(rate / embedded, 2)})
+    return found
 
 
 def beside_others(rows: Sequence[Row], best: str) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
     "whole": ("Whole answers, 16 connections", {**_RATES, "p50_ms": "p50 ms", "p99_ms": "p99 ms"}),
     "streamed": ("Streams of 100 deltas written at once, 16 connections: upstream events", {**_RATES, "p99_ms": "p99 ms"}),
     "others": ("Our rate as a multiple of others'", {"times": "times"}),
+    "shared": ("Postgres + Redis, as a part of the embedded store's rate", {"times": "times"}),
     "paced": (
         "320 streams with 50 events a second, one a write",
         {**_RATES, "each_read": "a read", "delay_p50_ms": "late p50 ms", "delay_p99_ms": "p99 ms"},

@@ -44,12 +44,10 @@ def named(target: Target, pair: Pair) -> str:
     return f"{target.name} {SHORT[pair[0]]} → {SHORT[pair[1]]}"
 
 
-def in_turns(
-    group: str, bench: Bench, asked: Sequence[tuple[str, Target, Ask, int]], run: Run, rounds: int | None = None
-) -> Iterator[Row]:
+def in_turns(group: str, bench: Bench, asked: Sequence[tuple[str, Target, Ask, int]], run: Run) -> Iterator[Row]:
     """A row each. `asked`: the name, whom, what, and what an answer counts for."""
     found: list[list[dict[str, Any]]] = [[] for _ in asked]
-    for _ in range(rounds or bench.rounds):
+    for _ in range(bench.rounds):
         for runs, (_, target, ask, _) in zip(found, asked, strict=True):
             runs.append(load(bench.tool, target, ask, PATIENT if target.foreign else run))
     for runs, (name, target, _, each) in zip(found, asked, strict=True):
@@ -128,7 +126,7 @@ def sizes(bench: Bench) -> Iterator[Row]:
     asks = [Ask(ROUTES["openai_chat"], long_question(model, size), headers) for size in (120, 240, 480, 960)]
     run = Run(connections=4, seconds=0.8)
     asked = [(f"{len(ask.body) // 1000} kB", bench.best, ask, 1) for ask in asks]
-    yield from in_turns("sizes", bench, asked, run, rounds=1)
+    yield from in_turns("sizes", bench, asked, run)
     asked = [
         (
             f"{deltas} deltas",
@@ -138,7 +136,7 @@ def sizes(bench: Bench) -> Iterator[Row]:
         )
         for deltas in (100, 1000, 10000)
     ]
-    yield from in_turns("sizes", bench, asked, Run(connections=4, seconds=0.8), rounds=1)
+    yield from in_turns("sizes", bench, asked, Run(connections=4, seconds=0.8))
 
 
 def start(bench: Bench) -> Iterator[Row]:

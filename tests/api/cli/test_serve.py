@@ -189,6 +189,13 @@ def ask(server: Served, key: str) -> httpx2.Response:
     )
 
 
+def apart(said: str) -> tuple[list[str], str]:
+    """The lines of requests in the log, and what else a server said."""
+    lines = said.splitlines(keepends=True)
+    requests = [line for line in lines if " hyperinfer.requests " in line]
+    return requests, "".join(line for line in lines if line not in requests)
+
+
 def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = str(busy.getsockname()[1])
@@ -223,7 +230,10 @@ def test_served_from_the_first_start_to_the_last_signal(tmp_path: Path, cli: Cli
             " stop that one or choose another folder with --data\n"
         )
 
-        assert server.end(signal.SIGTERM) == (0, "stopped\n")
+        code, said = server.end(signal.SIGTERM)
+    requests, rest = apart(said)
+    assert (code, rest) == (0, "stopped\n")
+    assert [re.findall(r" http=(\d+) ", line) for line in requests] == [["200"], ["200"], ["401"], ["403"]]
     assert cli("ledger verify").out.startswith("all agrees: ")
 
 
@@ -243,9 +253,10 @@ def test_served_by_environment_with_json_and_ctrl_c(tmp_path: Path, cli: Cli) ->
         assert ask(server, "hi-chosen").status_code == 200
         assert cli("workspaces show default --data elsewhere --json").document["balance"] == 3
         code, said = server.end(signal.SIGINT)
-    assert code == 0
+    requests, rest = apart(said)
+    assert (code, len(requests)) == (0, 1)
     # The client has its answer a moment before the server has let go of the request: it may still be counted.
-    notes = [json.loads(line)["note"] for line in said.splitlines()]
+    notes = [json.loads(line)["note"] for line in rest.splitlines()]
     assert [note for note in notes if not note.startswith("draining 1 request, up to 1 s")] == [
         "warning: HYPERINFER_PROT is set and means nothing to serve; did you mean HYPERINFER_PORT?",
         "stopped",
