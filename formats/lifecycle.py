@@ -21,6 +21,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from hyperinfer.formats import events as ev
+from hyperinfer.formats.errors import EncodeError
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Event
@@ -145,6 +146,16 @@ def walked(events: Collection[Event]) -> State:
         if following is not state:
             state, table = following, _FOLLOWING[following]
     return state
+
+
+def check_complete(events: Collection[Event]) -> None:
+    """For encoders of whole replies. Raises `EncodeError` unless these are one complete reply that ends in `MessageEnd`."""
+    try:
+        state = walked(events)
+    except OrderError as error:
+        raise EncodeError(str(error)) from None
+    if state is not State.ENDED:
+        raise EncodeError("the events do not end in MessageEnd")
 
 
 def _stepped(events: Collection[Event]) -> State:

@@ -184,7 +184,8 @@ class Ledger(Protocol):
 
     async def record(self, generation: Generation) -> bool:
         """`settle` at the end of a request, which nothing cuts short: whoever is cancelled meanwhile waits on. False when it
-        is not known to be durable within `settlement.SETTLE_SECONDS`; it may still become so. Raises as `settle` does."""
+        is not known to be durable within `settlement.SETTLE_SECONDS`; it may still become so. Raises as `settle` does.
+        For a ledger that has no better way: `settlement.recorded(self.settle(generation))`."""
         ...
 
     async def release(self, request_id: str) -> None:

@@ -11,8 +11,7 @@ from hyperinfer.formats.anthropic_messages.plain_reply import encode_plain
 from hyperinfer.formats.anthropic_messages.reply_writer import ReplyWriter
 from hyperinfer.formats.anthropic_messages.tool_input import tool_input
 from hyperinfer.formats.codec import EncodedReply, Reply
-from hyperinfer.formats.errors import EncodeError
-from hyperinfer.formats.lifecycle import OrderError, State, walked
+from hyperinfer.formats.lifecycle import check_complete
 from hyperinfer.formats.plain_reply import plain_reply
 
 if TYPE_CHECKING:
@@ -26,12 +25,7 @@ def encode_response(events: Sequence[Event], reply: Reply) -> EncodedReply:
     plain = plain_reply(events)
     if plain is not None and (encoded := encode_plain(plain, reply)) is not None:
         return encoded
-    try:
-        state = walked(events)
-    except OrderError as error:
-        raise EncodeError(str(error)) from None
-    if state is not State.ENDED:
-        raise EncodeError("the events do not end in MessageEnd")
+    check_complete(events)
     gathered = _Message()
     writer = ReplyWriter(reply, gathered)
     for event in events:

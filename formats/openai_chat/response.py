@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hyperinfer.formats.codec import EncodedReply, Reply, Upstream
-from hyperinfer.formats.errors import EncodeError, PeerError
-from hyperinfer.formats.lifecycle import OrderError, State, walked
+from hyperinfer.formats.errors import PeerError
+from hyperinfer.formats.lifecycle import OrderError, check_complete, walked
 from hyperinfer.formats.openai_chat.assembler import ChatAssembler
 from hyperinfer.formats.openai_chat.fold import ChatFold
 from hyperinfer.formats.openai_chat.plain_reply import decode_plain, encode_plain
@@ -39,12 +39,7 @@ def encode_response(events: Sequence[Event], reply: Reply) -> EncodedReply:
     plain = plain_reply(events)
     if plain is not None and (encoded := encode_plain(plain, reply)) is not None:
         return encoded
-    try:
-        state = walked(events)
-    except OrderError as error:
-        raise EncodeError(str(error)) from None
-    if state is not State.ENDED:
-        raise EncodeError("the events do not end with MessageEnd")
+    check_complete(events)
     fold = ChatFold(reply)
     for event in events:
         fold.add(event)
