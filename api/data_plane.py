@@ -21,7 +21,7 @@ from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.media_type import is_json
 from hyperinfer.api.request_line import REQUESTS, request_line
 from hyperinfer.api.store.keys import digest
-from hyperinfer.engine import Drain, DrainingError, Failure, run
+from hyperinfer.engine import Drain, DrainingError, Failure, FullError, run
 from hyperinfer.formats import COUNTING, FORMATS
 from hyperinfer.nodes.items import Incoming, Ticket
 
@@ -49,6 +49,9 @@ COUNTS = {f"{path}{COUNTING[format.dialect].path}": format for path, format in R
 
 CRASHED = Failure("internal_error", "The gateway made a mistake; it has been logged.")
 """What the client is told of a bug."""
+
+FULL = Failure("provider_overloaded", "The gateway has as many requests as it takes at once.", retry_after=1.0)
+"""What the client is told where no room is for its request (`limits.in_flight`)."""
 
 _READ = {
     name.encode(): name
@@ -128,6 +131,8 @@ class DataPlane:
                     self.drain.release()
             except DrainingError:
                 await sink.fail(Failure("provider_overloaded", "The gateway is shutting down.", retry_after=1.0))
+            except FullError:
+                await sink.fail(FULL)
             except ClientGone:
                 raise
             except Exception:

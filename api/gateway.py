@@ -83,7 +83,9 @@ class Gateway:
     async def reload(self) -> None:
         """Reads the catalogue again. Raises `CatalogueErrors`, and everything stays as it was."""
         self.catalogue.reload()
-        self.pipelines.rebuild(self.parts, self.catalogue.current().limits)
+        limits = self.catalogue.current().limits
+        self.pipelines.rebuild(self.parts, limits)
+        self.drain.most = limits.in_flight
 
 
 @asynccontextmanager
@@ -99,6 +101,7 @@ async def open_gateway(
     `StoreUnavailable`, `ProxySettingError`."""
     catalogue = CatalogueFile(settings.config, settings.environ)
     limits = catalogue.current().limits
+    drain.most = limits.in_flight
     folder = DataFolder(settings.data)
     watch = Watch()
     async with (

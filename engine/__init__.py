@@ -8,7 +8,7 @@ edges allow. The test kit is `hyperinfer.engine.testing`, imported by whoever te
 """
 
 from hyperinfer.engine.deadlines import Cause, Deadlines, Expired
-from hyperinfer.engine.drain import Drain, DrainingError, HardEnd
+from hyperinfer.engine.drain import Drain, DrainingError, FullError, HardEnd
 from hyperinfer.engine.errors import AbortExpired
 from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.graph import MAX_CAPACITY, Edge, Graph, GraphError
@@ -46,6 +46,7 @@ __all__ = [
     "Expired",
     "Failure",
     "Form",
+    "FullError",
     "Graph",
     "GraphError",
     "HardEnd",

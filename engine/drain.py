@@ -22,6 +22,10 @@ class DrainingError(Exception):
     """Refused: the process is draining. The caller may try elsewhere."""
 
 
+class FullError(Exception):
+    """Refused: as much is in flight as may be at once. The caller may try again soon."""
+
+
 @final
 class HardEnd:
     """A block that is left when the grace is over."""
@@ -68,6 +72,8 @@ class Drain:
 
     def __init__(self) -> None:
         self._in_flight = 0
+        #: More than so much at once is refused. May be changed at any time; what is in flight then stays.
+        self.most: float = math.inf
         self._ends_at = math.inf
         self._grace: trio.CancelScope | None = None
         self._idle = trio.Event()
@@ -122,7 +128,8 @@ class Drain:
     # ---- for the work -----------------------------------------------------------------------------------------------
 
     def admitted(self) -> _Admitted:
-        """`async with drain.admitted():` counts as in flight. Raises `DrainingError` once a drain has begun."""
+        """`async with drain.admitted():` counts as in flight. Raises `DrainingError` once a drain has begun, and `FullError`
+        while there is no room."""
         return _Admitted(self)
 
     def until_hard_end(self) -> HardEnd:
@@ -133,6 +140,8 @@ class Drain:
         """The entry of `admitted`, for code that cannot use a block."""
         if self.is_draining:
             raise DrainingError("draining: no new work is admitted")
+        if self._in_flight >= self.most:
+            raise FullError(f"{self._in_flight} are in flight: no more is admitted")
         self._in_flight += 1
         if self._in_flight == 1:
             self._idle = trio.Event()

@@ -175,13 +175,13 @@ class EgressRules:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of the gateway. `in_flight` None: no limit. `grace`, `write`, `keepalive` in seconds; `body_mb` in MiB."""
+    """Limits of the gateway. `in_flight`: requests of a worker. `grace`, `write`, `keepalive` in seconds; `body_mb` in MiB."""
 
     rate_per_minute: int = 60
     burst: int = 120
     body_mb: int = 50
     json_depth: int = 128
-    in_flight: int | None = None
+    in_flight: int = 10_000
     grace: float = 30.0
     write: float = 60.0
     keepalive: float = 10.0

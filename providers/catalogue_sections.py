@@ -67,7 +67,7 @@ def _read_limits(section: Value) -> Limits:
         burst=count("burst", defaults.burst),
         body_mb=count("body_mb", defaults.body_mb),
         json_depth=count("json_depth", defaults.json_depth),
-        in_flight=given["in_flight"].integer(*_COUNTS["in_flight"]) if "in_flight" in given else None,
+        in_flight=count("in_flight", defaults.in_flight),
         grace=time("grace", defaults.grace),
         write=time("write", defaults.write),
         keepalive=time("keepalive", defaults.keepalive),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import wait_all_tasks_blocked
 
 from hyperinfer.api.data_plane import seems_streamed
 from hyperinfer.api.store.records import KeyTerms
@@ -107,6 +110,22 @@ async def test_a_body_over_the_limit(client: Dialect, autojump_clock: object) ->
 async def test_a_body_that_does_not_come(client: Dialect, autojump_clock: object) -> None:
     async with bench() as gateway:
         check_error(client, await gateway.send(client, b"", slow=True), "invalid_request", 408)
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_more_requests_than_are_taken_at_once(client: Dialect, autojump_clock: trio.testing.MockClock) -> None:
+    usual = catalogue(limits="{in_flight: 1}")
+    async with bench(good(stream=False), good(stream=False), catalogue=usual) as gateway, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(gateway.ask, client, "openai_chat", stream=False))
+        await wait_all_tasks_blocked()
+        # Neither the key nor the body is looked at, which is work.
+        exchange = await gateway.send(client, b"{", {"authorization": ""})
+        check_error(client, exchange, "provider_overloaded", 529)
+        assert exchange.sent_headers["retry-after"] == "1"
+        assert trio.current_time() == 0
+        await trio.sleep(2)
+        assert (await gateway.ask(client, "openai_chat", stream=False)).status == 200
+        assert len(gateway.store.settlements) == 2
 
 
 # ---- what decode, route and admit refuse ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from hyperinfer.api.gateway import GatewaySettings, open_gateway
 from hyperinfer.engine import Drain
 from hyperinfer.nodes import translate
-from hyperinfer.providers.catalogue import CatalogueErrors
+from hyperinfer.providers.catalogue import CatalogueErrors, Limits
 
 
 async def test_limits_reach_the_nodes_and_the_buckets(tmp_path: Path) -> None:
@@ -18,10 +18,12 @@ async def test_limits_reach_the_nodes_and_the_buckets(tmp_path: Path) -> None:
     settings = GatewaySettings(config=config, data=tmp_path / "data", environ={})
     async with open_gateway(settings, Drain()) as gateway:
         before = gateway.pipelines.stream
-        config.write_text("limits: {json_depth: 2}\ndemo: false\n")
+        assert gateway.drain.most == Limits().in_flight
+        config.write_text("limits: {json_depth: 2, in_flight: 7}\ndemo: false\n")
         await gateway.reload()
         assert gateway.catalogue.current().limits.json_depth == 2
         assert gateway.pipelines.stream is not before
+        assert gateway.drain.most == 7
         assert gateway.data_plane.pipelines is gateway.pipelines
         assert gateway.catalogue.current().model("demo/chat") is None
         after = gateway.pipelines.stream

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from hyperinfer.engine import Drain, DrainingError
+from hyperinfer.engine import Drain, DrainingError, FullError
 
 
 async def work(drain: Drain, seconds: float, log: list[tuple[str, float]], *, last_words: float = 1) -> None:
@@ -43,6 +43,25 @@ async def test_work_that_raises_is_no_longer_in_flight() -> None:
         async with drain.admitted():
             raise KeyError
     assert drain.in_flight == 0
+
+
+async def test_no_more_than_the_most_is_in_flight(autojump_clock: trio.testing.MockClock) -> None:
+    drain, log = Drain(), list[tuple[str, float]]()
+    drain.most = 2
+    async with trio.open_nursery() as nursery:
+        for seconds in (1, 2):
+            nursery.start_soon(work, drain, seconds, log)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(FullError):
+            drain.admit()
+        assert drain.in_flight == 2
+        await trio.sleep(1.5)
+        await work(drain, 1, log)
+        drain.most = 0  # what is in flight stays
+    assert log == [("whole", 1), ("whole", 2), ("whole", 2.5)]
+    drain.begin(grace=1)
+    with pytest.raises(DrainingError):
+        drain.admit()
 
 
 async def test_everything_ends_within_the_grace(autojump_clock: trio.testing.MockClock) -> None:

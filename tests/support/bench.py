@@ -157,6 +157,7 @@ async def bench(
     with memory_store(now) as store:
         secret, principal = await store.a_key(credits, terms)
         settlement, drain = Settlement(store), Drain()
+        drain.most = current.limits.in_flight
         parts = Parts(
             catalogue=lambda: current,
             ledger=store,
