@@ -175,7 +175,7 @@ class EgressRules:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of the gateway. `in_flight`: requests of a worker. `grace`, `write`, `keepalive` in seconds; `body_mb` in MiB."""
+    """Limits of the gateway. `in_flight`: of one worker. `grace`, `write`, `keepalive` in seconds; `body_mb` in MiB."""
 
     rate_per_minute: int = 60
     burst: int = 120
