@@ -25,6 +25,7 @@ from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, Playgr
 from hyperinfer.api.request_line import REQUESTS
 from hyperinfer.api.settings import SharedServers, shared_servers
 from hyperinfer.api.store.folder import DataFolder, FolderLock
+from hyperinfer.nodes.health import LocalHealth
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
 from hyperinfer.nodes.tools.documents.reader import DocumentReader
@@ -129,6 +130,7 @@ async def open_gateway(
             ledger=ledger,
             settlement=settlement,
             clients=upstreams,
+            health=LocalHealth(trio.current_time),
             tooling=Tooling(tools=tools, read_pdf=tools.read_pdf, memory=backing.tool_memory, drain=drain),
             drain=drain,
             now=now,

@@ -32,7 +32,7 @@ from hyperinfer.nodes.ports import Rate
 
 if TYPE_CHECKING:
     from hyperinfer.nodes.attempt import Clients
-    from hyperinfer.nodes.ports import Ledger
+    from hyperinfer.nodes.ports import Health, Ledger
     from hyperinfer.nodes.settlement import Settlement
     from hyperinfer.nodes.tool_loop import Tooling
     from hyperinfer.providers.catalogue import Catalogue, Limits
@@ -50,6 +50,7 @@ class Parts:
     ledger: Ledger
     settlement: Settlement
     clients: Clients
+    health: Health
     tooling: Tooling
     drain: Drain | None
     now: Callable[[], float]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hyperinfer.engine.failure import Failure
+    from hyperinfer.formats.upstream_errors import UpstreamFault
+    from hyperinfer.providers.catalogue import Route
 
 IngressFormat = Literal["chat_completions", "responses", "anthropic_messages"]
 Status = Literal["completed", "incomplete", "failed", "cancelled", "interrupted", "pending"]
@@ -209,6 +211,62 @@ class ToolMemory(Protocol):
     async def kept(self, workspace: str, keys: Sequence[str]) -> Mapping[str, bytes]:
         """What was kept under these keys, by key; not those of other workspaces, nor what is older than an hour. Empty where
         the store is away."""
+        ...
+
+
+class RouteHealth(Protocol):
+    """How one route is doing: one provider, by its own name for a model. What this process knows of it; nothing here waits.
+
+    A breaker is closed while all is well, open after too many faults, and half-open when its pause is over: then one attempt
+    at a time, the probe, finds out. Attempts are told apart by the numbers that `begin` gives.
+    """
+
+    closed: bool
+    """All is well, and nothing else need be asked."""
+
+    def usable(self) -> bool:
+        """Whether a request may go there now: closed, or half-open without a probe under way. Asking takes nothing."""
+        ...
+
+    def pause_left(self) -> float:
+        """Seconds until an open breaker is half-open; 0 for any other."""
+        ...
+
+    def latency(self) -> float | None:
+        """Seconds to a stream's first output, the mean of late; None while it is not known, or not any more."""
+        ...
+
+    def throughput(self) -> float | None:
+        """Output tokens in a second of a reply, from the request to its end, the mean of late; None as for `latency`."""
+        ...
+
+    def begin(self) -> int:
+        """An attempt begins, whether the route is usable or not; of one that is half-open it is the probe. Its number."""
+        ...
+
+    def answered(self, attempt: int) -> None:
+        """Model output of it has come: the route works."""
+        ...
+
+    def failed(self, attempt: int, fault: UpstreamFault, *, answered: bool) -> None:
+        """It has failed, after output where it has `answered`. Of account only where the fault speaks of the provider, not
+        of what the client asked."""
+        ...
+
+    def left(self, attempt: int) -> None:
+        """It is over. Of one that neither answered nor failed, since its client went away, nothing is known."""
+        ...
+
+    def measured(self, *, latency: float | None, throughput: float | None) -> None:
+        """What a complete reply took; None for what cannot be told of it."""
+        ...
+
+
+class Health(Protocol):
+    """How routes are doing."""
+
+    def of(self, route: Route) -> RouteHealth:
+        """Of one of them: the same object for every route of that provider and upstream model."""
         ...
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from hyperinfer.providers.catalogue_records import Benchmark as Benchmark
+from hyperinfer.providers.catalogue_records import Breaker as Breaker
 from hyperinfer.providers.catalogue_records import Catalogue as Catalogue
 from hyperinfer.providers.catalogue_records import CatalogueErrors as CatalogueErrors
 from hyperinfer.providers.catalogue_records import Creator as Creator

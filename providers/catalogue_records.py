@@ -25,6 +25,20 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a route of a provider is left alone, and for how long, in seconds.
+
+    It opens when the faults of the last `window` outnumber the successes by `faults` (0: never), at first for `pause`; twice
+    as long after each probe that fails, at most `longest_pause`.
+    """
+
+    faults: int = 5
+    window: float = 30.0
+    pause: float = 10.0
+    longest_pause: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
 class Pricing:
     """Pico-USD per token of each bucket. One USD per million tokens is 1,000,000."""
 
@@ -64,6 +78,7 @@ class Provider:
     locations: tuple[str, ...] = ()
     data_collection: Literal["allow", "deny"] = "allow"
     timeouts: Timeouts = Timeouts()
+    breaker: Breaker = Breaker()
     quirks: Quirks = PROTOCOL_QUIRKS["openai_chat"]
     native_tools: tuple[str, ...] = ()
     count_tokens: bool = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from hyperinfer.engine import Graph
     from hyperinfer.nodes.attempt import Clients
-    from hyperinfer.nodes.ports import Ledger
+    from hyperinfer.nodes.ports import Health, Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ def served_graphs() -> Mapping[str, Graph]:
         ledger=ledger,
         settlement=Settlement(ledger),
         clients=cast("Clients", _Nothing()),
+        health=cast("Health", _Nothing()),
         tooling=Tooling(tools=dict),
         drain=None,
         now=lambda: 0.0,

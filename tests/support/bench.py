@@ -19,6 +19,7 @@ from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.engine import Drain
 from hyperinfer.formats import FORMATS, Dialect
+from hyperinfer.nodes.health import LocalHealth
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
 from hyperinfer.providers.catalogue import Catalogue, load
@@ -103,6 +104,7 @@ class Bench:
     drain: Drain
     pipelines: Pipelines
     data_plane: DataPlane
+    health: LocalHealth
     requests: list[str] = field(default_factory=list[str])
 
     async def send(
@@ -156,13 +158,14 @@ async def bench(
     numbers = itertools.count(1)
     with memory_store(now) as store:
         secret, principal = await store.a_key(credits, terms)
-        settlement, drain = Settlement(store), Drain()
+        settlement, drain, health = Settlement(store), Drain(), LocalHealth(trio.current_time)
         drain.most = current.limits.in_flight
         parts = Parts(
             catalogue=lambda: current,
             ledger=store,
             settlement=settlement,
             clients=Upstreams(transport, transport),
+            health=health,
             tooling=replace(tooling or Tooling(tools=dict), drain=drain),
             drain=drain,
             now=now,
@@ -188,6 +191,7 @@ async def bench(
             drain=drain,
             pipelines=pipelines,
             data_plane=data_plane,
+            health=health,
         )
         assert transport.left_open == []
         assert store.held == set()
