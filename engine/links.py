@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 import trio
 
 from hyperinfer.engine.failure import Failure
-from hyperinfer.engine.node import DONE, DownstreamClosed, Kind, Stage
+from hyperinfer.engine.node import DONE, DownstreamClosed, Kind, Machine, Stage
 
 if TYPE_CHECKING:
     from hyperinfer.engine.node import Node, Sink, TimedStage
@@ -38,6 +38,9 @@ def _each(name: str, method: str, items: Any) -> Iterator[Any]:
 _Step: TypeAlias = tuple[Callable[[Any], Any], bool, bool, Callable[[], Any] | None, int, str]
 """A step at work, as a tuple since they are made anew for each run: its work; whether it takes failures; whether the work
 returns the items that follow, not the one; the end of its machine; the place of the step behind it; its name."""
+
+_Row: TypeAlias = tuple[tuple[Callable[[], Machine[Any, Any]] | None, _Step], ...]
+"""The steps of a graph, each with what makes its machine where it has one; found out once per graph."""
 
 
 class StepsLink:
@@ -96,18 +99,22 @@ _NO_END, _NO_ABORT = cast("Any", Stage).end, cast("Any", Stage).abort
 class StageLink:
     """A stage."""
 
-    __slots__ = ("_accepts", "_ended", "_next", "_receive", "_stage", "name")
+    __slots__ = ("_ended", "_next", "_node", "_stage")
 
     def __init__(self, node: Node[Any, Any], onward: Sink[Any]) -> None:
-        self.name, self._accepts, self._next = node.name, node.accepts_failures, onward
+        self._node = node
+        self._next = onward
         self._stage: Stage[Any, Any] = node.work()
-        self._receive: Callable[[Any, Sink[Any]], Sending] = self._stage.receive
         self._ended = False
 
+    @property
+    def name(self) -> str:
+        return self._node.name
+
     def send(self, item: Any, /) -> Sending:
-        if isinstance(item, Failure) and not self._accepts:
+        if isinstance(item, Failure) and not self._node.accepts_failures:
             return self._next.send(item)
-        return self._receive(item, self._next)
+        return self._stage.receive(item, self._next)
 
     def finish(self) -> Sending | None:
         if type(self._stage).end is not _NO_END:
@@ -180,12 +187,18 @@ def joint(nodes: Sequence[Node[Any, Any]]) -> Joint:
     if first.kind is Kind.TIMED:
         return Joint(partial(TimedLink, first), first.name, ends=True)
     if any(node.kind is Kind.MACHINE for node in nodes):
-        return Joint(partial(_with_machines, nodes), first.name, ends=True)
-    return Joint(partial(StepsLink, _at_work(nodes)), first.name, ends=False)
+        return Joint(partial(_with_machines, _row(nodes)), first.name, ends=True)
+    return Joint(partial(StepsLink, tuple([step for _, step in _row(nodes)])), first.name, ends=False)
 
 
-def _with_machines(nodes: Sequence[Node[Any, Any]], onward: Sink[Any]) -> StepsLink:
-    return StepsLink(_at_work(nodes), onward)
+def _with_machines(row: _Row, onward: Sink[Any]) -> StepsLink:
+    steps: list[_Step] = []
+    for make, step in row:
+        if make is not None:
+            machine = make()
+            step = machine.push, step[1], True, machine.end, step[4], step[5]
+        steps.append(step)
+    return StepsLink(tuple(steps), onward)
 
 
 def joints(nodes: Sequence[Node[Any, Any]]) -> list[Joint]:
@@ -199,16 +212,14 @@ def joints(nodes: Sequence[Node[Any, Any]]) -> list[Joint]:
     return [joint(row) for row in rows]
 
 
-def _at_work(nodes: Sequence[Node[Any, Any]]) -> tuple[_Step, ...]:
-    """With the machines of one run."""
-    steps: list[_Step] = []
-    for rest, node in enumerate(nodes, 1):
-        if node.kind is Kind.MACHINE:
-            machine = node.work()
-            steps.append((machine.push, node.accepts_failures, True, machine.end, rest, node.name))
-        else:
-            steps.append((node.work, node.accepts_failures, node.kind is Kind.EXPAND, None, rest, node.name))
-    return tuple(steps)
+def _row(nodes: Sequence[Node[Any, Any]]) -> _Row:
+    return tuple(
+        (
+            node.work if node.kind is Kind.MACHINE else None,
+            (node.work, node.accepts_failures, node.kind is Kind.EXPAND, None, rest, node.name),
+        )
+        for rest, node in enumerate(nodes, 1)
+    )
 
 
 def join(joints: Iterable[Joint], outlet: Sink[Any], endings: list[Ending]) -> Sink[Any]:

@@ -41,7 +41,7 @@ class Segment:
         """The same with a link for each node, for whoever looks between them."""
         return tuple(joint((node,)) for node in reversed(self._others))
 
-    @property
+    @cached_property
     def timed(self) -> bool:
         """Whether its first link has a clock (`clock.Clock`)."""
         return self.nodes[0].kind is Kind.TIMED
