@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from hyperinfer.api.client_key import key_of
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
 from hyperinfer.api.exchange_sink import ExchangeSink
-from hyperinfer.api.media_type import is_json
+from hyperinfer.api.request_head import head_of
 from hyperinfer.api.request_line import REQUESTS, request_line
-from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Drain, DrainingError, Failure, FullError, run
 from hyperinfer.formats import COUNTING, FORMATS
 from hyperinfer.nodes.items import Incoming, Ticket
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.idempotency import Idempotency
     from hyperinfer.api.ids import RequestIds
     from hyperinfer.api.pipelines import Pipelines
+    from hyperinfer.api.request_head import RequestHead
     from hyperinfer.engine import Graph
     from hyperinfer.formats.codec import Format
     from hyperinfer.nodes.ports import Accounts
@@ -53,24 +52,6 @@ CRASHED = Failure("internal_error", "The gateway made a mistake; it has been log
 FULL = Failure("provider_overloaded", "The gateway has as many requests as it takes at once.", retry_after=1.0)
 """What the client is told where no room is for its request (`limits.in_flight`)."""
 
-_READ = {
-    name.encode(): name
-    for name in (
-        "authorization",
-        "x-api-key",
-        "content-type",
-        "content-encoding",
-        "x-hyperinfer-strict",
-        "x-request-id",
-        "idempotency-key",
-        "anthropic-version",
-        "anthropic-beta",
-    )
-}
-"""The headers that are looked at."""
-
-_PASSED_ON = ("anthropic-version", "anthropic-beta")
-
 _STREAM = b'"stream"'
 _IS_TRUE = re.compile(rb"\s*:\s*true")
 
@@ -86,7 +67,7 @@ def seems_streamed(body: bytes) -> bool:
     return False
 
 
-_Serve = Callable[[Exchange, Mapping[str, str], Incoming, ExchangeSink], Awaitable[None]]
+_Serve: TypeAlias = "Callable[[Exchange, RequestHead, Incoming, ExchangeSink], Awaitable[None]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,29 +133,27 @@ class DataPlane:
             message = f"{exchange.method} is not possible here; use POST."
             await sink.fail(Failure("invalid_request", message), status=405, headers=(("allow", "POST"),))
             return
-        headers = _read(exchange)
+        head = head_of(exchange)
         try:
-            incoming = await self._incoming(exchange, headers, ticket)
+            incoming = await self._incoming(exchange, head, ticket)
         except SlowBody:
             await sink.fail(Failure("invalid_request", "The body did not come in time."), status=408)
             return
         if isinstance(incoming, Failure):
             await sink.fail(incoming)
             return
-        if theirs := headers.get("x-request-id"):
-            log.info("%s is the client's %.100r", ticket.request_id, theirs)
-        await serve(exchange, headers, incoming, sink)
+        if head.theirs:
+            log.info("%s is the client's %.100r", ticket.request_id, head.theirs)
+        await serve(exchange, head, incoming, sink)
 
-    def _count(self, exchange: Exchange, _: Mapping[str, str], incoming: Incoming, sink: ExchangeSink) -> Awaitable[None]:
+    def _count(self, exchange: Exchange, _: RequestHead, incoming: Incoming, sink: ExchangeSink) -> Awaitable[None]:
         return self._run(exchange, incoming, sink, self.pipelines.count)
 
-    def _answer(
-        self, exchange: Exchange, headers: Mapping[str, str], incoming: Incoming, sink: ExchangeSink
-    ) -> Awaitable[None]:
+    def _answer(self, exchange: Exchange, head: RequestHead, incoming: Incoming, sink: ExchangeSink) -> Awaitable[None]:
         graph = self.pipelines.stream if seems_streamed(incoming.body) else self.pipelines.whole
-        if (key := headers.get("idempotency-key")) is None:
+        if head.once is None:
             return self._run(exchange, incoming, sink, graph)
-        return self._answer_once(key, exchange, incoming, sink, graph)
+        return self._answer_once(head.once, exchange, incoming, sink, graph)
 
     async def _answer_once(self, key: str, exchange: Exchange, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
         ticket = incoming.ticket
@@ -193,22 +172,15 @@ class DataPlane:
             else:
                 self.idempotency.end(ticket.request_id)
 
-    async def _incoming(self, exchange: Exchange, headers: Mapping[str, str], ticket: Ticket) -> Incoming | Failure:
+    async def _incoming(self, exchange: Exchange, head: RequestHead, ticket: Ticket) -> Incoming | Failure:
         """The request, or why it is not taken in. Raises SlowBody."""
-        if (secret := key_of(headers)) is None:
+        if head.key is None:
             return Failure("invalid_api_key", "No API key: send Authorization: Bearer hi-… or x-api-key: hi-….")
-        principal = await self.accounts.authenticate(digest(secret))
+        principal = await self.accounts.authenticate(head.key)
         if isinstance(principal, Failure):
             return principal
-        if not is_json(headers.get("content-type", "")):
-            message = "The body must be JSON, with the header Content-Type: application/json."
-            return Failure("invalid_request", message)
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            return Failure("invalid_request", "The body must not be compressed.")
-        strict = headers.get("x-hyperinfer-strict", "").lower()
-        if strict not in ("", "true", "false"):
-            # Taken for a "no", it would lose what its sender asked not to lose.
-            return Failure("invalid_request", "X-HyperInfer-Strict is true or false.", param="X-HyperInfer-Strict")
+        if head.refusal is not None:
+            return head.refusal
         limit = self.body_limit()
         try:
             body = await exchange.read_body(limit)
@@ -216,8 +188,8 @@ class DataPlane:
             return Failure("payload_too_large", f"The body is larger than {limit / (1024 * 1024):g} MB.")
         ticket.principal = principal
         ticket.body_size = len(body)
-        ticket.strict = strict == "true"
-        ticket.upstream_headers = tuple([(name, headers[name]) for name in _PASSED_ON if name in headers])
+        ticket.strict = head.strict
+        ticket.upstream_headers = head.passed_on
         return Incoming(ticket, body)
 
     async def _run(self, exchange: Exchange, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
@@ -243,14 +215,3 @@ def _workspace_of(ticket: Ticket) -> str:
     if ticket.principal is None:
         raise RuntimeError("a request without a principal was taken in")
     return ticket.principal.workspace
-
-
-def _read(exchange: Exchange) -> dict[str, str]:
-    """Header values by lower-case name; repeated ones are joined with commas (RFC 9110, 5.3)."""
-    values: dict[str, str] = {}
-    for raw_name, raw_value in exchange.headers:
-        name = _READ.get(raw_name)
-        if name is not None:
-            value = raw_value.decode("latin-1")
-            values[name] = f"{values[name]},{value}" if name in values else value
-    return values

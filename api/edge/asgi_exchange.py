@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from hyperinfer.api.edge.connection import connection_of
-from hyperinfer.api.edge.exchange import BODY_IDLE, BODY_WHOLE, BodyTooLarge, ClientGone, Headers, SlowBody
+from hyperinfer.api.edge.exchange import BODY_IDLE, BODY_WHOLE, BodyTooLarge, ClientGone, Headers, HeadMemo, SlowBody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,7 @@ class AsgiExchange:
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
         self.headers: Headers = scope["headers"]
+        self.memo = HeadMemo()
         client = scope.get("client")
         self.client: tuple[str, int] | None = (client[0], client[1]) if client else None
         connection = connection_of(scope)

@@ -16,6 +16,19 @@ BODY_WHOLE = 900.0
 """Seconds for the whole body: a client that sends a byte a minute cannot hold a connection for days."""
 
 
+class HeadMemo:
+    """A place for what a handler makes of the head of a request.
+
+    Where an edge knows a head again it gives the exchange the memo of the one before: its method, target and fields are
+    then the same, but for the value of `content-length`. What is made of a head must depend on nothing else.
+    """
+
+    __slots__ = ("made",)
+
+    def __init__(self) -> None:
+        self.made: object = None
+
+
 class ExchangeError(Exception):
     """Something the client did or left undone. Abstract."""
 
@@ -64,6 +77,9 @@ class Exchange(Protocol):
 
     @property
     def headers(self) -> Headers: ...
+
+    @property
+    def memo(self) -> HeadMemo: ...
 
     @property
     def client(self) -> tuple[str, int] | None:

@@ -10,6 +10,7 @@ import trio
 
 from benchmarks.gateway.serving import slug
 from benchmarks.gateway.wire import question, script
+from hyperinfer.api.edge.exchange import HeadMemo
 from hyperinfer.api.request_line import request_line
 from hyperinfer.api.store.keys import digest
 from hyperinfer.formats import FORMATS
@@ -50,6 +51,7 @@ class FakeExchange:
             (b"accept", b"*/*"),
             (b"content-length", b"%d" % len(body)),
         ]
+        self.memo = HeadMemo()
         self.status = 0
         self.body = b""
 

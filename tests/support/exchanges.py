@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import trio
 
-from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Headers, SlowBody
+from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Headers, HeadMemo, SlowBody
 
 
 class ScriptedExchange:
@@ -36,6 +36,7 @@ class ScriptedExchange:
     ) -> None:
         self.method, self.path = method, path
         self.headers: Headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        self.memo = HeadMemo()
         self._body, self._leaves_at, self._writing, self._slow = body, leaves_at, writing, slow
         self._stuck_after, self._unnoticed = stuck_after, unnoticed
         self._left = trio.Event()

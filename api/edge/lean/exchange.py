@@ -69,6 +69,7 @@ class LeanExchange:
         "ending",
         "finished",
         "headers",
+        "memo",
         "method",
         "path",
         "query",
@@ -83,6 +84,7 @@ class LeanExchange:
         self.path = request.path
         self.query = request.query
         self.headers: Headers = request.headers
+        self.memo = request.memo
         self.client = line.client
         self.started = False
         self.ending = False

@@ -49,6 +49,7 @@ class KnownHead:
             list(request.headers),
             request.version,
             request.keep_alive,
+            memo=request.memo,
         )
         return cls(data[:start], data[stop : end + 4], said, names.index(b"content-length"))
 
@@ -84,4 +85,5 @@ class KnownHead:
             said.keep_alive,
             length=length,
             body=body,
+            memo=said.memo,
         )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
+from hyperinfer.api.edge.exchange import HeadMemo
+
 if TYPE_CHECKING:
     from hyperinfer.api.edge.exchange import Headers
 
@@ -94,6 +96,7 @@ class Request:
     upgrade: bytes = b""
     """The value of the header of that name, in lower case."""
     body: Body = field(default_factory=Body)
+    memo: HeadMemo = field(default_factory=HeadMemo)
 
     @property
     def has_body(self) -> bool:

@@ -14,6 +14,7 @@ from hyperinfer.api.edge.lean.parser import RequestParser
 from tests.api.edge.test_lean_requests import SPLINTERS, WIRES, outline
 
 if TYPE_CHECKING:
+    from hyperinfer.api.edge.exchange import HeadMemo
     from hyperinfer.api.edge.lean.request import Request
 
 Pieces = list[bytes]
@@ -94,6 +95,23 @@ def test_the_same_as_without_what_is_known(seed: int, monkeypatch: pytest.Monkey
             assert outcome(pieces) == found, pieces
     assert known.count(True) > 200
     assert known.count(False) > 200
+
+
+def test_requests_with_one_memo_have_one_head() -> None:
+    """But for the value of its length: what was made of the head of one holds for the others."""
+    chance, again = random.Random(5), 0
+    for _ in range(400):
+        parser = RequestParser(EdgeSettings(), cleartext=True)
+        heads: dict[int, tuple[HeadMemo, object]] = {}
+        for piece in sequence(chance):
+            parser.feed(piece)
+            while parser.requests and parser.requests[0].body.complete:
+                request = parser.requests.pop(0)
+                fields = [(name, b"" if name == b"content-length" else value) for name, value in request.headers]
+                found = (request.method, request.target, request.version, fields)
+                again += id(request.memo) in heads
+                assert heads.setdefault(id(request.memo), (request.memo, found))[1] == found
+    assert again > 100
 
 
 def test_a_client_whose_heads_differ_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
