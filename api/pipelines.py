@@ -28,6 +28,7 @@ from hyperinfer.nodes import (
 )
 from hyperinfer.nodes.admit import rate_limit
 from hyperinfer.nodes.big_bodies import BigBodies
+from hyperinfer.nodes.concurrency import Rooms
 from hyperinfer.nodes.ports import Rate
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Parts:
     now: Callable[[], float]
     jitter: Callable[[], float]
     big_bodies: BigBodies = field(default_factory=BigBodies)
+    rooms: Rooms = field(default_factory=Rooms)
 
 
 def stream_graph(parts: Parts, limits: Limits) -> Graph:
@@ -95,6 +97,8 @@ def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...
                 retries=limits.retries,
                 drain=parts.drain,
                 big_bodies=parts.big_bodies,
+                health=parts.health,
+                rooms=parts.rooms,
             ),
             parts.tooling,
         ),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hyperinfer.engine import Drain
     from hyperinfer.formats.events import Burst, Event
     from hyperinfer.nodes.items import Answering, HeaderList, Reply
+    from hyperinfer.nodes.selection import Chosen
     from hyperinfer.providers import client
     from hyperinfer.providers.catalogue import Provider
     from hyperinfer.providers.client import UpstreamResponse
@@ -64,16 +65,24 @@ class Attempting:
 
     `output`: model output was seen, so nothing may be repeated. `complete`: the whole reply was handed on, or is `reply`
     (one that is not streamed is handed on by the caller, when no deadline can cut that short). `hard_end`: it was left
-    because the grace of `drain` was over. `headers`: what of the upstream's headers the client gets.
+    because the grace of `drain` was over. `headers`: what of the upstream's headers the client gets. `held_up`: its stream
+    had to wait for the client. `began`: trio's clock. `chosen`: the way that it takes, whose health is told of its output.
     """
 
     def __init__(
-        self, answering: Answering, body: bytes, clients: Clients, now: Callable[[], float], drain: Drain | None
+        self,
+        answering: Answering,
+        body: bytes,
+        clients: Clients,
+        now: Callable[[], float],
+        drain: Drain | None,
+        chosen: Chosen,
     ) -> None:
         self._answering, self._body, self._now = answering, body, now
         self._ticket, self._route = answering.ticket, answering.route
         self._client = clients.of(answering.route.provider)
         self._streamed = answering.conversation.streamed
+        self._chosen = chosen
         self._held: list[Event] = []  # events that are not handed on yet
         self._answer = AnswerRestorer(answering.answer) if answering.answer is not None else None
         self._stops: StopSequences | None = None
@@ -88,6 +97,8 @@ class Attempting:
         else:
             self._deadlines = Deadlines({"whole": timeouts.whole}, drain=drain)
         self.output = False
+        self.held_up = False
+        self.began = 0.0
         self.complete = False
         self.reply: Burst | None = None
         self.headers: HeaderList = ()
@@ -103,6 +114,7 @@ class Attempting:
         deadlines = self._deadlines
         try:
             with deadlines:
+                self.began = deadlines.began
                 try:
                     fault = await self._exchange(sink)
                 except httpx2.TransportError as error:
@@ -158,6 +170,7 @@ class Attempting:
 
         while (heard := await response.pass_on(take, idle)) == "enough":
             if sending is not DONE:
+                self.held_up = True
                 await sending
                 sending = DONE
                 continue
@@ -202,6 +215,7 @@ class Attempting:
                 return fault
         if not self.output and not _NO_OUTPUT.issuperset(map(type, events)):
             self.output = True
+            self._chosen.health.answered(self._chosen.attempt)
             self._note(None)
             if self._streamed:
                 self._deadlines.disarm("first_token")

@@ -21,85 +21,84 @@ from hyperinfer.engine import Drain, Failure, Node, Sink, Stage, stage
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.codec import Target
 from hyperinfer.formats.errors import RequestError
+from hyperinfer.formats.events import UsageUpdate
 from hyperinfer.nodes.attempt import Attempting, Clients
 from hyperinfer.nodes.big_bodies import BIG, BigBodies
+from hyperinfer.nodes.concurrency import Rooms
+from hyperinfer.nodes.health import LocalHealth
 from hyperinfer.nodes.items import Answering, Failed, Planned, Reply
 from hyperinfer.nodes.refusal import refused, refused_losses, shutting_down
-from hyperinfer.nodes.retry import Jitter, Retrying
+from hyperinfer.nodes.selection import Chosen, Selection, Ways
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Encoded
     from hyperinfer.formats.events import Burst
     from hyperinfer.formats.upstream_errors import UpstreamFault
+    from hyperinfer.nodes.ports import Health, RouteHealth
+    from hyperinfer.nodes.retry import Jitter
     from hyperinfer.providers.catalogue import Route
 
 log = logging.getLogger("hyperinfer.upstream")
+
+ENOUGH_TOKENS = 16
+"""Of output: how fast they come is not seen in a reply of fewer."""
 
 
 class Call(Stage[Planned, Reply | Failure]):
     """Calls for one request until there is a reply, or nothing left to try."""
 
-    def __init__(
-        self,
-        clients: Clients,
-        now: Callable[[], float],
-        jitter: Jitter,
-        retries: int,
-        drain: Drain | None,
-        big_bodies: BigBodies | None,
-    ) -> None:
-        self._clients, self._now, self._jitter, self._retries = clients, now, jitter, retries
-        self._drain, self._big_bodies = drain, big_bodies
+    def __init__(self, clients: Clients, now: Callable[[], float], ways: Ways, big_bodies: BigBodies | None) -> None:
+        self._clients, self._now, self._ways, self._big_bodies = clients, now, ways, big_bodies
 
     async def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
         """One request."""
         ending: Failed | Burst | None = None  # a failure, or a whole reply; one that is streamed went out by itself
         refusal: Failed | None = None
-        route, retrying = item.routes[0], None
-        while True:
-            if self._big_bodies is not None and item.ticket.body_size > BIG:
-                encoded = await self._big_bodies.next_turn(partial(encoded_for, item, route))
-            else:
-                encoded = encoded_for(item, route)
-            if isinstance(encoded, Failed):
-                refusal = refusal or encoded
-                retrying = retrying or self._retrying(item)
-                wait = retrying.unfit(trio.current_time())
-            else:
-                answering = _answering(item, route, encoded)
-                await sink.send(answering)
-                attempt = Attempting(answering, encoded.body, self._clients, self._now, self._drain)
-                del encoded  # and its body with it, as soon as that was sent
-                fault = await attempt.run(sink)
+        selection: Selection | None = None
+        chosen: Chosen | Failed | None
+        route = item.routes[0]
+        health = self._ways.health.of(route)
+        if health.closed and route.provider.concurrency is None:
+            chosen = Chosen(route, health, health.begin())  # the usual case, which has to be quick
+        else:
+            selection = Selection(item, self._ways)
+            chosen = await selection.first()
+        while isinstance(chosen, Chosen):
+            route, health = chosen.route, chosen.health
+            attempt, fault = None, None
+            try:
+                if self._big_bodies is not None and item.ticket.body_size > BIG:
+                    encoded = await self._big_bodies.next_turn(partial(encoded_for, item, route))
+                else:
+                    encoded = encoded_for(item, route)
+                if isinstance(encoded, Failed):
+                    refusal = refusal or encoded
+                else:
+                    answering = _answering(item, route, encoded)
+                    await sink.send(answering)
+                    attempt = Attempting(answering, encoded.body, self._clients, self._now, self._ways.drain, chosen)
+                    del encoded  # and its body with it, as soon as that was sent
+                    fault = await attempt.run(sink)
+                    if fault is not None:
+                        health.failed(chosen.attempt, fault, answered=attempt.output)
+            finally:
+                if chosen.room is not None or not health.closed:
+                    chosen.leave()
+            if attempt is not None:
                 if fault is None:
                     ending = attempt.reply if attempt.complete else shutting_down(item.ticket)
+                    if attempt.complete:
+                        _measure(item, health, attempt)
                     break
                 ending = _told(item, route, fault, attempt)
                 if attempt.output:
                     break
-                retrying = retrying or self._retrying(item)
-                wait = retrying.failed(fault, trio.current_time())
-            if wait is None:
-                ending = ending or refusal
-                break
-            if wait and not await self._slept(wait):
-                ending = shutting_down(item.ticket)
-                break
-            route = item.routes[retrying.route]
+            selection = selection or Selection(item, self._ways)
+            chosen = await (selection.after_unfit() if fault is None else selection.after(fault))
+        else:
+            ending = chosen or ending or refusal
         if ending is not None:
             await sink.send(ending)
-
-    def _retrying(self, item: Planned) -> Retrying:
-        return Retrying(len(item.routes), retries=self._retries, jitter=self._jitter)
-
-    async def _slept(self, seconds: float) -> bool:
-        """False where the gateway's grace ended before that."""
-        if self._drain is None:
-            await trio.sleep(seconds)
-            return True
-        with self._drain.until_hard_end() as hard_end:
-            await trio.sleep(seconds)
-        return not hard_end.came
 
 
 def encoded_for(item: Planned, route: Route) -> Encoded | Failed:
@@ -156,6 +155,23 @@ def _told(item: Planned, route: Route, fault: UpstreamFault, attempt: Attempting
     return Failed(fault.code, fault.message, fault.param, fault.retry_after, ticket=item.ticket, headers=attempt.headers)
 
 
+def _measure(item: Planned, health: RouteHealth, attempt: Attempting) -> None:
+    """Notes what a complete reply took. The time that a client makes us wait is not the provider's."""
+    first = item.ticket.attempts[-1].ms / 1000
+    usage, seconds = None, first
+    if item.conversation.streamed:
+        if not attempt.held_up and item.round == 0:
+            usage, seconds = item.ticket.tally.usage, trio.current_time() - attempt.began
+    elif attempt.reply is not None:
+        for event in attempt.reply:
+            if type(event) is UsageUpdate:
+                usage = event.usage
+    throughput = None
+    if usage is not None and usage.output_tokens >= ENOUGH_TOKENS and seconds > 0:
+        throughput = usage.output_tokens / seconds
+    health.measured(attempt.began + seconds, latency=first if item.conversation.streamed else None, throughput=throughput)
+
+
 def call(
     clients: Clients,
     *,
@@ -164,6 +180,8 @@ def call(
     retries: int = 2,
     drain: Drain | None = None,
     big_bodies: BigBodies | None = None,
+    health: Health | None = None,
+    rooms: Rooms | None = None,
 ) -> Node[Planned, Reply | Failure]:
     """The node that asks a provider: `Planned` in; `Answering` and then the reply's bursts of events out, or a `Failed`.
 
@@ -172,10 +190,13 @@ def call(
     them; its connection is closed then. Give it the `upstreams` of `open_upstreams()`. `now`: unix seconds, for dates in
     `Retry-After`. `jitter`: a number from 0 to 1, spreads retries. `retries`: attempts beyond the first, made only before
     any output of the model was seen. `drain`: when its grace is over the upstream is closed and the reply ends with an
-    error. `big_bodies`: as in `decode`, for what is written to the provider of such a body.
+    error. `big_bodies`: as in `decode`, for what is written to the provider of such a body. `health`: of routes; `rooms`: the
+    places at providers with a `concurrency`. Both are this node's own where they are not given.
     """
+    if health is None:
+        health = LocalHealth(trio.current_time)
     return stage(
-        partial(Call, clients, now, jitter, retries, drain, big_bodies),
+        partial(Call, clients, now, Ways(health, Rooms() if rooms is None else rooms, jitter, retries, drain), big_bodies),
         name="call",
         consumes=Planned,
         produces=Reply | Failure,

@@ -150,6 +150,7 @@ class Vitals:
         if not self.closed:
             log.info("%s, %s: it answers again", self.provider, self.model)
             self.close()
+            self._since = attempt - 1  # it may still break off
             self._changed(self, None)
         elif self.level:
             self.level -= 1
@@ -175,9 +176,8 @@ class Vitals:
         if attempt == self._probe:
             self._probe = None
 
-    def measured(self, *, latency: float | None, throughput: float | None) -> None:
+    def measured(self, now: float, *, latency: float | None, throughput: float | None) -> None:
         """See the port."""
-        now = self._clock()
         if latency is not None:
             self._latency.add(latency, now)
         if throughput is not None:

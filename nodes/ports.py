@@ -257,8 +257,8 @@ class RouteHealth(Protocol):
         """It is over. Of one that neither answered nor failed, since its client went away, nothing is known."""
         ...
 
-    def measured(self, *, latency: float | None, throughput: float | None) -> None:
-        """What a complete reply took; None for what cannot be told of it."""
+    def measured(self, now: float, *, latency: float | None, throughput: float | None) -> None:
+        """What a complete reply took; None for what cannot be told of it. `now`: trio's clock at its end."""
         ...
 
 

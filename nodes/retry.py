@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
+
+from hyperinfer.nodes.concurrency import QUEUE_SECONDS
 
 if TYPE_CHECKING:
     from hyperinfer.formats.upstream_errors import UpstreamFault
+    from hyperinfer.nodes.concurrency import Room
+    from hyperinfer.nodes.ports import RouteHealth
 
 PATIENCE = 5.0
 """Seconds that all waits of one request may take together (RULES: Errors)."""
@@ -22,23 +26,41 @@ class Retrying:
     """The attempts of one request. `route` is the place of the route to try now; `retries`: attempts beyond the first.
 
     A route that has not been asked yet comes first, in the order given and at once; then the one that may be asked again
-    soonest: when its upstream said, or after a pause that doubles with each of its failures.
+    soonest: when its upstream said, or after a pause that doubles with each of its failures. One whose breaker is open is
+    passed over, unless there is no other: then each such is asked once, first the one that is half-open soonest. One that
+    has no place free counts as one that has to be waited for. `rooms`: None where as many may go as like.
     """
 
-    def __init__(self, routes: int, *, retries: int, jitter: Jitter) -> None:
+    def __init__(
+        self, healths: Sequence[RouteHealth], rooms: Sequence[Room | None], *, retries: int, jitter: Jitter
+    ) -> None:
         self.route = 0
-        self._ready = dict.fromkeys(range(routes), -math.inf)  # when each route that is left may be asked
-        self._failures = [0] * routes
+        self._healths, self._rooms = healths, rooms
+        self._ready = dict.fromkeys(range(len(healths)), -math.inf)  # when each route that is left may be asked
+        self._failures = [0] * len(healths)
         self._retries, self._jitter, self._patience = retries, jitter, PATIENCE
 
+    def choose(self, now: float) -> float | None:
+        """Seconds to wait before trying `route`, as things are now; None when there is nothing to try. `now`: seconds of any
+        steady clock."""
+        patient = [route for route, ready in self._ready.items() if ready - now <= self._patience]
+        if usable := [route for route in patient if self._healths[route].usable()]:
+            self.route = min(usable, key=lambda route: max(self._ready[route], now) + self._queue(route))
+            wait = max(0.0, self._ready[self.route] - now)
+            self._patience -= wait
+            return wait
+        if untried := [route for route in patient if not self._failures[route]]:
+            self.route = min(untried, key=lambda route: self._healths[route].pause_left() + self._queue(route))
+            return 0.0
+        return None
+
     def unfit(self, now: float) -> float | None:
-        """This route cannot express the request: it is left out, and was no attempt. As `failed` otherwise."""
+        """This route cannot express the request: it is left out, and was no attempt. As `choose` otherwise."""
         del self._ready[self.route]
-        return self._choose(now)
+        return self.choose(now)
 
     def failed(self, fault: UpstreamFault, now: float) -> float | None:
-        """This route failed before any output. Seconds to wait before trying `route`, which is another or the same one;
-        None when the fault is final. `now`: seconds of any steady clock."""
+        """This route failed before any output. As `choose`; None also when the fault is final."""
         if self._retries == 0 or not (fault.retryable or fault.failover):
             return None
         self._retries -= 1
@@ -46,7 +68,21 @@ class Retrying:
             self._ready[self.route] = now + self._pause(fault.retry_after)
         else:
             del self._ready[self.route]
-        return self._choose(now)
+        return self.choose(now)
+
+    def queued(self, now: float, began: float) -> None:
+        """The time since `began` went by for want of a place."""
+        self._patience -= now - began
+
+    @property
+    def queue(self) -> float:
+        """Seconds that may be waited for a place."""
+        return max(0.0, min(QUEUE_SECONDS, self._patience))
+
+    def _queue(self, route: int) -> float:
+        """The most that a place there takes."""
+        room = self._rooms[route]
+        return QUEUE_SECONDS if room is not None and room.full else 0.0
 
     def _pause(self, asked: float | None) -> float:
         failures = self._failures[self.route]
@@ -54,13 +90,3 @@ class Retrying:
         if asked is not None:
             return asked
         return min(_FIRST_PAUSE * float(2**failures), _LONGEST_PAUSE) * (0.5 + self._jitter() / 2)
-
-    def _choose(self, now: float) -> float | None:
-        if not self._ready:
-            return None
-        self.route = min(self._ready, key=lambda route: max(self._ready[route], now))
-        wait = max(0.0, self._ready[self.route] - now)
-        if wait > self._patience:
-            return None
-        self._patience -= wait
-        return wait

@@ -1,11 +1,11 @@
 """The `providers` section: where the upstreams are, how to sign in, what is odd about them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from hyperinfer.providers import catalogue_values as values
-from hyperinfer.providers.catalogue_records import Provider, Timeouts
+from hyperinfer.providers.catalogue_records import Breaker, Provider, Timeouts
 from hyperinfer.providers.catalogue_yaml import Value, did_you_mean
 from hyperinfer.providers.quirks import PROTOCOL_QUIRKS, Protocol, overlay, quirk_facts
 from hyperinfer.providers.secret import Secret
@@ -26,8 +26,10 @@ PROVIDER_KEYS = (
     "count_tokens",
     "http2",
     "concurrency",
+    "breaker",
 )
 TIMEOUT_KEYS = ("connect", "first_token", "idle", "stream", "whole")
+BREAKER_KEYS = ("faults", "window", "pause", "longest_pause")
 _AUTH_DEFAULT: Mapping[str, str] = {"anthropic_messages": "x-api-key"}
 _VENDOR_DEFAULT: Mapping[str, str] = {"anthropic_messages": "anthropic"}
 
@@ -92,6 +94,7 @@ def read_provider(name: str, value: Value, environ: Mapping[str, str]) -> Provid
         locations=locations,
         data_collection="deny" if collects == "deny" else "allow",
         timeouts=timeouts,
+        breaker=read_breaker(given["breaker"]) if "breaker" in given else Breaker(),
         quirks=overlay(PROTOCOL_QUIRKS[protocol], changes),
         native_tools=native_tools,
         count_tokens=counts,
@@ -138,6 +141,21 @@ def read_timeouts(value: Value) -> Timeouts:
     given = value.fields(TIMEOUT_KEYS)
     read = {name: values.seconds(entry) for name, entry in given.items()}
     return Timeouts(**{name: number for name, number in read.items() if number is not None})
+
+
+def read_breaker(value: Value) -> Breaker:
+    """When routes of a provider are left alone; what is not given keeps its default."""
+    given, usual = value.fields(BREAKER_KEYS), Breaker()
+    faults = given["faults"].integer(0, 1_000_000) if "faults" in given else None
+    read = {name: values.seconds(given[name]) for name in BREAKER_KEYS[1:] if name in given}
+    times = {name: number for name, number in read.items() if number is not None}
+    breaker = Breaker(usual.faults if faults is None else faults, **times)
+    if breaker.longest_pause < breaker.pause:
+        if "longest_pause" in given:
+            given["longest_pause"].error("expected no less than pause")
+        else:
+            breaker = replace(breaker, longest_pause=breaker.pause)
+    return breaker
 
 
 def read_quirks(value: Value) -> dict[str, str]:

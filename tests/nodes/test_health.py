@@ -136,6 +136,15 @@ def test_replies_that_break_off_are_no_successes() -> None:
     assert not kit.vitals.closed
 
 
+def test_a_probe_that_breaks_off_counts_too() -> None:
+    kit = Kit()
+    kit.fail(times=3)
+    kit.fail(times=1, answered=True)
+    assert (kit.vitals.closed, kit.vitals.level) == (True, 2)
+    kit.fail()
+    assert not kit.vitals.closed
+
+
 def test_faults_of_long_ago_do_not_count() -> None:
     kit = Kit()
     for _ in range(9):
@@ -211,11 +220,11 @@ def test_an_operator_reads_of_it(caplog: pytest.LogCaptureFixture) -> None:
 def test_means_are_of_late() -> None:
     kit = Kit()
     assert (kit.vitals.latency(), kit.vitals.throughput()) == (None, None)
-    kit.vitals.measured(latency=1.0, throughput=None)
-    kit.vitals.measured(latency=3.0, throughput=50.0)
+    kit.vitals.measured(kit.now, latency=1.0, throughput=None)
+    kit.vitals.measured(kit.now, latency=3.0, throughput=50.0)
     assert (kit.vitals.latency(), kit.vitals.throughput()) == (2.0, 50.0)
     kit.now += HALF_LIFE
-    kit.vitals.measured(latency=8.0, throughput=None)
+    kit.vitals.measured(kit.now, latency=8.0, throughput=None)
     assert kit.vitals.latency() == (0.5 * 4.0 + 8.0) / 2.0
     kit.now += 5 * HALF_LIFE
     assert kit.vitals.throughput() == 50.0

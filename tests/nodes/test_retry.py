@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperinfer.formats.upstream_errors import UpstreamFault
-from hyperinfer.nodes.retry import PATIENCE, Retrying
+from hyperinfer.nodes.concurrency import QUEUE_SECONDS, Rooms
+from hyperinfer.nodes.health import LocalHealth
+from hyperinfer.nodes.retry import PATIENCE, Jitter, Retrying
+from hyperinfer.providers.catalogue import Pricing, Provider, Route
 
 
 def fault(*, retryable: bool = True, failover: bool = True, retry_after: float | None = None) -> UpstreamFault:
@@ -15,36 +18,60 @@ def fault(*, retryable: bool = True, failover: bool = True, retry_after: float |
     )
 
 
+class Kit:
+    """Routes with their breakers and places, at a time that is set by hand."""
+
+    def __init__(self, routes: int, concurrency: int | None = None) -> None:
+        self.now = 0.0
+        health, rooms = LocalHealth(lambda: self.now), Rooms()
+        providers = [Provider(f"p{n}", "openai_chat", "https://p.test/v1", concurrency=concurrency) for n in range(routes)]
+        self.healths = [health.of(Route(provider, "up", Pricing(0, 0, 0, 0, 0))) for provider in providers]
+        self.rooms = [rooms.of(provider) for provider in providers]
+
+    def retrying(self, *, retries: int = 2, jitter: Jitter = lambda: 1.0) -> Retrying:
+        return Retrying(self.healths, self.rooms, retries=retries, jitter=jitter)
+
+    def fill(self, route: int) -> None:
+        room = self.rooms[route]
+        assert room is not None
+        while room.enter():
+            pass
+
+
+def retrying_of(routes: int, *, retries: int, jitter: Jitter) -> Retrying:
+    return Kit(routes).retrying(retries=retries, jitter=jitter)
+
+
 def test_one_route_waits_longer_each_time_until_the_retries_are_used_up() -> None:
-    retrying = Retrying(1, retries=3, jitter=lambda: 1.0)
+    retrying = retrying_of(1, retries=3, jitter=lambda: 1.0)
     assert [retrying.failed(fault(), 10.0) for _ in range(4)] == [0.25, 0.5, 1.0, None]
     assert retrying.route == 0
 
 
 def test_jitter_takes_up_to_half_of_a_pause() -> None:
-    assert Retrying(1, retries=1, jitter=lambda: 0.0).failed(fault(), 0.0) == 0.125
-    assert Retrying(1, retries=1, jitter=lambda: 0.5).failed(fault(), 0.0) == 0.1875
+    assert retrying_of(1, retries=1, jitter=lambda: 0.0).failed(fault(), 0.0) == 0.125
+    assert retrying_of(1, retries=1, jitter=lambda: 0.5).failed(fault(), 0.0) == 0.1875
 
 
 def test_what_no_repetition_helps_is_final() -> None:
-    retrying = Retrying(2, retries=2, jitter=lambda: 1.0)
+    retrying = retrying_of(2, retries=2, jitter=lambda: 1.0)
     assert retrying.failed(fault(retryable=False, failover=False), 0.0) is None
 
 
 def test_a_wait_that_was_asked_for_is_kept_to_unless_it_is_too_long() -> None:
-    assert Retrying(1, retries=1, jitter=lambda: 0.0).failed(fault(retry_after=3.5), 0.0) == 3.5
-    assert Retrying(1, retries=1, jitter=lambda: 0.0).failed(fault(retry_after=0.0), 0.0) == 0.0
-    assert Retrying(1, retries=1, jitter=lambda: 0.0).failed(fault(retry_after=5.1), 0.0) is None
+    assert retrying_of(1, retries=1, jitter=lambda: 0.0).failed(fault(retry_after=3.5), 0.0) == 3.5
+    assert retrying_of(1, retries=1, jitter=lambda: 0.0).failed(fault(retry_after=0.0), 0.0) == 0.0
+    assert retrying_of(1, retries=1, jitter=lambda: 0.0).failed(fault(retry_after=5.1), 0.0) is None
 
 
 def test_the_waits_together_are_bounded() -> None:
-    retrying = Retrying(1, retries=9, jitter=lambda: 1.0)
+    retrying = retrying_of(1, retries=9, jitter=lambda: 1.0)
     assert retrying.failed(fault(retry_after=3.0), 0.0) == 3.0
     assert retrying.failed(fault(retry_after=2.5), 3.0) is None
 
 
 def test_another_route_is_tried_at_once_and_in_order() -> None:
-    retrying = Retrying(3, retries=4, jitter=lambda: 1.0)
+    retrying = retrying_of(3, retries=4, jitter=lambda: 1.0)
     seen = [(retrying.failed(fault(retry_after=60.0), 0.0), retrying.route) for _ in range(2)]
     assert seen == [(0.0, 1), (0.0, 2)]
     assert retrying.failed(fault(retry_after=2.0), 0.0) == 2.0
@@ -52,23 +79,23 @@ def test_another_route_is_tried_at_once_and_in_order() -> None:
 
 
 def test_time_that_passed_meanwhile_counts() -> None:
-    retrying = Retrying(2, retries=4, jitter=lambda: 1.0)
+    retrying = retrying_of(2, retries=4, jitter=lambda: 1.0)
     assert (retrying.failed(fault(retry_after=2.0), 0.0), retrying.route) == (0.0, 1)
     assert (retrying.failed(fault(retry_after=9.0), 1.5), retrying.route) == (0.5, 0)
 
 
 def test_a_route_that_only_others_can_replace_is_left_out() -> None:
-    retrying = Retrying(2, retries=4, jitter=lambda: 1.0)
+    retrying = retrying_of(2, retries=4, jitter=lambda: 1.0)
     assert (retrying.failed(fault(retryable=False), 0.0), retrying.route) == (0.0, 1)
     assert (retrying.failed(fault(), 0.0), retrying.route) == (0.25, 1)
     assert retrying.failed(fault(retryable=False), 0.0) is None
 
 
 def test_a_route_that_cannot_express_the_request_was_no_attempt() -> None:
-    retrying = Retrying(2, retries=0, jitter=lambda: 1.0)
+    retrying = retrying_of(2, retries=0, jitter=lambda: 1.0)
     assert (retrying.unfit(0.0), retrying.route) == (0.0, 1)
     assert retrying.failed(fault(), 0.0) is None
-    assert Retrying(1, retries=2, jitter=lambda: 1.0).unfit(0.0) is None
+    assert retrying_of(1, retries=2, jitter=lambda: 1.0).unfit(0.0) is None
 
 
 @given(
@@ -79,7 +106,7 @@ def test_a_route_that_cannot_express_the_request_was_no_attempt() -> None:
 def test_never_more_attempts_or_patience_than_there_is(
     routes: int, retries: int, faults: list[tuple[bool, bool, float | None, float]]
 ) -> None:
-    retrying = Retrying(routes, retries=retries, jitter=lambda: 0.5)
+    retrying = retrying_of(routes, retries=retries, jitter=lambda: 0.5)
     waited, now, attempts = 0.0, 0.0, 1
     for retryable, failover, retry_after, took in faults:
         now += took
@@ -93,3 +120,62 @@ def test_never_more_attempts_or_patience_than_there_is(
         assert 0 <= retrying.route < routes
     assert attempts <= retries + 1
     assert waited <= PATIENCE + 1e-9
+
+
+def test_an_open_route_is_passed_over_at_once() -> None:
+    kit = Kit(3)
+    kit.healths[0].open(10.0, 10.0)
+    retrying = kit.retrying()
+    assert (retrying.choose(0.0), retrying.route) == (0.0, 1)
+    assert (retrying.failed(fault(), 0.0), retrying.route) == (0.0, 2)
+    assert (retrying.failed(fault(), 0.0), retrying.route) == (0.25, 1), "there are others"
+
+
+def test_open_routes_are_asked_once_each_when_there_is_no_other_and_the_nearest_first() -> None:
+    kit = Kit(2)
+    kit.healths[0].open(10.0, 10.0)
+    kit.healths[1].open(5.0, 10.0)
+    retrying = kit.retrying(retries=4)
+    assert (retrying.choose(0.0), retrying.route) == (0.0, 1)
+    assert (retrying.failed(fault(), 0.0), retrying.route) == (0.0, 0)
+    assert retrying.failed(fault(), 0.0) is None
+
+
+def test_an_open_route_is_tried_before_one_that_asks_for_more_than_there_is_patience_for() -> None:
+    kit = Kit(2)
+    kit.healths[1].open(10.0, 10.0)
+    retrying = kit.retrying()
+    assert (retrying.choose(0.0), retrying.route) == (0.0, 0)
+    assert (retrying.failed(fault(retry_after=60.0), 0.0), retrying.route) == (0.0, 1)
+
+
+def test_a_route_that_was_opened_meanwhile_is_not_asked_again() -> None:
+    kit = Kit(1)
+    retrying = kit.retrying()
+    kit.healths[0].open(10.0, 10.0)
+    assert retrying.failed(fault(), 0.0) is None
+
+
+def test_a_half_open_route_is_asked_by_one_alone() -> None:
+    kit = Kit(2)
+    kit.healths[0].open(10.0, 10.0)
+    kit.now = 10.0
+    retrying = kit.retrying()
+    assert (retrying.choose(10.0), retrying.route) == (0.0, 0)
+    kit.healths[0].begin()
+    other = kit.retrying()
+    assert (other.choose(10.0), other.route) == (0.0, 1)
+
+
+def test_a_full_route_is_passed_over_for_one_that_is_ready_before_a_place_is() -> None:
+    kit = Kit(2, concurrency=1)
+    kit.fill(0)
+    retrying = kit.retrying(retries=9)
+    assert (retrying.choose(0.0), retrying.route) == (0.0, 1)
+    assert (retrying.failed(fault(retry_after=1.0), 0.0), retrying.route) == (1.0, 1)
+    assert (retrying.failed(fault(retry_after=3.0), 1.0), retrying.route) == (0.0, 0)
+    assert retrying.queue == QUEUE_SECONDS
+    retrying.queued(3.0, 1.0)
+    assert retrying.queue == PATIENCE - 1.0 - 2.0
+    retrying.queued(4.5, 3.0)
+    assert retrying.queue == 0.5

@@ -249,3 +249,25 @@ def test_both_parsers_say_the_same(
         with pytest.raises(CatalogueErrors) as refused:
             load(text, {})
         assert problem in str(refused.value)
+
+
+def test_a_breaker_is_read_strictly() -> None:
+    text = """\
+providers:
+  a: {protocol: openai_chat, base_url: "https://x.example/v1", breaker: {faults: -1, window: 0, puase: 3}}
+  b: {protocol: openai_chat, base_url: "https://x.example/v1", breaker: {pause: 20, longest_pause: 10}}
+  c: {protocol: openai_chat, base_url: "https://x.example/v1", breaker: off}
+"""
+    with pytest.raises(CatalogueErrors) as raised:
+        load(text, {})
+    assert [(problem.line, problem.path) for problem in raised.value.problems] == [
+        (2, "providers.a.breaker.puase"),
+        (2, "providers.a.breaker.faults"),
+        (2, "providers.a.breaker.window"),
+        (3, "providers.b.breaker.longest_pause"),
+        (4, "providers.c.breaker"),
+    ]
+    long = load(
+        text.split("  a:")[0] + text[text.index("  b:") : text.index("  c:")].replace(", longest_pause: 10", "0"), {}
+    )
+    assert (long.providers["b"].breaker.pause, long.providers["b"].breaker.longest_pause) == (200.0, 200.0)

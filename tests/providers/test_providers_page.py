@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from hyperinfer.formats.server_tools import TOOL_NAMES
-from hyperinfer.providers.catalogue import CatalogueErrors, Limits, Timeouts, load
+from hyperinfer.providers.catalogue import Breaker, CatalogueErrors, Limits, Timeouts, load
 from hyperinfer.providers.catalogue_egress import EGRESS_KEYS
 from hyperinfer.providers.catalogue_models import (
     ASSUMED_CONTEXT,
@@ -20,7 +20,7 @@ from hyperinfer.providers.catalogue_models import (
     MODEL_KEYS,
     ROUTE_KEYS,
 )
-from hyperinfer.providers.catalogue_providers import PROVIDER_KEYS, TIMEOUT_KEYS
+from hyperinfer.providers.catalogue_providers import BREAKER_KEYS, PROVIDER_KEYS, TIMEOUT_KEYS
 from hyperinfer.providers.catalogue_sections import LIMIT_KEYS, SECTIONS
 from hyperinfer.providers.catalogue_tools import KINDS, OPENAI_IMAGE_MODEL, TOOL_KEYS
 from hyperinfer.providers.catalogue_values import PRICING_KEYS
@@ -34,6 +34,7 @@ KEYS = {
     "The file": SECTIONS,
     "providers": PROVIDER_KEYS,
     "timeouts": TIMEOUT_KEYS,
+    "breaker": BREAKER_KEYS,
     "creators": CREATOR_KEYS,
     "models": MODEL_KEYS,
     "pricing": PRICING_KEYS,
@@ -60,8 +61,8 @@ def test_every_key_is_on_the_page_and_no_other(heading: str) -> None:
     assert all(len(cells) == 3 and all(cells) for cells in rows.values())
 
 
-@pytest.mark.parametrize(("heading", "defaults"), [("timeouts", Timeouts()), ("limits", Limits())])
-def test_the_defaults_are_those_of_the_loader(heading: str, defaults: Timeouts | Limits) -> None:
+@pytest.mark.parametrize(("heading", "defaults"), [("timeouts", Timeouts()), ("breaker", Breaker()), ("limits", Limits())])
+def test_the_defaults_are_those_of_the_loader(heading: str, defaults: Timeouts | Breaker | Limits) -> None:
     rows = table(heading)
     for each in fields(defaults):
         value = getattr(defaults, each.name)

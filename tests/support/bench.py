@@ -19,6 +19,7 @@ from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.engine import Drain
 from hyperinfer.formats import FORMATS, Dialect
+from hyperinfer.nodes.concurrency import Rooms
 from hyperinfer.nodes.health import LocalHealth
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
@@ -105,6 +106,7 @@ class Bench:
     pipelines: Pipelines
     data_plane: DataPlane
     health: LocalHealth
+    catalogue: Catalogue
     requests: list[str] = field(default_factory=list[str])
 
     async def send(
@@ -158,7 +160,7 @@ async def bench(
     numbers = itertools.count(1)
     with memory_store(now) as store:
         secret, principal = await store.a_key(credits, terms)
-        settlement, drain, health = Settlement(store), Drain(), LocalHealth(trio.current_time)
+        settlement, drain, health, rooms = Settlement(store), Drain(), LocalHealth(trio.current_time), Rooms()
         drain.most = current.limits.in_flight
         parts = Parts(
             catalogue=lambda: current,
@@ -170,6 +172,7 @@ async def bench(
             drain=drain,
             now=now,
             jitter=lambda: JITTER,
+            rooms=rooms,
         )
         pipelines = build_pipelines(parts, current.limits)
         ids = RequestIds(now, lambda size: next(numbers).to_bytes(size))
@@ -192,8 +195,10 @@ async def bench(
             pipelines=pipelines,
             data_plane=data_plane,
             health=health,
+            catalogue=current,
         )
         assert transport.left_open == []
+        assert rooms.taken == 0
         assert store.held == set()
         assert drain.in_flight == 0
         assert (await store.verify_ledger()).differences == ()

@@ -1,0 +1,119 @@
+"""The way of one request to a route that it may ask now: past open breakers and full providers, after the pauses that are
+due."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+import trio
+
+from hyperinfer.nodes.concurrency import Room
+from hyperinfer.nodes.items import Failed
+from hyperinfer.nodes.ports import RouteHealth
+from hyperinfer.nodes.refusal import shutting_down
+from hyperinfer.nodes.retry import Retrying
+from hyperinfer.providers.catalogue import Route
+
+if TYPE_CHECKING:
+    from hyperinfer.engine import Drain
+    from hyperinfer.formats.upstream_errors import UpstreamFault
+    from hyperinfer.nodes.concurrency import Rooms
+    from hyperinfer.nodes.items import Planned
+    from hyperinfer.nodes.ports import Health
+    from hyperinfer.nodes.retry import Jitter
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What is the same for all requests. `retries`: attempts beyond the first."""
+
+    health: Health
+    rooms: Rooms
+    jitter: Jitter
+    retries: int
+    drain: Drain | None
+
+
+class Chosen(msgspec.Struct, eq=False):
+    """A route that is asked now. `attempt`: the number of this attempt there. `room`: where it has taken a place."""
+
+    route: Route
+    health: RouteHealth
+    attempt: int
+    room: Room | None = None
+
+    def leave(self) -> None:
+        """The attempt is over, or never was made."""
+        if not self.health.closed:
+            self.health.left(self.attempt)
+        if self.room is not None:
+            self.room.leave()
+
+
+class Selection:
+    """The routes that one request asks, one after the other. Each method gives the next one, which is to be left again;
+    what to tell the client in its place; or None, where there is nothing left to ask.
+    """
+
+    def __init__(self, item: Planned, ways: Ways) -> None:
+        self._item, self._drain = item, ways.drain
+        self._healths = [ways.health.of(route) for route in item.routes]
+        self._rooms = [ways.rooms.of(route.provider) for route in item.routes]
+        self._retrying = Retrying(self._healths, self._rooms, retries=ways.retries, jitter=ways.jitter)
+
+    async def first(self) -> Chosen | Failed | None:
+        """To begin with."""
+        return await self._reach(self._retrying.choose(trio.current_time()))
+
+    async def after_unfit(self) -> Chosen | Failed | None:
+        """After one that cannot express the request."""
+        return await self._reach(self._retrying.unfit(trio.current_time()))
+
+    async def after(self, fault: UpstreamFault) -> Chosen | Failed | None:
+        """After one that failed before any output."""
+        return await self._reach(self._retrying.failed(fault, trio.current_time()))
+
+    async def _reach(self, wait: float | None) -> Chosen | Failed | None:
+        retrying = self._retrying
+        while wait is not None:
+            if wait:
+                if not await self._before_hard_end(partial(_slept, wait)):
+                    return shutting_down(self._item.ticket)
+                wait = retrying.choose(trio.current_time())  # others may have found out something meanwhile
+                continue
+            place = retrying.route
+            room = self._rooms[place]
+            if room is not None and not room.enter():
+                began = trio.current_time()
+                entered = await self._before_hard_end(partial(room.wait, retrying.queue))
+                if entered is None:
+                    return shutting_down(self._item.ticket)
+                if not entered:
+                    return _full(self._item)
+                retrying.queued(trio.current_time(), began)
+            health = self._healths[place]
+            return Chosen(self._item.routes[place], health, health.begin(), room)
+        return None
+
+    async def _before_hard_end(self, waiting: Callable[[], Awaitable[bool]]) -> bool | None:
+        """None where the gateway's grace ended before that."""
+        if self._drain is None:
+            return await waiting()
+        done: bool | None = None
+        with self._drain.until_hard_end():
+            done = await waiting()
+        return done
+
+
+async def _slept(seconds: float) -> bool:
+    await trio.sleep(seconds)
+    return True
+
+
+def _full(item: Planned) -> Failed:
+    message = "The gateway has as many requests at the providers of this model as it may; send the request again."
+    return Failed("provider_overloaded", message, retry_after=1.0, ticket=item.ticket)
