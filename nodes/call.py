@@ -190,8 +190,8 @@ def call(
     them; its connection is closed then. Give it the `upstreams` of `open_upstreams()`. `now`: unix seconds, for dates in
     `Retry-After`. `jitter`: a number from 0 to 1, spreads retries. `retries`: attempts beyond the first, made only before
     any output of the model was seen. `drain`: when its grace is over the upstream is closed and the reply ends with an
-    error. `big_bodies`: as in `decode`, for what is written to the provider of such a body. `health`: of routes; `rooms`: the
-    places at providers with a `concurrency`. Both are this node's own where they are not given.
+    error. `big_bodies`: as in `decode`, for what is written to the provider of such a body. `health`: of routes; `rooms`:
+    the places at providers with a `concurrency`. Both are this node's own where they are not given.
     """
     if health is None:
         health = LocalHealth(trio.current_time)
