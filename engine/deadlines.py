@@ -7,16 +7,16 @@
     if expired := deadlines.expired:
         ...  # expired.cause == "idle"
 
-A block has one cancel scope (about 5 µs) on trio's clock, however many deadlines. The first one that passes counts; of
-those that pass at the same instant, the one that was named first. A deadline also wins over data that is due at its very
-instant. All hold whatever order trio runs tasks in.
+A block has one cancel scope (about 5 µs) on trio's clock, however many deadlines; one that waits for a single thing may be
+given a cheaper scope. The first deadline that passes counts; of those that pass at the same instant, the one that was named
+first. A deadline also wins over data that is due at its very instant. All hold whatever order trio runs tasks in.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, final
 
 import trio
 
@@ -39,20 +39,51 @@ class Expired:
     seconds: float
 
 
+class Scope(Protocol):
+    """A block that can be left: trio's cancel scope, or what does the same for some code."""
+
+    @property
+    def deadline(self) -> float:
+        """On trio's clock."""
+        ...
+
+    @deadline.setter
+    def deadline(self, due: float, /) -> None: ...
+
+    @property
+    def cancelled_caught(self) -> bool:
+        """After the block: whether it was left because of its deadline, or was cancelled."""
+        ...
+
+    def cancel(self) -> None: ...
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> bool: ...
+
+
 @final
 class Deadlines:
     """A block that is left at the first of its deadlines. Usable once.
 
     `seconds`: by cause, from the beginning of the block on. `later`: the same for those that wait to be armed. `drain`: the
-    block is left at its hard end too, which then counts, whatever else has passed.
+    block is left at its hard end too, which then counts, whatever else has passed. `scope`: by what it is left; by default
+    a cancel scope.
     """
 
-    __slots__ = ("_at", "_drain", "_nearest", "_scope", "_seconds", "began", "expired", "hard_end")
+    __slots__ = ("_at", "_drain", "_given", "_nearest", "_scope", "_seconds", "began", "expired", "hard_end")
 
     def __init__(
-        self, seconds: Mapping[Cause, float], *, later: Mapping[Cause, float] | None = None, drain: Drain | None = None
+        self,
+        seconds: Mapping[Cause, float],
+        *,
+        later: Mapping[Cause, float] | None = None,
+        drain: Drain | None = None,
+        scope: Scope | None = None,
     ) -> None:
-        self._drain = drain
+        self._drain, self._given = drain, scope
         self._seconds: Mapping[Cause, float] = seconds if later is None else {**seconds, **later}
         self._at: dict[Cause, float] = {} if later is None else dict.fromkeys(later, math.inf)
         #: Trio's clock at the beginning of the block.
@@ -65,7 +96,11 @@ class Deadlines:
         later, self.began = self._at, trio.current_time()
         self._at = {cause: later.get(cause, self.began + seconds) for cause, seconds in self._seconds.items()}
         self._nearest = min(self._at.values())
-        self._scope = trio.CancelScope(deadline=self._nearest)
+        if self._given is None:
+            self._scope: Scope = trio.CancelScope(deadline=self._nearest)
+        else:
+            self._scope = self._given
+            self._scope.deadline = self._nearest
         if self._drain is not None:
             self._drain.enter(self._scope)
         self._scope.__enter__()

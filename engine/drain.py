@@ -10,7 +10,7 @@ Work runs inside `async with drain.admitted()`. A stream that can outlive the gr
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Protocol, final
 
 import trio
 
@@ -24,6 +24,12 @@ class DrainingError(Exception):
 
 class FullError(Exception):
     """Refused: as much is in flight as may be at once. The caller may try again soon."""
+
+
+class Cancellable(Protocol):
+    """Trio's cancel scope, or whatever else can be ended."""
+
+    def cancel(self) -> None: ...
 
 
 @final
@@ -79,7 +85,7 @@ class Drain:
         self._idle = trio.Event()
         self._idle.set()
         self._begun = trio.Event()
-        self._open: set[trio.CancelScope] = set()
+        self._open: set[Cancellable] = set()
         #: Set when the grace is over and work is left.
         self.hard_end = trio.Event()
 
@@ -152,11 +158,11 @@ class Drain:
         if not self._in_flight:
             self._idle.set()
 
-    def enter(self, scope: trio.CancelScope) -> None:
+    def enter(self, scope: Cancellable) -> None:
         """Have this scope cancelled at the hard end."""
         self._open.add(scope)
         if self.hard_end.is_set():
             scope.cancel()
 
-    def leave(self, scope: trio.CancelScope) -> None:
+    def leave(self, scope: Cancellable) -> None:
         self._open.discard(scope)

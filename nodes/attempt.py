@@ -93,9 +93,12 @@ class Attempting:
         timeouts = answering.route.provider.timeouts
         if self._streamed:
             seconds: dict[Cause, float] = {"stream": timeouts.stream, "first_token": timeouts.first_token}
+            self._scope = None
             self._deadlines = Deadlines(seconds, drain=drain)
         else:
-            self._deadlines = Deadlines({"whole": timeouts.whole}, drain=drain)
+            # What comes is handed on when it is over: nothing but the provider is waited for.
+            self._scope = self._client.scope()
+            self._deadlines = Deadlines({"whole": timeouts.whole}, drain=drain, scope=self._scope)
         self.output = False
         self.held_up = False
         self.began = 0.0
@@ -136,8 +139,9 @@ class Attempting:
     async def _exchange(self, sink: Sink[Reply | Failure]) -> UpstreamFault | None:
         """The request and its response. Raises httpx2.TransportError."""
         body, self._body = self._body, b""  # a reply may take an hour
-        headers, client = self._ticket.upstream_headers, self._client
-        async with client.open(client.endpoint, body, stream=self._streamed, extra_headers=headers) as response:
+        client, headers = self._client, self._ticket.upstream_headers
+        opening = client.open(client.endpoint, body, stream=self._streamed, extra_headers=headers, scope=self._scope)
+        async with opening as response:
             del body
             self._status = response.status
             self.headers = tuple(
@@ -162,10 +166,11 @@ class Attempting:
             """Hands on what comes while nobody has to wait for it and nothing but more of the reply is in it."""
             nonlocal came, sending
             came = reader.receive_data(piece)
-            if not self._plain or reader.stops or (came and type(came[-1]) in _LAST):
+            if not came:
+                return not reader.stops
+            if not self._plain or reader.stops or type(came[-1]) in _LAST:
                 return False
-            if came:
-                sending = sink.send(tuple(came))
+            sending = sink.send(tuple(came))
             return sending is DONE
 
         while (heard := await response.pass_on(take, idle)) == "enough":

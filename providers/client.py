@@ -21,6 +21,7 @@ from hyperinfer.providers.transport import Transport, Waits, origin_of
 from hyperinfer.providers.transport_errors import GarbledResponse
 from hyperinfer.providers.transport_exchange import Exchange
 from hyperinfer.providers.transport_request import Body, request_head
+from hyperinfer.providers.transport_scope import ExchangeScope
 from hyperinfer.providers.user_agent import user_agent
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class Upstream:
         self._credentials = Credentials(provider, turns)
         self._base = httpx2.URL(provider.base_url)
         self._urls: dict[str, httpx2.URL] = {}
-        self._heads: dict[tuple[str, int, bool], bytes] = {}
+        self._starts: dict[tuple[str, int, bool], bytes] = {}
         self._origin = origin_of(self._base) if type(transport) is Transport else None
         hosts = (Secret(self._base.host),) if provider.transport == "network" else ()
         self._private = provider.keys + hosts
@@ -194,34 +195,47 @@ class Upstream:
         self.endpoint = ENDPOINTS[provider.protocol]
         self._takes_anthropic_headers = provider.protocol == "anthropic_messages"
 
-    def open(self, path: str, body: bytes, *, stream: bool, extra_headers: Iterable[tuple[str, str]] = ()) -> "Opening":
+    def scope(self) -> ExchangeScope | None:
+        """For `open`: what a request can be ended by, at less cost than a cancel scope. None where only that does."""
+        return self._transport.scope() if type(self._transport) is Transport else None
+
+    def open(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        stream: bool,
+        extra_headers: Iterable[tuple[str, str]] = (),
+        scope: ExchangeScope | None = None,
+    ) -> "Opening":
         """`async with` posts a JSON body to `path` (below the base URL: `endpoint`, or `/messages/count_tokens`), and gives
         the response.
 
         `extra_headers` are the client's `anthropic-version` and `anthropic-beta` on a Messages hop; any other name is
-        refused with `ValueError`, and both are left out elsewhere. Leaving the block closes the connection unless the
-        body was read to its end. Raises `httpx2.TransportError` (`connection_faults.fault_of_exception`).
+        refused with `ValueError`, and both are left out elsewhere. `scope`: one from `scope()`. Leaving the block closes the
+        connection unless the body was read to its end. Raises `httpx2.TransportError`
+        (`connection_faults.fault_of_exception`).
         """
-        return Opening(self, path, body, stream, tuple(extra_headers))
+        return Opening(self, path, body, stream, tuple(extra_headers), scope)
 
     async def ask(
-        self, path: str, body: bytes, stream: bool, extra_headers: tuple[tuple[str, str], ...]
+        self, path: str, body: bytes, stream: bool, extra_headers: tuple[tuple[str, str], ...], scope: ExchangeScope | None
     ) -> UpstreamResponse:
         """The response, to be closed by the caller. For `Opening`."""
         transport, origin, private = self._transport, self._origin, self._private
-        # A subclass may look at requests: it gets one to look at, and so do headers that are not prebuilt.
-        if type(transport) is not Transport or origin is None or extra_headers:
+        # A subclass may look at requests: it gets one to look at.
+        if type(transport) is not Transport or origin is None:
             response = await transport.handle_async_request(self._request(path, body, stream, extra_headers))
             try:
                 return UpstreamResponse.of(response, private)
             except BaseException:
                 await response.aclose()
                 raise
-        place = self._credentials.next_turn()
-        start = self._heads.get((path, place, stream))
-        if start is None:
-            start = self._heads[path, place, stream] = self._start(path, place, stream)
-        exchange = await transport.post(origin, b"%b%d\r\n\r\n" % (start, len(body)), Body(body), self._waits)
+        if extra_headers:
+            head = request_head(self._request(path, body, stream, extra_headers))
+        else:
+            head = b"%b%d\r\n\r\n" % (self._start(path, self._credentials.next_turn(), stream), len(body))
+        exchange = await transport.post(origin, head, Body(body), self._waits, scope)
         try:
             return UpstreamResponse(exchange.status, exchange.headers, exchange, private)
         except BaseException:
@@ -230,8 +244,11 @@ class Upstream:
 
     def _start(self, path: str, place: int, stream: bool) -> bytes:
         """The head of a request as far as the number of its length."""
-        request = httpx2.Request("POST", self._url(path), headers=self._headers[place, stream], stream=Body(b""))
-        return request_head(request)[: -len(b"\r\n")] + b"content-length: "
+        start = self._starts.get((path, place, stream))
+        if start is None:
+            request = httpx2.Request("POST", self._url(path), headers=self._headers[place, stream], stream=Body(b""))
+            start = self._starts[path, place, stream] = request_head(request)[: -len(b"\r\n")] + b"content-length: "
+        return start
 
     def _url(self, path: str) -> httpx2.URL:
         url = self._urls.get(path)
@@ -277,15 +294,21 @@ class Opening:
     __slots__ = ("_asked", "_response")
 
     def __init__(
-        self, upstream: Upstream, path: str, body: bytes, stream: bool, extra_headers: tuple[tuple[str, str], ...]
+        self,
+        upstream: Upstream,
+        path: str,
+        body: bytes,
+        stream: bool,
+        extra_headers: tuple[tuple[str, str], ...],
+        scope: ExchangeScope | None,
     ) -> None:
-        self._asked = [(upstream, path, body, stream, extra_headers)]
+        self._asked = [(upstream, path, body, stream, extra_headers, scope)]
         self._response: UpstreamResponse | None = None
 
     async def __aenter__(self) -> UpstreamResponse:
         # Not kept: a long response would hold the request's body to its end.
-        upstream, path, body, stream, extra_headers = self._asked.pop()
-        self._response = await upstream.ask(path, body, stream, extra_headers)
+        upstream, path, body, stream, extra_headers, scope = self._asked.pop()
+        self._response = await upstream.ask(path, body, stream, extra_headers, scope)
         return self._response
 
     async def __aexit__(

@@ -18,6 +18,7 @@ from hyperinfer.providers.transport_exchange import Exchange
 from hyperinfer.providers.transport_hearing import Sockets
 from hyperinfer.providers.transport_pool import Pool
 from hyperinfer.providers.transport_request import Body, request_body, request_head
+from hyperinfer.providers.transport_scope import ExchangeScope
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -99,30 +100,40 @@ class Transport(httpx2.AsyncBaseTransport):
         exchange = await self._answered(origin_of(request.url), request.method, head, body, waits, chunked=chunked)
         return httpx2.Response(exchange.status, headers=exchange.headers, stream=exchange)
 
-    def post(self, origin: Origin, head: bytes, body: Body, waits: Waits) -> Awaitable[Exchange]:
+    def post(
+        self, origin: Origin, head: bytes, body: Body, waits: Waits, scope: ExchangeScope | None = None
+    ) -> Awaitable[Exchange]:
         """The same for a `POST` whose head is bytes already (the request line, headers and the empty line behind them): the
-        exchange with its status and headers, and its body still to be read."""
-        return self._answered(origin, "POST", head, body, waits, chunked=False)
+        exchange with its status and headers, and its body still to be read. `scope`: what it can be ended by."""
+        return self._answered(origin, "POST", head, body, waits, chunked=False, scope=scope)
+
+    def scope(self) -> ExchangeScope | None:
+        """A scope for `post`. None where nobody watches the sockets: their alarms are what it needs."""
+        return None if self._sockets is None else ExchangeScope(self._sockets)
 
     async def _answered(
-        self, origin: Origin, method: str, head: bytes, body: httpx2.AsyncByteStream, waits: Waits, *, chunked: bool
+        self,
+        origin: Origin,
+        method: str,
+        head: bytes,
+        body: httpx2.AsyncByteStream,
+        waits: Waits,
+        *,
+        chunked: bool,
+        scope: ExchangeScope | None = None,
     ) -> Exchange:
         if self._closed:
             raise RuntimeError("the transport is closed")
         reused = self._pool.take(origin, trio.current_time()) if isinstance(body, Body) else None
         if reused is not None:
-            exchange = self._begin(reused, method, waits)
+            exchange = self._begin(reused, method, waits, scope)
             try:
-                await exchange.send(head, body, chunked=chunked)
-                await exchange.read_head()
-                return exchange
+                return await exchange.answered(head, body, chunked=chunked)
             except httpx2.TransportError as error:
                 if not exchange.died_unanswered(error):
                     raise
-        exchange = self._begin(await self._connect(origin, waits), method, waits)
-        await exchange.send(head, body, chunked=chunked)
-        await exchange.read_head()
-        return exchange
+        exchange = self._begin(await self._connect(origin, waits, scope), method, waits, scope)
+        return await exchange.answered(head, body, chunked=chunked)
 
     async def aclose(self) -> None:
         """Closes every connection, also those with a request under way."""
@@ -144,17 +155,24 @@ class Transport(httpx2.AsyncBaseTransport):
         """Forgets a connection that an exchange has closed."""
         self._active.discard(connection)
 
-    def _begin(self, connection: Connection, method: str, waits: Waits) -> Exchange:
+    def _begin(self, connection: Connection, method: str, waits: Waits, scope: ExchangeScope | None) -> Exchange:
         self._active.add(connection)
-        return Exchange(connection, method, self, read_timeout=waits.read, write_timeout=waits.write)
+        exchange = Exchange(connection, method, self, read_timeout=waits.read, write_timeout=waits.write)
+        if scope is not None:
+            scope.holds(exchange.close)
+        return exchange
 
-    async def _connect(self, origin: Origin, waits: Waits) -> Connection:
+    async def _connect(self, origin: Origin, waits: Waits, scope: ExchangeScope | None) -> Connection:
         if self._closed:
             raise httpx2.ReadError("the transport was closed during the request")
         context = None if origin.scheme == "http" else self._ssl_context or default_ssl_context()
-        return await connect(
-            origin, context, seconds=waits.connect, receive_buffer=self._receive_buffer, sockets=self._sockets
-        )
+        with trio.CancelScope() as connecting:
+            if scope is not None:
+                scope.holds(connecting.cancel)
+            return await connect(
+                origin, context, seconds=waits.connect, receive_buffer=self._receive_buffer, sockets=self._sockets
+            )
+        raise httpx2.ConnectError("ended while connecting")
 
 
 def _timeouts(request: httpx2.Request) -> Mapping[str, float | None] | None:

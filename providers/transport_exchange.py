@@ -69,31 +69,21 @@ class Exchange(httpx2.AsyncByteStream):
         """All of the response is here, or none of the rest will be: there is nothing to close."""
         return self._connection is None
 
-    async def send(self, head: bytes, stream: httpx2.AsyncByteStream, *, chunked: bool) -> None:
-        """Sends the request. A peer that stops listening is no error yet: it may have answered before it did."""
-        connection = self._connection
-        assert connection is not None
-        try:
-            if not isinstance(stream, Body):
-                await self._send_stream(head, stream, chunked=chunked)
-            elif len(head) + len(stream.data) <= _ONE_WRITE:
-                if self._write_timeout is None:
-                    await connection.send(head + stream.data)
-                else:
-                    await self._write(head + stream.data)
-                self._sent = True
-            else:
-                await self._send_listening(head, stream.data)
-        except httpx2.WriteError:
-            return
-        except BaseException:
-            self.close()
-            raise
-
-    async def read_head(self) -> None:
-        """Reads until `status` and `headers` are known. Raises the exceptions of a broken connection or response."""
+    async def answered(self, head: bytes, stream: httpx2.AsyncByteStream, *, chunked: bool) -> Self:
+        """Sends the request, and reads until `status` and `headers` are known. Raises the exceptions of a broken connection
+        or response."""
         parser = self._parser
         try:
+            try:
+                if not isinstance(stream, Body):
+                    await self._send_stream(head, stream, chunked=chunked)
+                elif len(head) + len(stream.data) <= _ONE_WRITE:
+                    await self._write(head + stream.data)
+                    self._sent = True
+                else:
+                    await self._send_listening(head, stream.data)
+            except httpx2.WriteError:
+                pass  # a peer that stops listening is no error yet: it may have answered before it did
             while not parser.has_head:
                 if parser.failure is not None:
                     raise parser.failure
@@ -105,6 +95,7 @@ class Exchange(httpx2.AsyncByteStream):
         except BaseException:
             self.close()
             raise
+        return self
 
     def died_unanswered(self, error: httpx2.TransportError) -> bool:
         """Whether the connection went away without one byte of an answer: on a reused one, the sign of old age."""
@@ -216,16 +207,15 @@ class Exchange(httpx2.AsyncByteStream):
         else:
             self._parser.feed_eof()
 
-    async def _write(self, data: bytes) -> None:
-        connection = self._connection
-        assert connection is not None
-        if self._write_timeout is None:
-            await connection.send(data)
-            return
-        with trio.move_on_after(self._write_timeout) as scope:
-            await connection.send(data)
+    def _write(self, data: bytes) -> Awaitable[None]:
+        connection = self._open()
+        return connection.send(data) if self._write_timeout is None else self._write_in_time(data, self._write_timeout)
+
+    async def _write_in_time(self, data: bytes, seconds: float) -> None:
+        with trio.move_on_after(seconds) as scope:
+            await self._open().send(data)
         if scope.cancelled_caught:
-            raise httpx2.WriteTimeout(f"the server took no byte of the request for {self._write_timeout:g} s")
+            raise httpx2.WriteTimeout(f"the server took no byte of the request for {seconds:g} s")
 
     async def _send_stream(self, head: bytes, stream: httpx2.AsyncByteStream, *, chunked: bool) -> None:
         await self._write(head)

@@ -119,9 +119,7 @@ class Egress:
     async def _ask(self, target: Target, accept: str) -> Exchange:
         connection = await self._connect(target, await checked_addresses(target, self._resolve, self._allow))
         exchange = Exchange(connection, "GET", _Closing(), read_timeout=_SILENCE_SECONDS, write_timeout=_SILENCE_SECONDS)
-        await exchange.send(_request(target, accept), Body(b""), chunked=False)
-        await exchange.read_head()
-        return exchange
+        return await exchange.answered(_request(target, accept), Body(b""), chunked=False)
 
     async def _connect(self, target: Target, addresses: Sequence[Address]) -> Connection:
         origin = Origin(target.scheme, target.host, target.port)
