@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperinfer.api.cli.output import Output, many
+from hyperinfer.api.cli.output import Output
 from hyperinfer.api.data_plane import COUNTS, ROUTES
 from hyperinfer.api.edge.asgi import Reply
 from hyperinfer.api.edge.dispatch import Dispatch, Handler
@@ -20,7 +20,7 @@ from hyperinfer.api.edge.lifespan import StartupFailed
 from hyperinfer.api.edge.refusals import Refusal, words_of
 from hyperinfer.api.first_start import first_start
 from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
-from hyperinfer.api.hosted import Hosted, ReloadRefused
+from hyperinfer.api.hosted import Hosted
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.logs import Lines, configure_logging
 from hyperinfer.api.request_line import REQUESTS
@@ -62,21 +62,9 @@ class Application:
             raise RuntimeError("the application has not started")
         return self._gateway
 
-    async def reload(self) -> str:
-        """SIGHUP. Returns what the operator is told of it; raises ReloadRefused."""
-        try:
-            await self.gateway.reload()
-        except CatalogueErrors as error:
-            raise ReloadRefused(f"the catalogue has problems:\n{error}") from None
-        except UnicodeDecodeError:
-            raise ReloadRefused(f"{self.gateway.catalogue.name} is not UTF-8 text") from None
-        except OSError as error:
-            raise ReloadRefused(f"cannot read {self.gateway.catalogue.name}: {error.strerror or error}") from None
-        catalogue = self.gateway.catalogue.current()
-        models = many(len(catalogue.models), "model")
-        return "\n".join(
-            [f"reloaded {self.gateway.catalogue.name}: {models}", *(f"warning: {each}" for each in catalogue.warnings)]
-        )
+    async def reload(self, given: Mapping[str, object]) -> None:
+        """Goes on with another catalogue, the text of which is in `given`."""
+        await self.gateway.use(str(given["catalogue"]))
 
     def handler(self, path: str) -> Handler | None:
         """The data plane's handler of a path; edges may call it without ASGI."""
@@ -118,11 +106,12 @@ def _first(group: BaseExceptionGroup[Exception]) -> str:
 
 
 def build(app: Mapping[str, object]) -> Hosted:
-    """What the worker calls. `app`: `config` (a path or None), `data` (a path), `lock` (the descriptor of its lock, or
-    None to take it), `outage` (one of OUTAGES), `json` (whether events are JSON)."""
-    config, data, lock = app.get("config"), app.get("data"), app.get("lock")
+    """What the worker calls. `app`: `config` (a path or None), `catalogue` (its text, or None to read it), `data` (a path),
+    `lock` (the descriptor of its lock, or None to take it), `outage` (one of OUTAGES), `json` (whether events are JSON)."""
+    config, data, lock, catalogue = app.get("config"), app.get("data"), app.get("lock"), app.get("catalogue")
     settings = GatewaySettings(
         config=Path(str(config)) if config else None,
+        catalogue=None if catalogue is None else str(catalogue),
         data=Path(str(data or "data")),
         environ=os.environ,
         lock=FolderLock.adopt(lock) if isinstance(lock, int) else None,

@@ -1,4 +1,4 @@
-"""The catalogue of a running gateway: read at start, and again when told to."""
+"""The catalogue of a gateway: read at start, and again when told to."""
 
 from __future__ import annotations
 
@@ -10,23 +10,33 @@ from hyperinfer.providers.catalogue import Catalogue, load
 
 
 class CatalogueFile:
-    """A catalogue and where it came from, its `name` in messages. `path` None: the one that is shipped with the package."""
+    """A catalogue and where it came from, its `name` in messages. `path` None: the one that is shipped with the package.
+    `text`: of the file, where somebody has read it. Raises `CatalogueErrors`, `OSError` or `UnicodeDecodeError`."""
 
-    def __init__(self, path: Path | None, environ: Mapping[str, str]) -> None:
-        self._path, self._environ = path, environ
+    def __init__(self, path: Path | None, environ: Mapping[str, str], text: str | None = None) -> None:
+        self.path, self._environ = path, environ
         self.name = "providers.yaml (packaged)" if path is None else str(path)
-        self._current = self._load()
+        self.use(self.read() if text is None else text)
 
     def current(self) -> Catalogue:
         """The catalogue of the moment."""
         return self._current
 
-    def reload(self) -> None:
-        """Reads the file again. Raises `CatalogueErrors` or `OSError`; the catalogue then stays as it is."""
-        self._current = self._load()
+    @property
+    def text(self) -> str:
+        """What the catalogue of the moment was read from."""
+        return self._text
 
-    def _load(self) -> Catalogue:
-        if self._path is None:
-            text = (files("hyperinfer.providers") / "catalogue.yaml").read_text("utf-8")
-            return load(text, self._environ, self.name)
-        return load(self._path.read_text("utf-8"), self._environ, self.name)
+    def read(self) -> str:
+        """The text that is in the file now. Raises `OSError` or `UnicodeDecodeError`."""
+        if self.path is None:
+            return (files("hyperinfer.providers") / "catalogue.yaml").read_text("utf-8")
+        return self.path.read_text("utf-8")
+
+    def use(self, text: str) -> None:
+        """Takes another catalogue. Raises `CatalogueErrors`; the catalogue then stays as it is."""
+        self._current, self._text = load(text, self._environ, self.name), text
+
+    def reload(self) -> None:
+        """Reads the file again. Raises as the constructor does; the catalogue then stays as it is."""
+        self.use(self.read())

@@ -32,7 +32,7 @@ from hyperinfer.nodes.tools.documents.reader import DocumentReader
 from hyperinfer.nodes.tools.toolbox import CurrentTools
 from hyperinfer.providers.egress import Egress
 from hyperinfer.providers.secret import Secret
-from hyperinfer.providers.upstreams import open_upstreams
+from hyperinfer.providers.upstreams import Upstreams, open_upstreams
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.store import Store
@@ -43,14 +43,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
-    """What a worker is told. `config`: path of the catalogue. `data`: the data folder. `environ`: the environment.
-    `lock`: the folder's, where whoever started us holds it; else we take it. `refuse_without_postgres`: of the shared store,
-    while it is away; else requests are journaled."""
+    """What a worker is told. `config`: path of the catalogue. `catalogue`: its text, where whoever started us has read it.
+    `data`: the data folder. `environ`: the environment. `lock`: the folder's, where whoever started us holds it; else we
+    take it. `refuse_without_postgres`: of the shared store, while it is away; else requests are journaled."""
 
     config: Path | None
     data: Path
     environ: Mapping[str, str] = field(repr=False)  # it holds the providers' keys
     lock: FolderLock | None = None
+    catalogue: str | None = field(default=None, repr=False)  # it may hold keys
     refuse_without_postgres: bool = False
 
     @property
@@ -80,13 +81,20 @@ class Gateway:
     drain: Drain
     internal_token: Secret | None
     now: Callable[[], float]
+    upstreams: Upstreams
 
     async def reload(self) -> None:
-        """Reads the catalogue again. Raises `CatalogueErrors`, and everything stays as it was."""
-        self.catalogue.reload()
-        limits = self.catalogue.current().limits
-        self.pipelines.rebuild(self.parts, limits)
-        self.drain.most = limits.in_flight
+        """Reads the catalogue's file again. Raises as `CatalogueFile` does, and everything stays as it was."""
+        await self.use(self.catalogue.read())
+
+    async def use(self, text: str) -> None:
+        """Goes on with another catalogue, for requests that come from here on: those that run keep theirs, with its
+        prices. Raises `CatalogueErrors`, and everything stays as it was."""
+        self.catalogue.use(text)
+        catalogue = self.catalogue.current()
+        self.pipelines.rebuild(self.parts, catalogue.limits)
+        self.drain.most = catalogue.limits.in_flight
+        await self.upstreams.serve_only(catalogue)
 
 
 @asynccontextmanager
@@ -100,7 +108,7 @@ async def open_gateway(
 ) -> AsyncGenerator[Gateway]:
     """The gateway of one data folder. `say`: logs a line for each request. Raises `CatalogueErrors`, `FolderInUse`,
     `StoreUnavailable`, `ProxySettingError`."""
-    catalogue = CatalogueFile(settings.config, settings.environ)
+    catalogue = CatalogueFile(settings.config, settings.environ, settings.catalogue)
     limits = catalogue.current().limits
     drain.most = limits.in_flight
     folder = DataFolder(settings.data)
@@ -161,6 +169,7 @@ async def open_gateway(
             drain=drain,
             internal_token=settings.internal_token,
             now=now,
+            upstreams=upstreams,
         )
         serving.cancel_scope.cancel()
 

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from hyperinfer.api.edge.serve import Drain
 
 
-class ReloadRefused(Exception):
-    """What should be loaded cannot be used. The text is for the operator."""
-
-
 def _no_requests() -> int:
     return 0
 
@@ -33,15 +29,15 @@ def _no_greeting() -> str | None:
 class Hosted:
     """What a factory returns: the application and how the worker talks to it.
 
-    `reload` is awaited at SIGHUP and returns what the operator is told; when it raises ReloadRefused, that text is, and
-    the old configuration stays. `in_flight` counts the requests that a drain waits for. `greeting`, asked for once it is
-    ready, is what the operator is told beside the address at the first start of the service, None for nothing.
+    `reload` is awaited with a configuration, known to be good, to go on with. `in_flight` counts the requests that a drain
+    waits for. `greeting`, asked for once it is ready, is what the operator is told beside the address at the first start of
+    the service, None for nothing.
     A factory or a lifespan that raises StartupFailed refuses to start, with that text for the operator.
     """
 
     app: AsgiApp
     drain: Drain
-    reload: Callable[[], Awaitable[str]] | None = None
+    reload: Callable[[Mapping[str, object]], Awaitable[None]] | None = None
     in_flight: Callable[[], int] = _no_requests
     greeting: Callable[[], str | None] = _no_greeting
     crash_reply: CrashReply = plain_crash_reply

@@ -7,7 +7,9 @@ whole service when a worker dies. POSIX only.
 * A worker that dies is replaced: at once, and slower (up to 5 s) while they die young. One that fails before the
   service was ever ready ends the service with its exit code.
 * SIGTERM, SIGINT: the parent closes its own copy of the sockets first (connections would wait in its backlog for
-  ever), lets the workers drain, and kills what is left after that. A second SIGINT kills at once. SIGHUP: reload.
+  ever), lets the workers drain, and kills what is left after that. A second SIGINT kills at once.
+* SIGHUP, or a change of where the configuration comes from: it is read again, here, and given to all workers. A worker that
+  is started later gets the last one that was good.
 * A worker that loses its parent drains and ends (see `worker.py`).
 * Whatever is held for the whole life of the service, such as the lock of a data folder, the parent holds and hands down:
   so a worker that is being replaced leaves no moment at which somebody else could take it.
@@ -29,6 +31,7 @@ from typing import TYPE_CHECKING, cast
 
 import trio
 
+from hyperinfer.api.configuration import Configuration, Reloads, Unchanging
 from hyperinfer.api.edge.address import url_of
 from hyperinfer.api.edge.settings import EdgeSettings, hypercorn_config
 
@@ -45,7 +48,8 @@ KILL_MARGIN = 2.0
 class Plan:
     """What to run. `bind` is `host:port`, `[v6]:port` or `unix:path`; `factory` and `app` see `worker.Order`.
 
-    `handed`: open descriptors that every worker gets under the same numbers; `app` says what they are.
+    `handed`: open descriptors that every worker gets under the same numbers; `app` says what they are. `configuration`: what
+    is given to workers beside `app`, and again when it has changed.
     """
 
     bind: str
@@ -56,9 +60,11 @@ class Plan:
     backlog: int = 2048
     handed: tuple[int, ...] = ()
     argv: tuple[str, ...] = field(default_factory=lambda: worker_argv())
+    configuration: Configuration = field(default_factory=Unchanging, repr=False)
 
     def order(self) -> bytes:
-        return json.dumps({"factory": self.factory, "edge": asdict(self.edge), "app": dict(self.app)}).encode()
+        app = {**self.app, **self.configuration.given()}
+        return json.dumps({"factory": self.factory, "edge": asdict(self.edge), "app": app}).encode()
 
 
 def worker_argv() -> tuple[str, ...]:
@@ -115,7 +121,8 @@ class _Worker:
     process: trio.Process
     control: trio.SocketStream
     ready: bool = False
-    reload_when_ready: bool = False
+    given: int = 0  # the generation of the configuration that it was sent,
+    has: int = 0  # and the one that it works with
     failure: str | None = None
 
     def send_signal(self, number: int) -> None:
@@ -131,6 +138,7 @@ class _Supervisor:
         self._sockets = sockets
         self._announce = announce
         self._report = report
+        self._reloads = Reloads(plan.configuration, report)
         self._workers: set[_Worker] = set()
         self._ready_slots = 0
         self._announced = False
@@ -144,6 +152,7 @@ class _Supervisor:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._obey, signals)
             nursery.start_soon(self._kill_late)
+            nursery.start_soon(self._reloads.watch)
             try:
                 async with trio.open_nursery() as slots:
                     for _ in range(self._plan.workers):
@@ -219,6 +228,7 @@ class _Supervisor:
                 nursery.cancel_scope.deadline = trio.current_time() + 0.1
         finally:
             self._workers.discard(worker)
+            self._note_generations()
             if worker.process.returncode is None:
                 worker.send_signal(signal.SIGTERM)
             await trio.aclose_forcefully(worker.control)
@@ -227,9 +237,15 @@ class _Supervisor:
         stdin = worker.process.stdin
         assert stdin is not None
         # A worker that died early has said why, or its exit code does.
-        with suppress(trio.BrokenResourceError):
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async with stdin:
+                worker.given = worker.has = self._reloads.generation
                 await stdin.send_all(self._plan.order())
+            while True:
+                await self._reloads.newer_than(worker.given)
+                worker.given = self._reloads.generation
+                message = {"reload": worker.given, "app": dict(self._reloads.given())}
+                await worker.control.send_all(json.dumps(message).encode() + b"\n")
 
     async def _listen(self, worker: _Worker, first: bool) -> None:
         said = bytearray()
@@ -245,12 +261,14 @@ class _Supervisor:
             worker.failure = str(message["failed"])
         elif "note" in message:
             self._report(str(message["note"]))
+        elif "reloaded" in message:
+            worker.has = cast("int", message["reloaded"])
+            self._note_generations()
         elif "draining" in message:
             self._hear_draining(cast("int", message["draining"]))
         elif "ready" in message:
             worker.ready = True
-            if worker.reload_when_ready:
-                worker.send_signal(signal.SIGHUP)
+            self._note_generations()
             self._ready_slots += first
             if self._ready_slots == self._plan.workers and not self._announced and not self._stopping.is_set():
                 self._announced = True
@@ -259,6 +277,10 @@ class _Supervisor:
                     self._announce(f"listening {url_of(sock, tls=tls)}")
                 if message.get("greeting"):
                     self._report(str(message["greeting"]))
+
+    def _note_generations(self) -> None:
+        if all(worker.has == self._reloads.generation for worker in self._workers if worker.ready):
+            self._reloads.is_everywhere()
 
     # The end
 
@@ -295,12 +317,7 @@ class _Supervisor:
     async def _obey(self, signals: AsyncIterator[int]) -> None:
         async for number in signals:
             if number == signal.SIGHUP:
-                for worker in self._workers:
-                    if worker.ready:
-                        worker.send_signal(signal.SIGHUP)
-                    else:
-                        # Before it has its handler the signal would end it, and it may have read the old file.
-                        worker.reload_when_ready = True
+                self._reloads.renew()
             elif not self._stopping.is_set():
                 self._interrupted = number == signal.SIGINT
                 self._stop()

@@ -5,8 +5,10 @@ standard input: `{"factory": "module:function", "edge": {…EdgeSettings…}, "a
 the mapping under `app` and returns `Hosted`.
 
 On the control socket the worker says lines of JSON: `{"ready": [urls], "greeting": text | null}` or `{"failed": "why"}`,
-later `{"note": "for the operator"}` and, when it begins to drain, `{"draining": requests}`. The socket's end (the
-supervisor is gone) means drain, as SIGTERM and SIGINT do. SIGHUP reloads. Exit code 0 after a drain, 1 otherwise.
+later `{"note": "for the operator"}` and, when it begins to drain, `{"draining": requests}`. It is told
+`{"reload": generation, "app": {…}}` there, a configuration to go on with, and says `{"reloaded": generation}` when it does.
+The socket's end (the supervisor is gone) means drain, as SIGTERM and SIGINT do. SIGHUP is the supervisor's business, and
+passed over here. Exit code 0 after a drain, 1 otherwise.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import argparse
 import importlib
 import json
 import logging
+import math
+import os
 import signal
 import socket
 import sys
@@ -29,13 +33,12 @@ from hyperinfer.api import collector
 from hyperinfer.api.edge.lifespan import LifespanFailed, StartupFailed
 from hyperinfer.api.edge.serve import serve
 from hyperinfer.api.edge.settings import EdgeSettings
-from hyperinfer.api.hosted import Hosted, ReloadRefused
 from hyperinfer.api.process_limits import raise_file_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from hyperinfer.api.hosted import Factory
+    from hyperinfer.api.hosted import Factory, Hosted
 
 log = logging.getLogger("hyperinfer.worker")
 
@@ -56,6 +59,7 @@ class Order:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The worker's whole life; returns its exit code."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     parser = argparse.ArgumentParser(prog="hyperinfer.api.worker")
     parser.add_argument("--plain-fds", type=_fds, default=[])
     parser.add_argument("--secure-fds", type=_fds, default=[])
@@ -81,11 +85,15 @@ class _Control:
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await self._stream.send_all(json.dumps(message).encode() + b"\n")
 
-    async def wait_closed(self) -> None:
-        """Until the supervisor is gone."""
+    async def heard(self) -> AsyncIterator[Mapping[str, object]]:
+        """What the supervisor says, until it is gone."""
+        said = bytearray()
         with suppress(trio.BrokenResourceError):
-            while await self._stream.receive_some():
-                pass
+            while data := await self._stream.receive_some():
+                said += data
+                *lines, said = said.split(b"\n")
+                for line in lines:
+                    yield json.loads(line)
 
 
 async def _work(order: Order, sockets: Sockets, control: socket.socket) -> int:
@@ -113,7 +121,8 @@ async def _work(order: Order, sockets: Sockets, control: socket.socket) -> int:
 
 async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: _Control) -> None:
     shutdown = trio.Event()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+    send_reload, reloads = trio.open_memory_channel["Mapping[str, object]"](math.inf)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
 
             async def served(*, task_status: trio.TaskStatus[list[str]]) -> None:
@@ -142,33 +151,36 @@ async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: 
             stop = leave
 
             async def obey() -> None:
-                async for number in signals:
-                    if number == signal.SIGHUP:
-                        nursery.start_soon(_reload, hosted, control)
-                    else:
-                        await stop()
+                async for _ in signals:
+                    await stop()
 
-            async def outlive_nobody() -> None:
-                await control.wait_closed()
-                await stop()
+            async def hear() -> None:
+                async for message in control.heard():
+                    send_reload.send_nowait(message)
+                await stop()  # it outlives nobody
+
+            async def reload() -> None:
+                async for message in reloads:
+                    await _reload(hosted, control, message)
 
             nursery.start_soon(obey)
-            nursery.start_soon(outlive_nobody)
+            nursery.start_soon(hear)
             urls = await nursery.start(served)
             stop = drain
             collector.work()
             await control.say({"ready": urls, "greeting": hosted.greeting()})
+            nursery.start_soon(reload)
 
 
-async def _reload(hosted: Hosted, control: _Control) -> None:
-    if hosted.reload is None:
-        return
+async def _reload(hosted: Hosted, control: _Control, message: Mapping[str, object]) -> None:
     try:
-        await control.say({"note": await hosted.reload()})
-    except ReloadRefused as refusal:
-        await control.say({"note": f"not reloaded, the configuration stays as it was: {refusal}"})
+        if hosted.reload is not None:
+            await hosted.reload(cast("Mapping[str, object]", message["app"]))
     except Exception:
-        log.exception("reloading failed; the configuration stays as it was")
+        log.exception("reloading failed")
+        note = f"worker {os.getpid()} could not take the new configuration and goes on with the old one"
+        await control.say({"note": note})
+    await control.say({"reloaded": message["reload"]})
 
 
 def _load(name: str) -> Factory:

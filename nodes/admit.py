@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
+
 from hyperinfer.engine import Failure, Node, Sink, Stage, stage
 from hyperinfer.nodes.bill import without_output
 from hyperinfer.nodes.items import Failed, Planned
@@ -35,6 +37,9 @@ class Admit(Stage[Planned, Planned | Failure]):
     async def receive(self, item: Planned, sink: Sink[Planned | Failure]) -> None:
         """One request."""
         ticket = item.ticket
+        if item.conversation.plugins:
+            # Those that are held for are those that run, at their prices: the catalogue may change meanwhile.
+            item = msgspec.structs.replace(item, tools=self._tools())
         principal = owner_of(ticket)
         row = without_output(item, status="interrupted", error_code=None, latency=0.0)
         self._asking = ticket.request_id
@@ -47,9 +52,8 @@ class Admit(Stage[Planned, Planned | Failure]):
         await sink.send(told(refusal, ticket))
 
     def _hold_of(self, item: Planned) -> int:
-        plugins = item.conversation.plugins
-        hold = hold_of(item)
-        return min(PICO_LIMIT, hold + most_of_one_call_each(plugins, self._tools())) if plugins else hold
+        hold, tools = hold_of(item), item.tools
+        return hold if tools is None else min(PICO_LIMIT, hold + most_of_one_call_each(item.conversation.plugins, tools))
 
     async def abort(self) -> None:
         """Cut short while the hold was being taken: it may have been, and nobody else will give it back."""

@@ -23,9 +23,11 @@ from hyperinfer.formats.codec import AnswerShape, Format, Loss, ToolAlias
 from hyperinfer.formats.conversation import Conversation
 from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.events import Burst, StopReason
+from hyperinfer.formats.server_tools import ToolName
 from hyperinfer.formats.tokens import Written
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.ports import Attempt, CostLine, Generation, Principal
+from hyperinfer.nodes.tools.port import ServerTool
 from hyperinfer.providers.catalogue import Model, Route
 
 HeaderList: TypeAlias = tuple[tuple[str, str], ...]
@@ -129,7 +131,8 @@ class Planned(msgspec.Struct, frozen=True):
     """A request with the routes that may serve it, in the order in which they are tried.
 
     `conversation`: the caller's. `asks`: the conversation to ask of a route, where it is another. `round`: how often a model
-    was asked for this request before, and called tools of the gateway.
+    was asked for this request before, and called tools of the gateway. `tools`: those that it was admitted with; None where
+    nobody has looked yet.
     """
 
     ticket: Ticket
@@ -138,6 +141,7 @@ class Planned(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...]
     asks: Callable[[Route], Conversation] | None = None
     round: int = 0
+    tools: Mapping[ToolName, ServerTool] | None = None
 
     def asked_of(self, route: Route) -> Conversation:
         """What a route is asked: the caller's conversation, or what has become of it."""

@@ -73,7 +73,7 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
             await self._asked.abort()
 
     async def _with_tools(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
-        found = activate(item, self._tooling.tools())
+        found = activate(item, self._tooling.tools() if item.tools is None else item.tools)
         if isinstance(found, Failed):
             await sink.send(found)
             return

@@ -6,7 +6,7 @@ redirects, cookies, decoding the body, raising for a status.
 """
 
 import ssl
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -75,6 +75,7 @@ class Transport(httpx2.AsyncBaseTransport):
         self._sockets = sockets
         self._pool = Pool(max_idle=max_idle, idle_seconds=idle_seconds)
         self._active: set[Connection] = set()
+        self._left: frozenset[Origin] = frozenset()
         self._closed = False
 
     @property
@@ -135,6 +136,13 @@ class Transport(httpx2.AsyncBaseTransport):
         exchange = self._begin(await self._connect(origin, waits, scope), method, waits, scope)
         return await exchange.answered(head, body, chunked=chunked)
 
+    def leave(self, origins: Iterable[Origin]) -> None:
+        """Keeps connections to these origins no longer (and again to those named the last time): idle ones are closed, the
+        others when their exchange is over."""
+        self._left = frozenset(origins)
+        for origin in self._left:
+            self._pool.close_to(origin)
+
     async def aclose(self) -> None:
         """Closes every connection, also those with a request under way."""
         self._closed = True
@@ -146,7 +154,7 @@ class Transport(httpx2.AsyncBaseTransport):
     def finished(self, connection: Connection) -> None:
         """Takes a connection back after a complete and clean exchange."""
         self._active.discard(connection)
-        if self._closed:
+        if self._closed or (self._left and connection.origin in self._left):
             connection.close()
         else:
             self._pool.put(connection, trio.current_time())

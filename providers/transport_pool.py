@@ -52,6 +52,11 @@ class Pool:
         while len(idle) > self._max_idle:
             idle.popleft().close()
 
+    def close_to(self, origin: Origin) -> None:
+        """Closes the idle connections to one origin."""
+        for connection in self._idle.pop(origin, ()):
+            connection.close()
+
     def close(self) -> None:
         """Closes every idle connection."""
         for idle in self._idle.values():

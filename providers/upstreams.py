@@ -15,10 +15,11 @@ from hyperinfer.providers.catalogue import Catalogue, Provider, load
 from hyperinfer.providers.client import Upstream
 from hyperinfer.providers.demo import DemoTransport
 from hyperinfer.providers.proxies import Proxies
-from hyperinfer.providers.transport import Transport
+from hyperinfer.providers.transport import Transport, origin_of
 from hyperinfer.providers.ways import Ways
 
 if TYPE_CHECKING:
+    from hyperinfer.providers.transport_connection import Origin
     from hyperinfer.providers.transport_hearing import Sockets
 
 RECEIVE_BUFFER: Final = 256 * 1024
@@ -32,18 +33,34 @@ class Upstreams:
     def __init__(self, network: httpx2.AsyncBaseTransport, demo: httpx2.AsyncBaseTransport) -> None:
         self._transports = {"network": network, "demo": demo}
         self._clients: dict[str, tuple[Provider, Upstream]] = {}
+        self._called: set[Origin] = set()
 
     def of(self, provider: Provider) -> Upstream:
         """The client of a provider."""
         known = self._clients.get(provider.name)
         if known is not None and known[0] is provider:
             return known[1]
+        if known is not None and known[0] == provider:  # as another catalogue has it
+            self._clients[provider.name] = (provider, known[1])
+            return known[1]
         transport = self._transports[provider.transport]
         if isinstance(transport, Ways):
+            self._called.add(origin_of(httpx2.URL(provider.base_url)))
             transport = transport.to(httpx2.URL(provider.base_url), http2=provider.http2)
         client = Upstream(provider, transport, turns=itertools.count())
         self._clients[provider.name] = (provider, client)
         return client
+
+    async def serve_only(self, catalogue: Catalogue) -> None:
+        """Forgets providers that are not, or no longer as they were, in a catalogue. Connections to where none of it and no
+        tool is are closed, those in use when their request is over."""
+        stay = catalogue.providers
+        self._clients = {name: kept for name, kept in self._clients.items() if stay.get(name) == kept[0]}
+        called = [each.base_url for each in stay.values() if each.transport == "network"]
+        called += [each.base_url for each in catalogue.tools.values() if each.base_url]
+        network = self._transports["network"]
+        if isinstance(network, Ways):
+            await network.leave(self._called - {origin_of(httpx2.URL(url)) for url in called})
 
     @property
     def network(self) -> httpx2.AsyncBaseTransport:

@@ -1,6 +1,7 @@
 """How an address is reached: by our transport, or by httpx2's own where a proxy or HTTP/2 is in it."""
 
 import ssl
+from collections.abc import Set
 from functools import cache
 from typing import Final
 
@@ -8,7 +9,9 @@ import httpx2
 
 from hyperinfer.providers.proxies import Proxies
 from hyperinfer.providers.secret import Secret
-from hyperinfer.providers.transport import default_ssl_context
+from hyperinfer.providers.transport import Transport, default_ssl_context, origin_of
+from hyperinfer.providers.transport_connection import Origin
+from hyperinfer.providers.ways_left import Leavable
 
 _LIMITS: Final = httpx2.Limits(max_connections=None, max_keepalive_connections=128, keepalive_expiry=60.0)
 """As our own transport has them: how many requests run at once is not decided here."""
@@ -23,8 +26,8 @@ def _http2_ssl_context() -> ssl.SSLContext:
 class Ways(httpx2.AsyncBaseTransport):
     """A transport to wherever `direct` leads, with the proxies that the environment names in between.
 
-    httpx2's own transports, one for each proxy and version of HTTP, are made when they are first needed. They cost several
-    times the CPU of ours. ssl_context: by default the process's own.
+    httpx2's own transports, one for each origin, proxy and version of HTTP, are made when they are first needed. They cost
+    several times the CPU of ours. ssl_context: by default the process's own.
     """
 
     def __init__(
@@ -33,17 +36,26 @@ class Ways(httpx2.AsyncBaseTransport):
         self._direct = direct
         self._proxies = proxies
         self._ssl_context = ssl_context
-        self._stock: dict[tuple[Secret | None, bool], httpx2.AsyncHTTPTransport] = {}
+        self._stock: dict[tuple[Origin, Secret | None, bool], Leavable] = {}
 
     def to(self, url: httpx2.URL, *, http2: bool) -> httpx2.AsyncBaseTransport:
         """The transport for requests to `url`. `http2`: HTTP/2 where the server offers it (over TLS, by ALPN)."""
         proxy = self._proxies.to(url.scheme, url.host, url.port)
         if proxy is None and not http2:
             return self._direct
-        stock = self._stock.get((proxy, http2))
+        key = (origin_of(url), proxy, http2)
+        stock = self._stock.get(key)
         if stock is None:
-            stock = self._stock[proxy, http2] = self._made(proxy, http2)
+            stock = self._stock[key] = Leavable(self._made(proxy, http2))
         return stock
+
+    async def leave(self, origins: Set[Origin]) -> None:
+        """Keeps no connections to these origins any more; to those named the last time, again. Requests under way end in
+        their time."""
+        if isinstance(self._direct, Transport):
+            self._direct.leave(origins)
+        for key in [key for key in self._stock if key[0] in origins]:
+            await self._stock.pop(key).leave()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Sends a request the way that leads to its URL. Raises `httpx2.TransportError`."""

@@ -11,6 +11,7 @@ from hyperinfer.api.cli.output import many
 from hyperinfer.api.settings import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
+    from hyperinfer.api.catalogue_file import CatalogueFile
     from hyperinfer.providers.catalogue import Catalogue, Problem
 
 PACKAGED = "the catalogue in the package"
@@ -33,12 +34,17 @@ class CatalogueRefused(CommandRefused):
 
 
 def load_catalogue(path: Path | None, environ: Mapping[str, str]) -> Catalogue:
-    """The catalogue. Raises CatalogueRefused with every problem, `FILE:LINE: …`, one on each line."""
+    """The catalogue. Raises as `open_catalogue`."""
+    return open_catalogue(path, environ).current()
+
+
+def open_catalogue(path: Path | None, environ: Mapping[str, str]) -> CatalogueFile:
+    """The catalogue's file. Raises CatalogueRefused with every problem, `FILE:LINE: …`, one on each line."""
     from hyperinfer.api.catalogue_file import CatalogueFile
     from hyperinfer.providers.catalogue import CatalogueErrors
 
     try:
-        return CatalogueFile(path, environ).current()
+        return CatalogueFile(path, environ)
     except CatalogueErrors as error:
         count = many(len(error.problems), "problem")
         raise CatalogueRefused(f"{path or PACKAGED} has {count}:\n{error}", error.problems) from None

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hyperinfer.api.cli.catalogue_choice import choose_catalogue, load_catalogue
+from hyperinfer.api.cli.catalogue_choice import choose_catalogue, open_catalogue
 from hyperinfer.api.cli.invocation import CommandRefused
 from hyperinfer.api.settings import (
     DATA,
@@ -25,8 +25,10 @@ from hyperinfer.api.settings import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hyperinfer.api.catalogue_file import CatalogueFile
     from hyperinfer.api.cli.invocation import Invocation
     from hyperinfer.api.cli.output import Output
+    from hyperinfer.api.configuration import Configuration
     from hyperinfer.api.edge.settings import EdgeSettings
     from hyperinfer.api.store.folder import FolderLock
     from hyperinfer.api.supervisor import Plan
@@ -65,7 +67,8 @@ def serve(invocation: Invocation) -> int:
     settings = given_settings(invocation)
     check_together(settings, invocation.environ)
     config = choose_catalogue(settings.config, invocation.folder)
-    catalogue = load_catalogue(config, invocation.environ)
+    file = open_catalogue(config, invocation.environ)
+    catalogue = file.current()
     for warning in (*catalogue.warnings, *unknown_variables(invocation.environ)):
         invocation.output.note(f"warning: {warning}")
     data = invocation.folder / settings.data
@@ -73,8 +76,14 @@ def serve(invocation: Invocation) -> int:
     with take_folder(data) if settings.shared is None else share_folder(data) as lock:
         greeting = None if settings.shared is None else _first_start(settings.shared, invocation)
         plan = plan_of(settings, catalogue.limits, config=config, data=data, lock=lock, json=output.json)
-        plan, room = _fitted(plan)
+        plan, room = _fitted(replace(plan, configuration=_keeper(file)))
         return _supervise(plan, output, [room, *([greeting] if greeting else [])])
+
+
+def _keeper(file: CatalogueFile) -> Configuration:
+    from hyperinfer.api.catalogue_keeper import CatalogueKeeper
+
+    return CatalogueKeeper(file)
 
 
 def _first_start(servers: SharedServers, invocation: Invocation) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -96,7 +96,7 @@ def asked(dialect: Dialect, model: str, *, stream: bool, **fields: Any) -> bytes
 
 @dataclass(kw_only=True)
 class Bench:
-    """A gateway without sockets and without processes."""
+    """A gateway without sockets and without processes. `reload`: goes on with another catalogue."""
 
     store: MemoryStore
     secret: str
@@ -107,6 +107,7 @@ class Bench:
     data_plane: DataPlane
     health: LocalHealth
     catalogue: Catalogue
+    reload: Callable[[Catalogue], Awaitable[None]]
     requests: list[str] = field(default_factory=list[str])
 
     async def send(
@@ -156,18 +157,26 @@ async def bench(
     """A bench whose upstreams play `scripts`, one an attempt. Afterwards nothing may be left: no response open, no hold.
     `terms`: of its key. `now`: its wall clock. `tooling`: its tools."""
     current = catalogue or _USUAL
+
+    async def reload(other: Catalogue) -> None:
+        nonlocal current
+        current = other
+        pipelines.rebuild(parts, other.limits)
+        await clients.serve_only(other)
+
     transport = ScriptedTransport(*scripts)
     numbers = itertools.count(1)
     with memory_store(now) as store:
         secret, principal = await store.a_key(credits, terms)
         settlement, drain, health, rooms = Settlement(store), Drain(), LocalHealth(trio.current_time), Rooms()
         drain.most = current.limits.in_flight
+        clients = Upstreams(transport, transport)
         parts = Parts(
             catalogue=lambda: current,
             ledger=store,
             settlement=settlement,
-            clients=Upstreams(transport, transport),
             health=health,
+            clients=clients,
             tooling=replace(tooling or Tooling(tools=dict), drain=drain),
             drain=drain,
             now=now,
@@ -196,6 +205,7 @@ async def bench(
             data_plane=data_plane,
             health=health,
             catalogue=current,
+            reload=reload,
         )
         assert transport.left_open == []
         assert rooms.taken == 0

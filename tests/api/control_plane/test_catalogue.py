@@ -88,8 +88,7 @@ async def test_a_reloaded_catalogue_is_listed(tmp_path: Path) -> None:
     async with served(tmp_path / "data", config=config) as running:
         before = await running.client.get(MODELS)
         assert len(before.json()["data"]) == 3
-        config.write_text("demo: false\n")
-        await running.application.reload()
+        await running.application.reload({"catalogue": "demo: false\n"})
         after = await running.client.get(MODELS, headers={"if-none-match": before.headers["etag"]})
         assert after.status_code == 200
         assert after.json() == {

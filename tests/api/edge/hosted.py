@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
+from hyperinfer.api.catalogue_file import CatalogueFile
+from hyperinfer.api.catalogue_keeper import CatalogueKeeper
 from hyperinfer.api.edge import Dispatch, EdgeSettings, Exchange, StartupFailed
-from hyperinfer.api.hosted import Hosted, ReloadRefused
+from hyperinfer.api.hosted import Hosted
 from hyperinfer.api.supervisor import Plan, supervise
 from tests.api.edge.kit import bare
 
@@ -40,7 +43,6 @@ class Application:
     def __init__(self, settings: Mapping[str, object]) -> None:
         self.settings = settings
         self.drain = Draining()
-        self.generation = 0
         self.streams = 0
         self.settled: trio.SocketStream | None = None
 
@@ -50,14 +52,14 @@ class Application:
             "/stream": self.stream,
             "/forever": self.forever,
             "/exit": self.exit,
-            "/generation": self.show_generation,
+            "/catalogue": self.show_catalogue,
         }.get(path)
 
     async def pid(self, exchange: Exchange) -> None:
         await reply(exchange, str(os.getpid()))
 
-    async def show_generation(self, exchange: Exchange) -> None:
-        await reply(exchange, str(self.generation))
+    async def show_catalogue(self, exchange: Exchange) -> None:
+        await reply(exchange, f"{os.getpid()} {self.settings.get('catalogue', '')}")
 
     async def exit(self, exchange: Exchange) -> None:
         del exchange
@@ -92,13 +94,10 @@ class Application:
         with open(str(self.settings["notes"]), "a", encoding="utf-8") as notes:
             notes.write(line + "\n")
 
-    async def reload(self) -> str:
+    async def reload(self, given: Mapping[str, object]) -> None:
         if self.settings.get("reload") == "fails":
             raise ValueError("the new file is wrong")
-        if self.settings.get("reload") == "refused":
-            raise ReloadRefused("two errors")
-        self.generation += 1
-        return f"generation {self.generation}"
+        self.settings = {**self.settings, **given}
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.settings.get("fail") == "lifespan":
@@ -144,6 +143,8 @@ def build(settings: Mapping[str, object]) -> Hosted:
 def main() -> int:
     plan = json.loads(sys.argv[1])
     edge = EdgeSettings(**plan.pop("edge"))
+    if config := plan["app"].get("config"):
+        plan["configuration"] = CatalogueKeeper(CatalogueFile(Path(config), {}), period=0.05)
 
     def announce(line: str) -> None:
         print(line, flush=True)

@@ -48,10 +48,6 @@ class Service:
             while True:
                 await (await self.connect()).aclose()
 
-    async def until_answered(self, path: str, body: bytes) -> None:
-        while (await self.ask(path)).body != body:
-            pass
-
     def settled(self) -> list[str]:
         return self.notes.read_text().split("\n") if self.notes.exists() else []
 

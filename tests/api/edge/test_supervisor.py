@@ -1,4 +1,4 @@
-"""The supervisor with real processes and sockets: killed workers, stops under load, reloads, failing starts."""
+"""The supervisor with real processes and sockets: killed workers, stops under load, failing starts."""
 
 from __future__ import annotations
 
@@ -133,33 +133,6 @@ async def test_several_workers_share_the_port(tmp_path: Path) -> None:
         await running.until_said("the next starts")
         running.process.send_signal(signal.SIGTERM)
         assert await running.process.wait() == 0
-
-
-async def test_a_reload_reaches_the_worker_without_a_restart(tmp_path: Path) -> None:
-    async with service(tmp_path) as running:
-        pid = await running.pid()
-        running.process.send_signal(signal.SIGHUP)
-        await running.until_answered("/generation", b"1")
-        assert await running.pid() == pid
-        await running.until_said("generation 1")
-
-
-@pytest.mark.parametrize(
-    ("how", "said", "traceback"),
-    [
-        ("refused", "not reloaded, the configuration stays as it was: two errors", False),
-        ("fails", "reloading failed; the configuration stays as it was", True),
-    ],
-)
-async def test_a_reload_that_fails_changes_nothing(tmp_path: Path, how: str, said: str, traceback: bool) -> None:
-    async with service(tmp_path, app={"reload": how}) as running:
-        pid = await running.pid()
-        running.process.send_signal(signal.SIGHUP)
-        await running.until_said(said)
-        await running.ask("/pid")
-        assert any("Traceback" in line for line in running.err) == traceback
-        assert (await running.ask("/generation")).body == b"0"
-        assert await running.pid() == pid
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+"""What workers are given beside their order, and may change while they serve."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import trio
+
+log = logging.getLogger("hyperinfer.supervisor")
+
+
+class ReloadRefused(Exception):
+    """What should be loaded cannot be used. The text is for the operator."""
+
+
+class Configuration(Protocol):
+    """Where it comes from."""
+
+    def given(self) -> Mapping[str, object]:
+        """That of the moment, for `Hosted` and for its `reload`."""
+        ...
+
+    def renew(self) -> str:
+        """Reads it again; what the operator is told. Raises ReloadRefused, and everything stays as it was."""
+        ...
+
+    async def wait_changed(self) -> None:
+        """Until it should be read again."""
+        ...
+
+
+class Unchanging:
+    """There is none."""
+
+    def given(self) -> Mapping[str, object]:
+        """Nothing."""
+        return {}
+
+    def renew(self) -> str:
+        """Raises ReloadRefused."""
+        raise ReloadRefused("there is nothing to reload")
+
+    async def wait_changed(self) -> None:
+        """For ever."""
+        await trio.sleep_forever()
+
+
+class Reloads:
+    """The generations of a configuration, from 0. `report` is told of each that was refused, and of the newest accepted
+    one when somebody says that it is everywhere."""
+
+    def __init__(self, configuration: Configuration, report: Callable[[str], None]) -> None:
+        self.generation = 0
+        self._configuration, self._report = configuration, report
+        self._newer = trio.Event()
+        self._to_say: str | None = None
+
+    def given(self) -> Mapping[str, object]:
+        """The newest generation."""
+        return self._configuration.given()
+
+    async def watch(self) -> None:
+        """Renews it whenever it has changed; for ever."""
+        while True:
+            await self._configuration.wait_changed()
+            self.renew()
+
+    def renew(self) -> None:
+        """Another generation, unless it is refused."""
+        try:
+            self._to_say = self._configuration.renew()
+        except ReloadRefused as refusal:
+            self._report(f"not reloaded, the configuration stays as it was: {refusal}")
+        except Exception:
+            log.exception("reloading failed; the configuration stays as it was")
+        else:
+            self.generation += 1
+            self._newer.set()
+            self._newer = trio.Event()
+
+    async def newer_than(self, generation: int) -> None:
+        """Until there is one."""
+        while self.generation <= generation:
+            await self._newer.wait()
+
+    def is_everywhere(self) -> None:
+        """All workers that serve have the newest generation, and those that do not yet will have it."""
+        said, self._to_say = self._to_say, None
+        if said is not None:
+            self._report(said)
