@@ -13,7 +13,7 @@ CLOSING_SECONDS: Final = 1.0
 class Leavable(httpx2.AsyncBaseTransport):
     """Counts the requests under way on `inner`."""
 
-    def __init__(self, inner: httpx2.AsyncHTTPTransport) -> None:
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
         self._inner, self._under_way, self._left = inner, 0, False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

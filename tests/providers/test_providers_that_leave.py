@@ -14,7 +14,7 @@ from hyperinfer.providers.transport import Transport
 from hyperinfer.providers.upstreams import Upstreams
 from hyperinfer.providers.ways import Ways
 from tests.api.edge.kit import until
-from tests.support.rawserver import Hold, RawServer, Reply, Request, Wait, raw_server
+from tests.support.rawserver import Hold, RawServer, Reply, Request, Script, Wait, raw_server
 
 HEAD, TAIL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"ok"
 OK = Reply(HEAD + TAIL)
@@ -29,8 +29,8 @@ def made(environ: dict[str, str] | None = None) -> tuple[Upstreams, Transport]:
     return Upstreams(Ways(transport, Proxies.of(environ or {})), transport), transport
 
 
-def provider(name: str, server: RawServer, **more: bool) -> Provider:
-    return Provider(name, "openai_chat", f"{server.url}/v1", (Secret(f"sk-{name}"),), **more)
+def provider(name: str, server: RawServer) -> Provider:
+    return Provider(name, "openai_chat", f"{server.url}/v1", (Secret(f"sk-{name}"),))
 
 
 async def asked(upstreams: Upstreams, provider: Provider) -> bytes:
@@ -50,7 +50,7 @@ WAYS = pytest.mark.parametrize("proxied", [False, True], ids=["direct", "by a pr
 @WAYS
 async def test_idle_connections_are_closed_at_once_and_used_ones_when_they_are_over(proxied: bool) -> None:
     go = trio.Event()
-    busy = [Request(), Reply(HEAD), Wait(go), Reply(TAIL), Hold()]
+    busy: Script = [Request(), Reply(HEAD), Wait(go), Reply(TAIL), Hold()]
     async with raw_server(busy, [Request(), OK, Hold()]) as leaving, raw_server([Request(), OK, Request(), OK]) as staying:
         environ = {"HTTP_PROXY": leaving.url, "NO_PROXY": f"127.0.0.1:{staying.port}"} if proxied else {}
         upstreams, transport = made(environ)
@@ -80,7 +80,7 @@ async def test_idle_connections_are_closed_at_once_and_used_ones_when_they_are_o
 
 
 async def test_an_origin_that_is_of_somebody_else_too_stays() -> None:
-    keeps = [Request(), OK, Request(), OK]
+    keeps: Script = [Request(), OK, Request(), OK]
     async with raw_server(keeps) as shared, raw_server(keeps) as of_a_tool:
         upstreams, transport = made()
         one, other = provider("one", shared), provider("other", shared)
