@@ -29,7 +29,9 @@ PROVIDERS = {
     # Asks the transport that it is given, our own by a shorter way.
     "hyperinfer.providers.client": {".connect", ".handle_async_request", "hyperinfer.providers.transport.Transport"},
     "hyperinfer.providers.tool_api": {".handle_async_request"},
-    "hyperinfer.providers.ways": {".handle_async_request", "httpx2.AsyncHTTPTransport"},
+    "hyperinfer.providers.ways": {
+        ".handle_async_request", "httpx2.AsyncHTTPTransport", "hyperinfer.providers.transport.Transport",
+    },
     "hyperinfer.providers.ways_left": {".handle_async_request"},
 }
 # The settings of the stores.
