@@ -14,6 +14,8 @@ _LIMITS: Final = "anthropic-ratelimit-"
 
 _MEANINGFUL: Final = frozenset({"content-type", "content-encoding", "retry-after", "retry-after-ms", "x-should-retry"})
 
+_NEVER_PASSED: Final = frozenset({"content-type", "content-encoding", "x-should-retry"})
+
 _names: dict[bytes, str] = {}
 """Names as servers spell them: what they are here, empty where they mean nothing. There are but a few spellings."""
 _MOST_NAMES: Final = 1000
@@ -70,6 +72,8 @@ def passable_headers(headers: Mapping[str, str], protocol: Protocol, ingress: st
     `anthropic_messages`) also `anthropic-ratelimit-*`, by which Claude Code knows when to stop. Nothing else: the rest
     tells of the upstream and its network.
     """
+    if headers.keys() <= _NEVER_PASSED:  # as of almost every success
+        return []
     same_format = protocol == "anthropic_messages" and ingress == "anthropic_messages"
     return [
         (name, value)

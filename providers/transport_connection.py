@@ -115,9 +115,8 @@ class Connection:
         """Whether bytes or the end wait to be read. On an idle connection either means that it must not be used."""
         if self._descriptor < 0:
             return True
-        if self._poll is not None:
-            return bool(self._poll.poll(0))
-        return bool(select.select([self._descriptor], [], [], 0)[0])
+        ready = select.select([self._descriptor], [], [], 0)[0] if self._poll is None else self._poll.poll(0)
+        return ready != []
 
     def close(self) -> None:
         """Closes the socket at once. Can be called again."""
