@@ -3,7 +3,7 @@ stores it is."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,16 +20,22 @@ if TYPE_CHECKING:
     from hyperinfer.api.settings import SharedServers
     from hyperinfer.api.store.remote.store import RemoteSettings
     from hyperinfer.api.store.store import Store
+    from hyperinfer.nodes.health import LocalHealth
     from hyperinfer.nodes.ports import ToolMemory
+
+
+async def _with_nobody(_: LocalHealth) -> None:
+    """The only gateway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backing:
-    """Of one worker."""
+    """Of one worker. `share_health`: keeps what it knows of routes at what all gateways know, until it is cancelled."""
 
     store: Store
     playground: PlaygroundKeys
     tool_memory: ToolMemory
+    share_health: Callable[[LocalHealth], Awaitable[None]] = _with_nobody
 
 
 @asynccontextmanager
@@ -86,6 +92,7 @@ async def _shared(
     now: Callable[[], float],
     entropy: Callable[[int], bytes],
 ) -> AsyncGenerator[Backing]:
+    from hyperinfer.api.store.remote.breakers import SharedBreakers
     from hyperinfer.api.store.remote.one_time import RedisPlaygroundKeys
     from hyperinfer.api.store.remote.store import open_remote
     from hyperinfer.api.store.remote.tool_memory import RedisToolMemory
@@ -93,4 +100,9 @@ async def _shared(
     with lock:
         async with open_remote(settings, now=now, clock=trio.current_time, entropy=entropy) as store:
             await store.wait_restored()
-            yield Backing(store, RedisPlaygroundKeys(store.redis, now, entropy), RedisToolMemory(store.redis))
+
+            def share_health(health: LocalHealth) -> Awaitable[None]:
+                return SharedBreakers(health, store.redis, trio.current_time, entropy).run()
+
+            playground, tool_memory = RedisPlaygroundKeys(store.redis, now, entropy), RedisToolMemory(store.redis)
+            yield Backing(store, playground, tool_memory, share_health)

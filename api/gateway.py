@@ -129,7 +129,8 @@ async def open_gateway(
         serving.start_soon(_end_with_the_grace, drain)
         store, playground = backing.store, backing.playground
         accounts, ledger = PlaygroundAccounts(store, playground), PlaygroundLedger(store, playground)
-        settlement = Settlement(ledger)
+        settlement, health = Settlement(ledger), LocalHealth(trio.current_time)
+        serving.start_soon(backing.share_health, health)
         tools = CurrentTools(
             catalogue.current, transport=upstreams.network, reader=DocumentReader(), egress=_way_out, now=now
         )
@@ -138,7 +139,7 @@ async def open_gateway(
             ledger=ledger,
             settlement=settlement,
             clients=upstreams,
-            health=LocalHealth(trio.current_time),
+            health=health,
             tooling=Tooling(tools=tools, read_pdf=tools.read_pdf, memory=backing.tool_memory, drain=drain),
             drain=drain,
             now=now,

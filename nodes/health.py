@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
+from hyperinfer.providers.catalogue import Breaker
+
 if TYPE_CHECKING:
     from hyperinfer.formats.upstream_errors import UpstreamFault
-    from hyperinfer.providers.catalogue import Breaker, Route
+    from hyperinfer.providers.catalogue import Route
 
 log = logging.getLogger("hyperinfer.health")
 
@@ -26,6 +28,8 @@ _OF_PROVIDER: Final = frozenset(
 )
 _STATUSES: Final = frozenset({401, 402, 408, 429})
 """Those below 500 that do not speak of the request. 403 may: some providers refuse contents by it."""
+
+_USUAL: Final = Breaker()
 
 State = Literal["closed", "open", "half_open"]
 
@@ -218,10 +222,11 @@ def _untold(_: Vitals, __: Opening | None) -> None:
 
 
 class LocalHealth:
-    """The port `nodes.ports.Health`, for one process. `clock`: steady, in seconds (`trio.current_time`)."""
+    """The port `nodes.ports.Health`, for one process. `clock`: steady, in seconds (`trio.current_time`). `changed` may be
+    set at any time, by who shares what is found out here, with `open` and `close` for what was found out elsewhere."""
 
     def __init__(self, clock: Callable[[], float], changed: Changed = _untold) -> None:
-        self._clock, self._changed = clock, changed
+        self._clock, self.changed = clock, changed
         self._routes: dict[tuple[str, str], Vitals] = {}
 
     def of(self, route: Route) -> Vitals:
@@ -229,11 +234,36 @@ class LocalHealth:
         provider = route.provider
         vitals = self._routes.get((provider.name, route.model))
         if vitals is None:
-            vitals = Vitals(provider.name, route.model, provider.breaker, self._clock, self._changed)
-            self._routes[provider.name, route.model] = vitals
-        elif vitals.settings is not provider.breaker:
-            vitals.settings = provider.breaker  # of a catalogue that was read again
+            vitals = self._vitals(provider.name, route.model)
+        if vitals.settings is not provider.breaker:  # of a catalogue that was read again
+            vitals.settings = provider.breaker
+            if not provider.breaker.faults and not vitals.closed:
+                vitals.close()
         return vitals
+
+    def open(self, provider: str, model: str, *, seconds: float, pause: float) -> None:
+        """A breaker was opened elsewhere, for so many seconds more."""
+        vitals = self._vitals(provider, model)
+        if vitals.settings.faults:
+            vitals.open(seconds, pause)
+            log.warning("%s, %s: left alone for %.3g s, as another gateway says", provider, model, seconds)
+
+    def close(self, provider: str, model: str) -> None:
+        """It answers again elsewhere."""
+        vitals = self._vitals(provider, model)
+        if not vitals.closed:
+            vitals.close()
+            log.info("%s, %s: it answers again, as another gateway says", provider, model)
+
+    def _vitals(self, provider: str, model: str) -> Vitals:
+        vitals = self._routes.get((provider, model))
+        if vitals is None:
+            vitals = Vitals(provider, model, _USUAL, self._clock, self._tell)
+            self._routes[provider, model] = vitals
+        return vitals
+
+    def _tell(self, vitals: Vitals, opening: Opening | None) -> None:
+        self.changed(vitals, opening)
 
     def report(self) -> tuple[RouteReport, ...]:
         """Every route that was asked for, for an operator."""

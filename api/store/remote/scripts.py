@@ -23,6 +23,7 @@ ScriptName = Literal[
     "onetime_give",
     "key_put",
     "key_get",
+    "breakers",
 ]
 
 _FOLDER: Final = Path(__file__).with_name("redis")
