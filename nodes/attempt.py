@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import httpx2
 import msgspec
@@ -277,6 +277,7 @@ class Attempting:
             code=None if fault is None else fault.code,
             ms=math.floor((trio.current_time() - self._deadlines.began) * 1000),
             unbilled=None if fault is None or (self._streamed and self.output) else self._used(),
+            deadline=None if fault is None else cast("Cause | None", fault.deadline),
         )
         if self._record is None:
             self._record = len(attempts)
@@ -298,7 +299,7 @@ def _until_stop(events: list[Event], stops: StopSequences) -> list[Event]:
 
 def _timeout(expired: Expired) -> UpstreamFault:
     message = _EXPIRED[expired.cause].format(expired.seconds)
-    return UpstreamFault(code="provider_timeout", message=message, detail=message)
+    return UpstreamFault(code="provider_timeout", message=message, detail=message, deadline=expired.cause)
 
 
 def _unfinished(end: ev.MessageEnd, status: int) -> UpstreamFault:

@@ -152,7 +152,10 @@ def _told(item: Planned, route: Route, fault: UpstreamFault, attempt: Attempting
         fault.status,
         fault.detail or fault.message,
     )
-    return Failed(fault.code, fault.message, fault.param, fault.retry_after, ticket=item.ticket, headers=attempt.headers)
+    details: dict[str, object] = {} if fault.deadline is None else {"deadline": fault.deadline}
+    return Failed(
+        fault.code, fault.message, fault.param, fault.retry_after, details, ticket=item.ticket, headers=attempt.headers
+    )
 
 
 def _measure(item: Planned, health: RouteHealth, attempt: Attempting) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
+from hyperinfer.engine.deadlines import Cause
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -82,7 +84,8 @@ class Attempt(msgspec.Struct, frozen=True):
     model: the upstream's own name. status: its HTTP status, None when there was no answer.
     code: the failure's code, None when it succeeded. ms: how long it took, to the first output or the failure.
     unbilled: of one whose output the client never saw, what it used, in pico-USD, as far as the upstream said; None for the
-    one that was answered with, which is billed.
+    one that was answered with, which is billed. deadline: the one of ours that ended it (connect, first_token, idle, stream,
+    whole); None where none did.
     """
 
     provider: str
@@ -91,6 +94,7 @@ class Attempt(msgspec.Struct, frozen=True):
     code: str | None
     ms: int
     unbilled: int | None = None
+    deadline: Cause | None = None
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,8 @@ def fault_of_exception(error: Exception) -> UpstreamFault:
     """
     match error:
         case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
-            return _fault("provider_timeout", "No connection to the provider in time.", error, retryable=True)
+            message = "No connection to the provider in time."
+            return _fault("provider_timeout", message, error, retryable=True, deadline="connect")
         case httpx2.TimeoutException() | trio.TooSlowError():
             return _fault("provider_timeout", SENTENCES["provider_timeout"], error, retryable=False)
         case httpx2.ConnectError() | httpx2.ProxyError():
@@ -33,8 +34,10 @@ def fault_of_exception(error: Exception) -> UpstreamFault:
             raise error
 
 
-def _fault(code: str, message: str, error: Exception, *, retryable: bool) -> UpstreamFault:
+def _fault(code: str, message: str, error: Exception, *, retryable: bool, deadline: str | None = None) -> UpstreamFault:
     # What is wrong with the way to one provider need not be wrong with the way to another.
     failover = code == "provider_unavailable" or retryable
     detail = redact(f"{type(error).__name__}: {error}")
-    return UpstreamFault(code=code, message=message, detail=detail, retryable=retryable, failover=failover)
+    return UpstreamFault(
+        code=code, message=message, detail=detail, retryable=retryable, failover=failover, deadline=deadline
+    )

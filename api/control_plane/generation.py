@@ -104,7 +104,8 @@ def public_generation(g: Generation) -> GenerationData:
 
 def _attempt(attempt: Attempt) -> GenerationAttempt:
     unbilled = UNSET if attempt.unbilled is None else pico_to_micro_text(attempt.unbilled)
-    return GenerationAttempt(attempt.provider, attempt.model, attempt.status, attempt.code, attempt.ms, unbilled)
+    deadline = UNSET if attempt.deadline is None else attempt.deadline
+    return GenerationAttempt(attempt.provider, attempt.model, attempt.status, attempt.code, attempt.ms, unbilled, deadline)
 
 
 def _line(line: CostLine) -> GenerationLine:

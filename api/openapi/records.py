@@ -63,6 +63,10 @@ class GenerationAttempt(msgspec.Struct, frozen=True):
         str | UnsetType,
         Meta(description="What a failed attempt used of which the client saw nothing, as far as the upstream said."),
     ] = UNSET
+    deadline: Annotated[
+        Literal["connect", "first_token", "idle", "stream", "whole"] | UnsetType,
+        Meta(description="The deadline of the gateway that ended it, by its name in the catalogue's `timeouts`."),
+    ] = UNSET
 
 
 class GenerationData(msgspec.Struct, frozen=True, kw_only=True):

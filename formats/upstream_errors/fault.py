@@ -30,7 +30,8 @@ class UpstreamFault(msgspec.Struct, frozen=True, kw_only=True):
     `code`: of the published taxonomy. `message`: for the client, redacted, one line, at most 500 characters. `detail`:
     the upstream's own words, redacted as well, for the operator's log; differs from `message` where the client gets a
     neutral sentence. `retry_after`: seconds. `status`: the upstream's HTTP status, 0 when there was none.
-    `upstream_type`, `upstream_code`: as the upstream named its error, where these are names.
+    `upstream_type`, `upstream_code`: as the upstream named its error, where these are names. `deadline`: the one of ours
+    that ran out (connect, first_token, idle, stream, whole); None where none did.
     """
 
     code: str
@@ -45,3 +46,4 @@ class UpstreamFault(msgspec.Struct, frozen=True, kw_only=True):
     param: str | None = None
     upstream_type: str | None = None
     upstream_code: str | None = None
+    deadline: str | None = None
