@@ -8,9 +8,9 @@ it may read the generation of that request. Where the keys are kept is another m
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, final
+from typing import Any, Final, Literal, Protocol, final
 from urllib.parse import quote
 
 from hyperinfer.api.store.keys import digest
@@ -155,10 +155,11 @@ class PlaygroundLedger:
         self.take_rate, self.generation = ledger.take_rate, ledger.generation
         self.settle, self.record, self.release = ledger.settle, ledger.record, ledger.release
 
-    async def admit(self, admission: Admission) -> Failure | None:
+    def admit(self, admission: Admission) -> Coroutine[Any, Any, Failure | None]:
         """See the port."""
-        if admission.principal.source == "api":
-            return await self._ledger.admit(admission)
+        return self._ledger.admit(admission) if admission.principal.source == "api" else self._admit_once(admission)
+
+    async def _admit_once(self, admission: Admission) -> Failure | None:
         key_id, request_id = admission.principal.key_id, admission.interrupted.id
         admitted = False
         try:

@@ -144,7 +144,7 @@ class Drain:
 
     def admit(self) -> None:
         """The entry of `admitted`, for code that cannot use a block."""
-        if self.is_draining:
+        if self._begun.is_set():
             raise DrainingError("draining: no new work is admitted")
         if self._in_flight >= self.most:
             raise FullError(f"{self._in_flight} are in flight: no more is admitted")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from hyperinfer.engine import Failure, Node, Sink, Stage, stage
-from hyperinfer.nodes.bill import without_output
+from hyperinfer.nodes.bill import admitted_row
 from hyperinfer.nodes.items import Failed, Planned
 from hyperinfer.nodes.money import PICO_LIMIT
 from hyperinfer.nodes.ports import Admission, Rate
@@ -41,12 +41,12 @@ class Admit(Stage[Planned, Planned | Failure]):
             # Those that are held for are those that run, at their prices: the catalogue may change meanwhile.
             item = msgspec.structs.replace(item, tools=self._tools())
         principal = owner_of(ticket)
-        row = without_output(item, status="interrupted", error_code=None, latency=0.0)
+        row = admitted_row(item)
         self._asking = ticket.request_id
         refusal = await self._ledger.admit(Admission(principal, self._hold_of(item), rate_of(principal, self._rate), row))
         self._asking = None
         if refusal is None:
-            ticket.admitted = item
+            ticket.admitted = row
             await sink.send(item)
             return
         await sink.send(told(refusal, ticket))

@@ -6,16 +6,19 @@ Exact: tokens times pico-USD a token, bucket by bucket; the sum of the lines is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from hyperinfer.formats.usage import Usage, added
+import msgspec
+
+from hyperinfer.formats.usage import added
 from hyperinfer.nodes.ports import CostLine, Generation, IngressFormat, LossRecord, Status
 
 if TYPE_CHECKING:
     from hyperinfer.formats.codec import Loss
     from hyperinfer.formats.events import Dialect
+    from hyperinfer.formats.usage import Usage
     from hyperinfer.nodes.items import Answering, Planned, Tally, Ticket
-    from hyperinfer.providers.catalogue import Pricing, Route
+    from hyperinfer.providers.catalogue import Pricing
 
 
 def cost_lines(usage: Usage, pricing: Pricing) -> tuple[CostLine, ...]:
@@ -28,7 +31,7 @@ def cost_lines(usage: Usage, pricing: Pricing) -> tuple[CostLine, ...]:
         ("cache_write_1h", write_1h, pricing.cache_write_1h),
         ("completion", usage.output_tokens, pricing.completion),
     )
-    return tuple(CostLine(name, tokens, price, tokens * price) for name, tokens, price in buckets if tokens)
+    return tuple([CostLine(name, tokens, price, tokens * price) for name, tokens, price in buckets if tokens])
 
 
 def request_lines(tally: Tally, current: tuple[CostLine, ...]) -> tuple[CostLine, ...]:
@@ -56,7 +59,56 @@ def total(lines: Sequence[CostLine]) -> int:
     return cost
 
 
+def admitted_row(planned: Planned) -> Generation:
+    """The row of an admitted request of which nothing more is ever heard. Raises RuntimeError without a principal."""
+    ticket, model, route = planned.ticket, planned.model, planned.routes[0]
+    principal = ticket.principal
+    if principal is None:
+        raise RuntimeError("a request without a principal is not billed")
+    return Generation(
+        id=ticket.request_id,
+        workspace=principal.workspace,
+        key_id=principal.key_id,
+        created_at=ticket.created,
+        model=model.slug,
+        provider=route.provider.name,
+        upstream_model=route.model,
+        route=model.routes.index(route),
+        ingress_format=_INGRESS[ticket.format.dialect],
+        source=principal.source,
+        streamed=planned.conversation.streamed,
+        tokens_prompt=0,
+        tokens_completion=0,
+        tokens_reasoning=0,
+        tokens_cached_prompt=0,
+        tokens_cache_write=0,
+        tokens_cache_write_1h=0,
+        cost=0,
+        lines=(),
+        status="interrupted",
+        latency_ms=0,
+        losses=loss_records(ticket.losses) if ticket.losses else (),
+        attempts=tuple(ticket.attempts),
+    )
+
+
+def without_output(
+    admitted: Generation, ticket: Ticket, *, status: Status, error_code: str | None, latency: float
+) -> Generation:
+    """The row, at no cost, of a request that never reached an upstream. `latency`: seconds."""
+    return msgspec.structs.replace(
+        admitted,
+        status=status,
+        error_code=error_code,
+        latency_ms=round(latency * 1000),
+        losses=loss_records(ticket.losses) if ticket.losses else (),
+        attempts=tuple(ticket.attempts),
+        limit_reached=ticket.limit_reached,
+    )
+
+
 def generation_of(
+    admitted: Generation,
     answering: Answering,
     usage: Usage,
     lines: tuple[CostLine, ...],
@@ -68,55 +120,13 @@ def generation_of(
     first_output: float | None,
 ) -> Generation:
     """The row of a request that reached `call`. Times in seconds since the request began."""
-    ticket, route = answering.ticket, answering.route
-    asked = _Asked(answering.slug, route, answering.route_index, answering.conversation.streamed, answering.losses)
-    return _generation(ticket, asked, usage, lines, status, error_code, finish_reason, latency, first_output)
-
-
-def without_output(planned: Planned, *, status: Status, error_code: str | None, latency: float) -> Generation:
-    """The row, at no cost, of an admitted request that never reached an upstream. `latency`: seconds."""
-    model, route = planned.model, planned.routes[0]
-    asked = _Asked(model.slug, route, model.routes.index(route), planned.conversation.streamed, ())
-    return _generation(planned.ticket, asked, _UNUSED, (), status, error_code, None, latency, None)
-
-
-class _Asked(NamedTuple):
-    """Which route, by its model's slug and its place there, and what of the request it was not asked."""
-
-    slug: str
-    route: Route
-    route_index: int
-    streamed: bool
-    losses: Sequence[Loss]
-
-
-def _generation(
-    ticket: Ticket,
-    asked: _Asked,
-    usage: Usage,
-    lines: tuple[CostLine, ...],
-    status: Status,
-    error_code: str | None,
-    finish_reason: str | None,
-    latency: float,
-    first_output: float | None,
-) -> Generation:
-    slug, route, route_index, streamed, losses = asked
-    principal = ticket.principal
-    if principal is None:
-        raise RuntimeError("a request without a principal is not billed")
-    return Generation(
-        id=ticket.request_id,
-        workspace=principal.workspace,
-        key_id=principal.key_id,
-        created_at=ticket.created,
-        model=slug,
+    ticket, route, losses = answering.ticket, answering.route, answering.losses
+    return msgspec.structs.replace(
+        admitted,
+        model=answering.slug,
         provider=route.provider.name,
         upstream_model=route.model,
-        route=route_index,
-        ingress_format=_INGRESS[ticket.format.dialect],
-        source=principal.source,
-        streamed=streamed,
+        route=answering.route_index,
         tokens_prompt=usage.input_tokens,
         tokens_completion=usage.output_tokens,
         tokens_reasoning=usage.reasoning,
@@ -142,7 +152,6 @@ def loss_records(losses: Sequence[Loss]) -> tuple[LossRecord, ...]:
     return tuple(dict.fromkeys(LossRecord(loss.path, loss.reason) for loss in losses))
 
 
-_UNUSED = Usage()
 _INGRESS: dict[Dialect, IngressFormat] = {
     "openai_chat": "chat_completions",
     "openai_responses": "responses",

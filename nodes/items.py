@@ -66,8 +66,8 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
 
     `request_id`: bare. `created`: unix seconds. `started`: trio's clock when it came. `strict`: refuse instead of losing
     (`X-HyperInfer-Strict`). `upstream_headers`: the client's `anthropic-version` and `anthropic-beta`. `body_size`: bytes
-    of the request. `admitted`: the plan that a hold was taken for, None before admission. `losses` and `attempts`: all so
-    far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one settlement of this
+    of the request. `admitted`: its row if nothing more is heard of it, None before admission. `losses` and `attempts`: all
+    so far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one settlement of this
     request is done or under way, with this `row`. `limit_reached`: the model has called server tools often enough.
     `last_words`: ends the stream that is being written with an error; None before.
     """
@@ -80,7 +80,7 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     strict: bool = False
     upstream_headers: HeaderList = ()
     body_size: int = 0
-    admitted: Planned | None = None
+    admitted: Generation | None = None
     losses: list[Loss] = []
     attempts: list[Attempt] = []
     tally: Tally = msgspec.field(default_factory=Tally)
@@ -92,7 +92,7 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     def let_go(self) -> None:
         """When the request is over: of what it holds that refers back to it. In a circle the whole request would else wait
         for the collector, which counts objects and not their megabytes."""
-        self.admitted = self.tally.answering = self.last_words = None
+        self.tally.answering = self.last_words = None
 
     @classmethod
     def plain(cls, request_id: str, format: Format, *, now: Callable[[], float] = time.time) -> Ticket:

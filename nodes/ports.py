@@ -26,7 +26,7 @@ Status = Literal["completed", "incomplete", "failed", "cancelled", "interrupted"
 """pending: it is over and on a disk, its row not yet in the database."""
 
 
-class SpendingLimits(msgspec.Struct, frozen=True):
+class SpendingLimits(msgspec.Struct, frozen=True, gc=False):
     """What a key may spend, in pico-USD; None: no limit. Days and months are UTC, by when a request was admitted."""
 
     daily: int | None = None
@@ -34,14 +34,14 @@ class SpendingLimits(msgspec.Struct, frozen=True):
     total: int | None = None
 
 
-class Rate(msgspec.Struct, frozen=True):
+class Rate(msgspec.Struct, frozen=True, gc=False):
     """A token bucket: so many requests a minute, and so many at once after a pause."""
 
     per_minute: int
     burst: int
 
 
-class Principal(msgspec.Struct, frozen=True):
+class Principal(msgspec.Struct, frozen=True, gc=False):
     """Who asks: the result of authentication, and all that later stages know of the caller.
 
     models: slugs the key may call; None allows every model of the catalogue.
@@ -58,7 +58,7 @@ class Principal(msgspec.Struct, frozen=True):
     spending: SpendingLimits = SpendingLimits()
 
 
-class CostLine(msgspec.Struct, frozen=True):
+class CostLine(msgspec.Struct, frozen=True, gc=False):
     """One line of the arithmetic of a bill: tokens x price = cost.
 
     bucket: prompt, cached_prompt, cache_write, cache_write_1h, completion, or the name of a server tool.
@@ -71,14 +71,14 @@ class CostLine(msgspec.Struct, frozen=True):
     cost: int
 
 
-class LossRecord(msgspec.Struct, frozen=True):
+class LossRecord(msgspec.Struct, frozen=True, gc=False):
     """Something of the request that the upstream's format could not express."""
 
     path: str
     reason: str
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """One call of one upstream.
 
     model: the upstream's own name. status: its HTTP status, None when there was no answer.
@@ -97,7 +97,7 @@ class Attempt(msgspec.Struct, frozen=True):
     deadline: Cause | None = None
 
 
-class Generation(msgspec.Struct, frozen=True, kw_only=True):
+class Generation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The one record of an admitted request: what it was, what it used, what it cost. It is also what
     `GET /api/v1/generation` shows.
 
@@ -142,7 +142,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     limit_reached: bool = False
 
 
-class Admission(msgspec.Struct, frozen=True):
+class Admission(msgspec.Struct, frozen=True, gc=False):
     """A request that asks to be let in.
 
     hold: pico-USD that it may cost. rate: the key's bucket. interrupted: its row, at cost 0, if nothing more is ever heard

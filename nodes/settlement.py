@@ -39,12 +39,12 @@ class Settlement:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def finish(self, ticket: Ticket) -> bool:
+    def finish(self, ticket: Ticket) -> Awaitable[bool]:
         """Settles a request whose response comes to its end, well or not. False when the store would not have it, or not
         in time (it may still have it then). A request that was not admitted, or is settled, needs nothing."""
         if ticket.tally.stop is None:
-            return await self._settle(ticket, "failed")
-        return await self._settle(ticket, "incomplete" if ticket.tally.stop in _CUT_SHORT else "completed")
+            return self._settle(ticket, "failed")
+        return self._settle(ticket, "incomplete" if ticket.tally.stop in _CUT_SHORT else "completed")
 
     async def close(self, ticket: Ticket) -> None:
         """Settles what the pipeline left unsettled because it was cancelled or crashed."""
@@ -54,7 +54,8 @@ class Settlement:
         if ticket.admitted is None or ticket.settled:
             return True
         ticket.settled = True
-        ticket.row = row = row_of(ticket, "failed" if ticket.tally.error_code is not None else status, trio.current_time())
+        failed = ticket.tally.error_code is not None
+        ticket.row = row = row_of(ticket, ticket.admitted, "failed" if failed else status, trio.current_time())
         try:
             in_time = await self._ledger.record(row)
         except NotRecorded:
@@ -65,15 +66,13 @@ class Settlement:
         return in_time
 
 
-def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
+def row_of(ticket: Ticket, admitted: Generation, status: Status, now: float) -> Generation:
     """The row. What a client got is billed, also of a reply that failed on the way or was cut off by the client itself; a
     failure of which it got nothing is not, and neither is a mistake of ours."""
     tally, latency = ticket.tally, now - ticket.started
     error_code = (tally.error_code or "internal_error") if status == "failed" else None
     if tally.answering is None:
-        if ticket.admitted is None:
-            raise RuntimeError("a request that was not admitted has no row")
-        return without_output(ticket.admitted, status=status, error_code=error_code, latency=latency)
+        return without_output(admitted, ticket, status=status, error_code=error_code, latency=latency)
     usage, lines = tally.usage or Usage(), tally.lines
     if tally.stop is None:  # else they are of the whole request
         current = counted_so_far(tally)
@@ -83,6 +82,7 @@ def row_of(ticket: Ticket, status: Status, now: float) -> Generation:
     if status == "failed" and (not got or error_code == "internal_error"):
         usage, lines = request_usage(tally, tally.usage or Usage()) if tally.stop is None else usage, ()
     return generation_of(
+        admitted,
         tally.answering,
         usage,
         lines,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Hold(msgspec.Struct, frozen=True, array_like=True):
+class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Money set aside for R until it is settled. `about`: enough to write its row if nothing more is ever heard of it."""
 
     request: str
@@ -21,7 +21,7 @@ class Hold(msgspec.Struct, frozen=True, array_like=True):
         return Hold(self.request, self.workspace, amount, self.about)
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True):
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What R comes to: its row, as the store keeps it. `interrupted`: only that it was admitted is known of it, so a real
     record that turns up later takes its place."""
 

@@ -16,7 +16,7 @@ import trio
 from hyperinfer.api.settlement.effects import Admitted, Done, Entry, Hold
 from hyperinfer.api.settlement.owed import owed
 from hyperinfer.api.store.errors import StoreUnavailable
-from hyperinfer.api.store.generations import generation_from_row, generation_row, packed_row, unpacked_row
+from hyperinfer.api.store.generations import packed_generation, unpacked_generation
 from hyperinfer.api.store.journal import JournalFolder, adopt
 from hyperinfer.nodes.ports import SettlementRejected
 
@@ -74,14 +74,14 @@ class AdmittedJournal:
         for hold, _ in owed(left):
             log.warning("%s was under way when the gateway ended; it is interrupted", hold.request)
             try:
-                await settle(generation_from_row(unpacked_row(hold.about)))
+                await settle(unpacked_generation(hold.about))
             except SettlementRejected as error:  # of another store that was here
                 log.error("it cannot have a row: %s", error)
 
     def admit(self, admission: Admission) -> bool:
         """Writes that a request is let in. False when that is not possible: then nothing may be."""
-        row = generation_row(admission.interrupted)
-        hold = Hold(row.id, row.workspace, admission.hold, packed_row(row))
+        row = admission.interrupted
+        hold = Hold(row.id, row.workspace, admission.hold, packed_generation(row))
         if not self._write(*self._over, Admitted(hold)):
             return False
         self._over.clear()

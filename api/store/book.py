@@ -198,7 +198,6 @@ class Book:
         """The sum of the workspace's holds."""
         return self._accounts[workspace].held
 
-    @property
     def holds(self) -> int:
         """How many holds there are."""
         return len(self._holds)

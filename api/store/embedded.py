@@ -8,7 +8,7 @@ a process of its own.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, closing
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 import trio
@@ -33,7 +33,7 @@ from hyperinfer.nodes.settlement import SETTLE_SECONDS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 
     from hyperinfer.api.store.claims import Claim
     from hyperinfer.api.store.folder import DataFolder
@@ -109,9 +109,9 @@ class EmbeddedStore:
         """See the port."""
         await self._settle(generation, self._writer.submit)
 
-    async def record(self, generation: Generation) -> bool:
+    def record(self, generation: Generation) -> Coroutine[Any, Any, bool]:
         """See the port."""
-        return await self._settle(generation, self._writer.finish)
+        return self._settle(generation, self._writer.finish)
 
     async def _settle(self, generation: Generation, send: _Send) -> bool:
         row = generation_row(generation)
@@ -338,7 +338,7 @@ async def open_embedded(
 
     folder.create()
     async with (
-        open_writer_client(nursery, folder.path, greet, book.move_all, lambda: book.holds, SETTLE_SECONDS) as writer,
+        open_writer_client(nursery, folder.path, greet, book.move_all, book.holds, SETTLE_SECONDS) as writer,
         AdmittedJournal.open(folder.admitted, now) as admitted,
     ):
         with closing(open_reader(folder.database)) as reader:

@@ -35,7 +35,7 @@ class GenerationRow(NamedTuple):
     details: str
 
 
-class Settle(msgspec.Struct, frozen=True, array_like=True, tag="settle"):
+class Settle(msgspec.Struct, frozen=True, array_like=True, tag="settle", gc=False):
     """Write a generation, its ledger entry and the balance. Keyed by the generation's id."""
 
     seq: int

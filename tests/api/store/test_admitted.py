@@ -13,6 +13,7 @@ import trio
 
 from hyperinfer.api.store.admitted import MOST_BYTES, AdmittedJournal
 from hyperinfer.api.store.folder import DataFolder
+from hyperinfer.api.store.generations import generation_row, packed_generation, packed_row, unpacked_generation
 from hyperinfer.api.store.journal import JournalFolder
 from hyperinfer.api.store.writer_client import child_environment
 from hyperinfer.nodes.ports import Principal
@@ -44,6 +45,13 @@ async def main():
 
 trio.run(main)
 """
+
+
+def test_a_generation_that_was_packed_as_its_row_is_read_too() -> None:
+    """As journals of earlier versions have it."""
+    generation = a_generation("r1", "ws", 7)
+    assert unpacked_generation(packed_generation(generation)) == generation
+    assert unpacked_generation(packed_row(generation_row(generation))) == generation
 
 
 async def test_what_a_killed_gateway_had_admitted_is_interrupted(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ class Rules(RuleBasedStateMachine):
 
     @invariant()
     def the_sums_agree(self) -> None:
-        assert self.book.holds == len(self.held)
+        assert self.book.holds() == len(self.held)
         for workspace in WORKSPACES:
             assert self.book.held(workspace) == sum(a for _, w, a in self.held if w == workspace)
             record = self.book.workspace(workspace)
