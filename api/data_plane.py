@@ -87,20 +87,20 @@ class DataPlane:
     def route(self, path: str) -> Handler | None:
         """The handler of a path, None when it is not one of these routes."""
         if (format := ROUTES.get(path)) is not None:
-            return partial(self.handle, format)
+            return partial(self._exchange, format, self._answer)
         if (format := COUNTS.get(path)) is not None:
-            return partial(self.count, format)
+            return partial(self._exchange, format, self._count)
         return None
 
     def handle(self, format: Format, exchange: Exchange) -> Awaitable[None]:
         """One exchange that asks for an answer. Nothing that a client or an upstream does leaves it as an exception."""
-        return self._exchange(format, exchange, self._answer)
+        return self._exchange(format, self._answer, exchange)
 
     def count(self, format: Format, exchange: Exchange) -> Awaitable[None]:
         """The same for one that asks for the number of its tokens."""
-        return self._exchange(format, exchange, self._count)
+        return self._exchange(format, self._count, exchange)
 
-    async def _exchange(self, format: Format, exchange: Exchange, serve: _Serve) -> None:
+    async def _exchange(self, format: Format, serve: _Serve, exchange: Exchange) -> None:
         ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
         sink, left = ExchangeSink(exchange, ticket), False
         try:

@@ -128,23 +128,23 @@ class WriterClient:
         apply: called once with the answer, also when the caller has been cancelled by then.
         Raises StoreUnavailable when the store is closed before it came, OverflowError for what msgpack cannot hold.
         """
-        pending = self._begin(request, apply, math.inf)
+        pending = self._begin(request, apply, trio.current_time(), math.inf)
         answer: Answer = await trio.lowlevel.wait_task_rescheduled(pending.leave)
         return answer
 
     async def finish(self, request: Request, apply: Callable[[Answer], None]) -> Answer | None:
         """`submit` for a caller that waits on when it is cancelled, but not longer than its `patience`: None then."""
         # Shielded by its own abort, and timed by one task for all: a cancel scope around it costs more than all the rest.
-        pending = self._begin(request, apply, trio.current_time() + self._patience)
+        pending = self._begin(request, apply, trio.current_time(), self._patience)
         answer: Answer | None = await trio.lowlevel.wait_task_rescheduled(pending.stay)
         return answer
 
-    def _begin(self, request: Request, apply: Callable[[Answer], None], until: float) -> _Pending:
+    def _begin(self, request: Request, apply: Callable[[Answer], None], now: float, patience: float) -> _Pending:
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        pending = _Pending(frame(self._encoder.encode(request)), apply, trio.lowlevel.current_task(), until)
+        pending = _Pending(frame(self._encoder.encode(request)), apply, trio.lowlevel.current_task(), now + patience)
         if not self._pending and self._greeted:
-            self._heard = trio.current_time()
+            self._heard = now
         self._pending[request.seq] = pending
         if self._greeted:
             self._outbox.put(pending.data)
