@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +17,7 @@ import trio
 
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
 from hyperinfer.api.exchange_sink import ExchangeSink
+from hyperinfer.api.key_places import KeyPlaces
 from hyperinfer.api.request_head import head_of
 from hyperinfer.api.request_line import REQUESTS, request_line
 from hyperinfer.engine import Drain, DrainingError, Failure, FullError, run
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.request_head import RequestHead
     from hyperinfer.engine import Graph
     from hyperinfer.formats.codec import Format
-    from hyperinfer.nodes.ports import Accounts
+    from hyperinfer.nodes.ports import Accounts, Principal
     from hyperinfer.nodes.settlement import Settlement
 
 log = logging.getLogger("hyperinfer.requests")
@@ -83,6 +84,7 @@ class DataPlane:
     body_limit: Callable[[], int]
     now: Callable[[], float]
     say: Callable[[str], None] = REQUESTS.info
+    key_places: KeyPlaces = field(default_factory=KeyPlaces)
 
     def route(self, path: str) -> Handler | None:
         """The handler of a path, None when it is not one of these routes."""
@@ -144,7 +146,23 @@ class DataPlane:
             return
         if head.theirs:
             log.info("%s is the client's %.100r", ticket.request_id, head.theirs)
-        await serve(exchange, head, incoming, sink)
+        if self.key_places.most is None:
+            await serve(exchange, head, incoming, sink)
+        else:
+            await self._serve_in_place(exchange, head, incoming, sink, serve)
+
+    async def _serve_in_place(
+        self, exchange: Exchange, head: RequestHead, incoming: Incoming, sink: ExchangeSink, serve: _Serve
+    ) -> None:
+        key = _principal_of(incoming.ticket).key_id
+        refusal = self.key_places.enter(key)
+        if refusal is not None:
+            await sink.fail(refusal)
+            return
+        try:
+            await serve(exchange, head, incoming, sink)
+        finally:
+            self.key_places.leave(key)
 
     def _count(self, exchange: Exchange, _: RequestHead, incoming: Incoming, sink: ExchangeSink) -> Awaitable[None]:
         return self._run(exchange, incoming, sink, self.pipelines.count)
@@ -158,7 +176,7 @@ class DataPlane:
     async def _answer_once(self, key: str, exchange: Exchange, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
         ticket = incoming.ticket
         path = ticket.format.ingress
-        refused = await self.idempotency.begin(_workspace_of(ticket), key, path, incoming.body, ticket.request_id)
+        refused = await self.idempotency.begin(_principal_of(ticket).workspace, key, path, incoming.body, ticket.request_id)
         if refused is not None:
             # The official SDKs repeat a 409 by themselves unless they are told not to.
             headers_of_refusal = (("x-should-retry", "false"),) if refused.final else ()
@@ -211,7 +229,7 @@ class DataPlane:
             await sink.finish()
 
 
-def _workspace_of(ticket: Ticket) -> str:
+def _principal_of(ticket: Ticket) -> Principal:
     if ticket.principal is None:
         raise RuntimeError("a request without a principal was taken in")
-    return ticket.principal.workspace
+    return ticket.principal

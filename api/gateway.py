@@ -20,6 +20,7 @@ from hyperinfer.api.data_plane import DataPlane
 from hyperinfer.api.edge.watch import Watch
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
+from hyperinfer.api.key_places import KeyPlaces
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, PlaygroundLedger
 from hyperinfer.api.request_line import REQUESTS
@@ -94,6 +95,7 @@ class Gateway:
         catalogue = self.catalogue.current()
         self.pipelines.rebuild(self.parts, catalogue.limits)
         self.drain.most = catalogue.limits.in_flight
+        self.data_plane.key_places.most = catalogue.limits.in_flight_per_key
         await self.upstreams.serve_only(catalogue)
 
 
@@ -157,6 +159,7 @@ async def open_gateway(
             body_limit=lambda: catalogue.current().limits.body_mb * 1024 * 1024,
             now=now,
             say=say,
+            key_places=KeyPlaces(limits.in_flight_per_key),
         )
         yield Gateway(
             catalogue=catalogue,

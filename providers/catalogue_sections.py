@@ -18,6 +18,7 @@ _COUNTS: Mapping[str, tuple[int, int]] = {
     "body_mb": (1, 4096),
     "json_depth": (1, 1000),
     "in_flight": (1, 10_000_000),
+    "in_flight_per_key": (1, 10_000_000),
     "retries": (0, 20),
 }
 _SECONDS = ("grace", "write", "keepalive")
@@ -68,6 +69,9 @@ def _read_limits(section: Value) -> Limits:
         body_mb=count("body_mb", defaults.body_mb),
         json_depth=count("json_depth", defaults.json_depth),
         in_flight=count("in_flight", defaults.in_flight),
+        in_flight_per_key=given["in_flight_per_key"].integer(*_COUNTS["in_flight_per_key"])
+        if "in_flight_per_key" in given
+        else None,
         grace=time("grace", defaults.grace),
         write=time("write", defaults.write),
         keepalive=time("keepalive", defaults.keepalive),

@@ -16,6 +16,7 @@ import trio
 from hyperinfer.api.data_plane import ROUTES, DataPlane
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
+from hyperinfer.api.key_places import KeyPlaces
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.engine import Drain
 from hyperinfer.formats import FORMATS, Dialect
@@ -194,6 +195,7 @@ async def bench(
             drain=drain,
             body_limit=lambda: current.limits.body_mb * 1024 * 1024,
             now=now,
+            key_places=KeyPlaces(current.limits.in_flight_per_key),
         )
         yield Bench(
             store=store,
@@ -208,7 +210,7 @@ async def bench(
             reload=reload,
         )
         assert transport.left_open == []
-        assert rooms.taken == 0
+        assert rooms.taken == data_plane.key_places.taken == 0
         assert store.held == set()
         assert drain.in_flight == 0
         assert (await store.verify_ledger()).differences == ()
