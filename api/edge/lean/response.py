@@ -63,7 +63,6 @@ class ResponseHead:
         self.close = False
         self.chunked = False
         parts = [_LINES.get(status) or _line(status)]
-        lines = 1
         dated = False
         for name, value in headers:
             if name in _OURS:
@@ -78,14 +77,13 @@ class ResponseHead:
                 dated = True
             elif name not in _known_names:
                 _check_name(name)
-            parts += (name, b": ", value, b"\r\n")
-            lines += 1
+            parts.append(b"%b: %b\r\n" % (name, value))
         if not dated:
             parts.append(date())
-            lines += 1
         text = b"".join(parts)
-        # No value may hold an end of its line: what followed it would be a field, or a response, of somebody else.
-        if text.count(b"\n") != lines or text.count(b"\r") != lines or b"\0" in text:
+        # No value may hold an end of its line: what followed it would be a field, or a response, of somebody else. Each line
+        # ends with two of these octets by itself.
+        if len(text) - len(text.translate(None, b"\r\n\0")) != 2 * len(parts):
             raise BadHead("a field with a control character")
         if self.length is not None and status != 204:
             text += b"content-length: %d\r\n" % self.length
