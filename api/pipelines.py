@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from hyperinfer.nodes.tool_loop import Tooling
     from hyperinfer.providers.catalogue import Catalogue, Limits
 
-STREAM_BUFFER = 4
-"""Bursts between the reader of the upstream and the writer to the client. One burst is what one read produced, so a slow
-client holds at most this many reads beside the socket buffers."""
+STREAM_BUFFER = 0
+"""Bursts between the reader of the upstream and the writer to the client. One burst is what one read produced. A client that
+is slow holds the one that is being written to it, beside what its socket holds, and no other is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

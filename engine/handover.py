@@ -51,7 +51,8 @@ class _Place:
 
 @final
 class Handover:
-    """One sender, one segment behind it, and at most `capacity` items between."""
+    """One sender, one segment behind it, and at most `capacity` items between. With none, a sender is held up by an item
+    that the segment has to wait with, for as long as it does: then nothing is held but what the segment holds itself."""
 
     __slots__ = (
         "_alarm",
@@ -84,6 +85,8 @@ class Handover:
         """Raises `DownstreamClosed` once nobody reads."""
         if self._reader.taken:
             self._begin(item)
+            if self._rest is not None and not self._capacity:
+                return self._until_idle()
         elif len(self._items) < self._capacity and not self._left:
             self._items.append(item)
         else:
@@ -118,12 +121,19 @@ class Handover:
         while not self._left:
             if self._reader.taken:
                 self._begin(item)
+                del item
+                if self._rest is not None and not self._capacity:
+                    await self._until_idle()
                 return
             if len(self._items) < self._capacity:
                 self._items.append(item)
                 return
             await self._sender.wait()
         raise DownstreamClosed
+
+    async def _until_idle(self) -> None:
+        while not (self._reader.taken or self._left):
+            await self._sender.wait()
 
     # ---- the segment ------------------------------------------------------------------------------------------------
 

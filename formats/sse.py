@@ -149,6 +149,9 @@ class SSEDecoder:
         self._lines.pop()
         if end + 2 == len(self._buffer):
             self._buffer, self._position, self._scanned = b"", 0, 0
+        elif len(self._buffer) < 2 * end:
+            # What was taken is not to lie here until more comes, which a slow reader of the events may put off for long.
+            self._buffer, self._position, self._scanned = self._buffer[end + 2 :], 0, 0
         else:
             self._position = self._scanned = end + 2
         return True

@@ -176,6 +176,7 @@ class Attempting:
         while (heard := await response.pass_on(take, idle)) == "enough":
             if sending is not DONE:
                 self.held_up = True
+                came = []  # a client that takes its time holds them once, in its own form
                 await sending
                 sending = DONE
                 continue
@@ -251,8 +252,11 @@ class Attempting:
         elif events or self._held:
             burst = (*self._held, *events)
             self._held.clear()
-            await sink.send(burst)
-            self.complete = type(burst[-1]) is ev.MessageEnd
+            events.clear()
+            ends, sending = type(burst[-1]) is ev.MessageEnd, sink.send(burst)
+            del burst  # as in `_read`
+            await sending
+            self.complete = ends
 
     async def _linger(self, response: UpstreamResponse) -> None:
         with trio.move_on_after(LINGER), suppress(httpx2.TransportError):

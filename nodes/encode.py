@@ -54,8 +54,10 @@ class Encode(TimedStage[Reply | Failure, Output | Failure]):
         self._spoke_at(due if now <= math.nextafter(due, math.inf) else now)  # they do not drift
 
     async def _write(self, outputs: Outputs, sink: Sink[Output | Failure]) -> None:
-        for output in outputs:
-            await sink.send(output)
+        left = list(outputs)
+        del outputs  # a slow client would hold what is written to it twice
+        while left:
+            await sink.send(left.pop(0))
         self._spoke_at(trio.current_time())
 
     async def _written(self, sending: Awaitable[None]) -> None:
@@ -73,7 +75,7 @@ def encode(*, keepalive: float = 10.0) -> Node[Reply | Failure, Output | Failure
     """The node that writes to the client: a `Reply` or a failure in; a `Head` and `Chunk`s out, in the ticket's format.
 
     Serves streams and whole responses. It has a task of its own, as it writes keep-alives while the provider is silent; a
-    buffer on the edge into it (`buffers={"encode": 4}`) lets the reader of the upstream run ahead of a slow client. Where
+    buffer on the edge into it (`buffers={"encode": 4}`) lets the provider's reader run ahead of a slow client. Where
     no request is streamed, `encode_whole` does the same without a task. A pipeline whose reader wants events and no
     bytes ends without either. `keepalive`: seconds of silence towards the client, since the last byte or since the first
     route was asked.

@@ -7,14 +7,12 @@ import ssl
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 from math import inf
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import httpx2
 import trio
 
-from hyperinfer.providers.transport_hearing import Heard, Hearing, Sockets
-
-_READ_SIZE: Final = 64 * 1024
+from hyperinfer.providers.transport_hearing import READ_SIZE, Heard, Hearing, Sockets
 
 
 class Origin(NamedTuple):
@@ -73,12 +71,12 @@ class Connection:
         stream = self._stream
         try:
             if stream is not None:
-                return bytes(await stream.receive_some(_READ_SIZE))
+                return bytes(await stream.receive_some(READ_SIZE))
             while True:
                 # First of all: nothing lies there yet.
                 await trio.lowlevel.wait_readable(self._descriptor)
                 try:
-                    return os.read(self._descriptor, _READ_SIZE)
+                    return os.read(self._descriptor, READ_SIZE)
                 except BlockingIOError:  # it was readable for somebody else, or is no longer
                     continue
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:

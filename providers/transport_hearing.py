@@ -9,7 +9,8 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 import trio
 
-_READ_SIZE: Final = 64 * 1024
+READ_SIZE: Final = 40 * 1024
+"""Bytes that are read at once, and so what a client that is slow makes us hold of its stream, in its own form."""
 
 Heard: TypeAlias = Literal["enough", "end", "silence"]
 """Why something is listened to no longer: who takes it takes no more, nothing more comes, nothing came for too long."""
@@ -85,7 +86,7 @@ class Hearing:
 
     def _read(self) -> None:
         try:
-            data = os.read(self._descriptor, _READ_SIZE)
+            data = os.read(self._descriptor, READ_SIZE)
             if not self._take(data):
                 self.end(None)
             elif self._alarm is not None:

@@ -87,12 +87,19 @@ def edges() -> list[str]:
 
 @contextlib.contextmanager
 def gateway(
-    name: str, edge: str, upstream: int, core: int, environ: Mapping[str, str] | None = None, beside: Sequence[int] = ()
+    name: str,
+    edge: str,
+    upstream: int,
+    core: int,
+    environ: Mapping[str, str] | None = None,
+    beside: Sequence[int] = (),
+    config: str = "",
 ) -> Generator[Gateway]:
-    """One on a free port, with an empty data folder on the disk of this checkout. `beside`: processes that work for it."""
+    """One on a free port, with an empty data folder on the disk of this checkout. `beside`: processes that work for it.
+    `config`: its `providers.yaml`, unless it is the usual one."""
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".bench-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
-        (folder / "providers.yaml").write_text(catalogue(upstream))
+        (folder / "providers.yaml").write_text(config or catalogue(upstream))
         command = [sys.executable, "-m", "hyperinfer", "serve", "--port", "0", "--edge", edge]
         command += ["--config", str(folder / "providers.yaml"), "--data", str(folder / "data")]
         settings = {"HYPERINFER_BOOTSTRAP_KEY": KEY, "HYPERINFER_BOOTSTRAP_CREDITS": "1000000", **(environ or {})}

@@ -10,18 +10,18 @@ import pytest
 import trio
 import trio.testing
 
-from hyperinfer.engine import DONE, Graph, Sink, Stage, run, stage
+from hyperinfer.engine import DONE, Graph, Sink, Stage, TimedStage, run, stage, timed
+from hyperinfer.engine.testing import ListSource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     from hyperinfer.engine.node import Done
 
 
 class Pass(Stage[int, int]):
-    def receive(self, item: int, sink: Sink[int]) -> Done:
-        assert sink.send(item) is DONE
-        return DONE
+    def receive(self, item: int, sink: Sink[int]) -> Awaitable[None]:
+        return sink.send(item)
 
 
 class Leaving:
@@ -52,6 +52,41 @@ async def items() -> AsyncIterator[int]:
 
 def graph() -> Graph:
     return Graph.linear(stage(Pass).named("first"), stage(Pass).named("second"), buffers={"second": 4})
+
+
+class Timed(TimedStage[int, int]):
+    """Has a task of its own, and so an edge into it."""
+
+    def receive(self, item: int, sink: Sink[int]) -> Awaitable[None]:
+        return sink.send(item)
+
+    async def tick(self, sink: Sink[int]) -> None:
+        raise AssertionError("it is never due")
+
+
+class Slow:
+    """A reader that takes nothing before it is told."""
+
+    def __init__(self) -> None:
+        self.items: list[int] = []
+        self.gate = trio.Event()
+
+    async def send(self, item: int, /) -> None:
+        await self.gate.wait()
+        self.items.append(item)
+
+
+@pytest.mark.parametrize(("buffers", "held"), [({}, 1), ({"second": 1}, 3), ({"second": 4}, 6)])
+async def test_without_room_nothing_is_held_beside_what_the_reader_waits_with(buffers: dict[str, int], held: int) -> None:
+    """With some: that many, and one in the hand of its sender."""
+    built = Graph.linear(stage(Pass).named("first"), timed(Timed).named("second"), buffers=buffers)
+    source, sink = ListSource(range(50)), Slow()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, built, source, sink)
+        await trio.testing.wait_all_tasks_blocked()
+        assert source.taken == held
+        sink.gate.set()
+    assert sink.items == list(range(50))
 
 
 async def test_a_bug_within_an_item_is_raised_by_its_run_and_not_at_its_sender() -> None:

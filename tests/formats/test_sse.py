@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
+import tracemalloc
 from collections.abc import Iterable, Sequence
 
 import pytest
@@ -190,3 +191,19 @@ def test_a_large_frame_in_small_pieces_costs_linear_time() -> None:
     """Eight times the bytes may cost more than eight times the time (allocation, to sixteen times), not sixty-four times."""
     small, large = 5 << 20, 40 << 20
     assert _seconds(large) < 32 * max(_seconds(small), 0.002)
+
+
+@pytest.mark.parametrize("before", [b"", b"data: the beginning of "])
+def test_what_was_taken_is_not_kept(before: bytes) -> None:
+    """More may be long in coming, as where the reader of the events is slow."""
+    decoder = SSEDecoder()
+    decoder.receive_data(before)
+    assert decoder.next_frame() is None
+    tracemalloc.start()
+    try:
+        decoder.receive_data(b"data: some words\n\n" * 3000 + b"data: the beginning of ")
+        while decoder.next_frame() is not None:
+            pass
+        assert tracemalloc.get_traced_memory()[0] < 2000
+    finally:
+        tracemalloc.stop()

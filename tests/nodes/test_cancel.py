@@ -132,10 +132,10 @@ async def test_while_a_write_is_stuck(autojump_clock: object) -> None:
     async with bench(Script(pieces)) as gateway:
         body = asked("openai_chat", "openai_chat", stream=True)
         exchange = await gateway.send("openai_chat", body, stuck_after=1, leaves_at=40.0)
-        # One burst written, one stuck, four in the channel, one that waits for room: the upstream was read no further.
+        # One burst written, one stuck: the upstream was read no further.
         assert len(exchange.writes) == 1
         read = Written()
-        read.text("Hel" + "lo" * 6)
+        read.text("Hello")
         assert gateway.row.tokens_completion == read.tokens(model="up", protocol="openai_chat")
         assert (gateway.row.status, gateway.transport.played[0].closed_at) == ("cancelled", 40.0)
 
