@@ -27,8 +27,9 @@ class Retrying:
 
     A route that has not been asked yet comes first, in the order given and at once; then the one that may be asked again
     soonest: when its upstream said, or after a pause that doubles with each of its failures. One whose breaker is open is
-    passed over, unless there is no other: then each such is asked once, first the one that is half-open soonest. One that
-    has no place free counts as one that has to be waited for. `rooms`: None where as many may go as like.
+    passed over, unless there is no other: a request has the same attempts as if there were no breakers, and the one that is
+    half-open soonest comes first. One that has no place free counts as one that has to be waited for. `rooms`: None where as
+    many may go as like.
     """
 
     def __init__(
@@ -44,15 +45,13 @@ class Retrying:
         """Seconds to wait before trying `route`, as things are now; None when there is nothing to try. `now`: seconds of any
         steady clock."""
         patient = [route for route, ready in self._ready.items() if ready - now <= self._patience]
-        if usable := [route for route in patient if self._healths[route].usable()]:
-            self.route = min(usable, key=lambda route: max(self._ready[route], now) + self._queue(route))
-            wait = max(0.0, self._ready[self.route] - now)
-            self._patience -= wait
-            return wait
-        if untried := [route for route in patient if not self._failures[route]]:
-            self.route = min(untried, key=lambda route: self._healths[route].pause_left() + self._queue(route))
-            return 0.0
-        return None
+        if not patient:
+            return None
+        usable = [route for route in patient if self._healths[route].usable()]
+        self.route = min(usable or patient, key=lambda route: self._preference(route, now))
+        wait = max(0.0, self._ready[self.route] - now)
+        self._patience -= wait
+        return wait
 
     def unfit(self, now: float) -> float | None:
         """This route cannot express the request: it is left out, and was no attempt. As `choose` otherwise."""
@@ -78,6 +77,10 @@ class Retrying:
     def queue(self) -> float:
         """Seconds that may be waited for a place."""
         return max(0.0, min(QUEUE_SECONDS, self._patience))
+
+    def _preference(self, route: int, now: float) -> tuple[float, float]:
+        """When it can be asked, and how bad it is."""
+        return max(self._ready[route], now) + self._queue(route), self._healths[route].pause_left()
 
     def _queue(self, route: int) -> float:
         """The most that a place there takes."""

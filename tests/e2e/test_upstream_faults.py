@@ -42,7 +42,13 @@ def catalogue(upstream: str) -> str:
     }
     cells = list(itertools.product(places.items(), PROTOCOLS.items()))
     providers = {
-        f"{place}-{name}": {"protocol": protocol, "base_url": f"{url}/v1", "api_key": "sk-upstream", "timeouts": timeouts}
+        f"{place}-{name}": {
+            "protocol": protocol,
+            "base_url": f"{url}/v1",
+            "api_key": "sk-upstream",
+            "timeouts": timeouts,
+            "breaker": {"faults": 0},  # every request meets its fault
+        }
         for (place, (url, timeouts)), (name, protocol) in cells
     }
     models = [model(f"{place}/{name}", f"{place}-{name}") for (place, _), (name, _) in cells]

@@ -131,14 +131,14 @@ def test_an_open_route_is_passed_over_at_once() -> None:
     assert (retrying.failed(fault(), 0.0), retrying.route) == (0.25, 1), "there are others"
 
 
-def test_open_routes_are_asked_once_each_when_there_is_no_other_and_the_nearest_first() -> None:
+def test_when_all_are_open_they_are_asked_as_usual_and_the_nearest_to_half_open_first() -> None:
     kit = Kit(2)
     kit.healths[0].open(10.0, 10.0)
     kit.healths[1].open(5.0, 10.0)
-    retrying = kit.retrying(retries=4)
+    retrying = kit.retrying(retries=2)
     assert (retrying.choose(0.0), retrying.route) == (0.0, 1)
     assert (retrying.failed(fault(), 0.0), retrying.route) == (0.0, 0)
-    assert retrying.failed(fault(), 0.0) is None
+    assert (retrying.failed(fault(retry_after=1.0), 0.0), retrying.route) == (0.25, 1)
 
 
 def test_an_open_route_is_tried_before_one_that_asks_for_more_than_there_is_patience_for() -> None:
@@ -149,11 +149,14 @@ def test_an_open_route_is_tried_before_one_that_asks_for_more_than_there_is_pati
     assert (retrying.failed(fault(retry_after=60.0), 0.0), retrying.route) == (0.0, 1)
 
 
-def test_a_route_that_was_opened_meanwhile_is_not_asked_again() -> None:
-    kit = Kit(1)
-    retrying = kit.retrying()
+def test_a_route_that_was_opened_meanwhile_is_left_for_another() -> None:
+    kit = Kit(2)
+    retrying = kit.retrying(retries=9)
+    assert (retrying.failed(fault(retry_after=0.5), 0.0), retrying.route) == (0.0, 1)
     kit.healths[0].open(10.0, 10.0)
-    assert retrying.failed(fault(), 0.0) is None
+    assert (retrying.failed(fault(retry_after=4.0), 0.0), retrying.route) == (4.0, 1)
+    kit.healths[1].open(10.0, 10.0)
+    assert (retrying.choose(4.0), retrying.route) == (0.0, 0), "none is usable: the first of equals"
 
 
 def test_a_half_open_route_is_asked_by_one_alone() -> None:
