@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
+from hyperinfer.api.body_room import FREE, BodyRoom
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
 from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.key_places import KeyPlaces
@@ -85,6 +86,7 @@ class DataPlane:
     now: Callable[[], float]
     say: Callable[[str], None] = REQUESTS.info
     key_places: KeyPlaces = field(default_factory=KeyPlaces)
+    body_room: BodyRoom = field(default_factory=BodyRoom)
 
     def route(self, path: str) -> Handler | None:
         """The handler of a path, None when it is not one of these routes."""
@@ -112,6 +114,8 @@ class DataPlane:
                     await self._serve(exchange, ticket, sink, serve)
                 finally:
                     self.drain.release()
+                    if self.body_room.held:
+                        self.body_room.leave(ticket.request_id)
             except DrainingError:
                 await sink.fail(Failure("provider_overloaded", "The gateway is shutting down.", retry_after=1.0))
             except FullError:
@@ -199,11 +203,17 @@ class DataPlane:
             return principal
         if head.refusal is not None:
             return head.refusal
-        limit = self.body_limit()
+        limit, size = self.body_limit(), exchange.body_length
+        if size is None or FREE < size <= limit:
+            refusal = await self.body_room.enter(ticket.request_id, limit if size is None else size)
+            if refusal is not None:
+                return refusal
         try:
             body = await exchange.read_body(limit)
         except BodyTooLarge:
             return Failure("payload_too_large", f"The body is larger than {limit / (1024 * 1024):g} MB.")
+        if size is None:
+            self.body_room.correct(ticket.request_id, len(body))
         ticket.principal = principal
         ticket.body_size = len(body)
         ticket.strict = head.strict

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from hyperinfer.api.backing import open_backing
+from hyperinfer.api.body_room import BodyRoom
 from hyperinfer.api.catalogue_file import CatalogueFile
 from hyperinfer.api.data_plane import DataPlane
 from hyperinfer.api.edge.watch import Watch
@@ -96,6 +97,7 @@ class Gateway:
         self.pipelines.rebuild(self.parts, catalogue.limits)
         self.drain.most = catalogue.limits.in_flight
         self.data_plane.key_places.most = catalogue.limits.in_flight_per_key
+        self.data_plane.body_room.most = _bytes(catalogue.limits.bodies_mb)
         await self.upstreams.serve_only(catalogue)
 
 
@@ -156,10 +158,11 @@ async def open_gateway(
             pipelines=pipelines,
             ids=ids,
             drain=drain,
-            body_limit=lambda: catalogue.current().limits.body_mb * 1024 * 1024,
+            body_limit=lambda: _bytes(catalogue.current().limits.body_mb),
             now=now,
             say=say,
             key_places=KeyPlaces(limits.in_flight_per_key),
+            body_room=BodyRoom(_bytes(limits.bodies_mb)),
         )
         yield Gateway(
             catalogue=catalogue,
@@ -176,6 +179,10 @@ async def open_gateway(
             upstreams=upstreams,
         )
         serving.cancel_scope.cancel()
+
+
+def _bytes(mb: int) -> int:
+    return mb * 1024 * 1024
 
 
 def _way_out(allow: Sequence[Network]) -> Egress:

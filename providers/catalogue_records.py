@@ -191,11 +191,12 @@ class EgressRules:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of the gateway. `in_flight`, `in_flight_per_key` (None: any number): of one worker. `grace`, `write` and
-    `keepalive` in seconds; `body_mb` in MiB."""
+    `keepalive` in seconds; `body_mb` and `bodies_mb` in MiB."""
 
     rate_per_minute: int = 60
     burst: int = 120
     body_mb: int = 50
+    bodies_mb: int = 512
     json_depth: int = 128
     in_flight: int = 10_000
     in_flight_per_key: int | None = None

@@ -16,6 +16,7 @@ _COUNTS: Mapping[str, tuple[int, int]] = {
     "rate_per_minute": (1, 1_000_000_000),
     "burst": (1, 1_000_000_000),
     "body_mb": (1, 4096),
+    "bodies_mb": (1, 1_048_576),
     "json_depth": (1, 1000),
     "in_flight": (1, 10_000_000),
     "in_flight_per_key": (1, 10_000_000),
@@ -67,6 +68,7 @@ def _read_limits(section: Value) -> Limits:
         rate_per_minute=count("rate_per_minute", defaults.rate_per_minute),
         burst=count("burst", defaults.burst),
         body_mb=count("body_mb", defaults.body_mb),
+        bodies_mb=count("bodies_mb", defaults.bodies_mb),
         json_depth=count("json_depth", defaults.json_depth),
         in_flight=count("in_flight", defaults.in_flight),
         in_flight_per_key=given["in_flight_per_key"].integer(*_COUNTS["in_flight_per_key"])

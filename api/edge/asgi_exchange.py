@@ -56,10 +56,14 @@ class AsgiExchange:
     def gone(self) -> bool:
         return self._disconnected or (self._stream is not None and (self._stream.gone.is_set() or self._stream.send_failed))
 
+    @property
+    def body_length(self) -> int | None:
+        return _content_length(self.headers)
+
     async def read_body(self, limit: int) -> bytes:
         if self._body_read:
             raise RuntimeError("the body was read before")
-        if _content_length(self.headers) > limit:
+        if (_content_length(self.headers) or 0) > limit:
             raise BodyTooLarge(limit)
         now = trio.current_time()
         latest = now + self._body_whole
@@ -146,12 +150,12 @@ class AsgiExchange:
             raise
 
 
-def _content_length(headers: Headers) -> int:
-    """0 where there is none, or none that is a number: HTTP/1 servers refuse that, HTTP/2 ones need not."""
+def _content_length(headers: Headers) -> int | None:
+    """None where there is none, or none that is a number: HTTP/1 servers refuse that, HTTP/2 ones need not."""
     for name, value in headers:
         if name == b"content-length":
             try:
                 return int(value)
             except ValueError:
-                return 0
-    return 0
+                return None
+    return None

@@ -86,6 +86,11 @@ class Exchange(Protocol):
         """Address and port of the peer of the connection; None on a Unix socket."""
         ...
 
+    @property
+    def body_length(self) -> int | None:
+        """Bytes of the body, as the head says or as it came; None where that is not known before it is read."""
+        ...
+
     async def read_body(self, limit: int) -> bytes:
         """The whole body, at most `limit` bytes. Raises BodyTooLarge, SlowBody, ClientGone.
 

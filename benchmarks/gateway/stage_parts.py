@@ -55,6 +55,10 @@ class FakeExchange:
         self.status = 0
         self.body = b""
 
+    @property
+    def body_length(self) -> int:
+        return len(self._body)
+
     async def read_body(self, limit: int) -> bytes:
         return self._body
 

@@ -19,10 +19,11 @@ async def test_limits_reach_the_nodes_and_the_buckets(tmp_path: Path) -> None:
     async with open_gateway(settings, Drain()) as gateway:
         before = gateway.pipelines.stream
         assert gateway.drain.most == Limits().in_flight
-        config.write_text("limits: {json_depth: 2, in_flight: 7, in_flight_per_key: 3}\ndemo: false\n")
+        config.write_text("limits: {json_depth: 2, bodies_mb: 9, in_flight: 7, in_flight_per_key: 3}\ndemo: false\n")
         await gateway.reload()
         assert gateway.catalogue.current().limits.json_depth == 2
         assert gateway.pipelines.stream is not before
+        assert gateway.data_plane.body_room.most == 9 * 1024 * 1024
         assert (gateway.drain.most, gateway.data_plane.key_places.most) == (7, 3)
         assert gateway.data_plane.pipelines is gateway.pipelines
         assert gateway.catalogue.current().model("demo/chat") is None

@@ -170,6 +170,7 @@ models: [{slug: demo/chat, context_length: 9, max_output_tokens: 9, pricing: {pr
 def test_defaults_of_the_limits() -> None:
     limits = load("", {}).limits
     assert (limits.body_mb, limits.json_depth, limits.grace, limits.write, limits.keepalive) == (50, 128, 30, 60, 10)
+    assert limits.bodies_mb == 512
     assert (limits.retries, limits.rate_per_minute, limits.burst, limits.in_flight) == (2, 60, 120, 10_000)
 
 

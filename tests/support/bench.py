@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from hyperinfer.api.body_room import BodyRoom
 from hyperinfer.api.data_plane import ROUTES, DataPlane
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
@@ -196,6 +197,7 @@ async def bench(
             body_limit=lambda: current.limits.body_mb * 1024 * 1024,
             now=now,
             key_places=KeyPlaces(current.limits.in_flight_per_key),
+            body_room=BodyRoom(current.limits.bodies_mb * 1024 * 1024),
         )
         yield Bench(
             store=store,
@@ -212,7 +214,7 @@ async def bench(
         assert transport.left_open == []
         assert rooms.taken == data_plane.key_places.taken == 0
         assert store.held == set()
-        assert drain.in_flight == 0
+        assert drain.in_flight == data_plane.body_room.held == 0
         assert (await store.verify_ledger()).differences == ()
 
 

@@ -14,8 +14,8 @@ class ScriptedExchange:
     """Implements `Exchange`.
 
     `leaves_at`: trio's clock when the client goes away. `writing`: seconds that each write of the body takes. `stuck_after`:
-    writes of the body after which the client reads no more. `slow`: the body never comes. `unnoticed`: only a write finds
-    out that the client is gone. `handling`: what the handler runs in.
+    writes of the body after which the client reads no more. `slow`: the body never comes. `chunked`: its length is not
+    told. `unnoticed`: only a write finds out that the client is gone. `handling`: what the handler runs in.
     """
 
     client: tuple[str, int] | None = ("127.0.0.1", 1)
@@ -32,13 +32,14 @@ class ScriptedExchange:
         writing: float = 0.0,
         stuck_after: int | None = None,
         slow: bool = False,
+        chunked: bool = False,
         unnoticed: bool = False,
     ) -> None:
         self.method, self.path = method, path
         self.headers: Headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         self.memo = HeadMemo()
         self._body, self._leaves_at, self._writing, self._slow = body, leaves_at, writing, slow
-        self._stuck_after, self._unnoticed = stuck_after, unnoticed
+        self._stuck_after, self._unnoticed, self._chunked = stuck_after, unnoticed, chunked
         self._left = trio.Event()
         self.handling = trio.CancelScope()
         self._watchers: list[Callable[[], None]] = []
@@ -52,6 +53,10 @@ class ScriptedExchange:
     def sent(self) -> bytes:
         """The body of the response."""
         return b"".join(data for _, data in self.writes)
+
+    @property
+    def body_length(self) -> int | None:
+        return None if self._chunked else len(self._body)
 
     async def read_body(self, limit: int) -> bytes:
         await trio.lowlevel.checkpoint()

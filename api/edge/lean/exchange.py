@@ -120,6 +120,13 @@ class LeanExchange:
 
     # The request
 
+    @property
+    def body_length(self) -> int | None:
+        request = self.request
+        if not request.chunked:
+            return request.length
+        return request.body.size if request.body.complete else None
+
     async def read_body(self, limit: int) -> bytes:
         if self._body_read:
             raise RuntimeError("the body was read before")

@@ -41,6 +41,27 @@ async def answer(exchange: Exchange, status: int, body: bytes) -> None:
     await exchange.send_last(body)
 
 
+async def test_the_length_of_a_body_before_it_is_read() -> None:
+    """Where chunks do not tell it, the handler has to reckon with any."""
+    lengths: list[int | None] = []
+
+    async def handler(exchange: Exchange) -> None:
+        lengths.append(exchange.body_length)
+        await echo(exchange)
+
+    with within():
+        async with edge(data_plane(handler)) as server:
+            client = H1Client(await server.connect())
+            for body in (b"", b"x" * 5, b"x" * 200_000):
+                assert (await client.ask("POST", "/", body)).body == body
+                client.next_request()
+            await client.stream.aclose()
+            head = b"POST / HTTP/1.1\r\nhost: h\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+            assert (await server.ask(head + chunked(BIG, 100_000))).endswith(BIG[-1000:])
+    assert lengths[1:] == [5, 200_000, None]
+    assert not lengths[0]
+
+
 async def test_a_request_as_its_handler_sees_it() -> None:
     seen: list[Exchange] = []
 
