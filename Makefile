@@ -9,13 +9,14 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system faults fields lint bench bench-peers bench-check bench-idle bench-codecs lock venv venv-test clean
+.PHONY: help serve test test-system faults schedules fields lint bench bench-peers bench-check bench-idle bench-codecs lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
 	@echo 'make test         run the tests                              (ARGS="tests/formats -x")'
 	@echo 'make test-system  run the tests that need more than PyPI; installs what is missing'
 	@echo 'make faults       the reported faults of other gateways: a table of what became of each here'
+	@echo 'make schedules    twenty thousand gateways on virtual time among faults (ARGS=SEED: one, step by step)'
 	@echo 'make fields       writes docs/formats.md: where each field of each format goes'
 	@echo 'make lint         ruff, mypy and pyright'
 	@echo 'make bench        requests, events and latencies of the whole gateway, on one core (ARGS="--sections whole")'
@@ -39,6 +40,9 @@ test-system: venv-test
 
 faults: venv-test
 	@$(BIN)/python -m pytest -q tests/faults --fault-table $(ARGS)
+
+schedules: venv-test
+	@$(BIN)/python -m tests.schedules $(or $(ARGS),--count 20000)
 
 fields: venv-test
 	@$(BIN)/python -m tests.fields

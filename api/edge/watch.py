@@ -139,6 +139,11 @@ class Watch:
         """Whether the machine can. Where it cannot, each connection needs a task that waits."""
         return self._sockets is not None
 
+    @property
+    def watched(self) -> int:
+        """How many sockets are watched."""
+        return len(self._readers)
+
     def read(self, descriptor: int, function: Callable[[], None]) -> None:
         """`function` is called while something can be read, the end too. It must neither wait nor raise."""
         assert self._sockets is not None

@@ -30,7 +30,7 @@ from hyperinfer.nodes.settlement import recorded
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.admitted import AdmittedJournal
-    from hyperinfer.api.store.messages import Reply
+    from hyperinfer.api.store.messages import Hello, Reply
     from hyperinfer.api.store.writer_client import Answer, WriterClient
     from hyperinfer.engine import Failure
 
@@ -40,7 +40,7 @@ NOW = 1_795_600_000.25
 USD = 10**12
 
 
-class _Inline(Writer):
+class InlineWriter(Writer):
     """The writer's transactions, called instead of sent to."""
 
     def __init__(self, connection: sqlite3.Connection, peer: socket.socket) -> None:
@@ -49,6 +49,10 @@ class _Inline(Writer):
 
     def _send(self, *replies: Reply) -> None:
         self._replies += replies
+
+    def hello(self) -> Hello:
+        """What the process would say at first."""
+        return self._hello()
 
     def do(self, data: bytes) -> Reply:
         """What the process would answer to these bytes."""
@@ -64,7 +68,7 @@ class _WriterDouble:
     behind = False
     healthy = True
 
-    def __init__(self, inline: _Inline, book: Book) -> None:
+    def __init__(self, inline: InlineWriter, book: Book) -> None:
         self._inline, self._book = inline, book
         self._sequence = 0
 
@@ -103,7 +107,7 @@ class MemoryStore(EmbeddedStore):
 
     def __init__(self, connection: sqlite3.Connection, peer: socket.socket, now: Callable[[], float]) -> None:
         book = Book()
-        writer = cast("WriterClient", _WriterDouble(_Inline(connection, peer), book))
+        writer = cast("WriterClient", _WriterDouble(InlineWriter(connection, peer), book))
         journal = cast("AdmittedJournal", _NoJournal())
         nowhere = DataFolder(Path("nowhere"))
         super().__init__(nowhere, book, writer, connection, now, os.urandom, trio.current_time, journal)
@@ -141,6 +145,10 @@ class MemoryStore(EmbeddedStore):
         """See the port."""
         self.held.discard(request_id)
         await super().release(request_id)
+
+    def snapshot(self) -> bytes:
+        """The database as it is."""
+        return self._connection.serialize()
 
     async def _report(self, question: UsageQuestion | AuditQuestion, shape: type[T]) -> T:
         if isinstance(question, UsageQuestion):
