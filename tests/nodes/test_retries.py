@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -12,6 +14,7 @@ from hyperinfer.nodes.ports import Attempt
 from tests.nodes.envelopes import check_error
 from tests.support.bench import DIALECTS, bench, catalogue
 from tests.support.judge import breaches
+from tests.support.ledger import NOW
 from tests.support.replies import STREAMS, WHOLES, text_of
 from tests.support.upstreams import Script
 
@@ -81,6 +84,31 @@ async def test_retry_after_is_kept_to(autojump_clock: object) -> None:
         assert [played.at for played in gateway.transport.played] == [0.0, 3.0, 5.5]
 
 
+async def test_a_retry_after_may_be_a_date(autojump_clock: object) -> None:
+    at = format_datetime(datetime.fromtimestamp(NOW + 3, UTC), usegmt=True)
+    async with bench(bad(503, retry_after=at), good("openai_chat")) as gateway:
+        assert (await gateway.ask("openai_chat", "openai_chat", stream=True)).status == 200
+        assert [played.at for played in gateway.transport.played] == [0.0, 3.75]  # it has whole seconds
+
+
+async def test_there_are_two_by_default_and_all_attempts_are_told_with_their_faults(autojump_clock: object) -> None:
+    refused = Script(breaks=httpx2.ConnectError("no"))
+    async with bench(bad(429), refused, bad(503)) as gateway:
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=True)
+        check_error("openai_chat", exchange, "provider_overloaded")
+        assert [(a.status, a.code) for a in gateway.row.attempts] == [
+            (429, "provider_rate_limit"), (None, "provider_unavailable"), (503, "provider_overloaded"),
+        ]  # fmt: skip
+
+
+async def test_a_provider_that_wants_no_repetition_gets_none_but_another_is_asked(autojump_clock: object) -> None:
+    async with bench(bad(503, x_should_retry="false")) as gateway:
+        assert (await gateway.ask("openai_chat", "openai_chat", stream=True)).status == 529
+    async with bench(bad(503, x_should_retry="false"), bad(503), good("openai_chat")) as gateway:
+        assert (await gateway.ask("openai_chat", "twice", stream=True)).status == 200
+        assert [a.provider for a in gateway.row.attempts] == ["openai_chat", "second", "second"]
+
+
 async def test_a_longer_one_is_handed_on_at_once(autojump_clock: object) -> None:
     async with bench(bad(429, retry_after="6")) as gateway:
         exchange = await gateway.ask("openai_chat", "openai_chat", stream=True)
@@ -94,11 +122,12 @@ async def test_what_would_be_too_long_in_all_is_handed_on_too(autojump_clock: ob
         assert (exchange.sent_headers["retry-after"], exchange.ended_at) == ("3", 5.0)
 
 
-async def test_a_retry_after_in_the_stream_becomes_a_header(autojump_clock: object) -> None:
-    frame = b'data: {"error": {"message": "slow down", "code": 429, "retry_after": 30}}\n\n'
+async def test_an_error_in_the_stream_before_output_is_repeated_too(autojump_clock: object) -> None:
+    frame = b'data: {"error": {"message": "slow down", "code": 429}}\n\n'
     async with bench(Script([(0.0, frame)]), Script([(0.0, frame)]), Script([(0.0, frame)])) as gateway:
         exchange = await gateway.ask("openai_chat", "openai_chat", stream=True)
         check_error("openai_chat", exchange, "provider_rate_limit")
+        assert [played.at for played in gateway.transport.played] == [0.0, 0.1875, 0.5625]
 
 
 @pytest.mark.parametrize("stream", [True, False])
