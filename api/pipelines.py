@@ -80,7 +80,13 @@ def count_graph(parts: Parts, limits: Limits) -> Graph:
     return Graph.linear(
         decode_count(json_depth=limits.json_depth, big_bodies=parts.big_bodies),
         route(parts.catalogue),
-        count(parts.clients, limit=rate_limit(parts.ledger, _rate(limits)), now=parts.now, big_bodies=parts.big_bodies),
+        count(
+            parts.clients,
+            limit=rate_limit(parts.ledger, _rate(limits)),
+            now=parts.now,
+            big_bodies=parts.big_bodies,
+            health=parts.health,
+        ),
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hyperinfer.formats.counting import Counting
     from hyperinfer.nodes.admit import RateLimit
     from hyperinfer.nodes.attempt import Clients
+    from hyperinfer.nodes.ports import Health
     from hyperinfer.providers.catalogue import Route
 
 log = logging.getLogger("hyperinfer.upstream")
@@ -42,9 +43,14 @@ class Count(Stage[Planned, Output | Failure]):
     """Answers one request. Nothing is held and nothing is billed."""
 
     def __init__(
-        self, clients: Clients, limit: RateLimit | None, now: Callable[[], float], big_bodies: BigBodies | None
+        self,
+        clients: Clients,
+        limit: RateLimit | None,
+        now: Callable[[], float],
+        big_bodies: BigBodies | None,
+        health: Health | None,
     ) -> None:
-        self._clients, self._limit, self._now, self._big_bodies = clients, limit, now, big_bodies
+        self._clients, self._limit, self._now, self._big_bodies, self._health = clients, limit, now, big_bodies, health
 
     async def receive(self, item: Planned, sink: Sink[Output | Failure]) -> None:
         """One request."""
@@ -63,9 +69,13 @@ class Count(Stage[Planned, Output | Failure]):
         """What a provider counted; None where none does, or none did in time."""
         with trio.move_on_after(PATIENCE):
             for route in item.routes:
-                if route.provider.count_tokens and (tokens := await self._asked(item, route)) is not None:
+                if self._counts(route) and (tokens := await self._asked(item, route)) is not None:
                     return tokens
         return None
+
+    def _counts(self, route: Route) -> bool:
+        """One that is left alone is not waited for either: there is the estimate."""
+        return route.provider.count_tokens and (self._health is None or self._health.of(route).usable())
 
     async def _asked(self, item: Planned, route: Route) -> int | None:
         counting, client = COUNTING[route.provider.protocol], self._clients.of(route.provider)
@@ -112,11 +122,13 @@ def count(
     limit: RateLimit | None = None,
     now: Callable[[], float] = time.time,
     big_bodies: BigBodies | None = None,
+    health: Health | None = None,
 ) -> Node[Planned, Output | Failure]:
     """The node that counts the tokens of a request in place of answering it: `Planned` in; a whole response out.
 
     The response says in `X-HyperInfer-Estimated` whether the number is an estimate. `clients`: as for `call`. `limit`: the
     rate of each key (`admit.rate_limit`), for a pipeline with accounts: counting takes from it as other requests do. `now`:
-    unix seconds. `big_bodies`: as in `decode`.
+    unix seconds. `big_bodies`: as in `decode`. `health`: that of `call`, whose open routes are not asked.
     """
-    return stage(partial(Count, clients, limit, now, big_bodies), name="count", consumes=Planned, produces=Output | Failure)
+    make = partial(Count, clients, limit, now, big_bodies, health)
+    return stage(make, name="count", consumes=Planned, produces=Output | Failure)

@@ -154,6 +154,14 @@ async def test_a_route_that_counts_is_asked_also_when_it_is_not_the_first(autoju
         assert number("anthropic_messages", exchange, estimated=False) == 77
 
 
+async def test_a_route_that_is_left_alone_is_not_asked(autojump_clock: object) -> None:
+    async with bench() as gateway:
+        (route,) = gateway.catalogue.routes_for("test/anthropic_messages")
+        gateway.health.of(route).open(10.0, 10.0)
+        exchange = await ask(gateway, "anthropic_messages", asked("anthropic_messages", "anthropic_messages"))
+        assert exchange.sent_headers["x-hyperinfer-estimated"] == "true"
+
+
 async def test_counting_needs_no_credit_and_takes_from_the_rate(autojump_clock: object) -> None:
     limited = catalogue(limits="{rate_per_minute: 60, burst: 2}")
     async with bench(counted(1, at=0.1), counted(2, at=0.1), credits=0, catalogue=limited) as gateway:
