@@ -73,6 +73,8 @@ class Connection:
             if stream is not None:
                 return bytes(await stream.receive_some(READ_SIZE))
             while True:
+                if self._descriptor < 0:
+                    raise _closed_before()
                 # First of all: nothing lies there yet.
                 await trio.lowlevel.wait_readable(self._descriptor)
                 try:
@@ -91,8 +93,10 @@ class Connection:
         """
         if self._sockets is None:
             return await self._hear_waiting(take, idle)
-        hearing = self._hearing = Hearing(self._sockets, self._descriptor, take, idle)
         try:
+            if self._descriptor < 0:
+                raise _closed_before()
+            hearing = self._hearing = Hearing(self._sockets, self._descriptor, take, idle)
             return await hearing.ended()
         except (OSError, trio.ClosedResourceError) as error:
             raise httpx2.ReadError(_cause(error)) from error
@@ -122,6 +126,11 @@ class Connection:
             self._hearing.end(trio.ClosedResourceError("the connection was closed"))
         self._descriptor = -1
         self._socket.close()
+
+
+def _closed_before() -> trio.ClosedResourceError:
+    """For those who would wait for it: trio takes -1 for a socket, and remembers it as one that somebody waits for."""
+    return trio.ClosedResourceError("the connection was closed before")
 
 
 def _poll_for(descriptor: int) -> "select.poll | None":

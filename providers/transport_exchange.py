@@ -233,9 +233,9 @@ class Exchange(httpx2.AsyncByteStream):
 
     async def _send_listening(self, head: bytes, body: bytes) -> None:
         """Sends a large request and stops as soon as the upstream has answered it."""
-        failure: httpx2.WriteTimeout | None = None
+        connection, failure = self._open(), None
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._listen, nursery.cancel_scope)
+            nursery.start_soon(self._listen, connection, nursery.cancel_scope)
             try:
                 await self._write(head)
                 await self._write(body)
@@ -243,15 +243,13 @@ class Exchange(httpx2.AsyncByteStream):
                 nursery.cancel_scope.cancel()
             except httpx2.WriteError:
                 pass  # the listener finds the answer, or the end
-            except httpx2.WriteTimeout as error:
+            except (httpx2.WriteTimeout, httpx2.ReadError) as error:  # or it was closed by others between the two
                 failure = error
                 nursery.cancel_scope.cancel()
         if failure is not None:
             raise failure
 
-    async def _listen(self, scope: trio.CancelScope) -> None:
-        connection = self._connection
-        assert connection is not None
+    async def _listen(self, connection: Connection, scope: trio.CancelScope) -> None:
         try:
             while not self._parser.has_head and self._parser.failure is None:
                 self._feed(await connection.receive())

@@ -159,8 +159,9 @@ async def test_while_connecting(still_clock: MockClock) -> None:
         await check_closed(made, server, 30)
 
 
+@pytest.mark.parametrize("size", [2, 200_000])
 @pytest.mark.parametrize("idle", [False, True])
-async def test_before_anything_was_sent(idle: bool) -> None:
+async def test_before_anything_was_sent(idle: bool, size: int) -> None:
     async with raw_server([Request(), Reply(OK), Hold()]) as server, transport() as made:
         if idle:
             await asked(made, server)
@@ -168,10 +169,36 @@ async def test_before_anything_was_sent(idle: bool) -> None:
         assert scope is not None
         with scope:
             scope.cancel()
-            await asked(made, server, scope)
+            await asked(made, server, scope, b"x" * size)
         assert scope.cancelled_caught
         assert (made.active, made.idle, server.unexpected) == (0, 0, 0)
         assert len(server.requests) == idle
+
+
+@pytest.mark.parametrize("size", [2, 200_000])
+@pytest.mark.parametrize("secure", [False, True])
+async def test_at_any_turn_of_the_loop(secure: bool, size: int, tmp_path: Path) -> None:
+    """Also at one where the task that waits for the exchange goes on already."""
+    server_context, client_context = tls_contexts(tmp_path)
+    answering: Script = [Request(), Reply(OK), Request(), Reply(OK), Hold()]
+    for turns in range(0, 40, 3 if secure else 1):
+        tls = server_context if secure else None
+        async with raw_server(answering, answering, tls=tls) as server, transport(client_context) as made:
+            for _ in range(2):
+                scope = made.scope()
+                assert scope is not None
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_cancel_after, turns, scope)
+                    with scope:
+                        assert await asked(made, server, scope, b"x" * size) == b"ok"
+                    nursery.cancel_scope.cancel()
+                assert made.active == 0
+
+
+async def _cancel_after(turns: int, scope: ExchangeScope) -> None:
+    for _ in range(turns):
+        await trio.lowlevel.checkpoint()
+    scope.cancel()
 
 
 async def test_what_ends_in_time_keeps_its_connection(still_clock: MockClock) -> None:
@@ -196,6 +223,23 @@ async def test_a_deadline_that_passes_elsewhere_is_told_when_the_block_is_left(s
             await exchange.pass_on(lambda _: True)
         assert deadlines.expired == Expired("whole", 30)
         await check_closed(made, server, 30)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+async def test_a_transport_that_is_closed_while_nobody_waits(watched: bool) -> None:
+    """Its exchanges say so to who reads on: as often as they ask, and whatever the loop remembers of closed sockets."""
+    script = STAGES["within the body"]
+    async with raw_server(script, script) as server, trio.open_nursery() as nursery:
+        watch = Watch()
+        nursery.start_soon(watch.run)
+        for _ in range(2):
+            made = Transport(sockets=watch if watched else None)
+            head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
+            exchange = await made.post(Origin("http", server.host, server.port), head, Body(b""), Waits(5.0))
+            await made.aclose()
+            with pytest.raises(httpx2.ReadError):
+                await exchange.pass_on(lambda _: True)
+        nursery.cancel_scope.cancel()
 
 
 async def test_an_exception_passes() -> None:
