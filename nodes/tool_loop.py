@@ -19,7 +19,7 @@ from hyperinfer.engine.node import Kind
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.conversation import Turn
 from hyperinfer.formats.ids import DistinctIds, chat_call_id
-from hyperinfer.nodes.items import Failed, Planned, Reply
+from hyperinfer.nodes.items import Answering, Failed, Planned, Reply
 from hyperinfer.nodes.refusal import shutting_down
 from hyperinfer.nodes.tools.activation import Toolbox, activate
 from hyperinfer.nodes.tools.asking import Asking
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hyperinfer.nodes.ports import ToolMemory
     from hyperinfer.nodes.tools.activation import Active
     from hyperinfer.nodes.tools.attached import ReadPdf
+    from hyperinfer.nodes.tools.port import ServerTool
     from hyperinfer.providers.catalogue import Route
 
 ROUNDS: Final = 8
@@ -89,6 +90,9 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
     async def _rounds(self, item: Planned, tools: Mapping[str, Active], sink: Sink[Reply | Failure]) -> None:
         citing, ids, most = Citing(), DistinctIds(chat_call_id), self._tooling.rounds
         history = None
+        if self._reads_for(item, tools) is not None:
+            # It may take minutes, in which the client is to hear of us.
+            await sink.send(_to_be_asked(item))
         with self._until_hard_end():
             history = await self._history(item, tools)
         if history is None:
@@ -125,14 +129,20 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         turns, ticket, memory = item.conversation.turns, item.ticket, self._tooling.memory
         if memory is not None and ticket.principal is not None and (wanted := keys(turns)):
             turns = put_back(turns, await memory.kept(ticket.principal.workspace, wanted))
-        pdf = next((active.tool for active in tools.values() if active.tool.name == "pdf"), None)
-        read = self._tooling.read_pdf
-        needed = holds_pdf(item.conversation) and not all(reads_pdf(item.model, route) for route in item.routes)
-        if pdf is None or read is None or not needed:
+        pdf, read = self._reads_for(item, tools), self._tooling.read_pdf
+        if pdf is None or read is None:
             return lambda route: turns
         told, outcomes = await with_pdf_text(turns, read)
         ticket.tally.tools += [line for outcome in outcomes if (line := charge(pdf, outcome)) is not None]
         return lambda route: turns if reads_pdf(item.model, route) else told
+
+    def _reads_for(self, item: Planned, tools: Mapping[str, Active]) -> ServerTool | None:
+        """The tool that PDFs of a request are read by, where some route cannot read them itself; None where none are."""
+        if self._tooling.read_pdf is None or not holds_pdf(item.conversation):
+            return None
+        if all(reads_pdf(item.model, route) for route in item.routes):
+            return None
+        return next((active.tool for active in tools.values() if active.tool.name == "pdf"), None)
 
     async def _run(
         self, hearing: Hearing, tools: Mapping[str, Active], ticket: Ticket, sink: Sink[Reply | Failure]
@@ -158,6 +168,19 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         if memory is not None and ticket.principal is not None:
             key, data = turn_to_keep(item.conversation.turns, ticket.format.dialect, hearing, finished)
             await memory.keep(ticket.principal.workspace, key, data)
+
+
+def _to_be_asked(item: Planned) -> Answering:
+    """The route that is asked first, before it is known what it is asked."""
+    route = item.routes[0]
+    return Answering(
+        ticket=item.ticket,
+        conversation=item.conversation,
+        slug=item.model.slug,
+        route=route,
+        route_index=item.model.routes.index(route),
+        context_length=item.model.context_length,
+    )
 
 
 def _told(finished: Finished, *, events: bool) -> tuple[Event, ...]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import base64
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
 from tests.nodes.envelopes import check_error, check_failed_stream
 from tests.support.bench import DIALECTS, asked, bench, catalogue
 from tests.support.judge import breaches
 from tests.support.replies import STREAMS, WHOLES, text_of
+from tests.support.tool_rounds import ScriptedTool, call, found, switched_on, text, tooling, upstream
 from tests.support.upstreams import NEVER, Script
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
+    from hyperinfer.formats.server_tools import ToolOutcome
     from tests.support.exchanges import ScriptedExchange
 
 FRAMES = STREAMS["openai_chat"]
@@ -114,3 +118,81 @@ async def test_time_before_admission_does_not_count(autojump_clock: object) -> N
         gateway.store.admitting = 3.0
         exchange = await gateway.ask("openai_chat", "openai_chat", stream=True)
         assert times(exchange) == [13.0, 14.0]
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_while_a_retry_waits(client: Dialect, autojump_clock: object) -> None:
+    busy = Script([(0.0, b'{"error":{"message":"busy"}}')], status=503, headers={"retry-after": "4"}, thinking=9.0)
+    async with bench(busy, Script([(0.0, b"".join(FRAMES))])) as gateway:
+        exchange = await gateway.ask(client, "openai_chat", stream=True)
+        assert times(exchange) == [10.0, 13.0]
+        assert [played.at for played in gateway.transport.played] == [0.0, 13.0]
+        assert is_sign(client, exchange.writes[0][1])
+        assert breaches(client, exchange.sent) == []
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_while_a_tool_runs(client: Dialect, autojump_clock: object) -> None:
+    search = ScriptedTool(steps=[(35.0, found())], seconds=60.0)
+    scripts = (upstream("openai_chat", call("web_search"), stream=True), upstream("openai_chat", text("ok"), stream=True))
+    async with bench(*scripts, tooling=tooling(search)) as gateway:
+        exchange = await gateway.ask(client, "openai_chat", stream=True, **switched_on(client, "web_search"))
+        ((began, *_),) = search.ran
+        signs = [at for at, data in exchange.writes if is_sign(client, data)]
+        assert len(signs) == 3
+        assert all(began < at < began + 35.0 for at in signs)
+        assert breaches(client, exchange.sent) == []
+        assert text_of(client, True, exchange.sent) == "ok"
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_while_attached_pdfs_are_read(client: Dialect, autojump_clock: object) -> None:
+    async def read_pdf(source: bytes | str) -> ToolOutcome:
+        await trio.sleep(25.0)
+        return found("The words.")
+
+    tools = tooling(ScriptedTool("pdf", price=500), read_pdf=read_pdf)
+    file = base64.b64encode(b"%PDF-1").decode()
+    parts: dict[Dialect, Any] = {
+        "openai_chat": {"type": "file", "file": {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{file}"}},
+        "openai_responses": {
+            "type": "input_file",
+            "filename": "a.pdf",
+            "file_data": f"data:application/pdf;base64,{file}",
+        },
+        "anthropic_messages": {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": file},
+        },
+    }
+    turns = [{"role": "user", "content": [parts[client]]}]
+    field = "input" if client == "openai_responses" else "messages"
+    async with bench(Script([(1.0, b"".join(FRAMES))]), tooling=tools) as gateway:
+        asking: Any = {**switched_on(client, "pdf"), field: turns}
+        exchange = await gateway.ask(client, "openai_chat", stream=True, **asking)
+        assert times(exchange) == [10.0, 20.0, 26.0]
+        assert [is_sign(client, data) for _, data in exchange.writes] == [True, True, False]
+        assert breaches(client, exchange.sent) == []
+        assert (gateway.row.status, len(gateway.row.attempts)) == ("completed", 1)
+    async with bench(tooling=tools) as gateway:
+        asking: Any = {**switched_on(client, "pdf"), field: turns}
+        await gateway.ask(client, "openai_chat", stream=True, leaves_at=trio.current_time() + 12.0, **asking)
+        assert (gateway.row.status, gateway.row.cost, gateway.row.attempts) == ("cancelled", 0, ())
+
+
+@pytest.mark.parametrize("protocol", DIALECTS)
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_never_within_a_frame(client: Dialect, protocol: Dialect, autojump_clock: object) -> None:
+    """The upstream falls silent within each of its frames in turn; what the client is written are whole events each time."""
+    for place, frame in enumerate(STREAMS[protocol]):
+        before, after = STREAMS[protocol][:place], STREAMS[protocol][place + 1 :]
+        pieces = [(0.0, b"".join([*before, frame[:-9]])), (12.0, b"".join([frame[-9:], *after]))]
+        async with bench(Script([piece for piece in pieces if piece[1]])) as gateway:
+            began = trio.current_time()
+            exchange = await gateway.ask(client, protocol, stream=True)
+        assert breaches(client, exchange.sent) == []
+        assert text_of(client, True, exchange.sent) == "Hello"
+        assert all(data.endswith(b"\n\n") for _, data in exchange.writes)
+        signs = [data for _, data in exchange.writes if is_sign(client, data)]
+        assert len(signs) == int(exchange.ended_at == began + 12.0), place
+        assert signs or place == len(STREAMS[protocol]) - 1, "only what was complete is not waited for"
