@@ -28,8 +28,10 @@ from hyperinfer.nodes import (
 )
 from hyperinfer.nodes.admit import rate_limit
 from hyperinfer.nodes.big_bodies import BigBodies
+from hyperinfer.nodes.choosing import Choosing
 from hyperinfer.nodes.concurrency import Rooms
 from hyperinfer.nodes.ports import Rate
+from hyperinfer.nodes.stickiness import Conversations
 
 if TYPE_CHECKING:
     from hyperinfer.nodes.attempt import Clients
@@ -58,6 +60,7 @@ class Parts:
     jitter: Callable[[], float]
     big_bodies: BigBodies = field(default_factory=BigBodies)
     rooms: Rooms = field(default_factory=Rooms)
+    conversations: Conversations = field(default_factory=Conversations)
 
 
 def stream_graph(parts: Parts, limits: Limits) -> Graph:
@@ -79,7 +82,7 @@ def count_graph(parts: Parts, limits: Limits) -> Graph:
     """The graph of a request whose tokens are counted: nothing is held, billed or recorded."""
     return Graph.linear(
         decode_count(json_depth=limits.json_depth, big_bodies=parts.big_bodies),
-        route(parts.catalogue),
+        route(parts.catalogue, Choosing(parts.health, parts.conversations)),
         count(
             parts.clients,
             limit=rate_limit(parts.ledger, _rate(limits)),
@@ -93,7 +96,7 @@ def count_graph(parts: Parts, limits: Limits) -> Graph:
 def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...]:
     return (
         decode(json_depth=limits.json_depth, big_bodies=parts.big_bodies),
-        route(parts.catalogue),
+        route(parts.catalogue, Choosing(parts.health, parts.conversations)),
         admit(parts.ledger, _rate(limits), parts.tooling.tools),
         tool_loop(
             call(

@@ -17,6 +17,7 @@ import msgspec
 
 from hyperinfer.formats.events import Dialect, Extra
 from hyperinfer.formats.opaque import Opaque
+from hyperinfer.formats.routing import Routing
 
 
 class CacheMark(msgspec.Struct, frozen=True, gc=False):
@@ -38,8 +39,7 @@ class Base64Source(msgspec.Struct, frozen=True, gc=False):
 
 
 class UrlSource(msgspec.Struct, frozen=True, gc=False):
-    """An https URL that the upstream fetches. The gateway never fetches it. `field`: where a Chat client put the URL of a
-    file, which has no field of its own there: `file_url`, else None."""
+    """An https URL that the upstream fetches, never the gateway. `field`: `file_url` for a file's URL on Chat, else None."""
 
     url: str
     field: str | None = None
@@ -157,7 +157,7 @@ class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class NativePart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A content block or item that only its own dialect knows (server tool history, compaction, …), verbatim.
+    """A block or item that only its own dialect knows (server tool history, compaction, …), verbatim.
 
     `text`: its meaning in words, for the other dialects (a search result, the summary of a compaction); None where there
     is none to give, and then it is a `Loss` there. `unsaid`: the fields that the words leave out, each a `Loss` there.
@@ -204,8 +204,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Tool(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tool that the caller declares.
 
-    `function`: `parameters` is a JSON schema object, None for no arguments. `custom`: free text, `grammar` is OpenAI's
-    `format` object. `native`: a hosted or typed tool of the caller's dialect, `type` and `raw` as on the wire.
+    `function`: `parameters` is a JSON schema, None for no arguments. `custom`: free text, `grammar` is OpenAI's `format`.
+    `native`: a hosted or typed tool of the caller's dialect, `type` and `raw` as on the wire.
     `namespace`: the Responses namespace it was declared in; `namespace_description` of that namespace.
     """
 
@@ -257,8 +257,7 @@ class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How much to think. `effort`: none | minimal | low | medium | high | xhigh | max. `budget_tokens`: Anthropic's
-    budget.
+    """How much to think. `effort`: none | minimal | low | medium | high | xhigh | max. `budget_tokens`: Anthropic's.
 
     `mode`: Anthropic's `thinking.type` (enabled | disabled | adaptive | between_tools); None from OpenAI dialects.
     `summary`: Responses auto | concise | detailed. `display`: Anthropic summarized | omitted.
@@ -275,8 +274,7 @@ class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Sampling parameters that more than one dialect knows. None: not given. `stop`: at least one string, or None.
 
-    `max_tokens_field`: the spelling that a Chat client used, `max_tokens` or `max_completion_tokens`. `stop_alone`: that
-    client wrote the one stop string as a string, not in a list.
+    `max_tokens_field`: as a Chat client spelt it. `stop_alone`: that client wrote the one stop string as a string.
     """
 
     max_tokens: int | None = None
@@ -305,7 +303,8 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A whole request. `model`: what the caller asked for, a catalogue slug. `extra`: top-level fields not modelled.
+    """A whole request. `model`: what the caller asked for, a catalogue slug. `routing`: who may serve it. `extra`: top-level
+    fields not modelled.
 
     `lost`: (path, reason) of what the decoder had to leave out, for a target of whatever dialect.
     """
@@ -331,6 +330,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     include: tuple[str, ...] = ()
     stream_options: dict[str, Any] | None = None
     store: bool | None = None
+    routing: Routing | None = None
     extra: Extra = None
     lost: tuple[tuple[str, str], ...] = ()
 

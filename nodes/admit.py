@@ -18,6 +18,7 @@ from hyperinfer.nodes.tools.activation import Toolbox, most_of_one_call_each
 if TYPE_CHECKING:
     from hyperinfer.nodes.items import Ticket
     from hyperinfer.nodes.ports import Ledger, Principal
+    from hyperinfer.providers.catalogue import Model, Route
 
 CHARACTERS_PER_TOKEN = 3
 """For the size of a hold only: fewer than any tokenizer's average for prose, so that the hold is rather too large."""
@@ -97,7 +98,14 @@ def rate_limit(ledger: Ledger, rate: Rate) -> RateLimit:
 
 def hold_of(planned: Planned) -> int:
     """Pico-USD to hold: what the request can cost on its dearest route."""
-    sampling, model = planned.conversation.sampling, planned.model
+    hold = _hold_on(planned, planned.model, planned.routes)
+    for choice in planned.fallbacks:
+        hold = max(hold, _hold_on(planned, choice.model, choice.routes))
+    return hold
+
+
+def _hold_on(planned: Planned, model: Model, routes: tuple[Route, ...]) -> int:
+    sampling = planned.conversation.sampling
     prompt = planned.ticket.body_size // CHARACTERS_PER_TOKEN + 1
     if model.context_length:  # images make a body larger than its tokens
         prompt = min(prompt, model.context_length)
@@ -108,7 +116,7 @@ def hold_of(planned: Planned) -> int:
         completion = min(sampling.max_tokens, most) if most else sampling.max_tokens
     completion *= max(1, sampling.n or 1)
     # What is asked for may be absurd; no balance is above the limit.
-    return min(PICO_LIMIT, max(route.pricing.at_most(prompt, completion) for route in planned.routes))
+    return min(PICO_LIMIT, max(route.pricing.at_most(prompt, completion) for route in routes))
 
 
 def _no_tools() -> Toolbox:

@@ -65,6 +65,7 @@ class Call(Stage[Planned, Reply | Failure]):
             chosen = await selection.first()
         while isinstance(chosen, Chosen):
             route, health = chosen.route, chosen.health
+            item = item if selection is None else selection.item  # another model may be tried
             attempt, fault = None, None
             try:
                 if self._big_bodies is not None and item.ticket.body_size > BIG:
@@ -89,6 +90,8 @@ class Call(Stage[Planned, Reply | Failure]):
                     ending = attempt.reply if attempt.complete else shutting_down(item.ticket)
                     if attempt.complete:
                         _measure(item, health, attempt)
+                        if item.served is not None:
+                            item.served(route)
                     break
                 ending = _told(item, route, fault, attempt)
                 if attempt.output:

@@ -127,12 +127,22 @@ class Asked(msgspec.Struct, frozen=True):
         return Asked(self.ticket, self.conversation.map_text(change))
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """A model, and routes to it in the order in which they are tried. `served`: wants to know which of them did; None where
+    nothing depends on that."""
+
+    model: Model
+    routes: tuple[Route, ...]
+    served: Callable[[Route], None] | None = None
+
+
 class Planned(msgspec.Struct, frozen=True):
     """A request with the routes that may serve it, in the order in which they are tried.
 
     `conversation`: the caller's. `asks`: the conversation to ask of a route, where it is another. `round`: how often a model
     was asked for this request before, and called tools of the gateway. `tools`: those that it was admitted with; None where
-    nobody has looked yet.
+    nobody has looked yet. `served`: as in `Choice`. `fallbacks`: what is tried after these routes, each when those before
+    have failed without output.
     """
 
     ticket: Ticket
@@ -142,6 +152,20 @@ class Planned(msgspec.Struct, frozen=True):
     asks: Callable[[Route], Conversation] | None = None
     round: int = 0
     tools: Mapping[ToolName, ServerTool] | None = None
+    served: Callable[[Route], None] | None = None
+    fallbacks: tuple[Choice, ...] = ()
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """All that may serve it, in the order of trying."""
+        return (Choice(self.model, self.routes, self.served), *self.fallbacks)
+
+    def next(self) -> Planned:
+        """What is left of the plan when its first routes have failed. Only where there are fallbacks."""
+        choice, *rest = self.fallbacks
+        return msgspec.structs.replace(
+            self, model=choice.model, routes=choice.routes, served=choice.served, fallbacks=tuple(rest)
+        )
 
     def asked_of(self, route: Route) -> Conversation:
         """What a route is asked: the caller's conversation, or what has become of it."""

@@ -29,25 +29,33 @@ class Retrying:
     soonest: when its upstream said, or after a pause that doubles with each of its failures. One whose breaker is open is
     passed over, unless there is no other: a request has the same attempts as if there were no breakers, and the one that is
     half-open soonest comes first. One that has no place free counts as one that has to be waited for. `rooms`: None where as
-    many may go as like.
+    many may go as like. `last`: nothing else can serve the request; before that no route is waited for, and none asked whose
+    breaker is open.
     """
 
     def __init__(
-        self, healths: Sequence[RouteHealth], rooms: Sequence[Room | None], *, retries: int, jitter: Jitter
+        self,
+        healths: Sequence[RouteHealth],
+        rooms: Sequence[Room | None],
+        *,
+        retries: int,
+        jitter: Jitter,
+        last: bool = True,
     ) -> None:
         self.route = 0
         self._healths, self._rooms = healths, rooms
         self._ready = dict.fromkeys(range(len(healths)), -math.inf)  # when each route that is left may be asked
         self._failures = [0] * len(healths)
-        self._retries, self._jitter, self._patience = retries, jitter, PATIENCE
+        self._retries, self._jitter, self._last = retries, jitter, last
+        self._patience = PATIENCE if last else 0.0
 
     def choose(self, now: float) -> float | None:
         """Seconds to wait before trying `route`, as things are now; None when there is nothing to try. `now`: seconds of any
         steady clock."""
         patient = [route for route, ready in self._ready.items() if ready - now <= self._patience]
-        if not patient:
-            return None
         usable = [route for route in patient if self._healths[route].usable()]
+        if not patient or not (usable or self._last):
+            return None
         self.route = min(usable or patient, key=lambda route: self._preference(route, now))
         wait = max(0.0, self._ready[self.route] - now)
         self._patience -= wait
@@ -78,9 +86,10 @@ class Retrying:
         """Seconds that may be waited for a place."""
         return max(0.0, min(QUEUE_SECONDS, self._patience))
 
-    def _preference(self, route: int, now: float) -> tuple[float, float]:
-        """When it can be asked, and how bad it is."""
-        return max(self._ready[route], now) + self._queue(route), self._healths[route].pause_left()
+    def _preference(self, route: int, now: float) -> tuple[float, float, float]:
+        """When it can be asked, how bad it is, and whether it was asked before."""
+        ready = self._ready[route]
+        return max(ready, now) + self._queue(route), self._healths[route].pause_left(), ready
 
     def _queue(self, route: int) -> float:
         """The most that a place there takes."""

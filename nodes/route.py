@@ -1,54 +1,145 @@
-"""Which routes may serve a request."""
+"""Which models and routes may serve a request."""
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 from hyperinfer.engine import Failure, Node, step
-from hyperinfer.nodes.items import Asked, Failed, Planned
+from hyperinfer.nodes.choosing import Choosing
+from hyperinfer.nodes.items import Asked, Choice, Failed, Planned
+from hyperinfer.nodes.preferences import barred_by, none_left
 from hyperinfer.providers.catalogue import Creator, Model
 
 if TYPE_CHECKING:
-    from hyperinfer.providers.catalogue import Catalogue, Route
+    from hyperinfer.formats.routing import Sort
+    from hyperinfer.nodes.items import Ticket
+    from hyperinfer.providers.catalogue import Catalogue, Route, RouteBy
 
 log = logging.getLogger("hyperinfer.routes")
 
 _NAME = 100
 """Characters of an unknown model's name that are said back."""
 
+_VARIANTS: dict[str, Sort] = {":nitro": "throughput", ":floor": "price"}
+"""Ends of a model's name that are short for a sort, as OpenRouter has them."""
 
-def route(catalogue: Callable[[], Catalogue]) -> Node[Asked, Planned | Failure]:
+
+class _Wanted(NamedTuple):
+    """A model that a request names, with the routes to it that can be called and may serve. `by`: what they go by."""
+
+    model: Model
+    by: RouteBy
+    routes: tuple[Route, ...]
+
+
+def route(catalogue: Callable[[], Catalogue], choosing: Choosing | None = None) -> Node[Asked, Planned | Failure]:
     """The node that looks up the model that was asked for: `Asked` in, `Planned` out, or a `Failed`.
 
     For a pipeline that serves many models; one that serves one has `to_model` or `to_routes` in this place. `catalogue`
-    gives the catalogue of the moment, which may change between requests. An unknown model is a 400, one that is not on the
-    key's list a 403, one without a route that can be called a 502.
+    gives the catalogue of the moment, which may change between requests. `choosing`: which routes are tried first; one
+    object for all pipelines of a process. An unknown model is a 400, one that is not on the key's list a 403, one without
+    a route that can be called a 502; preferences that leave no route are a 400 that names them.
     """
-    turns = itertools.count()
+    orders = choosing or Choosing()
 
     def choose(asked: Asked) -> Planned | Failure:
         slug, ticket = asked.conversation.model, asked.ticket
         current = catalogue()
         model = current.model(slug)
-        if model is None:
-            message = f"The model '{slug[:_NAME]}' is not in this gateway's catalogue. GET /api/v1/models lists what is."
-            return Failed("invalid_request", message, param="model", ticket=ticket)
+        if model is None or asked.conversation.routing is not None:
+            return _preferred(asked, current, orders)
         allowed = ticket.principal.models if ticket.principal is not None else None
         if allowed is not None and slug not in allowed:
-            message = f"This key may not use the model '{slug}'."
-            return Failed("model_not_allowed", message, param="model", ticket=ticket)
-        routes = in_order(model, current.routes_for(slug), next(turns))
+            return _not_allowed(slug, "model", ticket)
+        routes = current.routes_for(slug)
+        if len(routes) == 1:
+            return Planned(ticket, asked.conversation, model, routes)
         if not routes:
-            missing = sorted({name for route in model.routes for name in route.provider.missing})
-            log.warning("%s '%s' has no route that can be called; unset: %s", ticket.request_id, slug, ", ".join(missing))
-            message = f"No provider of '{slug}' is set up on this gateway."
-            return Failed("provider_unavailable", message, ticket=ticket)
-        return Planned(ticket, asked.conversation, model, routes)
+            return _not_set_up(model, ticket)
+        chosen = orders.among(routes, model.route_by, slug, asked)
+        return Planned(ticket, asked.conversation, model, chosen.routes, served=chosen.served)
 
     return step(choose, name="route", consumes=Asked, produces=Planned | Failure)
+
+
+def _preferred(asked: Asked, catalogue: Catalogue, orders: Choosing) -> Planned | Failed:
+    """The plan of a request that names several models, or says who may serve it."""
+    ticket, routing = asked.ticket, asked.conversation.routing
+    allowed = ticket.principal.models if ticket.principal is not None else None
+    named = {asked.conversation.model: "model"}
+    for place, name in enumerate(() if routing is None else routing.models):
+        named.setdefault(name, f"models[{place}]")
+    wanted: list[_Wanted] = []
+    barred: list[Route] = []
+    unset: list[Model] = []
+    for name, path in named.items():
+        model, sort = _model(catalogue, name)
+        if model is None:
+            message = f"The model '{name[:_NAME]}' is not in this gateway's catalogue. GET /api/v1/models lists what is."
+            return Failed("invalid_request", message, param=path, ticket=ticket)
+        if allowed is not None and model.slug not in allowed:
+            return _not_allowed(model.slug, path, ticket)
+        routes = catalogue.routes_for(model.slug)
+        if not routes:
+            unset.append(model)
+        if routing is not None:
+            sort = routing.sort or sort
+            barred += [route for route in routes if barred_by(route, routing)]
+            routes = tuple([route for route in routes if barred_by(route, routing) is None])
+        if routes:
+            wanted.append(_Wanted(model, sort or model.route_by, routes))
+    if routing is not None and barred and not wanted:
+        param, said = none_left(barred, routing)
+        message = f"The request's preferences leave no provider of '{', '.join(named)[:_NAME]}'. Left out: {said}."
+        return Failed("invalid_request", message, param=param, ticket=ticket)
+    if not wanted:
+        return _not_set_up(unset[0], ticket)
+    if routing is not None and routing.require_parameters:
+        ticket.strict = True
+    first, *rest = (
+        _across(asked, wanted, orders) if routing is not None and routing.across_models else _each(asked, wanted, orders)
+    )
+    return Planned(ticket, asked.conversation, first.model, first.routes, served=first.served, fallbacks=tuple(rest))
+
+
+def _model(catalogue: Catalogue, name: str) -> tuple[Model | None, Sort | None]:
+    """The model of that name, or of the name before a variant."""
+    model = catalogue.model(name)
+    if model is None:
+        for end, sort in _VARIANTS.items():
+            if name.endswith(end):
+                return catalogue.model(name.removesuffix(end)), sort
+    return model, None
+
+
+def _each(asked: Asked, wanted: list[_Wanted], orders: Choosing) -> list[Choice]:
+    """One model after the other."""
+    chosen = [(model, orders.among(routes, by, model.slug, asked)) for model, by, routes in wanted]
+    return [Choice(model, routes, served) for model, (routes, served) in chosen]
+
+
+def _across(asked: Asked, wanted: list[_Wanted], orders: Choosing) -> list[Choice]:
+    """All routes of all models in one order; neighbours of one model together."""
+    owner = {id(route): model for model, _, routes in wanted for route in routes}
+    every = tuple(route for _, _, routes in wanted for route in routes)
+    routes, served = orders.among(every, wanted[0].by, wanted[0].model.slug, asked)
+    return [
+        Choice(owner[id(neighbours[0])], neighbours, served)
+        for neighbours in (tuple(group) for _, group in groupby(routes, lambda route: owner[id(route)].slug))
+    ]
+
+
+def _not_allowed(slug: str, param: str, ticket: Ticket) -> Failed:
+    return Failed("model_not_allowed", f"This key may not use the model '{slug}'.", param=param, ticket=ticket)
+
+
+def _not_set_up(model: Model, ticket: Ticket) -> Failed:
+    missing = sorted({name for route in model.routes for name in route.provider.missing})
+    log.warning("%s '%s' has no route that can be called; unset: %s", ticket.request_id, model.slug, ", ".join(missing))
+    return Failed("provider_unavailable", f"No provider of '{model.slug}' is set up on this gateway.", ticket=ticket)
 
 
 def to_model(catalogue: Catalogue, slug: str) -> Node[Asked, Planned]:
@@ -88,29 +179,10 @@ def to_routes(routes: Sequence[Route], slug: str = "") -> Node[Asked, Planned]:
 
 
 def _to(model: Model, routes: Sequence[Route]) -> Node[Asked, Planned]:
-    turns = itertools.count()
+    orders, callable_routes = Choosing(), tuple(routes)
 
     def plan(asked: Asked) -> Planned:
-        return Planned(asked.ticket, asked.conversation, model, in_order(model, routes, next(turns)))
+        chosen = orders.among(callable_routes, model.route_by, model.slug, asked)
+        return Planned(asked.ticket, asked.conversation, model, chosen.routes, served=chosen.served)
 
     return step(plan, name="route", consumes=Asked, produces=Planned)
-
-
-def in_order(model: Model, routes: Sequence[Route], turn: int) -> tuple[Route, ...]:
-    """The routes in the order of trying. The first goes round by weight, the rest follow by weight, heaviest first.
-
-    A route of weight 0 is tried only after the others.
-    """
-    if len(routes) < 2:
-        return tuple(routes)
-    total = sum(route.weight for route in routes)
-    ranked = sorted(routes, key=lambda route: -route.weight)  # stable: the order of the file among equals
-    if total <= 0:
-        return tuple(ranked)
-    # The golden ratio spreads the turns evenly over the weights without any state but the counter.
-    place = (turn * 0.6180339887498949) % 1.0 * total
-    for first in ranked:
-        if place < first.weight:
-            return (first, *(route for route in ranked if route is not first))
-        place -= first.weight
-    return tuple(ranked)

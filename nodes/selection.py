@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from hyperinfer.nodes.ports import Health
     from hyperinfer.nodes.retry import Jitter
 
+_FULL = "provider_overloaded"
+"""Said where there was no place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ways:
@@ -56,14 +59,22 @@ class Chosen(msgspec.Struct, eq=False):
 
 class Selection:
     """The routes that one request asks, one after the other. Each method gives the next one, which is to be left again;
-    what to tell the client in its place; or None, where there is nothing left to ask.
+    what to tell the client in its place; or None, where there is nothing left to ask. `item`: the plan that the route is of,
+    which is that of another model once nothing is left of the one before.
     """
 
     def __init__(self, item: Planned, ways: Ways) -> None:
-        self._item, self._drain = item, ways.drain
+        self._ways, self._drain = ways, ways.drain
+        self._take(item)
+
+    def _take(self, item: Planned) -> None:
+        ways = self._ways
+        self.item = item
         self._healths = [ways.health.of(route) for route in item.routes]
         self._rooms = [ways.rooms.of(route.provider) for route in item.routes]
-        self._retrying = Retrying(self._healths, self._rooms, retries=ways.retries, jitter=ways.jitter)
+        self._retrying = Retrying(
+            self._healths, self._rooms, retries=ways.retries, jitter=ways.jitter, last=not item.fallbacks
+        )
 
     async def first(self) -> Chosen | Failed | None:
         """To begin with."""
@@ -78,11 +89,19 @@ class Selection:
         return await self._reach(self._retrying.failed(fault, trio.current_time()))
 
     async def _reach(self, wait: float | None) -> Chosen | Failed | None:
+        found = await self._reach_here(wait)
+        while self.item.fallbacks and (found is None or (isinstance(found, Failed) and found.code == _FULL)):
+            self._take(self.item.next())
+            found = await self._reach_here(self._retrying.choose(trio.current_time()))
+        return found
+
+    async def _reach_here(self, wait: float | None) -> Chosen | Failed | None:
+        """Among the routes of one model."""
         retrying = self._retrying
         while wait is not None:
             if wait:
                 if not await self._before_hard_end(partial(_slept, wait)):
-                    return shutting_down(self._item.ticket)
+                    return shutting_down(self.item.ticket)
                 wait = retrying.choose(trio.current_time())  # others may have found out something meanwhile
                 continue
             place = retrying.route
@@ -91,12 +110,12 @@ class Selection:
                 began = trio.current_time()
                 entered = await self._before_hard_end(partial(room.wait, retrying.queue))
                 if entered is None:
-                    return shutting_down(self._item.ticket)
+                    return shutting_down(self.item.ticket)
                 if not entered:
-                    return _full(self._item)
+                    return _full(self.item)
                 retrying.queued(trio.current_time(), began)
             health = self._healths[place]
-            return Chosen(self._item.routes[place], health, health.begin(), room)
+            return Chosen(self.item.routes[place], health, health.begin(), room)
         return None
 
     async def _before_hard_end(self, waiting: Callable[[], Awaitable[bool]]) -> bool | None:
@@ -116,4 +135,4 @@ async def _slept(seconds: float) -> bool:
 
 def _full(item: Planned) -> Failed:
     message = "The gateway has as many requests at the providers of this model as it may; send the request again."
-    return Failed("provider_overloaded", message, retry_after=1.0, ticket=item.ticket)
+    return Failed(_FULL, message, retry_after=1.0, ticket=item.ticket)

@@ -118,7 +118,7 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
                 await sink.send((hearing.end,))
                 return
             asking.extend(_said(hearing, finished, item, number))
-            item = msgspec.structs.replace(item, routes=_that_go_on(item.routes, hearing))
+            item = _going_on(item, hearing)
 
     def _until_hard_end(self) -> AbstractContextManager[HardEnd | None]:
         drain = self._tooling.drain
@@ -134,13 +134,14 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
             return lambda route: turns
         told, outcomes = await with_pdf_text(turns, read)
         ticket.tally.tools += [line for outcome in outcomes if (line := charge(pdf, outcome)) is not None]
-        return lambda route: turns if reads_pdf(item.model, route) else told
+        readers = {id(route) for choice in item.choices for route in choice.routes if reads_pdf(choice.model, route)}
+        return lambda route: turns if id(route) in readers else told
 
     def _reads_for(self, item: Planned, tools: Mapping[str, Active]) -> ServerTool | None:
         """The tool that PDFs of a request are read by, where some route cannot read them itself; None where none are."""
         if self._tooling.read_pdf is None or not holds_pdf(item.conversation):
             return None
-        if all(reads_pdf(item.model, route) for route in item.routes):
+        if all(reads_pdf(choice.model, route) for choice in item.choices for route in choice.routes):
             return None
         return next((active.tool for active in tools.values() if active.tool.name == "pdf"), None)
 
@@ -200,14 +201,18 @@ def _said(hearing: Hearing, finished: list[Finished], item: Planned, number: int
     return (*item.ticket.format.reply_turns(hearing.events, path), *results)
 
 
-def _that_go_on(routes: tuple[Route, ...], hearing: Hearing) -> tuple[Route, ...]:
-    """The route that answered, first; then those that can read what it said, its opaque reasoning included."""
-    if hearing.answering is None:
-        return routes
-    first = hearing.answering.route
+def _going_on(item: Planned, hearing: Hearing) -> Planned:
+    """The plan of the next round: the model that answered, by the route that did, first; then those of its routes that can
+    read what was said, its opaque reasoning included."""
+    answering = hearing.answering
+    if answering is None:
+        return item
+    first = answering.route
     speaks, vendor = first.provider.protocol, first.provider.vendor
-    alike = [route for route in routes if (route.provider.protocol, route.provider.vendor) == (speaks, vendor)]
-    return (first, *(route for route in alike if route is not first))
+    choice = next(choice for choice in item.choices if any(route is first for route in choice.routes))
+    alike = [route for route in choice.routes if (route.provider.protocol, route.provider.vendor) == (speaks, vendor)]
+    routes = (first, *(route for route in alike if route is not first))
+    return msgspec.structs.replace(item, model=choice.model, routes=routes, served=choice.served, fallbacks=())
 
 
 def _end_without_calls(hearing: Hearing) -> ev.MessageEnd:

@@ -15,6 +15,7 @@ from hyperinfer.providers.catalogue_records import Pricing as Pricing
 from hyperinfer.providers.catalogue_records import Problem as Problem
 from hyperinfer.providers.catalogue_records import Provider as Provider
 from hyperinfer.providers.catalogue_records import Route as Route
+from hyperinfer.providers.catalogue_records import RouteBy as RouteBy
 from hyperinfer.providers.catalogue_records import Timeouts as Timeouts
 from hyperinfer.providers.catalogue_records import Tool as Tool
 from hyperinfer.providers.catalogue_sections import read_catalogue

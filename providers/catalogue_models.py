@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 from hyperinfer.providers import catalogue_values as values
 from hyperinfer.providers.answer_shaping import shaped_by_features
 from hyperinfer.providers.catalogue_providers import read_quirks, read_texts
-from hyperinfer.providers.catalogue_records import Benchmark, Creator, Feature, Model, Pricing, Provider, Route
+from hyperinfer.providers.catalogue_records import Benchmark, Creator, Feature, Model, Pricing, Provider, Route, RouteBy
 from hyperinfer.providers.catalogue_yaml import Value, did_you_mean
 from hyperinfer.providers.quirks import overlay
 
@@ -24,6 +24,7 @@ MODEL_KEYS = (
     "hugging_face_id",
     "benchmarks",
     "source",
+    "route_by",
     "routes",
 )
 ROUTE_KEYS = ("provider", "model", "weight", "pricing", "quirks", "native_tools", "source")
@@ -103,6 +104,7 @@ def _read_model(slug: str, entry: Value, given: Mapping[str, Value], known: Know
         given["pricing"].warn("a price without a source: say in `source` where it was read and on which day")
     context, output = _token_limits(entry, given)
     features = _features(given["features"]) if "features" in given else ()
+    route_by = given["route_by"].choice("way", get_args(RouteBy)) if "route_by" in given else None
     return Model(
         slug=slug,
         name=_text(given, "name") or slug,
@@ -117,6 +119,7 @@ def _read_model(slug: str, entry: Value, given: Mapping[str, Value], known: Know
         hugging_face_id=_text(given, "hugging_face_id"),
         benchmarks=tuple(_benchmarks(given["benchmarks"])) if "benchmarks" in given else (),
         source=source,
+        route_by=cast("RouteBy", route_by or "weight"),
     )
 
 

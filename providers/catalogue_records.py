@@ -12,6 +12,10 @@ from hyperinfer.providers.secret import Secret
 Feature = Literal["tools", "vision", "json_mode", "reasoning", "streaming", "prompt_caching"]
 """What a model can do, in the words of the published contract."""
 
+RouteBy = Literal["weight", "order", "price", "latency", "throughput"]
+"""What decides which route of a model is tried first: shares by weight, the order of the file, or the least or most of
+something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -56,6 +60,11 @@ class Pricing:
         """The most that so many tokens can cost, in pico-USD, whichever bucket the prompt falls into."""
         dearest = max(self.prompt, self.cached_prompt, self.cache_write, self.cache_write_1h)
         return dearest * prompt_tokens + self.completion * completion_tokens
+
+    @property
+    def for_sorting(self) -> int:
+        """Pico-USD of three tokens read and one written, the mixture by which prices are compared."""
+        return 3 * self.prompt + self.completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +150,7 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class Model:
     """One model of the catalogue. `release_date` is `YYYY-MM-DD` or empty; `source` says where and when its price was
-    read; benchmarks are in file order."""
+    read; benchmarks are in file order. `route_by`: which of its routes a new conversation is given."""
 
     slug: str
     name: str
@@ -156,6 +165,7 @@ class Model:
     hugging_face_id: str = ""
     benchmarks: tuple[Benchmark, ...] = ()
     source: str = ""
+    route_by: RouteBy = "weight"
 
     @property
     def available(self) -> bool:
@@ -247,15 +257,15 @@ class Catalogue:
     _routes: Mapping[str, tuple[Route, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        routes = {slug: tuple(route for route in model.routes if route.available) for slug, model in self.models.items()}
-        object.__setattr__(self, "_routes", routes)
+        object.__setattr__(self, "_routes", {slug: _callable(model) for slug, model in self.models.items()})
 
     def model(self, slug: str) -> Model | None:
         """The model of that slug, or None."""
         return self.models.get(slug)
 
     def routes_for(self, slug: str) -> tuple[Route, ...]:
-        """The routes to a model that can be called, in file order; empty for an unknown model."""
+        """The routes to a model that can be called, in file order, or cheapest first where the model is routed by price;
+        empty for an unknown model."""
         return self._routes.get(slug, ())
 
     def dearest_route(self, slug: str, prompt_tokens: int, completion_tokens: int) -> Route | None:
@@ -267,3 +277,10 @@ class Catalogue:
         """The most that a request of so many tokens can cost on any callable route, in pico-USD; 0 without a route."""
         route = self.dearest_route(slug, prompt_tokens, completion_tokens)
         return route.pricing.at_most(prompt_tokens, completion_tokens) if route else 0
+
+
+def _callable(model: Model) -> tuple[Route, ...]:
+    routes = [route for route in model.routes if route.available]
+    if model.route_by == "price":
+        routes.sort(key=lambda route: route.pricing.for_sorting)  # stable: the order of the file among equals
+    return tuple(routes)

@@ -22,7 +22,6 @@ from hyperinfer.nodes.meter import Meter
 from hyperinfer.nodes.ports import Principal, Rate
 from hyperinfer.nodes.reply_reader import ReplyReader
 from hyperinfer.nodes.reply_writer import ReplyWriter
-from hyperinfer.nodes.route import in_order
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.exchange import Headers
@@ -118,7 +117,7 @@ async def make_parts(gateway: Gateway, secret: str, client: Dialect, upstream: D
     def plan(ticket: Ticket) -> Planned:
         known = catalogue.model(model)
         assert known is not None
-        return Planned(ticket, conversation, known, in_order(known, catalogue.routes_for(model), 0))
+        return Planned(ticket, conversation, known, catalogue.routes_for(model))
 
     def new_ticket() -> Ticket:
         ticket = Ticket(request_id=gateway.ids.next(), format=format, created=gateway.now(), started=trio.current_time())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hyperinfer.formats import wire as shared
 from hyperinfer.formats.anthropic_messages import tools, wire
@@ -24,7 +24,11 @@ from hyperinfer.formats.conversation import (
 from hyperinfer.formats.errors import RequestError
 from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.pairing import with_call_ids
+from hyperinfer.formats.routing_wire import decode_routing, name_first_model
 from hyperinfer.formats.run_history import Lost, in_rounds
+
+if TYPE_CHECKING:
+    from hyperinfer.formats.routing import Routing
 
 _ROLES: dict[str, Literal["user", "assistant", "system"]] = {"user": "user", "assistant": "assistant", "system": "system"}
 
@@ -45,6 +49,8 @@ def decode_count_request(body: bytes, depth: int = DEEPEST) -> Conversation:
 def _decode(raw: dict[str, Any]) -> Conversation:
     if "thread" in raw or "response_format" in raw:
         _refuse(raw)
+    if "model" not in raw:
+        name_first_model(raw)
     request = shared.read(raw, wire.MessagesRequest)
     extra = unknown_fields(raw, wire.MessagesRequest) or {}
     reasoning: ReasoningConfig | None = None
@@ -58,6 +64,9 @@ def _decode(raw: dict[str, Any]) -> Conversation:
     if request.tool_choice is not None:
         choice, parallel = tools.decode_choice(request.tool_choice, raw["tool_choice"])
     stops = request.stop_sequences
+    routing: Routing | None = None
+    if request.provider is not None or request.models:
+        routing = decode_routing(raw, request.provider, request.models, extra, lost)
     return Conversation(
         dialect="anthropic_messages",
         model=request.model,
@@ -81,6 +90,7 @@ def _decode(raw: dict[str, Any]) -> Conversation:
         user=user,
         service_tier=request.service_tier,
         cache=cache_mark(request.cache_control) if request.cache_control is not None else None,
+        routing=routing,
         extra=extra or None,
         lost=tuple(lost),
     )

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hyperinfer.formats.routing_wire import FallbackModels, Provider
+
 JsonObject = dict[str, Any]
 
 
@@ -185,6 +187,8 @@ class MessagesRequest(CountTokensRequest, kw_only=True, gc=False):
     service_tier: str | None = None
     plugins: list[PluginField] | None = None
     hi_tool_events: bool | None = None
+    provider: Provider | None = None
+    models: FallbackModels | None = None
 
 
 CONTENT_BLOCKS: tuple[type[msgspec.Struct], ...] = (

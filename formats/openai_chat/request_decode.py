@@ -9,9 +9,11 @@ from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.openai_chat import wire
 from hyperinfer.formats.openai_chat.message_decode import decode_messages
 from hyperinfer.formats.openai_chat.tools import decode_choice, decode_tool
+from hyperinfer.formats.routing_wire import decode_routing, name_first_model
 from hyperinfer.formats.wire import extras, parse_object, read
 
 if TYPE_CHECKING:
+    from hyperinfer.formats.routing import Routing
     from hyperinfer.formats.run_history import Lost
 
 _FORMATS = ("text", "json_object", "json_schema")
@@ -20,12 +22,17 @@ _FORMATS = ("text", "json_object", "json_schema")
 def decode_request(body: bytes, depth: int = DEEPEST) -> Conversation:
     """The conversation. Raises `RequestError` naming the path of what is wrong."""
     value = parse_object(body, depth)
+    if "model" not in value:
+        name_first_model(value)
     request = read(value, wire.ChatRequest)
     extra = extras(value, wire.ChatRequest) or {}
     if extra.get("extra_body") == {}:
         del extra["extra_body"]  # leaks out of a client that has nothing to put there
     lost: Lost = []
     turns = decode_messages(value["messages"], request.messages, lost)
+    routing: Routing | None = None
+    if request.provider is not None or request.models:
+        routing = decode_routing(value, request.provider, request.models, extra, lost)
     return Conversation(
         dialect="openai_chat",
         model=request.model,
@@ -46,6 +53,7 @@ def decode_request(body: bytes, depth: int = DEEPEST) -> Conversation:
         prompt_cache_key=request.prompt_cache_key,
         stream_options=request.stream_options,
         store=request.store,
+        routing=routing,
         extra=extra or None,
         lost=tuple(lost),
     )

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hyperinfer.formats.routing_wire import FallbackModels, Provider
+
 Count = Annotated[int, Meta(gt=0)]
 
 
@@ -209,6 +211,8 @@ class ChatRequest(msgspec.Struct, kw_only=True, gc=False):
     stream_options: dict[str, Any] | None = None
     plugins: list[PluginRequest] | None = None
     hi_tool_events: bool | None = None
+    provider: Provider | None = None
+    models: FallbackModels | None = None
     user: str | None = None
     metadata: dict[str, Any] | None = None
     service_tier: str | None = None

@@ -19,10 +19,12 @@ from hyperinfer.formats.json_depth import DEEPEST
 from hyperinfer.formats.openai_responses import wire as w
 from hyperinfer.formats.openai_responses.items import decode_items
 from hyperinfer.formats.openai_responses.tools import decode_choice, decode_tools
+from hyperinfer.formats.routing_wire import decode_routing, name_first_model
 from hyperinfer.formats.wire import extras, parse_object, read
 
 if TYPE_CHECKING:
     from hyperinfer.formats.events import Extra
+    from hyperinfer.formats.routing import Routing
     from hyperinfer.formats.run_history import Lost
 
 INSTRUCTIONS = "instructions"
@@ -45,6 +47,8 @@ def decode_count_request(body: bytes, depth: int = DEEPEST) -> Conversation:
 
 
 def _decode(value: dict[str, Any]) -> Conversation:
+    if "model" not in value:
+        name_first_model(value)
     request = read(value, w.ResponsesRequest)
     _refuse(request)
     turns: list[Turn] = []
@@ -61,6 +65,9 @@ def _decode(value: dict[str, Any]) -> Conversation:
         tools, plugins = decode_tools(request.tools)
     extra = _unknown(value, w.ResponsesRequest) or {}
     response_format = _text(request.text, value, extra) if request.text is not None else None
+    routing: Routing | None = None
+    if request.provider is not None or request.models:
+        routing = decode_routing(value, request.provider, request.models, extra, lost)
     return Conversation(
         dialect="openai_responses",
         model=request.model,
@@ -87,6 +94,7 @@ def _decode(value: dict[str, Any]) -> Conversation:
         include=tuple(request.include) if request.include else (),
         stream_options=request.stream_options,
         store=request.store,
+        routing=routing,
         extra=extra or None,
         lost=tuple(lost),
     )

@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from hyperinfer.formats.routing_wire import FallbackModels, Provider
+
 _ITEM_SCHEMA: dict[str, Any] = {
     "anyOf": [
         {"type": "string"},
@@ -261,6 +263,8 @@ class ResponsesRequest(_Read, frozen=True, kw_only=True, gc=False):
     service_tier: str | None = None
     prompt_cache_key: str | None = None
     hi_tool_events: bool | None = None
+    provider: Provider | None = None
+    models: FallbackModels | None = None
     previous_response_id: str | None = None
     conversation: Any = None
     background: bool | None = None

@@ -52,7 +52,7 @@ def activate(planned: Planned, toolbox: Toolbox) -> Activation | Failed:
     found: dict[str, Active] = {}
     losses: list[Loss] = []
     for plugin in conversation.plugins:
-        native = [is_native(route.native_tools, plugin.id) for route in planned.routes]
+        native = [is_native(route.native_tools, plugin.id) for choice in planned.choices for route in choice.routes]
         if all(native):
             continue
         tool = next((toolbox[name] for name in TOOL_NAMES if name == plugin.id and name in toolbox), None)

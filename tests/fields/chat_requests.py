@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fields.example import Example, by_area
+from tests.fields.wishes import ROUTING
 
 USER: dict[str, Any] = {"role": "user", "content": "hello"}
 BREAKPOINT: dict[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit", "ttl": "30m"}}
@@ -211,5 +212,6 @@ EXAMPLES: tuple[Example, ...] = by_area(
         "Tools": _TOOLS,
         "The shape of the answer": _ANSWER,
         "Account and service": _ACCOUNT,
+        "Who serves": [_request(**wishes) for wishes in ROUTING],
     }
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fields.example import Example, by_area, lines
+from tests.fields.wishes import ROUTING
 
 USER: dict[str, Any] = {"role": "user", "content": "hello"}
 CONTROL: dict[str, Any] = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
@@ -299,6 +300,7 @@ EXAMPLES: tuple[Example, ...] = by_area(
         "Typed tools": [request(tools=[tool, LOOK]) for tool in lines("messages_tools.jsonl")],
         "The shape of the answer": _ANSWER,
         "Account and service": _ACCOUNT,
+        "Who serves": [request(**wishes) for wishes in ROUTING],
         "What would have to be stored": _STORED,
     }
 )

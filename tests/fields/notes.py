@@ -51,6 +51,7 @@ _USAGE = r"(\[[\w.]*\]\.)?((message\(message\)|response)\.)?usage\."
 NOTES: tuple[Note, ...] = (
     # Requests
     Note(ALL, "request", "model", "gateway", "chooses the route; the provider's own name of the model goes up"),
+    Note(ALL, "request", r"provider\..*|models\[\]", "gateway", "chooses the routes by it ([routing](routing.md))"),
     Note(ALL, "request", "hi_tool_events", "gateway", "shows its server tools at work"),
     Note(ALL, "request", "stream", "gateway", "streams to the client, and asks the provider for a stream"),
     Note(OPENAI, "request", r"stream_options\..*", "gateway", "always tells usage, and never pads a stream"),

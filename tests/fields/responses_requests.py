@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fields.example import Example, by_area, lines
+from tests.fields.wishes import ROUTING
 
 USER: dict[str, Any] = {"type": "message", "role": "user", "content": "hello"}
 BREAKPOINT: dict[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit", "ttl": "30m"}}
@@ -285,6 +286,7 @@ EXAMPLES: tuple[Example, ...] = by_area(
         "Hosted tools": [request(tools=[LOOK, tool]) for tool in lines("responses_tools.jsonl")],
         "The shape of the answer": _ANSWER,
         "Account and service": _ACCOUNT,
+        "Who serves": [request(**wishes) for wishes in ROUTING],
         "What would have to be stored": _STORED,
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,13 @@ def vitals(gateway: Bench, slug: str, place: int = 0) -> Vitals:
     return gateway.health.of(model.routes[place])
 
 
+_NUMBERS = itertools.count()
+
+
 async def ask(gateway: Bench, model: str, *, stream: bool = True) -> ScriptedExchange:
-    return await gateway.ask("openai_chat", model, stream=stream)
+    """A conversation of its own, which has no route yet."""
+    messages = [{"role": "user", "content": str(next(_NUMBERS))}]
+    return await gateway.ask("openai_chat", model, stream=stream, messages=messages)
 
 
 def providers_of(gateway: Bench) -> list[list[str]]:
