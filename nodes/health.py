@@ -38,12 +38,14 @@ Changed: TypeAlias = "Callable[[Vitals, Opening | None], None]"
 
 
 class RouteReport(msgspec.Struct, frozen=True):
-    """One route, for an operator. `pause_left`: seconds; `latency`, `throughput`: as in the port."""
+    """One route, for an operator. `pause_left`: seconds. `probing`: an attempt is finding out. The rest: as in
+    the port."""
 
     provider: str
     model: str
     state: State
     pause_left: float
+    probing: bool
     latency: float | None
     throughput: float | None
 
@@ -200,7 +202,10 @@ class Vitals:
 
     def report(self) -> RouteReport:
         """For an operator."""
-        return RouteReport(self.provider, self.model, self.state, self.pause_left(), self.latency(), self.throughput())
+        probing = self._probe is not None
+        return RouteReport(
+            self.provider, self.model, self.state, self.pause_left(), probing, self.latency(), self.throughput()
+        )
 
     def _open(self, pause: float, fault: UpstreamFault) -> None:
         if fault.retry_after is not None:
