@@ -1,11 +1,11 @@
 """Deadlines that name their cause. Expiry is a value that the code after the block looks at, never an exception.
 
-    with Deadlines({"stream": 3600, "idle": 120}) as deadlines:
+    with Deadlines({"stream": 3600, "first_token": 120}) as deadlines:
         async for chunk in chunks:
-            deadlines.arm("idle")
+            deadlines.disarm("first_token")
             ...
     if expired := deadlines.expired:
-        ...  # expired.cause == "idle"
+        ...  # expired.cause == "stream"
 
 A block has one cancel scope (about 5 µs) on trio's clock, however many deadlines; one that waits for a single thing may be
 given a cheaper scope. The first deadline that passes counts; of those that pass at the same instant, the one that was named
@@ -68,9 +68,8 @@ class Scope(Protocol):
 class Deadlines:
     """A block that is left at the first of its deadlines. Usable once.
 
-    `seconds`: by cause, from the beginning of the block on. `later`: the same for those that wait to be armed. `drain`: the
-    block is left at its hard end too, which then counts, whatever else has passed. `scope`: by what it is left; by default
-    a cancel scope.
+    `seconds`: by cause, from the beginning of the block on. `drain`: the block is left at its hard end too, which then
+    counts, whatever else has passed. `scope`: by what it is left; by default a cancel scope.
     """
 
     __slots__ = ("_at", "_drain", "_given", "_nearest", "_scope", "_seconds", "began", "expired", "hard_end")
@@ -79,13 +78,12 @@ class Deadlines:
         self,
         seconds: Mapping[Cause, float],
         *,
-        later: Mapping[Cause, float] | None = None,
         drain: Drain | None = None,
         scope: Scope | None = None,
     ) -> None:
         self._drain, self._given = drain, scope
-        self._seconds: Mapping[Cause, float] = seconds if later is None else {**seconds, **later}
-        self._at: dict[Cause, float] = {} if later is None else dict.fromkeys(later, math.inf)
+        self._seconds = seconds
+        self._at: dict[Cause, float] = {}
         #: Trio's clock at the beginning of the block.
         self.began = 0.0
         #: Known after the block: the deadline because of which it was left, and whether the hard end was why.
@@ -93,8 +91,8 @@ class Deadlines:
         self.hard_end = False
 
     def __enter__(self) -> Deadlines:
-        later, self.began = self._at, trio.current_time()
-        self._at = {cause: later.get(cause, self.began + seconds) for cause, seconds in self._seconds.items()}
+        self.began = trio.current_time()
+        self._at = {cause: self.began + seconds for cause, seconds in self._seconds.items()}
         self._nearest = min(self._at.values())
         if self._given is None:
             self._scope: Scope = trio.CancelScope(deadline=self._nearest)
@@ -118,18 +116,10 @@ class Deadlines:
                 self.expired = Expired(cause, self._seconds[cause])
         return caught
 
-    def arm(self, cause: Cause) -> None:
-        """Let the seconds of this one begin now. Of no effect once a deadline has passed."""
-        now = trio.current_time()
-        self._set(cause, now, now + self._seconds[cause])
-
     def disarm(self, cause: Cause) -> None:
-        """Let this one not pass, until it is armed again. Of no effect once a deadline has passed."""
-        self._set(cause, trio.current_time(), math.inf)
-
-    def _set(self, cause: Cause, now: float, at: float) -> None:
-        if now < self._nearest:
-            self._at[cause] = at
+        """Let this one not pass. Of no effect once a deadline has passed."""
+        if trio.current_time() < self._nearest:
+            self._at[cause] = math.inf
             nearest = min(self._at.values())
             if nearest != self._nearest:
                 self._scope.deadline = self._nearest = nearest

@@ -1,7 +1,7 @@
 """The canonical request: what every dialect's request decodes to and every dialect's request is made from.
 
 A `Conversation` holds turns in the order of the wire. One turn is one wire message (Chat, Messages) or one wire item
-(Responses); encoders merge neighbouring turns where their dialect wants one message (`turns.merge_assistant`).
+(Responses); encoders write neighbouring turns as one message where their dialect wants that.
 
 `extra` on any record holds the wire fields that are not modelled, verbatim, in the dialect of the whole conversation
 (`Conversation.dialect`). An encoder of that dialect writes them back; any other encoder reports each as a `Loss`.

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperinfer.engine import Cause, Deadlines, Drain, Expired
-from hyperinfer.engine.testing import ScriptedStream, run_virtual
+from hyperinfer.engine.testing import run_virtual
 
 CAUSES: list[Cause] = ["connect", "first_token", "idle", "stream", "whole"]
 
@@ -36,26 +36,6 @@ async def test_a_block_that_ends_in_time_has_not_expired(autojump_clock: trio.te
 async def test_an_exception_passes(autojump_clock: trio.testing.MockClock) -> None:
     with pytest.raises(KeyError), Deadlines({"connect": 10}):
         raise KeyError
-
-
-async def test_idle_is_armed_anew_by_every_read(autojump_clock: trio.testing.MockClock) -> None:
-    stream = ScriptedStream([(1, b"a"), (29, b"b"), (29, b"c"), (999, b"d")])
-    got: list[bytes] = []
-    with Deadlines({"stream": 3600, "idle": 30}) as deadlines:
-        async for chunk in stream:
-            deadlines.arm("idle")
-            got.append(chunk)
-    assert got == [b"a", b"b", b"c"]
-    assert deadlines.expired == Expired("idle", 30)
-    assert trio.current_time() == 59 + 30
-
-
-async def test_one_that_waits_to_be_armed_does_not_pass(autojump_clock: trio.testing.MockClock) -> None:
-    with Deadlines({"stream": 50}, later={"idle": 3}) as deadlines:
-        await trio.sleep(10)
-        deadlines.arm("idle")
-        await trio.sleep_forever()
-    assert (deadlines.expired, trio.current_time()) == (Expired("idle", 3), 13)
 
 
 async def test_no_time_at_all_is_over_at_the_first_wait(autojump_clock: trio.testing.MockClock) -> None:
@@ -102,12 +82,11 @@ async def test_a_deadline_wins_over_data_due_at_its_instant(schedule: int, autoj
     assert (got, same_task.expired) == ([], Expired("idle", 10))
 
 
-async def test_what_is_moved_when_it_has_passed_has_passed(autojump_clock: trio.testing.MockClock) -> None:
+async def test_what_is_disarmed_when_it_has_passed_has_passed(autojump_clock: trio.testing.MockClock) -> None:
     with Deadlines({"stream": 100, "idle": 10}) as deadlines:
         with trio.CancelScope(shield=True):
             await trio.sleep(10)
         deadlines.disarm("idle")
-        deadlines.arm("idle")
         await trio.lowlevel.checkpoint()
         raise AssertionError("the block goes on")
     assert deadlines.expired == Expired("idle", 10)
@@ -153,19 +132,16 @@ async def test_the_hard_end_of_a_drain_ends_a_block_and_counts_before_a_deadline
 
 # One block with all deadlines is what a block for each, one within the other, would be.
 
-Move = tuple[str, Cause]
-Acts = list[float | Move]
+Acts = list[float | Cause]
+"""Seconds of sleep, and what is disarmed."""
 
 
 class Nested:
     """The meaning: a cancel scope for each deadline."""
 
-    def __init__(self, seconds: dict[Cause, float], later: dict[Cause, float]) -> None:
-        self._seconds: dict[Cause, float] = {**seconds, **later}
-        now = trio.current_time()
-        self._scopes: dict[Cause, trio.CancelScope] = {}
-        for cause in self._seconds:
-            self._scopes[cause] = trio.CancelScope(deadline=now + seconds.get(cause, math.inf))
+    def __init__(self, seconds: dict[Cause, float]) -> None:
+        now, self._seconds = trio.current_time(), seconds
+        self._scopes = {cause: trio.CancelScope(deadline=now + after) for cause, after in seconds.items()}
         self._stack = ExitStack()
 
     def __enter__(self) -> Nested:
@@ -175,9 +151,6 @@ class Nested:
 
     def __exit__(self, *error: object) -> bool:
         return bool(self._stack.__exit__(*error))  # type: ignore[arg-type]
-
-    def arm(self, cause: Cause) -> None:
-        self._scopes[cause].deadline = trio.current_time() + self._seconds[cause]
 
     def disarm(self, cause: Cause) -> None:
         self._scopes[cause].deadline = math.inf
@@ -194,8 +167,8 @@ def played(make: Callable[[], Deadlines | Nested], acts: Acts, seed: int) -> tup
     async def main() -> tuple[Expired | None, float]:
         with make() as block:
             for act in acts:
-                if isinstance(act, tuple):
-                    (block.arm if act[0] == "arm" else block.disarm)(act[1])
+                if isinstance(act, str):
+                    block.disarm(act)
                 else:
                     await trio.sleep(act)
         return block.expired, trio.current_time()
@@ -207,14 +180,10 @@ causes: st.SearchStrategy[Cause] = st.sampled_from(CAUSES)
 lengths = st.dictionaries(causes, st.integers(1, 6).map(float) | st.just(math.inf), min_size=1, max_size=3)
 
 
-@given(lengths, lengths, st.data(), st.integers(0, 99))
+@given(lengths, st.data(), st.integers(0, 99))
 @settings(max_examples=200, deadline=None)
-def test_one_block_is_what_a_block_for_each_would_be(
-    seconds: dict[Cause, float], later: dict[Cause, float], data: st.DataObject, seed: int
-) -> None:
-    later = {cause: after for cause, after in later.items() if cause not in seconds}
-    named: list[Cause] = [*seconds, *later]
-    moves: st.SearchStrategy[Move] = st.tuples(st.sampled_from(["arm", "disarm"]), st.sampled_from(named))
-    acts: Acts = data.draw(st.lists(st.integers(0, 4).map(float) | moves, max_size=8))
-    one = played(lambda: Deadlines(seconds, later=later), acts, seed)
-    assert one == played(lambda: Nested(seconds, later), acts, seed + 1)
+def test_one_block_is_what_a_block_for_each_would_be(seconds: dict[Cause, float], data: st.DataObject, seed: int) -> None:
+    disarmed = st.sampled_from([*seconds])
+    acts: Acts = data.draw(st.lists(st.integers(0, 4).map(float) | disarmed, max_size=8))
+    one = played(lambda: Deadlines(seconds), acts, seed)
+    assert one == played(lambda: Nested(seconds), acts, seed + 1)

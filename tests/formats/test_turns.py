@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hyperinfer.formats import FORMATS, Dialect, Target
 from hyperinfer.formats.conversation import Part, Role, TextPart, ToolCallPart, ToolResultPart, Turn
 from hyperinfer.formats.quirks import Quirks
-from hyperinfer.formats.turns import joined_content, merge_assistant, results_first
+from hyperinfer.formats.turns import joined_content, results_first
 from tests.support.recordings import DIALECTS
 
 
-def turn(role: Role, *parts: Part, path: str = "") -> Turn:
-    return Turn(role=role, parts=parts, path=path)
+def turn(role: Role, *parts: Part) -> Turn:
+    return Turn(role=role, parts=parts, path="")
 
 
 def text(words: str) -> TextPart:
@@ -40,26 +40,6 @@ def shape(turns: list[Turn]) -> list[str]:
         return f"+{part.call_id}" if isinstance(part, ToolCallPart) else f"-{getattr(part, 'call_id', '?')}"
 
     return [f"{turn.role[0]}:{' '.join(word(part) for part in turn.parts)}" for turn in turns]
-
-
-def test_runs_of_assistant_turns_become_one() -> None:
-    turns = [
-        turn("user", text("q")),
-        turn("assistant", text("a"), path="input[1]"),
-        turn("assistant", call("1"), path="input[2]"),
-        turn("tool", result("1")),
-        turn("assistant", text("b"), path="input[4]"),
-    ]
-    merged = list(merge_assistant(turns))
-    assert shape(merged) == ["u:q", "a:a +1", "t:-1", "a:b"]
-    assert [one.path for one in merged if one.role == "assistant"] == ["input[1]", "input[4]"]
-
-
-def test_a_lone_assistant_turn_is_the_same_object() -> None:
-    one = turn("assistant", text("a"))
-    assert list(merge_assistant([one])) == [one]
-    assert next(merge_assistant([one])) is one
-    assert list(merge_assistant([])) == []
 
 
 def test_results_move_up_to_their_calls() -> None:
