@@ -183,7 +183,7 @@ lengths = st.dictionaries(causes, st.integers(1, 6).map(float) | st.just(math.in
 @given(lengths, st.data(), st.integers(0, 99))
 @settings(max_examples=200, deadline=None)
 def test_one_block_is_what_a_block_for_each_would_be(seconds: dict[Cause, float], data: st.DataObject, seed: int) -> None:
-    disarmed = st.sampled_from([*seconds])
+    disarmed: st.SearchStrategy[Cause] = st.sampled_from([*seconds])
     acts: Acts = data.draw(st.lists(st.integers(0, 4).map(float) | disarmed, max_size=8))
     one = played(lambda: Deadlines(seconds), acts, seed)
     assert one == played(lambda: Nested(seconds), acts, seed + 1)

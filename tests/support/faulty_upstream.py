@@ -64,6 +64,7 @@ class FaultyUpstream:
         """One connection."""
         with connection, contextlib.suppress(OSError):
             connection.settimeout(60)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as those do that stream
             unread = _more(connection)
             if unread[:1] == b"\x16":
                 connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")  # as servers answer TLS on a plain port
