@@ -141,7 +141,9 @@ class Nested:
 
     def __init__(self, seconds: dict[Cause, float]) -> None:
         now, self._seconds = trio.current_time(), seconds
-        self._scopes = {cause: trio.CancelScope(deadline=now + after) for cause, after in seconds.items()}
+        self._scopes: dict[Cause, trio.CancelScope] = {}
+        for cause, after in seconds.items():
+            self._scopes[cause] = trio.CancelScope(deadline=now + after)
         self._stack = ExitStack()
 
     def __enter__(self) -> Nested:
