@@ -21,6 +21,7 @@ from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.key_places import KeyPlaces
 from hyperinfer.api.request_head import head_of
 from hyperinfer.api.request_line import REQUESTS, request_line
+from hyperinfer.api.waiting_room import WaitingRoom
 from hyperinfer.engine import Drain, DrainingError, Failure, FullError, run
 from hyperinfer.formats import COUNTING, FORMATS
 from hyperinfer.nodes.items import Incoming, Ticket
@@ -87,6 +88,7 @@ class DataPlane:
     say: Callable[[str], None] = REQUESTS.info
     key_places: KeyPlaces = field(default_factory=KeyPlaces)
     body_room: BodyRoom = field(default_factory=BodyRoom)
+    waiting_room: WaitingRoom = field(default_factory=WaitingRoom)
 
     def route(self, path: str) -> Handler | None:
         """The handler of a path, None when it is not one of these routes."""
@@ -109,11 +111,16 @@ class DataPlane:
         sink, left = ExchangeSink(exchange, ticket), False
         try:
             try:
-                self.drain.admit()
+                if self.drain.is_full:
+                    await self.waiting_room.admit(self.drain)
+                else:
+                    self.drain.admit()
                 try:
                     await self._serve(exchange, ticket, sink, serve)
                 finally:
                     self.drain.release()
+                    if self.waiting_room:
+                        self.waiting_room.wake()
                     if self.body_room.held:
                         self.body_room.leave(ticket.request_id)
             except DrainingError:

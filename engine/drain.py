@@ -94,6 +94,11 @@ class Drain:
         return self._in_flight
 
     @property
+    def is_full(self) -> bool:
+        """`admit` refuses for want of room, unless it does so for the drain."""
+        return self._in_flight >= self.most
+
+    @property
     def is_draining(self) -> bool:
         return self._begun.is_set()
 
@@ -146,7 +151,7 @@ class Drain:
         """The entry of `admitted`, for code that cannot use a block."""
         if self._begun.is_set():
             raise DrainingError("draining: no new work is admitted")
-        if self._in_flight >= self.most:
+        if self.is_full:
             raise FullError(f"{self._in_flight} are in flight: no more is admitted")
         self._in_flight += 1
         if self._in_flight == 1:

@@ -50,8 +50,8 @@ def slug(dialect: Dialect, mode: str) -> str:
     return f"bench/{SHORT[dialect]}-{mode}"
 
 
-def catalogue(port: int) -> str:
-    """`providers.yaml` for an upstream on this port."""
+def catalogue(port: int, **more: int) -> str:
+    """`providers.yaml` for an upstream on this port. `more`: limits."""
     pairs: list[tuple[Dialect, str]] = [(dialect, mode) for dialect in DIALECTS for mode in MODES]
     providers = {
         f"{SHORT[dialect]}-{mode}": {
@@ -74,7 +74,7 @@ def catalogue(port: int) -> str:
         }
         for dialect, mode in pairs
     ]
-    limits = {"rate_per_minute": 1_000_000_000, "burst": 1_000_000_000}
+    limits = {"rate_per_minute": 1_000_000_000, "burst": 1_000_000_000, **more}
     return json.dumps({"demo": False, "limits": limits, "providers": providers, "models": models})  # JSON is YAML
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -114,18 +113,29 @@ async def test_a_body_that_does_not_come(client: Dialect, autojump_clock: object
 
 @pytest.mark.parametrize("client", DIALECTS)
 async def test_more_requests_than_are_taken_at_once(client: Dialect, autojump_clock: trio.testing.MockClock) -> None:
+    slow = Script([(3.0, WHOLES["openai_chat"])])
     usual = catalogue(limits="{in_flight: 1}")
-    async with bench(good(stream=False), good(stream=False), catalogue=usual) as gateway, trio.open_nursery() as nursery:
-        nursery.start_soon(partial(gateway.ask, client, "openai_chat", stream=False))
+    async with bench(slow, good(stream=False), catalogue=usual) as gateway, trio.open_nursery() as nursery:
+        ended: list[tuple[str, int | None, float]] = []
+
+        async def ask(name: str, comes_at: float) -> None:
+            await trio.sleep_until(comes_at)
+            exchange = await gateway.ask(client, "openai_chat", stream=False)
+            ended.append((name, exchange.status, trio.current_time()))
+
+        nursery.start_soon(ask, "first", 0)
+        nursery.start_soon(ask, "waits in vain", 2.25)
+        nursery.start_soon(ask, "newest", 2.5)
         await wait_all_tasks_blocked()
         # Neither the key nor the body is looked at, which is work.
         exchange = await gateway.send(client, b"{", {"authorization": ""})
+        assert trio.current_time() == 1
         check_error(client, exchange, "provider_overloaded", 529)
         assert exchange.sent_headers["retry-after"] == "1"
-        assert trio.current_time() == 0
-        await trio.sleep(2)
-        assert (await gateway.ask(client, "openai_chat", stream=False)).status == 200
+        await trio.sleep_until(5)
+        assert ended == [("first", 200, 3), ("waits in vain", 529, 3.25), ("newest", 200, 4)]
         assert len(gateway.store.settlements) == 2
+        assert not gateway.data_plane.waiting_room
 
 
 # ---- what decode, route and admit refuse ----------------------------------------------------------------------------
