@@ -9,7 +9,7 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system faults schedules fields lint bench bench-peers bench-check bench-idle bench-codecs lock venv venv-test clean
+.PHONY: help serve test test-system faults schedules fields lint bench bench-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
@@ -23,6 +23,7 @@ help:
 	@echo 'make bench-peers  the same beside LiteLLM and Portkey, which it installs below .bench-peers/'
 	@echo 'make bench-check  whether rates have fallen, as parts of the floor, since the kept summary'
 	@echo 'make bench-idle   the memory of ten thousand silent streams'
+	@echo 'make bench-resilience  clients that leave or read slowly, too many requests, the largest bodies'
 	@echo 'make bench-codecs what the codecs cost: µs an event of a stream, ms a large request'
 	@echo 'make venv         .venv with the hyperinfer command in it    (PYTHON=python3.13)'
 	@echo 'make lock         make the lock files again from pyproject.toml (UPGRADE=name)'
@@ -65,6 +66,9 @@ bench-check: venv-test
 
 bench-idle: venv-test
 	@$(BIN)/python -m benchmarks.gateway.idle $(ARGS)
+
+bench-resilience: venv-test
+	@$(BIN)/python -m benchmarks.gateway.resilience $(ARGS)
 
 bench-codecs: venv
 	@$(BIN)/python -m benchmarks.codec_streams

@@ -54,6 +54,53 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
         "Silent open streams",
         {"streams": "streams", "tree_mb": "tree MB", "each_kb": "kB each", "seconds": "s to open"},
     ),
+    "leaving": (
+        "Clients that leave: until the upstream's socket is closed",
+        {"samples": "samples", "p50_ms": "p50 ms", "p99_ms": "p99 ms", "max_ms": "max ms"},
+    ),
+    "slow": (
+        "Clients that read 4 kB a second: kB for each",
+        {
+            "own_kb": "ours",
+            "sending_kb": "in its socket p50",
+            "sending_max_kb": "max",
+            "send_limit_kb": "limit",
+            "held_kb": "ours + limit",
+            "receiving_max_kb": "upstream's max",
+            "closed": "windows closed",
+            "silent": "starved",
+            "opened_s": "s to open",
+        },
+    ),
+    "overload": (
+        "More requests than can be answered, over 1,000 connections; 64 are let in at once",
+        {
+            "offered": "come a second",
+            "answered": "answered",
+            "share": "core",
+            "of_peak": "of peak, CPU",
+            "refused": "told 529",
+            "unsent": "not sent",
+            "good_p50_ms": "answered p50 ms",
+            "good_p99_ms": "p99",
+            "told_p50_ms": "told p50 ms",
+            "told_p99_ms": "p99",
+            "worker_mb": "worker MB",
+        },
+    ),
+    "bodies": (
+        "The largest bodies at once",
+        {
+            "answered": "answered",
+            "refused": "told 529",
+            "seconds": "s in all",
+            "before_mb": "worker MB before",
+            "most_mb": "at most",
+            "after_mb": "after",
+            "small_p50_ms": "small ones p50 ms",
+            "small_p99_ms": "p99",
+        },
+    ),
     "budget": ("Where a small request's time goes", {"us": "µs CPU"}),
 }
 

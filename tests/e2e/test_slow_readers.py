@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +16,15 @@ from benchmarks.gateway.slow_readers import FLOOD, Loop
 from benchmarks.gateway.sockets import held
 from hyperinfer.api.edge import EdgeSettings
 from hyperinfer.providers.upstreams import RECEIVE_BUFFER
-from tests.support.served import gateway
+from tests.e2e.faults import CHUNKED, chunk
+from tests.e2e.slow import slow_catalogue
+from tests.support.faulty_upstream import Call, End, faulty_upstream
+from tests.support.formats import AUTHORIZED, CHAT
+from tests.support.rawclient import Connection, connected, head
+from tests.support.served import gateway, generations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CLIENTS = 150
@@ -52,3 +60,40 @@ def test_what_a_slow_reader_holds(tmp_path: Path) -> None:
         assert all(each.window_closed for each in theirs)
         assert all(reader.received > 0 for reader in loop.readers)
         loop.close()
+
+
+def endless(call: Call) -> Iterator[bytes | End]:
+    """As fast as it is taken."""
+    yield CHUNKED + b"".join(map(chunk, call.reply.opening))
+    while True:
+        yield chunk(call.reply.output[0]) * 100
+
+
+def is_reset(connection: Connection) -> bool:
+    try:
+        while connection.socket.recv(1 << 20):
+            pass
+    except ConnectionResetError:
+        return True
+    return False
+
+
+def test_one_that_takes_nothing_is_dropped_after_the_write_deadline_and_settled(tmp_path: Path) -> None:
+    with (
+        faulty_upstream({"endless": endless}) as upstream,
+        gateway(tmp_path, slow_catalogue(upstream.url, "endless", write=1)) as server,
+        connected(server.url) as connection,
+    ):
+        body = json.dumps(CHAT.body("slow/endless-chat", "request it please", stream=True)).encode()
+        began = time.monotonic()
+        connection.send(head("POST", CHAT.path, {**AUTHORIZED, "content-length": str(len(body))}) + body)
+        assert upstream.gone("endless", "it").wait(20)
+        assert time.monotonic() - began >= 1
+        until = time.monotonic() + 5
+        while not (rows := generations(tmp_path)):
+            assert time.monotonic() < until, "it was not settled"
+            time.sleep(0.05)
+        (row,) = rows
+        assert row["status"] == "cancelled"
+        assert row["cost"] > 0
+        assert is_reset(connection)
