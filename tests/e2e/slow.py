@@ -32,6 +32,13 @@ def endless(call: Call) -> Iterator[bytes | End]:
         time.sleep(0.02)
 
 
+def flood(call: Call) -> Iterator[bytes | End]:
+    """Output without end, as fast as it is taken."""
+    yield CHUNKED + b"".join(map(chunk, call.reply.opening))
+    while True:
+        yield chunk(call.reply.output[0]) * 100
+
+
 def lasting(call: Call) -> Iterator[bytes | End]:
     """A reply that takes half a second."""
     if not call.streamed:
@@ -50,6 +57,7 @@ SLOW: dict[str, Play] = {
     "head": lambda call: (CHUNKED, End.HOLD),
     "begun": begun,
     "endless": endless,
+    "flood": flood,
     "lasting": lasting,
     "later": error(503, None, "Come back", "overloaded_error", "retry-after: 4"),
     "plain": with_body(),

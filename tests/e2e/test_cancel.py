@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +39,7 @@ class Setting:
 def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
     folder = tmp_path_factory.mktemp("cancel")
     with faulty_upstream(SLOW) as upstream:
-        config = slow_catalogue(upstream.url, "never", "head", "begun", "endless", "later", "plain")
+        config = slow_catalogue(upstream.url, "never", "head", "begun", "endless", "flood", "later", "plain")
         with gateway(folder, config) as server:
             yield Setting(server.url, folder, upstream)
             assert command_line(folder, "ledger", "verify")["ok"]
@@ -132,6 +133,28 @@ def test_in_mid_stream(setting: Setting, name: str, way: str) -> None:
         assert seen["tokens_prompt"] > 0
         assert seen["tokens_completion"] >= 2
         assert seen["cost"] == seen["tokens_prompt"] * 100 * 10**6 + seen["tokens_completion"] * 1000 * 10**6
+
+    in_all_cells(check, streamed=(True,))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_while_it_takes_nothing(setting: Setting, way: str) -> None:
+    if way == "half-close" and os.environ.get("HYPERINFER_EDGE") == "stock":
+        pytest.skip("there it is seen when the write's deadline is over (docs/edge.md)")
+
+    def check(route: Route, protocol: str, stream: bool) -> None:
+        mark = f"{way}-{route.name}-{protocol}"
+        rows = Rows(setting, route, "flood", protocol, stream)
+        with connected(setting.url) as connection:
+            connection.send(wire(route, "flood", protocol, stream, mark))
+            wait_for_call(setting, "flood", mark)
+            time.sleep(0.5)  # until nothing more is taken
+            assert not setting.upstream.gone("flood", mark).is_set()
+            WAYS[way](connection)
+        assert setting.upstream.gone("flood", mark).wait(AT_ONCE)
+        seen = rows.next()
+        assert seen["status"] == "cancelled"
+        assert seen["cost"] > 0
 
     in_all_cells(check, streamed=(True,))
 

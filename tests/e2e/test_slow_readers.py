@@ -16,15 +16,13 @@ from benchmarks.gateway.slow_readers import FLOOD, Loop
 from benchmarks.gateway.sockets import held
 from hyperinfer.api.edge import EdgeSettings
 from hyperinfer.providers.upstreams import RECEIVE_BUFFER
-from tests.e2e.faults import CHUNKED, chunk
-from tests.e2e.slow import slow_catalogue
-from tests.support.faulty_upstream import Call, End, faulty_upstream
+from tests.e2e.slow import flood, slow_catalogue
+from tests.support.faulty_upstream import faulty_upstream
 from tests.support.formats import AUTHORIZED, CHAT
 from tests.support.rawclient import Connection, connected, head
 from tests.support.served import gateway, generations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 CLIENTS = 150
@@ -62,13 +60,6 @@ def test_what_a_slow_reader_holds(tmp_path: Path) -> None:
         loop.close()
 
 
-def endless(call: Call) -> Iterator[bytes | End]:
-    """As fast as it is taken."""
-    yield CHUNKED + b"".join(map(chunk, call.reply.opening))
-    while True:
-        yield chunk(call.reply.output[0]) * 100
-
-
 def is_reset(connection: Connection) -> bool:
     try:
         while connection.socket.recv(1 << 20):
@@ -80,14 +71,14 @@ def is_reset(connection: Connection) -> bool:
 
 def test_one_that_takes_nothing_is_dropped_after_the_write_deadline_and_settled(tmp_path: Path) -> None:
     with (
-        faulty_upstream({"endless": endless}) as upstream,
-        gateway(tmp_path, slow_catalogue(upstream.url, "endless", write=1)) as server,
+        faulty_upstream({"flood": flood}) as upstream,
+        gateway(tmp_path, slow_catalogue(upstream.url, "flood", write=1)) as server,
         connected(server.url) as connection,
     ):
-        body = json.dumps(CHAT.body("slow/endless-chat", "request it please", stream=True)).encode()
+        body = json.dumps(CHAT.body("slow/flood-chat", "request it please", stream=True)).encode()
         began = time.monotonic()
         connection.send(head("POST", CHAT.path, {**AUTHORIZED, "content-length": str(len(body))}) + body)
-        assert upstream.gone("endless", "it").wait(20)
+        assert upstream.gone("flood", "it").wait(20)
         assert time.monotonic() - began >= 1
         until = time.monotonic() + 5
         while not (rows := generations(tmp_path)):
