@@ -78,7 +78,7 @@ class _Drawing:
             bites=random.choice((100, 256, 1000)) if kind == "slow" else random.choice((65536, 65536, 300)),
             chewing=random.choice((0.05, 0.3, 1.0)) if kind == "slow" else 0.0,
             stuck=random.choice((0, 200, 1000, 4000)) if kind == "stuck" else None,
-            pipelined=len(asks) > 1 and self._chance(30),
+            pipelined=len(asks) > 1 and not any(ask.size for ask in asks) and self._chance(30),
             stays=self._chance(10),
             leaves=Leaving(when=self._moment(), half=self._chance(30)) if self._chance(32) else None,
         )

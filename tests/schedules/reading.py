@@ -139,7 +139,10 @@ def told(ask: Ask, response: Response) -> Told:
     error = None
     if response.streamed:
         error = _error_in(ask, response)
-        assert breaches_if_judged(ask.client, response.body, failed=error is not None) == []
+        found = breaches_if_judged(ask.client, response.body, failed=error is not None)
+        # What breaks off within the arguments of a call has none that are whole.
+        found = [each for each in found if error is None or "arguments" not in each]
+        assert not found, found
     reading = read(Seen(ask.client, response.streamed, response.body), failed=error is not None)
     if error is not None:
         return Told(error[0], error[1], reading.text)

@@ -65,10 +65,12 @@ def _streamed(setting: Setting, attempted: Attempted, began: float, ended: float
         yield f"the first output after {out - began:g} s"
     if not exchange.visited.visitor.prompt:
         return  # then the gateway reads no further
+    # While the end is being settled the connection may still be open.
+    settling = max(exchange.course.schedule.storing.settling)
     times = [at for at, _ in attempted.sent]
     for before, after in pairwise([*times, ended]):
         # From the head on.
-        if before > times[0] and _over(after - before, setting.idle + LAST_WORDS):
+        if before > times[0] and _over(after - before, setting.idle + LAST_WORDS + settling):
             yield f"silent for {after - before:g} s"
 
 
