@@ -253,7 +253,9 @@ class Attempting:
             burst = (*self._held, *events)
             self._held.clear()
             events.clear()
-            ends, sending = type(burst[-1]) is ev.MessageEnd, sink.send(burst)
+            if ends := type(burst[-1]) is ev.MessageEnd:
+                self._deadlines.disarm("stream")  # the provider has said all: what is waited for now is not its fault
+            sending = sink.send(burst)
             del burst  # as in `_read`
             await sending
             self.complete = ends

@@ -115,8 +115,10 @@ class Settle(Stage[Output, Output]):
 
     async def _end(self, item: Chunk, sink: Sink[Output]) -> None:
         ticket = self._ticket
+        # Of now: what comes of a provider while this waits is told nobody any more.
+        well = ticket is not None and ticket.tally.error_code is None
         settled = ticket is None or await self._settlement.finish(ticket)
-        if not settled and ticket is not None and ticket.tally.error_code is None:
+        if not settled and ticket is not None and well:
             report = ErrorReport("internal_error", "The request could not be recorded.", ticket.request_id)
             if self._head is not None:
                 self._head, item = error_response(ticket, report)

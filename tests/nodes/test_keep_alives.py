@@ -175,7 +175,7 @@ async def test_while_attached_pdfs_are_read(client: Dialect, autojump_clock: obj
         assert breaches(client, exchange.sent) == []
         assert (gateway.row.status, len(gateway.row.attempts)) == ("completed", 1)
     async with bench(tooling=tools) as gateway:
-        asking: Any = {**switched_on(client, "pdf"), field: turns}
+        asking = {**switched_on(client, "pdf"), field: turns}
         await gateway.ask(client, "openai_chat", stream=True, leaves_at=trio.current_time() + 12.0, **asking)
         assert (gateway.row.status, gateway.row.cost, gateway.row.attempts) == ("cancelled", 0, ())
 

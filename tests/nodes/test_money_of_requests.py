@@ -18,6 +18,7 @@ from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.providers.catalogue import Pricing
 from tests.nodes.envelopes import check_error, check_failed_stream
 from tests.support.bench import DIALECTS, asked, bench, catalogue
+from tests.support.judge import breaches
 from tests.support.replies import STREAMS, WHOLES, usage_of
 from tests.support.upstreams import Script
 
@@ -188,6 +189,27 @@ async def test_what_cannot_be_recorded_has_no_good_end(
         last_came = 6.0 if stream else 1.0
         assert exchange.ended_at == last_came + (0 if why == "rejected" else 10.0)
         assert len(gateway.store.settlements) == (why != "rejected")
+
+
+@pytest.mark.parametrize("late", ["refused", "recorded"])
+@pytest.mark.parametrize("client", DIALECTS)
+async def test_a_deadline_does_not_pass_while_the_end_is_settled(
+    client: Dialect, late: str, caplog: pytest.LogCaptureFixture, autojump_clock: object
+) -> None:
+    """The provider has said all by then: it neither failed, nor does that keep back that the request is not recorded."""
+    frames = STREAMS["openai_chat"]
+    pieces = [(1.0, frame) for frame in frames]
+    quick = catalogue("timeouts: {stream: 8}")
+    async with bench(Script(pieces), catalogue=quick) as gateway:
+        gateway.store.settling = 60.0 if late == "refused" else 5.0
+        exchange = await gateway.ask(client, "openai_chat", stream=True)
+        if late == "refused":
+            last = check_failed_stream(client, exchange, "internal_error")
+            assert "The request could not be recorded." in last
+        else:
+            assert breaches(client, exchange.sent) == []
+            assert gateway.row.status == "completed"
+        assert not [record for record in caplog.records if record.name == "hyperinfer.upstream"], "nothing failed there"
 
 
 async def test_an_error_stays_itself_when_it_cannot_be_recorded(autojump_clock: object) -> None:

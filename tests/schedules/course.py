@@ -13,16 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Attempted:
-    """One request at an upstream. `order`: its place among all. `at`: when all of it was there. `sent`: when what was sent,
-    and how many bytes. `first_output`: when the first output of the model had left. `over`: when nothing more was to be
-    sent."""
+    """One request at an upstream. `order`: its place among all. `at`: when all of it was there. `again`: not the first one
+    on its connection. `sent`: when what was sent, and how many bytes. `head_at`, `first_output`: when the head and the
+    first output of the model had left. `over`: when nothing more was to be sent."""
 
     order: int
     ask: int
     protocol: Dialect
     answer: Answer
     at: float
+    again: bool
     sent: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    head_at: float | None = None
     first_output: float | None = None
     whole: bool = False
     over: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,9 @@ class _Drawing:
         name = random.choices(list(SETTINGS), [setting.weight for setting in SETTINGS.values()])[0]
         self._setting = SETTINGS[name]
         visitors = [self._visitor(0.0)]
-        if self._chance(10):
+        if name in ("narrow", "crowded"):
+            visitors += [self._visitor(random.choice((0.0, 0.0, 0.1))) for _ in range(random.randint(2, 4))]
+        elif self._chance(10):
             visitors.append(self._visitor(random.choice((0.0, 0.0, 0.5, 3.0))))
         return Schedule(
             seed=seed,
@@ -106,7 +109,7 @@ class _Drawing:
             model=f"test/{random.choice(_MODELS)}",
             streamed=streamed,
             tool=tool,
-            size=random.choice((70_000, 200_000)) if self._chance(1.5) else 0,
+            size=random.choice((70_000, 200_000)) if self._chance(1.5 if self._setting.bodies == inf else 60) else 0,
             answers=tuple(answers),
         )
 
@@ -127,7 +130,7 @@ class _Drawing:
         if self._chance(55):
             return (0.0,)
         small = (0.0, 0.0, 0.0, 0.001, 0.05, 0.3, 1.0)
-        return tuple(random.choice(small) for _ in range(random.randint(1, 5)))
+        return tuple(random.choice(small) for _ in range(random.randint(2, 4)))
 
     def _answer(self, kind: str, streamed: bool) -> Answer:
         random = self._random

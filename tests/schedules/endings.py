@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 CAUSES = ("connect", "first_token", "idle", "stream", "whole")
 
+_NO_ROOM = {
+    "at the providers of": "no place at a provider",
+    "requests under way at once": "too many of a key",
+    "as many requests as it takes": "too many in all",
+    "as many bytes of requests": "no room for a body",
+}
+
 KINDS = (
     "a stream that is complete",
     "a whole response",
@@ -33,6 +40,7 @@ KINDS = (
     "a client that was dropped as it took nothing",
     "a body that came too late",
     "what could not be recorded",
+    *_NO_ROOM.values(),
     "refused by a drain",
     "complete within the grace",
     "ended by the grace",
@@ -72,6 +80,8 @@ def _told(exchange: Exchange) -> Iterator[str]:
                 yield "another route that helped"
         if course.stopped_at is not None and (exchange.over_at or 0.0) > course.stopped_at:
             yield "complete within the grace"
+    elif no_room := [kind for words, kind in _NO_ROOM.items() if words in told.message]:
+        yield from no_room
     elif response.status == 408:
         yield "a body that came too late"
     elif "could not be recorded" in told.message:

@@ -16,15 +16,18 @@ import trio
 import trio.testing
 from hypercorn.config import Sockets
 
+from hyperinfer.api.body_room import BodyRoom
 from hyperinfer.api.data_plane import DataPlane
 from hyperinfer.api.edge import Dispatch, EdgeCounters, EdgeSettings
 from hyperinfer.api.edge.serve import serve
 from hyperinfer.api.edge.watch import Watch
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
+from hyperinfer.api.key_places import KeyPlaces
 from hyperinfer.api.pipelines import Parts, Pipelines, stream_graph, whole_graph
 from hyperinfer.engine import Drain
 from hyperinfer.engine.virtual import refusing_threads, seeded_schedule
+from hyperinfer.nodes.concurrency import Rooms
 from hyperinfer.nodes.health import LocalHealth
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.providers.transport import Transport
@@ -138,6 +141,8 @@ class _Run:
         self._serving = trio.CancelScope()
         self._watches = watches
         self._ended = trio.Event()
+        setting = SETTINGS[schedule.setting]
+        self._rooms, self._key_places, self._body_room = Rooms(), KeyPlaces(setting.of_a_key), BodyRoom(setting.bodies)
 
     async def main(self) -> None:
         course = self._course
@@ -182,7 +187,8 @@ class _Run:
         self._look_again(store)
 
     def _data_plane(self, store: ScheduledStore, transport: Transport, tool: ScriptedTool) -> DataPlane:
-        catalogue = SETTINGS[self._schedule.setting].catalogue
+        setting = SETTINGS[self._schedule.setting]
+        catalogue, self._drain.most = setting.catalogue, setting.in_flight or inf
         settlement, numbers = Settlement(store), itertools.count(1)
         parts = Parts(
             catalogue=lambda: catalogue,
@@ -194,6 +200,7 @@ class _Run:
             drain=self._drain,
             now=lambda: NOW,
             jitter=lambda: 0.5,
+            rooms=self._rooms,
         )
         return DataPlane(
             accounts=store,
@@ -205,6 +212,8 @@ class _Run:
             body_limit=lambda: 10**6,
             now=lambda: NOW,
             say=lambda _: None,
+            key_places=self._key_places,
+            body_room=self._body_room,
         )
 
     async def _serve(
@@ -278,6 +287,9 @@ class _Run:
             "connections of clients": self._counters.open,
             "requests in flight": self._drain.in_flight,
             "connections of requests to upstreams": transport.active,
+            "places at providers": self._rooms.taken,
+            "places of keys": self._key_places.taken,
+            "bytes of bodies": self._body_room.held,
             "crashed requests": self._counters.crashes,
             "crashed connections": self._counters.connection_crashes,
             "sockets watched": sum(watch.watched for watch in self._watches),

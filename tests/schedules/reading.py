@@ -139,10 +139,10 @@ def told(ask: Ask, response: Response) -> Told:
     error = None
     if response.streamed:
         error = _error_in(ask, response)
-        found = breaches_if_judged(ask.client, response.body, failed=error is not None)
+        wrong = breaches_if_judged(ask.client, response.body, failed=error is not None)
         # What breaks off within the arguments of a call has none that are whole.
-        found = [each for each in found if error is None or "arguments" not in each]
-        assert not found, found
+        wrong = [each for each in wrong if error is None or "arguments" not in each]
+        assert not wrong, wrong
     reading = read(Seen(ask.client, response.streamed, response.body), failed=error is not None)
     if error is not None:
         return Told(error[0], error[1], reading.text)

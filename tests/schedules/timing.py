@@ -69,8 +69,8 @@ def _streamed(setting: Setting, attempted: Attempted, began: float, ended: float
     settling = max(exchange.course.schedule.storing.settling)
     times = [at for at, _ in attempted.sent]
     for before, after in pairwise([*times, ended]):
-        # From the head on.
-        if before > times[0] and _over(after - before, setting.idle + LAST_WORDS + settling):
+        answering = attempted.head_at is not None and before >= attempted.head_at
+        if answering and _over(after - before, setting.idle + LAST_WORDS + settling):
             yield f"silent for {after - before:g} s"
 
 
@@ -97,8 +97,10 @@ def _retries(course: Course, all_of_them: list[Exchange]) -> Iterator[str]:
     most = SETTINGS[course.schedule.setting].retries + 1
     for exchange in all_of_them:
         rounds = 1 if exchange.ask.tool is None else 10
-        if len(exchange.attempts) > most * rounds:
-            yield f"request {exchange.ask.number}: {len(exchange.attempts)} attempts"
+        # On a connection that was kept, and has gone before one byte of an answer, nothing was tried.
+        tried = [attempt for attempt in exchange.attempts if attempt.sent or not attempt.again]
+        if len(tried) > most * rounds:
+            yield f"request {exchange.ask.number}: {len(tried)} attempts"
         if exchange.row is not None and rounds == 1 and len(exchange.row.attempts) > most:
             yield f"request {exchange.ask.number}: {len(exchange.row.attempts)} attempts in its row"
         with_output = [attempt for attempt in exchange.attempts[:-1] if _seen(attempt)]

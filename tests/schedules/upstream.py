@@ -102,7 +102,14 @@ class Upstreams(trio.abc.SocketFactory):
         turn = self._asked[ask.number]
         self._asked[ask.number] += 1
         answer = ask.answers[turn] if turn < len(ask.answers) else Answer()
-        attempted = Attempted(sum(self._asked.values()), ask.number, dialled.protocol, answer, trio.current_time())
+        attempted = Attempted(
+            sum(self._asked.values()),
+            ask.number,
+            dialled.protocol,
+            answer,
+            trio.current_time(),
+            again=bool(dialled.attempts),
+        )
         dialled.attempts.append(attempted)
         return await _Playing(sock, answer, attempted, ask).play()
 
@@ -131,6 +138,8 @@ class _Playing:
             piece = piece[: stops - sent]
             await self._send(piece)
             sent += len(piece)
+            if attempted.head_at is None and sent >= len(head):
+                attempted.head_at = trio.current_time()
             if attempted.first_output is None and output_ends is not None and sent >= output_ends:
                 attempted.first_output = trio.current_time()
             if sent >= stops:

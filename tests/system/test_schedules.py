@@ -9,7 +9,7 @@ from tests.schedules.endings import KINDS
 from tests.support.served import ROOT
 
 COUNT = 20_000
-SEEN = 15
+SEEN = 5
 """How often each kind of ending is seen at least."""
 
 

@@ -43,7 +43,7 @@ class WatchedSource:
         self._received = received
         self._descriptor = stream.socket.fileno()
         self._told = self._tell  # one object: the watch knows it by its identity
-        self._paused = False
+        self._paused = self._stopped = False
         self._scope = trio.CancelScope()
         self._failure: BaseException | None = None
 
@@ -62,11 +62,12 @@ class WatchedSource:
         self._scope.cancel()
 
     def resume(self) -> None:
-        if self._paused:
+        if self._paused and not self._stopped:
             self._paused = False
             self._watch.pause(self._descriptor, paused=False)
 
     def stop(self) -> None:
+        self._stopped = True  # from here on the number of the socket may be somebody else's
         self._watch.forget(self._descriptor, self._told)
 
     def _tell(self) -> None:
@@ -76,7 +77,7 @@ class WatchedSource:
                 return
             if not data:
                 self.stop()
-            if not self._received(data) and data:
+            if not self._received(data) and not self._stopped:
                 self._paused = True
                 self._watch.pause(self._descriptor, paused=True)
         except (Exception, SystemExit) as error:

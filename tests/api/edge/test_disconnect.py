@@ -87,6 +87,41 @@ async def test_the_handler_learns_at_once_that_its_client_left(phase: str, pipel
 
 
 @pytest.mark.parametrize("way", WAYS)
+async def test_a_body_is_asked_for_when_its_client_has_left(way: str) -> None:
+    """While the handler waits for something else, more of the body than is read unasked lies there."""
+    reached, go_on, learnt = trio.Event(), trio.Event(), trio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        reached.set()
+        await go_on.wait()
+        try:
+            await exchange.read_body(10**6)
+        except ClientGone:
+            learnt.set()
+            raise
+
+    with within(3):
+        async with edge(data_plane(handler)) as server:
+            stream = await server.connect()
+            await stream.send_all(b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 900000\r\n\r\n" + bytes(200_000))
+            await reached.wait()
+            await wait_all_tasks_blocked()
+            match way:
+                case "close":
+                    await stream.aclose()
+                case "half-close":
+                    await stream.send_eof()
+                case _:
+                    reset(stream)
+            await trio.sleep(0.05)
+            go_on.set()
+            await learnt.wait()
+            await stream.aclose()
+            await until(lambda: not server.counters.open)
+        assert server.counters.crashes == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
 async def test_a_handler_that_ends_with_its_client_is_cancelled(way: str) -> None:
     reached, after = trio.Event(), list[str]()
 
