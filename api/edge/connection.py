@@ -32,6 +32,9 @@ EdgeStream: TypeAlias = "GuardedStream | trio.SSLStream[GuardedStream]"
 LEFTOVER = 0.1
 """Seconds for the end of a connection that is closed and has no handler running."""
 
+NEW = 1.0
+"""Seconds from its start in which a connection is not ended for another's sake: its first request is on its way."""
+
 CONNECTION = "hyperinfer.connection"
 """Where `scope["state"]` holds the `Connection` of a request."""
 
@@ -95,6 +98,7 @@ class Connection:
     stream: GuardedStream
     ending: Ending = field(default_factory=Ending)
     serving: trio.CancelScope = field(default_factory=trio.CancelScope)
+    began: float = field(default_factory=trio.current_time)
     draining: bool = False
     http2: bool = False
     requests: int = 0
@@ -228,7 +232,7 @@ class Connections:
     """The open connections of a worker."""
 
     draining: bool = False
-    _open: set[Connection] = field(default_factory=lambda: set[Connection]())
+    _open: dict[Connection, None] = field(default_factory=lambda: dict[Connection, None]())  # the oldest first
     _opening: set[trio.CancelScope] = field(default_factory=lambda: set[trio.CancelScope]())
 
     @contextmanager
@@ -236,11 +240,11 @@ class Connections:
         if self.draining:
             connection.draining = True
             connection.end_if_idle()
-        self._open.add(connection)
+        self._open[connection] = None
         try:
             yield
         finally:
-            self._open.discard(connection)
+            self._open.pop(connection, None)
 
     @contextmanager
     def opening(self, seconds: float) -> Generator[trio.CancelScope]:
@@ -266,6 +270,16 @@ class Connections:
             connection.end_if_idle()
         for scope in self._opening:
             scope.cancel()
+
+    def end_an_idle_one(self) -> None:
+        """The oldest that has no request under way, if it is not new: somebody else waits for its place."""
+        latest = trio.current_time() - NEW
+        for connection in self._open:
+            if connection.began > latest:
+                return
+            if not connection.requests and not connection.ending.is_set():
+                connection.ending.fire()
+                return
 
     def tighten(self, seconds: float) -> None:
         """Clients that do not read get no more than `seconds` from here on."""

@@ -12,6 +12,8 @@ from hyperinfer.api.edge.deadline import WriteDeadline
 from hyperinfer.api.edge.guarded import GuardedStream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperinfer.api.edge.connection import EdgeCounters
     from hyperinfer.api.edge.settings import EdgeSettings
 
@@ -25,23 +27,34 @@ _CAPACITY_PAUSE = 0.1
 _FATAL = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT})
 
 
+FULL_PAUSE = 0.05
+"""Seconds that an idle connection is given to end for a client that waits, before the next one is."""
+
+
 class BoundedListener(trio.abc.Listener[GuardedStream]):
-    """Accepts only while the limiter has room: past that, clients wait in the backlog of the kernel.
+    """Accepts only while the limiter has room: past that, clients wait in the backlog of the kernel, and `make_room` is
+    called for them until there is some.
 
     Every stream holds one token of the limiter, which its handler gives back with `release`.
     """
 
     def __init__(
-        self, inner: trio.SocketListener, limit: trio.Semaphore, settings: EdgeSettings, counters: EdgeCounters
+        self,
+        inner: trio.SocketListener,
+        limit: trio.Semaphore,
+        settings: EdgeSettings,
+        counters: EdgeCounters,
+        make_room: Callable[[], None],
     ) -> None:
         self._inner = inner
         self._limit = limit
         self._settings = settings
         self._counters = counters
+        self._make_room = make_room
         self._short = False
 
     async def accept(self) -> GuardedStream:
-        await self._limit.acquire()
+        await self._place()
         try:
             inner = await self._accept()
         except BaseException:
@@ -59,6 +72,17 @@ class BoundedListener(trio.abc.Listener[GuardedStream]):
     def release(self) -> None:
         self._counters.open -= 1
         self._limit.release()
+
+    async def _place(self) -> None:
+        """One of the limiter's tokens."""
+        while not self._limit.value:
+            await trio.lowlevel.wait_readable(self._inner.socket)
+            if not self._limit.value:
+                self._make_room()
+            with trio.move_on_after(FULL_PAUSE):
+                await self._limit.acquire()
+                return
+        await self._limit.acquire()
 
     async def _accept(self) -> trio.SocketStream:
         while True:

@@ -162,7 +162,7 @@ class _Server:
         secure = [(sock, True) for sock in sockets.secure_sockets]
         for sock, tls in [*secure, *((sock, False) for sock in sockets.insecure_sockets)]:
             inner = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
-            bounded = BoundedListener(inner, limit, self._settings, self._counters)
+            bounded = BoundedListener(inner, limit, self._settings, self._counters, self._connections.end_an_idle_one)
             listener: EdgeListener = bounded
             if tls:
                 if ssl_context is None:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, cast
 import pytest
 import trio
 
-from hyperinfer.api.edge import EdgeSettings
+from hyperinfer.api.edge import EdgeSettings, Exchange, connection
 from hyperinfer.api.edge.connection import Connection, Connections, StockEdge
 from hyperinfer.api.edge.deadline import WriteDeadline
 from hyperinfer.api.edge.edges import EDGES
 from hyperinfer.api.edge.guarded import GuardedStream
+from hyperinfer.api.edge.listener import FULL_PAUSE
 from tests.api.edge.clients import H1Client, read_to_end
 from tests.api.edge.faults import EXCEPTIONS, still_serves
-from tests.api.edge.kit import QUICK, edge, hello, until, with_lifespan, within
+from tests.api.edge.kit import QUICK, data_plane, edge, hello, until, with_lifespan, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,20 +82,64 @@ async def test_a_stream_may_throw_in_every_call(
             await still_serves(server)
 
 
-async def test_more_clients_than_allowed_wait_in_the_backlog() -> None:
+async def test_more_clients_than_allowed_wait_in_the_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+    go = trio.Event()
+
+    async def handler(exchange: Exchange) -> None:
+        await go.wait()
+        await exchange.send_head(200, [(b"content-length", b"0")])
+        await exchange.send_last()
+
     with within():
-        async with edge(with_lifespan(hello), dataclasses.replace(QUICK, max_connections=2)) as server:
-            first, second, third = [await server.connect() for _ in range(3)]
-            client = H1Client(third)
-            await client.send("GET", "/")
-            for other in (first, second):
-                assert (await H1Client(other).ask("GET", "/")).complete
+        async with edge(data_plane(handler), dataclasses.replace(QUICK, max_connections=2)) as server:
+            clients = [H1Client(await server.connect()) for _ in range(3)]
+            for client in clients:
+                await client.send("GET", "/")
+            await until(lambda: server.counters.requests == 2)
+            monkeypatch.setattr(connection, "NEW", -1.0)
+            await trio.sleep(3 * FULL_PAUSE)
             assert server.counters.connections == 2
-            await first.aclose()
-            assert (await client.receive()).complete
-            assert server.counters.connections == 3
-            await second.aclose()
-            await third.aclose()
+            go.set()
+            for client in clients:
+                assert (await client.receive()).complete
+            for client in clients:
+                await client.stream.aclose()
+
+
+async def test_a_new_connection_is_left_the_time_for_its_request() -> None:
+    with within():
+        async with edge(with_lifespan(hello), dataclasses.replace(QUICK, max_connections=1)) as server:
+            first, second = H1Client(await server.connect()), H1Client(await server.connect())
+            await second.send("GET", "/")
+            await trio.sleep(3 * FULL_PAUSE)
+            assert (await first.ask("GET", "/")).complete
+            assert server.counters.connections == 1
+            await first.stream.aclose()
+            assert (await second.receive()).complete
+            await second.stream.aclose()
+
+
+async def test_idle_connections_and_late_heads_make_room_for_clients_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest first."""
+    monkeypatch.setattr(connection, "NEW", -1.0)
+    with within():
+        async with edge(with_lifespan(hello), dataclasses.replace(QUICK, max_connections=3)) as server:
+            idle = H1Client(await server.connect())
+            assert (await idle.ask("GET", "/")).complete
+            slow = await server.connect()
+            await slow.send_all(b"GET / HTTP/1.1\r\nx-slow")
+            newest = H1Client(await server.connect())
+            assert (await newest.ask("GET", "/")).complete
+            newest.next_request()
+            for _ in range(2):
+                async with await server.connect() as stream:
+                    assert (await H1Client(stream).ask("GET", "/")).complete
+            assert await idle.stream.receive_some() == b""
+            assert b"200" not in await read_to_end(slow)
+            assert (await newest.ask("GET", "/")).complete
+            await idle.stream.aclose()
+            await slow.aclose()
+            await newest.stream.aclose()
 
 
 async def test_a_drain_ends_handshakes_that_are_under_way(autojump_clock: trio.testing.MockClock) -> None:
