@@ -175,7 +175,9 @@ def _measure(item: Planned, health: RouteHealth, attempt: Attempting) -> None:
     throughput = None
     if usage is not None and usage.output_tokens >= ENOUGH_TOKENS and seconds > 0:
         throughput = usage.output_tokens / seconds
-    health.measured(attempt.began + seconds, latency=first if item.conversation.streamed else None, throughput=throughput)
+    latency = first if item.conversation.streamed else None
+    if latency is not None or throughput is not None:
+        health.measured(attempt.began + seconds, latency=latency, throughput=throughput)
 
 
 def call(
