@@ -7,6 +7,7 @@ import inspect
 import shutil
 import ssl
 import subprocess
+from typing import TYPE_CHECKING
 
 import h2.config
 import h2.connection
@@ -19,7 +20,10 @@ from hypercorn.trio.worker_context import WorkerContext
 from hyperinfer.api.edge.edges import EDGES
 from hyperinfer.api.edge.guarded import GuardedStream
 from tests.api.edge.clients import H1Client, read_to_end
-from tests.api.edge.kit import CERTIFICATE, QUICK, edge, hello, with_lifespan, within
+from tests.api.edge.kit import CERTIFICATE, QUICK, data_plane, edge, hello, with_lifespan, within
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge import Exchange
 
 pytestmark = pytest.mark.usefixtures("each_edge")
 
@@ -136,3 +140,53 @@ async def test_a_websocket_is_refused() -> None:
         async with edge(APP) as server:
             assert (await server.ask(upgrade)).startswith(b"HTTP/1.1 403")
             assert server.counters.connection_crashes == 0
+
+
+async def test_the_head_of_an_answer_alone() -> None:
+    with within():
+        async with edge(APP) as server:
+            answer = await server.ask(b"HEAD / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert answer.endswith(b"\r\n\r\n")
+            assert b"hello" not in answer
+
+
+async def test_a_client_that_waits_for_its_100() -> None:
+    async def echo(exchange: Exchange) -> None:
+        body = await exchange.read_body(10)
+        await exchange.send_head(200, [(b"content-length", b"%d" % len(body))])
+        await exchange.send_last(body)
+
+    with within():
+        async with edge(data_plane(echo)) as server, await server.connect() as stream:
+            await stream.send_all(b"POST / HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n")
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 100 ")
+            await stream.send_all(b"ab")
+            answer = b""
+            while not answer.endswith(b"\r\n\r\nab"):
+                answer += await stream.receive_some()
+            assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_http_2_by_an_upgrade_that_keeps_what_was_sent_with_it() -> None:
+    head = b"GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: \r\n\r\n"
+    with within():
+        async with edge(APP) as server, await server.connect() as stream:
+            client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+            client.initiate_upgrade_connection()
+            await stream.send_all(head + client.data_to_send())
+            received = b""
+            while b"\r\n\r\n" not in received:
+                received += await stream.receive_some()
+            said, _, frames = received.partition(b"\r\n\r\n")
+            assert said.startswith(b"HTTP/1.1 101")
+            body, ended = b"", False
+            while not ended:
+                for event in client.receive_data(frames):
+                    body += event.data if isinstance(event, h2.events.DataReceived) else b""
+                    ended |= isinstance(event, h2.events.StreamEnded)
+                if not ended:
+                    await stream.send_all(client.data_to_send())
+                    frames = await stream.receive_some()
+                    assert frames, "the server closed in mid-response"
+            assert body == b"hello"
