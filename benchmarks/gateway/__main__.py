@@ -91,18 +91,38 @@ def measured(rounds: int, sections: list[str], *, peers: bool) -> dict[str, Any]
     }
 
 
+EVERY = (*SECTIONS, "budget")
+
+
+def sections(text: str) -> list[str]:
+    """Names with commas between them. Raises argparse.ArgumentTypeError."""
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in EVERY]:
+        raise argparse.ArgumentTypeError(f"there is no section {unknown[0]!r}: of {', '.join(EVERY)}")
+    return names
+
+
+def positive(text: str) -> int:
+    """A number of rounds. Raises ValueError."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def main() -> None:
     """Measure, print, write down."""
-    every = [*SECTIONS, "budget"]
-    parser = argparse.ArgumentParser(description="Requests, events and latencies of the whole gateway, on one core.")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sections", default=",".join(every), help=f"of {', '.join(every)}")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gateway",
+        description="Requests, events and latencies of the whole gateway, on one core.",
+    )
+    parser.add_argument("--rounds", type=positive, default=3, help="a row is the median of so many (default: 3)")
+    parser.add_argument("--sections", type=sections, default=list(EVERY), help=f"of {', '.join(EVERY)} (default: all)")
     parser.add_argument("--peers", action="store_true", help="also LiteLLM and Portkey, installed for it")
     parser.add_argument("--json", type=Path, help="where the results go (default: benchmarks/results/DATE.json)")
     parser.add_argument("--keep", action="store_true", help="the summary and the chart of the README, anew")
     arguments = parser.parse_args()
     end_when_told()
-    results = measured(arguments.rounds, arguments.sections.split(","), peers=arguments.peers)
+    results = measured(arguments.rounds, arguments.sections, peers=arguments.peers)
     print(table(results))
     RESULTS.mkdir(exist_ok=True)
     file: Path = arguments.json or RESULTS / f"{results['date'].replace(':', '')}.json"
