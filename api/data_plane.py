@@ -111,15 +111,15 @@ class DataPlane:
         sink, left = ExchangeSink(exchange, ticket), False
         try:
             try:
-                if self.drain.is_full:
-                    await self.waiting_room.admit(self.drain)
-                else:
+                try:
                     self.drain.admit()
+                except FullError:
+                    await self.waiting_room.admit(self.drain)
                 try:
                     await self._serve(exchange, ticket, sink, serve)
                 finally:
                     self.drain.release()
-                    if self.waiting_room:
+                    if self.waiting_room.waiting:
                         self.waiting_room.wake()
                     if self.body_room.held:
                         self.body_room.leave(ticket.request_id)

@@ -16,14 +16,11 @@ class WaitingRoom:
     """Who waits. The newest has the next place: it is answered as soon as any could be, and only those are told that have
     waited in vain, where otherwise all would wait for as long as that."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("waiting",)
 
     def __init__(self) -> None:
-        self._waiting: list[trio.Event] = []
-
-    def __bool__(self) -> bool:
-        """Somebody waits."""
-        return bool(self._waiting)
+        self.waiting: list[trio.Event] = []
+        """The oldest first."""
 
     async def admit(self, drain: Drain) -> None:
         """`drain.admit` as soon as that can be. Raises `FullError`, `DrainingError`."""
@@ -39,14 +36,14 @@ class WaitingRoom:
 
     async def _wait(self) -> None:
         woken = trio.Event()
-        self._waiting.append(woken)
+        self.waiting.append(woken)
         try:
             await woken.wait()
         finally:
             if not woken.is_set():
-                self._waiting.remove(woken)
+                self.waiting.remove(woken)
 
     def wake(self) -> None:
         """A place may be free."""
-        if self._waiting:
-            self._waiting.pop().set()
+        if self.waiting:
+            self.waiting.pop().set()

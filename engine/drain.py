@@ -94,11 +94,6 @@ class Drain:
         return self._in_flight
 
     @property
-    def is_full(self) -> bool:
-        """`admit` refuses for want of room, unless it does so for the drain."""
-        return self._in_flight >= self.most
-
-    @property
     def is_draining(self) -> bool:
         return self._begun.is_set()
 
@@ -151,7 +146,7 @@ class Drain:
         """The entry of `admitted`, for code that cannot use a block."""
         if self._begun.is_set():
             raise DrainingError("draining: no new work is admitted")
-        if self.is_full:
+        if self._in_flight >= self.most:
             raise FullError(f"{self._in_flight} are in flight: no more is admitted")
         self._in_flight += 1
         if self._in_flight == 1:

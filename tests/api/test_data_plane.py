@@ -135,7 +135,7 @@ async def test_more_requests_than_are_taken_at_once(client: Dialect, autojump_cl
         await trio.sleep_until(5)
         assert ended == [("first", 200, 3), ("waits in vain", 529, 3.25), ("newest", 200, 4)]
         assert len(gateway.store.settlements) == 2
-        assert not gateway.data_plane.waiting_room
+        assert not gateway.data_plane.waiting_room.waiting
 
 
 # ---- what decode, route and admit refuse ----------------------------------------------------------------------------
