@@ -149,13 +149,18 @@ class RequestGuard:
         return self.saw_client_go or (self.connection is not None and self.connection.stream.gone.is_set())
 
     async def receive(self) -> Message:
+        if self.saw_client_go:
+            # Perhaps without the application, and it is said but once.
+            await trio.lowlevel.checkpoint()
+            return {"type": "http.disconnect"}
         self._receivers += 1
         try:
             message = await self._receive()
         finally:
             self._receivers -= 1
-        self.saw_client_go = self.saw_client_go or message["type"] == "http.disconnect"
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+        if message["type"] == "http.disconnect":
+            self.saw_client_go = True
+        if self.saw_client_go or not message.get("more_body", False):
             self._body_done.set()
         return message
 
@@ -203,7 +208,7 @@ class RequestGuard:
         if not self._h2 or self.connection is None:
             # The stream below has the write deadline.
             with trio.CancelScope(shield=True):
-                await self._send(message)
+                await self._send_on(message)
             return
         body: bytes = message.get("body", b"")
         for start in range(H2_PIECE, len(body), H2_PIECE):
@@ -213,10 +218,24 @@ class RequestGuard:
             message = {**message, "body": body[(len(body) - 1) // H2_PIECE * H2_PIECE :]}
         await self._write_to_window(message)
 
+    async def _send_on(self, message: Message) -> None:
+        if self._body_done.is_set() or self.connection is None:
+            await self._send(message)
+            return
+        # Where that fails hypercorn puts a disconnect message behind those of the body, and waits until these are taken.
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._drop_body_when, self.connection.stream.gone)
+            await self._send(message)
+            nursery.cancel_scope.cancel()
+
+    async def _drop_body_when(self, gone: trio.Event) -> None:
+        await gone.wait()
+        await self._drop_body()
+
     async def _write_to_window(self, message: Message) -> None:
         assert self.connection is not None
         with self.connection.window_deadline.scope(shield=True) as scope:
-            await self._send(message)
+            await self._send_on(message)
             buffer = window_buffer_of(self._send)
             if buffer is not None and len(buffer.buffer) >= H2_PIECE:
                 await buffer.drain()

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from hyperinfer.api.edge import EdgeCounters
 from hyperinfer.api.edge.asgi import EdgeApp, Reply
-from tests.api.edge.clients import H1Client
+from tests.api.edge.clients import H1Client, H2Client, reset
 from tests.api.edge.faults import EXCEPTIONS, still_serves
-from tests.api.edge.kit import edge, hello, with_lifespan, within
+from tests.api.edge.kit import edge, hello, until, with_lifespan, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +156,43 @@ async def test_a_body_that_nobody_reads_holds_nothing(crash: bool) -> None:
             nursery.start_soon(client.send, "POST", "/", bytes(4_000_000))
             answer = await client.receive()
             assert (answer.status, answer.complete) == (500 if crash else 200, True)
+
+
+@pytest.mark.parametrize("http2", [False, True])
+async def test_a_body_that_nobody_reads_of_a_client_that_left_holds_nothing(http2: bool) -> None:
+    """Nor may the first words of the reply."""
+    go, ended = trio.Event(), trio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await go.wait()
+        try:
+            await send(START)
+            await send(SOME)
+            for _ in range(2):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+        finally:
+            ended.set()
+
+    with within():
+        async with edge(with_lifespan(app)) as server:
+            stream = await server.connect()
+            if http2:
+                client = H2Client(stream)
+                await client.head(1, "/", end=False)
+                for _ in range(20):
+                    client.protocol.send_data(1, b"x")
+                await client.flush()
+            else:
+                with trio.move_on_after(0.05):
+                    await H1Client(stream).send("POST", "/", bytes(4_000_000))
+            await wait_all_tasks_blocked(0.01)
+            reset(stream)
+            await wait_all_tasks_blocked(0.01)
+            go.set()
+            await ended.wait()
+            await until(lambda: server.counters.open == 0)
+            assert server.counters.crashes == 0
 
 
 async def test_an_upload_that_never_ends_still_gets_its_reply() -> None:
