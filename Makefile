@@ -9,7 +9,7 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system faults schedules fields lint bench bench-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
+.PHONY: help serve test test-system faults schedules fields lint audit bench bench-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
@@ -19,6 +19,7 @@ help:
 	@echo 'make schedules    twenty thousand gateways on virtual time among faults (ARGS=SEED: one, step by step)'
 	@echo 'make fields       writes docs/formats.md: where each field of each format goes'
 	@echo 'make lint         ruff, mypy and pyright'
+	@echo 'make audit        whether a locked package has a known hole or was withdrawn'
 	@echo 'make bench        requests, events and latencies of the whole gateway, on one core (ARGS="--sections whole")'
 	@echo 'make bench-peers  the same beside LiteLLM and Portkey, which it installs below .bench-peers/'
 	@echo 'make bench-check  whether rates have fallen, as parts of the floor, since the kept summary'
@@ -54,6 +55,9 @@ lint: venv-test
 	    $(BIN)/$$linter || failed=1; \
 	done; \
 	exit $$failed
+
+audit: venv-test
+	@$(BIN)/python -m tests.project.audit
 
 bench: venv-test
 	@$(BIN)/python -m benchmarks.gateway $(ARGS)

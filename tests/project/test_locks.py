@@ -17,12 +17,14 @@ RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 BUILD: list[str] = PROJECT["dependency-groups"]["build"]
 SCHEMATHESIS: list[str] = PROJECT["dependency-groups"]["schemathesis"]
+AUDIT: list[str] = PROJECT["dependency-groups"]["audit"]
 
 WANTED = {
     "requirements.lock": RUNTIME,
     "requirements-build.lock": BUILD,
     "requirements-test.lock": [*RUNTIME, *EXTRAS["test"], *EXTRAS["lint"], *BUILD],
     "tests/system/schemathesis.txt": SCHEMATHESIS,
+    "requirements-audit.lock": AUDIT,
 }
 
 
