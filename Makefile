@@ -9,7 +9,7 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system faults schedules fields lint audit bench bench-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
+.PHONY: help serve test test-system faults schedules fields lint audit soak bench bench-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
@@ -19,6 +19,7 @@ help:
 	@echo 'make schedules    twenty thousand gateways on virtual time among faults (ARGS=SEED: one, step by step)'
 	@echo 'make fields       writes docs/formats.md: where each field of each format goes'
 	@echo 'make lint         ruff, mypy and pyright'
+	@echo 'make soak         a gateway under 200 streams for twenty minutes     (ARGS="--minutes 1")'
 	@echo 'make audit        whether a locked package has a known hole or was withdrawn'
 	@echo 'make bench        requests, events and latencies of the whole gateway, on one core (ARGS="--sections whole")'
 	@echo 'make bench-peers  the same beside LiteLLM and Portkey, which it installs below .bench-peers/'
@@ -58,6 +59,9 @@ lint: venv-test
 
 audit: venv-test
 	@$(BIN)/python -m tests.project.audit
+
+soak: venv-test
+	@$(BIN)/python -m tests.system.soak $(ARGS)
 
 bench: venv-test
 	@$(BIN)/python -m benchmarks.gateway $(ARGS)

@@ -22,6 +22,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -168,6 +169,7 @@ async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: 
             urls = await nursery.start(served)
             stop = drain
             collector.work()
+            nursery.start_soon(collector.collect_in_time, time.perf_counter)
             await control.say({"ready": urls, "greeting": hosted.greeting()})
             nursery.start_soon(reload)
 

@@ -45,6 +45,9 @@ ERROR_BODY_LIMIT: Final = 64 * 1024
 ERROR_BODY_SECONDS: Final = 5.0
 """How long an error's body may take: the client waits for the news."""
 
+SHORTEST_SECRET: Final = 8
+"""Characters of a header's value from which on it counts as secret in what a provider says."""
+
 _PASSED_ON: Final = frozenset({"anthropic-version", "anthropic-beta"})
 """The only headers of a client that may reach an upstream, and that a Messages one."""
 
@@ -183,7 +186,9 @@ class Upstream:
         self._starts: dict[tuple[str, int, bool], bytes] = {}
         self._origin = origin_of(self._base) if type(transport) is Transport else None
         hosts = (Secret(self._base.host),) if provider.transport == "network" else ()
-        self._private = provider.keys + hosts
+        # Values of headers as well: they are often keys too. Short ones are none, and words in their own right.
+        headers = tuple(value for _, value in provider.headers if len(value.reveal()) >= SHORTEST_SECRET)
+        self._private = provider.keys + headers + hosts
         self._headers = {
             (place, stream): self._prebuilt(provider, place, stream)
             for place in range(max(1, len(self._credentials)))

@@ -80,6 +80,8 @@ def passable_headers(headers: Mapping[str, str], protocol: Protocol, ingress: st
         for name, value in ((name.lower(), value) for name, value in headers.items())
         if name in ("retry-after", "retry-after-ms") or (same_format and name.startswith(_LIMITS))
         if len(value) <= _VALUE_LIMIT and value.isascii() and value.isprintable()
+        # What says no time says something else, such as a key.
+        if name.startswith(_LIMITS) or retry_after({name: value}, now=0.0) is not None
     ]
 
 
