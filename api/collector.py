@@ -39,7 +39,7 @@ async def collect_in_time(clock: Callable[[], float]) -> None:
     a full collection. By numbers of objects alone that is after thousands of streams: a hundred megabytes. So there is one
     every few seconds too, where streams have come since the last, and seldom enough that all take but a little of the time.
 
-    `clock`: seconds, of a steady one that runs on within a task's step.
+    `clock`: seconds of the processor that we had: what others took from us says nothing of what it costs.
     """
     pause = PAUSE_SECONDS
     while True:

@@ -169,7 +169,7 @@ async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: 
             urls = await nursery.start(served)
             stop = drain
             collector.work()
-            nursery.start_soon(collector.collect_in_time, time.perf_counter)
+            nursery.start_soon(collector.collect_in_time, time.thread_time)
             await control.say({"ready": urls, "greeting": hosted.greeting()})
             nursery.start_soon(reload)
 

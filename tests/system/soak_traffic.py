@@ -36,7 +36,7 @@ RETRIED: Final = frozenset({"busy"})
 NOTHING: Final = frozenset({"down", "page"})
 """Of which the client gets nothing but an error, and pays nothing."""
 
-IDLE_SECONDS: Final = 3.0
+IDLE_SECONDS: Final = 10.0
 """So long the gateway lets an upstream be silent."""
 SECONDS: Final = (3.0, 7.0)
 """How long a stream takes, from and to."""
