@@ -72,7 +72,8 @@ class Soaked:
         """Megabytes a minute, the line of least squares over the last three quarters."""
         points = self.part(0.25, 1.0)
         x, y = (sum(each) / len(points) for each in zip(*points, strict=True))
-        return 60 * sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+        slope: float = 60 * sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+        return slope
 
 
 async def soaked(folder: Path, minutes: float, seed: int, streams: int = STREAMS, share: float = SHARE) -> Soaked:

@@ -170,7 +170,7 @@ class Clients:
             stream = await trio.open_tcp_stream("127.0.0.1", self.port)
             client = H1Client(stream)
             async with stream:
-                while not self.stopped and await self._ask(client, stream):
+                while await self._ask(client, stream):
                     client.next_request()
 
     async def _ask(self, client: H1Client, stream: trio.SocketStream) -> bool:
@@ -193,7 +193,7 @@ class Clients:
         self.outcomes.append(Outcome(mark.encode(), fault, request_id, answer.status, tokens))
         if not leaves and answer.status == 200 and (tokens is None or number % self.judged == 0):
             self.breaches += breaches_if_judged(route.dialect, answer.body, failed=tokens is None)
-        return answer.complete and not leaves and self.choose.random() < 0.9
+        return answer.complete and not leaves and not self.stopped and self.choose.random() < 0.9
 
 
 def _tokens(answer: Answer, end: bytes) -> int | None:

@@ -8,7 +8,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
@@ -18,6 +18,7 @@ from tests.support.wire_replies import REPLIES, Reply
 WAYS: Final = ("good", "refused", "page", "broken", "within", "reset", "garbage", "moved", "limited", "silent")
 """What it does, by the first part of the path."""
 
+_NONE: Final[Mapping[str, str]] = {}
 _PROTOCOLS = {"completions": "chat", "responses": "responses", "messages": "messages"}
 
 
@@ -61,11 +62,11 @@ class _Handler(BaseHTTPRequestHandler):
             case "page":
                 self._say(500, f"<html><title>{told}</title>{told}</html>", media="text/html")
             case "broken":
-                self._say(500, error, **{"x-told": told, "set-cookie": f"told={told[:100]}", "server": told})
+                self._say(500, error, headers={"x-told": told, "set-cookie": f"told={told[:100]}", "server": told})
             case "limited":
-                self._say(429, error, **{"retry-after": told, "anthropic-ratelimit-requests-limit": told})
+                self._say(429, error, headers={"retry-after": told, "anthropic-ratelimit-requests-limit": told})
             case "moved":
-                self._say(307, error, location=f"http://127.0.0.1:9/{told.replace(' ', '/')}")
+                self._say(307, error, headers={"location": f"http://127.0.0.1:9/{told.replace(' ', '/')}"})
             case "garbage":
                 self._say(200, f"data: {{{told}\n\n", media=media)
             case "within" if streamed:
@@ -84,11 +85,20 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case _:
                 self._say(
-                    200, good.decode(), media=media, **{"x-told": told, "set-cookie": told, "openai-organization": told}
+                    200,
+                    good.decode(),
+                    media=media,
+                    headers={"x-told": told, "set-cookie": told, "openai-organization": told},
                 )
 
     def _say(
-        self, status: int, body: str, *, media: str = "application/json", length: int | None = None, **headers: str
+        self,
+        status: int,
+        body: str,
+        *,
+        media: str = "application/json",
+        length: int | None = None,
+        headers: Mapping[str, str] = _NONE,
     ) -> None:
         data = body.encode()
         self.send_response(status)
@@ -102,10 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def telling_upstream() -> Generator[Telling]:
     """It, for as long as the block runs."""
-    handler = type("Handler", (_Handler,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         telling = Telling(f"http://127.0.0.1:{server.server_address[1]}")
-        handler.telling = telling
+        _Handler.telling = telling
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

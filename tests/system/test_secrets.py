@@ -212,10 +212,10 @@ def administration(run: Run) -> None:
         minted = run.ask("POST", "/api/v1/playground-keys", headers, minting)
         for answer in (made, minted):
             if answer is not None and answer.status < 300:
-                key = re.search(rb'"key": ?"(hi-[^"]+)"', answer.body)
-                if key is not None:
-                    run.made.append(key[1].decode())
-                    run.answers.pop(next(i for i, each in enumerate(run.answers) if key[1] in each))  # told this once
+                told = re.search(rb'"key": ?"(hi-[^"]+)"', answer.body)
+                if told is not None:
+                    run.made.append(told[1].decode())
+                    run.answers.pop(next(i for i, each in enumerate(run.answers) if told[1] in each))  # told this once
     for key in run.made:
         for _ in range(2):
             body = json.dumps(ROUTES[1].body("telling/broken-chat")).encode()
