@@ -284,6 +284,7 @@ class Attempting:
             ms=math.floor((trio.current_time() - self._deadlines.began) * 1000),
             unbilled=None if fault is None or (self._streamed and self.output) else self._used(),
             deadline=None if fault is None else cast("Cause | None", fault.deadline),
+            chosen_by=self._answering.by,
         )
         if self._record is None:
             self._record = len(attempts)

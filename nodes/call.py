@@ -139,6 +139,7 @@ def _answering(item: Planned, route: Route, encoded: Encoded) -> Answering:
         stops=encoded.stops,
         asked=None if item.asks is None else item.asks(route),
         round=item.round,
+        by=item.by if route is item.routes[0] or item.by == "fallback" else "failover",
     )
 
 

@@ -26,7 +26,7 @@ from hyperinfer.formats.events import Burst, StopReason
 from hyperinfer.formats.server_tools import ToolName
 from hyperinfer.formats.tokens import Written
 from hyperinfer.formats.usage import Usage
-from hyperinfer.nodes.ports import Attempt, CostLine, Generation, Principal
+from hyperinfer.nodes.ports import Attempt, ChosenBy, CostLine, Generation, Principal
 from hyperinfer.nodes.tools.port import ServerTool
 from hyperinfer.providers.catalogue import Model, Route
 
@@ -129,11 +129,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 class Choice(msgspec.Struct, frozen=True):
     """A model, and routes to it in the order in which they are tried. `served`: wants to know which of them did; None where
-    nothing depends on that."""
+    nothing depends on that. `by`: why the first of them is; None where there is one."""
 
     model: Model
     routes: tuple[Route, ...]
     served: Callable[[Route], None] | None = None
+    by: ChosenBy | None = None
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -141,8 +142,8 @@ class Planned(msgspec.Struct, frozen=True):
 
     `conversation`: the caller's. `asks`: the conversation to ask of a route, where it is another. `round`: how often a model
     was asked for this request before, and called tools of the gateway. `tools`: those that it was admitted with; None where
-    nobody has looked yet. `served`: as in `Choice`. `fallbacks`: what is tried after these routes, each when those before
-    have failed without output.
+    nobody has looked yet. `served`, `by`: as in `Choice`. `fallbacks`: what is tried after these routes, each when those
+    before have failed without output.
     """
 
     ticket: Ticket
@@ -153,18 +154,24 @@ class Planned(msgspec.Struct, frozen=True):
     round: int = 0
     tools: Mapping[ToolName, ServerTool] | None = None
     served: Callable[[Route], None] | None = None
+    by: ChosenBy | None = None
     fallbacks: tuple[Choice, ...] = ()
 
     @property
     def choices(self) -> tuple[Choice, ...]:
         """All that may serve it, in the order of trying."""
-        return (Choice(self.model, self.routes, self.served), *self.fallbacks)
+        return (Choice(self.model, self.routes, self.served, self.by), *self.fallbacks)
 
     def next(self) -> Planned:
         """What is left of the plan when its first routes have failed. Only where there are fallbacks."""
         choice, *rest = self.fallbacks
         return msgspec.structs.replace(
-            self, model=choice.model, routes=choice.routes, served=choice.served, fallbacks=tuple(rest)
+            self,
+            model=choice.model,
+            routes=choice.routes,
+            served=choice.served,
+            by="fallback",
+            fallbacks=tuple(rest),
         )
 
     def asked_of(self, route: Route) -> Conversation:
@@ -180,7 +187,8 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     place of the route in the model. `losses`: of this route's request. `aliases`: tools under other names. `answer`: how an
     answer of a demanded shape comes back, where the upstream does not shape it. `headers`: what of the upstream's headers
     the client gets. `stops`: stop strings that the upstream was not sent. `asked`: what this route was asked, where that is
-    not the caller's `conversation`. `round`: as in `Planned`; a later round goes on with the reply of the first.
+    not the caller's `conversation`. `round`: as in `Planned`; a later round goes on with the reply of the first. `by`: why
+    this route is.
     """
 
     ticket: Ticket
@@ -196,6 +204,7 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     headers: HeaderList = ()
     asked: Conversation | None = None
     round: int = 0
+    by: ChosenBy | None = None
 
 
 @dataclass(frozen=True, slots=True)

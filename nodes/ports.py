@@ -25,6 +25,13 @@ IngressFormat = Literal["chat_completions", "responses", "anthropic_messages"]
 Status = Literal["completed", "incomplete", "failed", "cancelled", "interrupted", "pending"]
 """pending: it is over and on a disk, its row not yet in the database."""
 
+ChosenBy = Literal[
+    "weight", "order", "price", "latency", "throughput", "request", "conversation", "reasoning", "failover", "fallback"
+]
+"""Why a route was asked. What the routes of its model go by for a new conversation; request: the caller's `order`;
+conversation: that was served there before; reasoning: it can read the opaque reasoning; failover: another of the model
+could not be asked or has failed; fallback: the model before has."""
+
 
 class SpendingLimits(msgspec.Struct, frozen=True, gc=False):
     """What a key may spend, in pico-USD; None: no limit. Days and months are UTC, by when a request was admitted."""
@@ -85,7 +92,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     code: the failure's code, None when it succeeded. ms: how long it took, to the first output or the failure.
     unbilled: of one whose output the client never saw, what it used, in pico-USD, as far as the upstream said; None for the
     one that was answered with, which is billed. deadline: the one of ours that ended it (connect, first_token, idle, stream,
-    whole); None where none did.
+    whole); None where none did. chosen_by: why this route was asked; None where its model has no other.
     """
 
     provider: str
@@ -95,6 +102,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     ms: int
     unbilled: int | None = None
     deadline: Cause | None = None
+    chosen_by: ChosenBy | None = None
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -60,7 +60,7 @@ def route(catalogue: Callable[[], Catalogue], choosing: Choosing | None = None) 
         if not routes:
             return _not_set_up(model, ticket)
         chosen = orders.among(routes, model.route_by, slug, asked)
-        return Planned(ticket, asked.conversation, model, chosen.routes, served=chosen.served)
+        return Planned(ticket, asked.conversation, model, chosen.routes, served=chosen.served, by=chosen.by)
 
     return step(choose, name="route", consumes=Asked, produces=Planned | Failure)
 
@@ -102,7 +102,9 @@ def _preferred(asked: Asked, catalogue: Catalogue, orders: Choosing) -> Planned 
     first, *rest = (
         _across(asked, wanted, orders) if routing is not None and routing.across_models else _each(asked, wanted, orders)
     )
-    return Planned(ticket, asked.conversation, first.model, first.routes, served=first.served, fallbacks=tuple(rest))
+    return Planned(
+        ticket, asked.conversation, first.model, first.routes, served=first.served, by=first.by, fallbacks=tuple(rest)
+    )
 
 
 def _model(catalogue: Catalogue, name: str) -> tuple[Model | None, Sort | None]:
@@ -118,16 +120,16 @@ def _model(catalogue: Catalogue, name: str) -> tuple[Model | None, Sort | None]:
 def _each(asked: Asked, wanted: list[_Wanted], orders: Choosing) -> list[Choice]:
     """One model after the other."""
     chosen = [(model, orders.among(routes, by, model.slug, asked)) for model, by, routes in wanted]
-    return [Choice(model, routes, served) for model, (routes, served) in chosen]
+    return [Choice(model, *found) for model, found in chosen]
 
 
 def _across(asked: Asked, wanted: list[_Wanted], orders: Choosing) -> list[Choice]:
     """All routes of all models in one order; neighbours of one model together."""
     owner = {id(route): model for model, _, routes in wanted for route in routes}
     every = tuple(route for _, _, routes in wanted for route in routes)
-    routes, served = orders.among(every, wanted[0].by, wanted[0].model.slug, asked)
+    routes, served, why = orders.among(every, wanted[0].by, wanted[0].model.slug, asked)
     return [
-        Choice(owner[id(neighbours[0])], neighbours, served)
+        Choice(owner[id(neighbours[0])], neighbours, served, why)
         for neighbours in (tuple(group) for _, group in groupby(routes, lambda route: owner[id(route)].slug))
     ]
 
@@ -183,6 +185,6 @@ def _to(model: Model, routes: Sequence[Route]) -> Node[Asked, Planned]:
 
     def plan(asked: Asked) -> Planned:
         chosen = orders.among(callable_routes, model.route_by, model.slug, asked)
-        return Planned(asked.ticket, asked.conversation, model, chosen.routes, served=chosen.served)
+        return Planned(asked.ticket, asked.conversation, model, chosen.routes, served=chosen.served, by=chosen.by)
 
     return step(plan, name="route", consumes=Asked, produces=Planned)

@@ -105,7 +105,10 @@ def public_generation(g: Generation) -> GenerationData:
 def _attempt(attempt: Attempt) -> GenerationAttempt:
     unbilled = UNSET if attempt.unbilled is None else pico_to_micro_text(attempt.unbilled)
     deadline = UNSET if attempt.deadline is None else attempt.deadline
-    return GenerationAttempt(attempt.provider, attempt.model, attempt.status, attempt.code, attempt.ms, unbilled, deadline)
+    chosen_by = UNSET if attempt.chosen_by is None else attempt.chosen_by
+    return GenerationAttempt(
+        attempt.provider, attempt.model, attempt.status, attempt.code, attempt.ms, unbilled, deadline, chosen_by
+    )
 
 
 def _line(line: CostLine) -> GenerationLine:

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from hyperinfer.api.openapi.schemas import Family, about, always, items, objects, only, words
 from hyperinfer.formats.openai_chat import wire as w
 from hyperinfer.formats.openai_responses.tools import PLUGINS
+from hyperinfer.formats.routing_wire import Provider
 
 # What the records that validate leave open #################################################
 
@@ -49,7 +50,7 @@ REQUEST = Family(
     records=(w.ChatRequest,),
     prefix="Chat",
     closed=True,
-    open=frozenset({w.ChatRequest, w.PluginRequest, OtherPart, OtherToolChoice}),
+    open=frozenset({w.ChatRequest, w.PluginRequest, OtherPart, OtherToolChoice, Provider}),
     fields={
         w.Message: {
             "role": only("system", "developer", "user", "assistant", "tool", "function"),

@@ -9,6 +9,7 @@ from hyperinfer.api.openapi.schemas import Family, about, always, component, ite
 from hyperinfer.formats.anthropic_messages import wire as w
 from hyperinfer.formats.anthropic_messages import wire_response as r
 from hyperinfer.formats.openai_responses.tools import PLUGINS
+from hyperinfer.formats.routing_wire import Provider
 
 
 class OtherBlock(msgspec.Struct):
@@ -28,7 +29,7 @@ REQUEST = Family(
     records=(w.MessagesRequest, w.CountTokensRequest),
     prefix="Messages",
     closed=True,
-    open=frozenset({w.MessagesRequest, w.CountTokensRequest, w.PluginField, w.RequestMetadata, OtherBlock}),
+    open=frozenset({w.MessagesRequest, w.CountTokensRequest, w.PluginField, w.RequestMetadata, OtherBlock, Provider}),
     fields={
         w.InputMessage: {
             "role": only("user", "assistant", "system"),

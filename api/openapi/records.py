@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from hyperinfer.nodes.ports import IngressFormat, LossRecord
+from hyperinfer.nodes.ports import ChosenBy, IngressFormat, LossRecord
 
 State = Literal["ok", "down"]
 Source = Literal["playground", "chat"]
@@ -66,6 +66,10 @@ class GenerationAttempt(msgspec.Struct, frozen=True):
     deadline: Annotated[
         Literal["connect", "first_token", "idle", "stream", "whole"] | UnsetType,
         Meta(description="The deadline of the gateway that ended it, by its name in the catalogue's `timeouts`."),
+    ] = UNSET
+    chosen_by: Annotated[
+        ChosenBy | UnsetType,
+        Meta(description="Why this route was asked, where its model has several, or the request several models."),
     ] = UNSET
 
 

@@ -8,6 +8,7 @@ from hyperinfer.api.openapi.schemas import Family, about, always, default, items
 from hyperinfer.formats.openai_responses import wire as w
 from hyperinfer.formats.openai_responses import wire_response as r
 from hyperinfer.formats.openai_responses.tools import PLUGINS
+from hyperinfer.formats.routing_wire import Provider
 
 # What the records that validate leave open #################################################
 
@@ -66,7 +67,9 @@ REQUEST = Family(
     records=(w.ResponsesRequest, w.InputTokensRequest),
     prefix="Responses",
     closed=True,
-    open=frozenset({w.ResponsesRequest, w.InputTokensRequest, w.ServerTool, w.OtherItem, OtherContent, OtherToolChoice}),
+    open=frozenset(
+        {w.ResponsesRequest, w.InputTokensRequest, w.ServerTool, w.OtherItem, OtherContent, OtherToolChoice, Provider}
+    ),
     fields={
         w.InputMessage: {
             "type": always("message"),

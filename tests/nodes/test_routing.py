@@ -139,7 +139,12 @@ async def test_another_model_steps_in(dialect: Dialect, stream: bool, autojump_c
         assert b"test/order" not in exchange.sent
         row = gateway.row
         assert (row.model, row.provider, row.upstream_model, row.route) == ("test/other", "one", "other1", 0)
-        assert [attempt.model for attempt in row.attempts] == ["up1", "up2", "up3", "other1"]
+        assert [(attempt.model, attempt.chosen_by) for attempt in row.attempts] == [
+            ("up1", "order"),
+            ("up2", "failover"),
+            ("up3", "failover"),
+            ("other1", "fallback"),
+        ]
         assert row.cost == sum(line.tokens * line.price for line in row.lines) > 0
         assert b"models" not in gateway.transport.played[-1].body
 
@@ -242,6 +247,21 @@ async def test_a_conversation_stays_where_it_was_served(dialect: Dialect, autoju
         assert served_by(gateway) == ["two", "one", "one", "two"]
         assert (await gateway.ask(dialect, "price", stream=False, provider={"ignore": ["one"]}, **turns("hi"))).status == 200
         assert served_by(gateway)[-1] == "two"
+
+
+async def test_each_attempt_says_why(autojump_clock: object) -> None:
+    wishes: list[dict[str, Any]] = [
+        {"provider": {"order": ["three"]}},
+        {"provider": {"sort": "price", "ignore": ["one"]}},
+        {},
+    ]
+    async with bench(bad(503), *(ANSWER,) * 4, catalogue=CATALOGUE) as gateway:
+        for wish in wishes:
+            await gateway.ask("openai_chat", "order", stream=False, **wish)
+        await gateway.ask("openai_chat", "other", stream=False)
+        told = [[attempt.chosen_by for attempt in row.attempts] for _, row in gateway.store.settlements]
+        # The last of those at several routes stays where the one before was served.
+        assert told == [["request", "failover"], ["price"], ["conversation"], [None]]
 
 
 async def test_many_conversations_are_shared_by_weight(autojump_clock: object) -> None:

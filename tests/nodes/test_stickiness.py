@@ -231,4 +231,4 @@ def test_a_signed_call_is_opaque_reasoning_too() -> None:
 
 
 def test_one_route_is_not_looked_into() -> None:
-    assert alone(ROUTES[:1], "weight", BEGUN) == (ROUTES[:1], None)
+    assert alone(ROUTES[:1], "weight", BEGUN) == (ROUTES[:1], None, None)

@@ -33,6 +33,7 @@ models:
   - slug: openai/a
     context_length: 1
     pricing: {prompt: 1, completion: 2}
+    route_by: cheapest
     routes: []
   - name: nameless
 tools: {web_serach: {}, image: {price: 1.0000000000001}}
@@ -76,18 +77,19 @@ prompt_caching; did you mean 'tools'?
 25: models[0].routes[1].model: expected text, got a number; put it in quotes
 25: models[0].routes[2]: missing model
 26: models[1].slug: duplicate slug 'openai/a'; first given on line 18
+29: models[1].route_by: unknown way 'cheapest'; one of weight, order, price, latency, throughput
 26: models[1]: missing routes: at least one {provider, model}
-30: models[2]: missing slug
-30: models[2]: missing pricing: {prompt, completion} in USD for a million tokens; 0 for a free model
-30: models[2]: missing routes: at least one {provider, model}
-31: tools.web_serach: unknown key; one of web_search, web_fetch, pdf, datetime, image; did you mean 'web_search'?
-31: tools.image.price: expected at most 12 decimals: a price must be exact in pico-USD
-31: tools.image: missing api_key: openai wants one
-32: limits.body_mb: expected a whole number from 1 to 4096, got a number
-32: limits.retries: expected a whole number from 0 to 20, got 99
-32: limits.grace: expected seconds above 0, at most 86400
-33: demo: expected true or false, got text
-34: modles: unknown key; one of providers, creators, models, tools, egress, limits, pipeline, demo; did you mean 'models'?
+31: models[2]: missing slug
+31: models[2]: missing pricing: {prompt, completion} in USD for a million tokens; 0 for a free model
+31: models[2]: missing routes: at least one {provider, model}
+32: tools.web_serach: unknown key; one of web_search, web_fetch, pdf, datetime, image; did you mean 'web_search'?
+32: tools.image.price: expected at most 12 decimals: a price must be exact in pico-USD
+32: tools.image: missing api_key: openai wants one
+33: limits.body_mb: expected a whole number from 1 to 4096, got a number
+33: limits.retries: expected a whole number from 0 to 20, got 99
+33: limits.grace: expected seconds above 0, at most 86400
+34: demo: expected true or false, got text
+35: modles: unknown key; one of providers, creators, models, tools, egress, limits, pipeline, demo; did you mean 'models'?
 """
 
 
