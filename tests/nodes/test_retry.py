@@ -182,3 +182,18 @@ def test_a_full_route_is_passed_over_for_one_that_is_ready_before_a_place_is() -
     assert retrying.queue == PATIENCE - 1.0 - 2.0
     retrying.queued(4.5, 3.0)
     assert retrying.queue == 0.5
+
+
+def test_one_that_was_not_asked_comes_before_one_that_may_be_asked_again() -> None:
+    retrying = retrying_of(3, retries=2, jitter=lambda: 1.0)
+    assert (retrying.failed(fault(), 0.0), retrying.route) == (0.0, 1)
+    assert (retrying.failed(fault(), 10.0), retrying.route) == (0.0, 2), "though the pause of the first is long over"
+
+
+def test_before_other_models_nothing_is_waited_for_and_nothing_open_is_asked() -> None:
+    kit = Kit(3, concurrency=1)
+    retrying = Retrying(kit.healths, kit.rooms, retries=5, jitter=lambda: 1.0, last=False)
+    kit.healths[1].open(10.0, 10.0)
+    assert (retrying.choose(0.0), retrying.route, retrying.queue) == (0.0, 0, 0.0)
+    assert (retrying.failed(fault(), 0.0), retrying.route) == (0.0, 2)
+    assert retrying.failed(fault(retry_after=0.1), 0.0) is None

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from hyperinfer.api.store.records import KeyTerms
+from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.admit import CHARACTERS_PER_TOKEN
 from tests.nodes.envelopes import check_error
 from tests.nodes.test_retries import bad, good
@@ -16,6 +17,7 @@ from tests.support.bench import DIALECTS, asked, bench
 from tests.support.judge import breaches
 from tests.support.replies import STREAMS, text_of
 from tests.support.routed import routed
+from tests.support.tool_rounds import ScriptedTool, call, found, switched_on, text, tooling, upstream
 from tests.support.upstreams import Script
 
 if TYPE_CHECKING:
@@ -273,3 +275,50 @@ async def test_many_conversations_are_shared_by_weight(autojump_clock: object) -
         assert counts["nowhere"] == 0
         assert counts["three"] == pytest.approx(0.6 * many, abs=0.35 * many)
         assert min(counts["one"], counts["two"]) > 0
+
+
+async def test_a_tools_next_round_stays_with_the_model_that_answered(autojump_clock: object) -> None:
+    first = upstream("openai_chat", call("web_search", query="weather"), stream=False)
+    second = upstream("openai_chat", text("21 degrees."), stream=False)
+    search = ScriptedTool(steps=[(2.0, found("It is 21 degrees."))])
+    async with bench(bad(400), first, bad(503), second, catalogue=CATALOGUE, tooling=tooling(search)) as gateway:
+        fields = switched_on("openai_chat", "web_search") | {"models": ["test/order"]}
+        exchange = await gateway.ask("openai_chat", "other", stream=False, **fields)
+        assert (exchange.status, gateway.row.model) == (200, "test/order"), exchange.sent
+        assert [attempt.model for attempt in gateway.row.attempts] == ["other1", "up1", "up1", "up2"]
+
+
+async def test_an_open_breaker_sends_to_the_next_model_unasked(autojump_clock: object) -> None:
+    async with bench(ANSWER, ANSWER, catalogue=CATALOGUE) as gateway:
+        (route,) = CATALOGUE.routes_for("test/other")
+        gateway.health.of(route).open(60.0, 60.0)
+        assert (await gateway.ask("openai_chat", "other", stream=False, models=["test/price"])).status == 200
+        assert served_by(gateway) == ["two"]
+        assert (await gateway.ask("openai_chat", "other", stream=False)).status == 200, "nobody else is left"
+        assert served_by(gateway) == ["two", "one"]
+
+
+async def test_an_open_route_is_not_first_for_anyone(autojump_clock: object) -> None:
+    async with bench(ANSWER, catalogue=CATALOGUE) as gateway:
+        gateway.health.of(CATALOGUE.routes_for("test/order")[0]).open(60.0, 60.0)
+        assert (await gateway.ask("openai_chat", "order", stream=False)).status == 200
+        assert served_by(gateway) == ["two"]
+        assert [attempt.chosen_by for attempt in gateway.row.attempts] == ["failover"]
+
+
+@pytest.mark.parametrize("by", ["latency", "throughput"])
+async def test_new_conversations_go_where_it_was_quick(by: str, autojump_clock: object) -> None:
+    def said(number: int) -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": str(number)}]}
+
+    def measured(seconds: float) -> Script:
+        usage = Usage(input_tokens=1, output_tokens=20)
+        return upstream("openai_chat", text("hi " * 20), stream=True, usage=usage, every=seconds)
+
+    scripts = [measured(seconds) for seconds in (3.0, 1.0, 2.0, 1.0, 1.0)]
+    wish = {"provider": {"ignore": ["nowhere"]}}
+    async with bench(*scripts, catalogue=CATALOGUE) as gateway:
+        for number in range(5):
+            assert (await gateway.ask("openai_chat", by, stream=True, **said(number), **wish)).status == 200
+        # Each is measured once, then the best comes first.
+        assert served_by(gateway) == ["one", "two", "three", "two", "two"]
