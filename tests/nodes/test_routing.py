@@ -316,7 +316,7 @@ async def test_new_conversations_go_where_it_was_quick(by: str, autojump_clock: 
         return upstream("openai_chat", text("hi " * 20), stream=True, usage=usage, every=seconds)
 
     scripts = [measured(seconds) for seconds in (3.0, 1.0, 2.0, 1.0, 1.0)]
-    wish = {"provider": {"ignore": ["nowhere"]}}
+    wish: dict[str, Any] = {"provider": {"ignore": ["nowhere"]}}
     async with bench(*scripts, catalogue=CATALOGUE) as gateway:
         for number in range(5):
             assert (await gateway.ask("openai_chat", by, stream=True, **said(number), **wish)).status == 200
