@@ -282,7 +282,7 @@ async def test_a_tools_next_round_stays_with_the_model_that_answered(autojump_cl
     second = upstream("openai_chat", text("21 degrees."), stream=False)
     search = ScriptedTool(steps=[(2.0, found("It is 21 degrees."))])
     async with bench(bad(400), first, bad(503), second, catalogue=CATALOGUE, tooling=tooling(search)) as gateway:
-        fields = switched_on("openai_chat", "web_search") | {"models": ["test/order"]}
+        fields: dict[str, Any] = {**switched_on("openai_chat", "web_search"), "models": ["test/order"]}
         exchange = await gateway.ask("openai_chat", "other", stream=False, **fields)
         assert (exchange.status, gateway.row.model) == (200, "test/order"), exchange.sent
         assert [attempt.model for attempt in gateway.row.attempts] == ["other1", "up1", "up1", "up2"]
