@@ -8,14 +8,14 @@ Money is an integer of pico-USD (1e-12 USD) everywhere. Times are unix seconds u
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
 from hyperinfer.engine.deadlines import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from hyperinfer.engine.failure import Failure
     from hyperinfer.formats.upstream_errors import UpstreamFault
@@ -175,7 +175,7 @@ class Accounts(Protocol):
 class Ledger(Protocol):
     """Holds, bills and balances."""
 
-    async def admit(self, admission: Admission) -> Failure | None:
+    def admit(self, admission: Admission) -> Coroutine[Any, Any, Failure | None]:
         """Check everything and take the hold, in one step: admitted only while balance minus holds is positive, or with
         a hold of 0 (a free model), and while the key's own limits are above what it has spent and holds. None when
         admitted (again, for a request already held), else a Failure, the first that is true of: workspace_locked,
@@ -196,7 +196,7 @@ class Ledger(Protocol):
         when the record itself cannot be stored, NotRecorded when it could not be made durable in time."""
         ...
 
-    async def record(self, generation: Generation) -> bool:
+    def record(self, generation: Generation) -> Coroutine[Any, Any, bool]:
         """`settle` at the end of a request, which nothing cuts short: whoever is cancelled meanwhile waits on. False when it
         is not known to be durable within `settlement.SETTLE_SECONDS`; it may still become so. Raises as `settle` does.
         For a ledger that has no better way: `settlement.recorded(self.settle(generation))`."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.gateway.budget import budget
 from benchmarks.gateway.chart import keep
-from benchmarks.gateway.goals import beside_embedded, beside_others, with_ratios
+from benchmarks.gateway.goals import beside_embedded, beside_others, by_size, with_ratios
 from benchmarks.gateway.machine import machine
 from benchmarks.gateway.measure import Target
 from benchmarks.gateway.peers import open_peers
@@ -80,7 +80,7 @@ def measured(rounds: int, sections: list[str], *, peers: bool) -> dict[str, Any]
             rows += budget(running)
         best = running.best.name
     with_ratios(rows)
-    rows += [*beside_others(rows, best), *beside_embedded(rows, best)]
+    rows += [*beside_others(rows, best), *beside_embedded(rows, best), *by_size(rows)]
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {**before, "load_after": [round(each, 1) for each in os.getloadavg()]},

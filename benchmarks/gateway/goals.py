@@ -40,6 +40,8 @@ SHARED_LEAST = 0.5
 """Of the embedded store's rate, in the same run."""
 LARGE: Mapping[str, float] = {"core_rate": 150}
 """Requests of 400 kB."""
+LINEAR = 1.5
+"""How often the CPU time of a kB, or of an event, may be that of a quarter of the size at most: more is no noise."""
 
 
 def goals_of(row: Row) -> tuple[Mapping[str, float], Mapping[str, float]]:
@@ -60,6 +62,8 @@ def goals_of(row: Row) -> tuple[Mapping[str, float], Mapping[str, float]]:
         return {}, {}
     if group == "start" and name.startswith("Postgres"):
         return {}, {}
+    if group == "linear":
+        return {}, {"times": LINEAR}
     if group == "concurrent":
         return {}, STREAMS.get(name, {})
     if group == "sizes":
@@ -120,4 +124,23 @@ def beside_others(rows: Sequence[Row], best: str) -> list[dict[str, Any]]:
         if ours is not None:
             times = round(ours["core_rate"] / theirs["core_rate"], 1)
             found.append({"group": "others", "name": f"{theirs['group']} chat {pair}, of {name}", "times": times})
+    return found
+
+
+def by_size(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows of the group `linear`: what a kB of the largest requests, and an event of the longest streams, costs as a
+    multiple of what it costs of the largest ones that are at most a quarter of that. Near 1 or below where the cost is
+    linear, at least 4 where it is quadratic."""
+    found: list[dict[str, Any]] = []
+    for unit, each in (("kB", 0), ("deltas", 1)):
+        costs: list[tuple[int, float]] = []
+        for row in rows:
+            size, _, named = row["name"].partition(" ")
+            if row["group"] == "sizes" and named == unit and row.get("us"):
+                # Of a request `us` is that of all of it, of a stream that of an event.
+                costs.append((int(size), row["us"] if each else row["us"] / int(size)))
+        costs.sort()
+        if costs and (smaller := [cost for cost in costs if cost[0] * 4 <= costs[-1][0]]):
+            (size, cost), (less, before) = costs[-1], smaller[-1]
+            found.append({"group": "linear", "name": f"{size} {unit}, of {less}", "times": round(cost / before, 2)})
     return found

@@ -50,6 +50,7 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "sizes": ("Large requests, long streams", {"rate": "a second", "core_rate": "a CPU second", "us": "µs CPU each"}),
+    "linear": ("CPU time of a kB, and of an event, as a multiple of that at a smaller size", {"times": "times"}),
     "idle": (
         "Silent open streams",
         {"streams": "streams", "tree_mb": "tree MB", "each_kb": "kB each", "seconds": "s to open"},
