@@ -28,6 +28,16 @@ PHASES = ["in the body", "before the head", "before the first bytes", "between b
 WAYS = ["close", "half-close", "reset"]
 
 
+async def leave(stream: trio.SocketStream, way: str) -> None:
+    match way:
+        case "close":
+            await stream.aclose()
+        case "half-close":
+            await stream.send_eof()
+        case _:
+            reset(stream)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("pipelined", [b"", b"\r\n", b"GET /next HTTP/1.1\r\nhost: h\r\n\r\n"], ids=["", "crlf", "next"])
 @pytest.mark.parametrize("phase", PHASES)
@@ -72,13 +82,7 @@ async def test_the_handler_learns_at_once_that_its_client_left(phase: str, pipel
             await stream.send_all(b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 10\r\n\r\n" + body)
             await reached.wait()
             await wait_all_tasks_blocked() if phase != "while it sends" else None
-            match way:
-                case "close":
-                    await stream.aclose()
-                case "half-close":
-                    await stream.send_eof()
-                case _:
-                    reset(stream)
+            await leave(stream, way)
             await learnt.wait()
             await stream.aclose()
             await until(lambda: not server.counters.open)
@@ -106,13 +110,7 @@ async def test_a_body_is_asked_for_when_its_client_has_left(way: str) -> None:
             await stream.send_all(b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 900000\r\n\r\n" + bytes(200_000))
             await reached.wait()
             await wait_all_tasks_blocked()
-            match way:
-                case "close":
-                    await stream.aclose()
-                case "half-close":
-                    await stream.send_eof()
-                case _:
-                    reset(stream)
+            await leave(stream, way)
             await trio.sleep(0.05)
             go_on.set()
             await learnt.wait()
@@ -153,13 +151,7 @@ async def test_a_handler_that_ends_with_its_client_is_cancelled(way: str) -> Non
                 client.next_request()
             await client.send("GET", "/last")
             await reached.wait()
-            match way:
-                case "close":
-                    await stream.aclose()
-                case "half-close":
-                    await stream.send_eof()
-                case _:
-                    reset(stream)
+            await leave(stream, way)
             await until(lambda: "/last" in after)
             await stream.aclose()
             await until(lambda: not server.counters.open)
