@@ -48,6 +48,13 @@ class Room:
         else:
             self.taken -= 1
 
+    def resize(self, limit: int) -> None:
+        """Another limit: those who wait have what it brings. Who is in stays."""
+        self.limit = limit
+        while self._lot and self.taken < limit:
+            self.taken += 1
+            self._lot.unpark()
+
 
 class Rooms:
     """One for each provider that has a limit."""
@@ -68,5 +75,6 @@ class Rooms:
         room = self._rooms.get(provider.name)
         if room is None:
             room = self._rooms[provider.name] = Room(limit)
-        room.limit = limit  # that of a catalogue which was read again
+        if room.limit != limit:
+            room.resize(limit)  # of a catalogue that was read again
         return room
