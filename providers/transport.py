@@ -156,8 +156,12 @@ class Transport(httpx2.AsyncBaseTransport):
         self._active.discard(connection)
         if self._closed or (self._left and connection.origin in self._left):
             connection.close()
-        else:
+            return
+        try:
             self._pool.put(connection, trio.current_time())
+        except BaseException:  # a bug, and nobody else knows of the connection any more
+            connection.close()
+            raise
 
     def abandoned(self, connection: Connection) -> None:
         """Forgets a connection that an exchange has closed."""

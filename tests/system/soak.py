@@ -100,6 +100,7 @@ async def soaked(folder: Path, minutes: float, seed: int, streams: int = STREAMS
             await trio.sleep(1)  # clients that left are noticed at once, and their settlements are on their way
             result.sockets = before, _sockets(worker)
             told = await trio.to_thread.run_sync(ask, running.url, "GET", "/api/v1/key", AUTHORIZED)
+            assert told.status == 200, told
             result.held = told.document["data"]["held"]
             nursery.cancel_scope.cancel()
     return result
