@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -12,12 +13,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import leftovers
 from tests.support import postgres as postgres_kit
 from tests.support import valkey as valkey_kit
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.valkey import ValkeyServer, valkey_server
 
 ROOT = Path(__file__).resolve().parents[1]
+WITHOUT_GATEWAYS = frozenset({"formats", "engine", "fields", "project"})
+GATEWAYS_APART = frozenset({"e2e", "system"})
+"""Their gateways are processes of their own, and the clients of a file may keep their connections to the next test."""
 BARE_NAMES = frozenset({"api", "engine", "formats", "nodes", "providers"})
 
 # Where a change is judged, the examples are the same each time; on a person's machine every run looks further.
@@ -91,6 +96,24 @@ def valkey(pytestconfig: pytest.Config) -> Iterator[ValkeyServer]:
     debian = pytestconfig.getoption("--servers") == "debian"
     with valkey_server(valkey_kit.debian if debian else valkey_kit.packaged) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test after which a socket of this process is open that was not before, or of whose gateways a task, a request
+    or a hold is left."""
+    folder = request.path.relative_to(ROOT / "tests").parts[0]
+    if folder in WITHOUT_GATEWAYS:
+        yield
+        return
+    leftovers.taken()
+    before = leftovers.sockets()
+    yield
+    found = leftovers.taken()
+    if folder not in GATEWAYS_APART and leftovers.sockets() - before:
+        gc.collect()  # what nobody holds any more fails by its own warning, if it is one
+        found += sorted(leftovers.sockets() - before)
+    assert not found, f"left behind: {found}"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import trio
-
 from hyperinfer.api.edge.edges import EDGES
 from hyperinfer.api.edge.lean import LeanEdge
 from hyperinfer.api.edge.watch import Watch
+from tests.support import leftovers
 from tests.support.ledger import NOW
 
 if TYPE_CHECKING:
@@ -26,14 +25,7 @@ _OURS = ("tests.schedules.upstream.", "tests.schedules.store.")
 
 def tasks() -> Counter[str]:
     """The tasks of the gateway that live, by name."""
-    root, found = trio.lowlevel.current_root_task(), Counter[str]()
-    waiting = [] if root is None else [root]
-    while waiting:
-        task = waiting.pop()
-        if not task.name.startswith(_OURS):
-            found[task.name] += 1
-            waiting += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
-    return found
+    return leftovers.tasks(but=_OURS)
 
 
 @contextmanager

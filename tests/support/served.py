@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import leftovers
+
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "hi-test-key-of-the-end-to-end-tests"
 
@@ -71,6 +73,8 @@ def gateway(folder: Path, config: str, environ: Mapping[str, str] | None = None)
     ]
     with running(command, {"HYPERINFER_BOOTSTRAP_KEY": KEY, **(environ or {})}) as server:
         yield server
+    if server.process.returncode == 0:
+        leftovers.left(*leftovers.holds(folder / "data"))
 
 
 def command_line(folder: Path, *words: str, environ: Mapping[str, str] | None = None) -> Any:
