@@ -198,9 +198,9 @@ def _first_output(frames: Sequence[bytes], within: int | None, head: int, *, chu
         return head + within
     place, size = head, 0
     for frame in frames:
+        place += len(b"%x\r\n" % len(frame))
+        if size + len(frame) >= within:
+            return place + within - size
         size += len(frame)
-        place += len(b"%x\r\n" % len(frame)) + len(frame)
-        if size >= within:
-            return place
-        place += 2
+        place += len(frame) + 2
     return place

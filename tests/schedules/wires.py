@@ -75,7 +75,8 @@ def _first_output(frames: tuple[bytes, ...], word: str, *, streamed: bool) -> in
     marks = {"long": b"word 0 of", "search": b"Let me"}
     size = 0
     for frame in frames:
+        place = frame.find(marks.get(word, b"Hel"))
+        if place >= 0:
+            return size + frame.index(b"\n\n", place) + 2  # a frame may hold several events
         size += len(frame)
-        if marks.get(word, b"Hel") in frame:
-            return size
     return None
