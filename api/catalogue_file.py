@@ -18,6 +18,10 @@ class CatalogueFile:
         self.name = "providers.yaml (packaged)" if path is None else str(path)
         self.use(self.read() if text is None else text)
 
+    def absolute(self) -> CatalogueFile:
+        """The same, named as a log needs it, whose reader does not know where the gateway was started."""
+        return self if self.path is None else CatalogueFile(self.path.absolute(), self._environ, self._text)
+
     def current(self) -> Catalogue:
         """The catalogue of the moment."""
         return self._current

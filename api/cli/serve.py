@@ -83,7 +83,7 @@ def serve(invocation: Invocation) -> int:
 def _keeper(file: CatalogueFile) -> Configuration:
     from hyperinfer.api.catalogue_keeper import CatalogueKeeper
 
-    return CatalogueKeeper(file)
+    return CatalogueKeeper(file.absolute())
 
 
 def _first_start(servers: SharedServers, invocation: Invocation) -> str | None:

@@ -317,7 +317,7 @@ def test_a_reload_says_what_came_of_it(tmp_path: Path) -> None:
             assert server.process.stderr
             return [server.process.stderr.readline().rstrip() for _ in range(2 if b"-" in text else 1)]
 
-        assert reloaded(b"demo: true\n") == [f"reloaded {catalogue}: 3 models"]
+        assert reloaded(b"limits: {grace: 1}\ndemo: true\n") == [f"reloaded {catalogue}: 3 models"]
         refused = "not reloaded, the configuration stays as it was:"
         assert reloaded(b"dem-o: true\n") == [
             f"{refused} the catalogue has problems:",
