@@ -320,7 +320,7 @@ def test_a_reload_says_what_came_of_it(tmp_path: Path) -> None:
         assert reloaded(b"limits: {grace: 1}\ndemo: true\n") == [f"reloaded {catalogue}: 3 models"]
         refused = "not reloaded, the configuration stays as it was:"
         assert reloaded(b"dem-o: true\n") == [
-            f"{refused} the catalogue has problems:",
+            f"{refused} the catalogue has 1 problem:",
             f"{catalogue}:1: dem-o: unknown key; one of providers, creators, models, tools, egress, limits, pipeline, demo;"
             " did you mean 'demo'?",
         ]
