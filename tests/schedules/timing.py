@@ -59,7 +59,8 @@ def _streamed(setting: Setting, attempted: Attempted, began: float, ended: float
     if _over(ended - began, setting.stream):
         yield f"a stream took {ended - began:g} s"
     out = attempted.first_output
-    if out is None and _over(ended - began, setting.first_token):
+    # A write towards the gateway that a slow client holds up may have got through with its output, and not be over.
+    if out is None and exchange.visited.visitor.prompt and _over(ended - began, setting.first_token):
         yield f"no output for {ended - began:g} s"
     if out is not None and _over(out - began, setting.first_token) and _over(ended - began, setting.first_token):
         yield f"the first output after {out - began:g} s"
