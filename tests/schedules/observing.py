@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hyperinfer.api.edge.edges import EDGES
 from hyperinfer.api.edge.lean import LeanEdge
 from hyperinfer.api.edge.watch import Watch
-from tests.support import leftovers
+from tests.support import living_tasks
 from tests.support.ledger import NOW
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _OURS = ("tests.schedules.upstream.", "tests.schedules.store.")
 
 def tasks() -> Counter[str]:
     """The tasks of the gateway that live, by name."""
-    return leftovers.tasks(but=_OURS)
+    return living_tasks.tasks(but=_OURS)
 
 
 @contextmanager

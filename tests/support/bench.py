@@ -27,7 +27,7 @@ from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
 from hyperinfer.providers.catalogue import Catalogue, load
 from hyperinfer.providers.upstreams import Upstreams
-from tests.support import leftovers
+from tests.support import living_tasks
 from tests.support.exchanges import ScriptedExchange
 from tests.support.ledger import NOW, MemoryStore, memory_store
 from tests.support.upstreams import Script, ScriptedTransport
@@ -169,7 +169,7 @@ async def bench(
 
     transport = ScriptedTransport(*scripts)
     numbers = itertools.count(1)
-    with leftovers.no_task_left(), memory_store(now) as store:
+    with living_tasks.no_task_left(), memory_store(now) as store:
         secret, principal = await store.a_key(credits, terms)
         settlement, drain, health, rooms = Settlement(store), Drain(), LocalHealth(trio.current_time), Rooms()
         drain.most = current.limits.in_flight

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
-
-import trio
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,26 +37,6 @@ def sockets() -> set[str]:
                 if kind.startswith("socket:") or kind == "anon_inode:[eventpoll]":
                     found.add(kind if kind.startswith("socket:") else f"{kind} {descriptor}")
     return found
-
-
-def tasks(but: tuple[str, ...] = ()) -> Counter[str]:
-    """The tasks of this run of trio that live, by name, but for those whose names begin so, and theirs."""
-    root, found = trio.lowlevel.current_root_task(), Counter[str]()
-    waiting = [] if root is None else [root]
-    while waiting:
-        task = waiting.pop()
-        if not but or not task.name.startswith(but):
-            found[task.name] += 1
-            waiting += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
-    return found
-
-
-@contextmanager
-def no_task_left() -> Generator[None]:
-    """A block within trio, whose tasks have ended when it ends well."""
-    before = tasks()
-    yield
-    left(*(f"the task {name}" for name in (tasks() - before).elements()))
 
 
 def holds(data: Path) -> Iterable[str]:
