@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,7 +21,12 @@ class CatalogueFile:
 
     def absolute(self) -> CatalogueFile:
         """The same, named as a log needs it, whose reader does not know where the gateway was started."""
-        return self if self.path is None else CatalogueFile(self.path.absolute(), self._environ, self._text)
+        if self.path is None:
+            return self
+        named = copy(self)  # what was read stays: it was parsed once
+        named.path = self.path.absolute()
+        named.name = str(named.path)
+        return named
 
     def current(self) -> Catalogue:
         """The catalogue of the moment."""
@@ -40,7 +46,3 @@ class CatalogueFile:
     def use(self, text: str) -> None:
         """Takes another catalogue. Raises `CatalogueErrors`; the catalogue then stays as it is."""
         self._current, self._text = load(text, self._environ, self.name), text
-
-    def reload(self) -> None:
-        """Reads the file again. Raises as the constructor does; the catalogue then stays as it is."""
-        self.use(self.read())
