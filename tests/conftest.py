@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_GATEWAYS = frozenset({"formats", "engine", "fields", "project"})
 GATEWAYS_APART = frozenset({"e2e", "system"})
 """Their gateways are processes of their own, and the clients of a file may keep their connections to the next test."""
-BARE_NAMES = frozenset({"api", "engine", "formats", "nodes", "providers"})
+BARE_NAMES = frozenset({"api", "engine", "formats", "nodes", "providers", "testing"})
 
 # Where a change is judged, the examples are the same each time; on a person's machine every run looks further.
 settings.register_profile("ci", derandomize=True)

@@ -14,6 +14,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "engine": frozenset(),
     "providers": frozenset({"formats"}),
     "nodes": frozenset({"formats", "providers", "engine"}),
+    "testing": frozenset({"formats", "providers", "engine", "nodes"}),
     "api": frozenset(LAYERS),
 }
 

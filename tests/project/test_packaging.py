@@ -163,7 +163,7 @@ DEPENDENCIES = sysconfig.get_path("purelib")
 
 def test_it_lives_beside_folders_of_the_same_names(python: Path, tmp_path: Path) -> None:
     """Somebody's own project has `api`, `engine` and `tests`. Neither side sees the other's."""
-    mine = ["api", "engine", "formats", "nodes", "providers", "tests"]
+    mine = ["api", "engine", "formats", "nodes", "providers", "testing", "tests"]
     for name in mine:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f"mine = {name!r}\n")

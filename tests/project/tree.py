@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ("api", "engine", "formats", "nodes", "providers")
+LAYERS = ("api", "engine", "formats", "nodes", "providers", "testing")
 
 
 @dataclass(frozen=True)
