@@ -178,7 +178,8 @@ class Draw(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="refusal", kw_only=True):
     """The request was refused for the sake of what others did before it, which is in no recording: rates, credits, places,
-    repeated keys. `by`: where. The rest as an `engine.Failure`, `status` where it is not the code's own."""
+    repeated keys, or a settlement that did not come off (`by`: where). The rest as an `engine.Failure`, `status` where it is
+    not the code's own."""
 
     at: float
     by: str
@@ -187,6 +188,18 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     param: str | None = None
     retry_after: float | None = None
     status: int | None = None
+    details: dict[str, Any] = {}
+
+
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="sent"):
+    """Bytes of the response's body were handed to the connection at once: `size` of them, with this CRC-32 (zlib's). They are
+    not kept: who replays makes them again, and so finds the first that differ. `alive`: nothing but a sign of life; its place
+    among the lines says what came before it, which two clocks cannot."""
+
+    at: float
+    size: int
+    crc32: int
+    alive: bool = False
 
 
 class Abort(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="abort"):
@@ -233,7 +246,7 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag
 Upstream: TypeAlias = Head | Bytes | Eof | Fault | Close
 """What an attempt leads to; `attempt` is its number."""
 
-Line: TypeAlias = Plan | Attempt | Upstream | Tool | Draw | Refusal | Abort | Drain | Truncated | End
+Line: TypeAlias = Plan | Attempt | Upstream | Tool | Draw | Refusal | Sent | Abort | Drain | Truncated | End
 """All but the first one."""
 
 
