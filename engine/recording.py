@@ -192,9 +192,9 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
 
 
 class Sent(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="sent"):
-    """Bytes of the response's body were handed to the connection at once: `size` of them, with this CRC-32 (zlib's). They are
-    not kept: who replays makes them again, and so finds the first that differ. `alive`: nothing but a sign of life; its place
-    among the lines says what came before it, which two clocks cannot."""
+    """Bytes of the response's body were handed to the connection at once: `size` of them, with this CRC-32 (zlib's). They
+    are not kept: who replays makes them again, and so finds the first that differ. `alive`: nothing but a sign of life; its
+    place among the lines says what came before it, which two clocks cannot."""
 
     at: float
     size: int
