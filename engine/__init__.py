@@ -28,6 +28,7 @@ from hyperinfer.engine.node import (
     timed,
 )
 from hyperinfer.engine.observe import ChannelCounts, Counts, Observer
+from hyperinfer.engine.open_run import open_run
 from hyperinfer.engine.render import graph_diagram, state_diagram
 from hyperinfer.engine.run import run
 
@@ -59,6 +60,7 @@ __all__ = [
     "TimedStage",
     "graph_diagram",
     "node",
+    "open_run",
     "run",
     "stage",
     "state_diagram",

@@ -18,6 +18,11 @@ import msgspec
 from hyperinfer.formats.events import Dialect, Extra
 from hyperinfer.formats.opaque import Opaque
 from hyperinfer.formats.routing import Routing
+from hyperinfer.formats.sources import Base64Source as Base64Source
+from hyperinfer.formats.sources import FileIdSource as FileIdSource
+from hyperinfer.formats.sources import PlainTextSource as PlainTextSource
+from hyperinfer.formats.sources import Source as Source
+from hyperinfer.formats.sources import UrlSource as UrlSource
 
 
 class CacheMark(msgspec.Struct, frozen=True, gc=False):
@@ -29,36 +34,6 @@ class CacheMark(msgspec.Struct, frozen=True, gc=False):
     style: Literal["cache_control", "prompt_cache_breakpoint"]
     raw: dict[str, Any]
     ttl: str | None = None
-
-
-class Base64Source(msgspec.Struct, frozen=True, gc=False):
-    """Bytes in the request itself. `media_type`: an IANA type; None when the caller gave none."""
-
-    data: str
-    media_type: str | None = None
-
-
-class UrlSource(msgspec.Struct, frozen=True, gc=False):
-    """An https URL that the upstream fetches, never the gateway. `field`: `file_url` for a file's URL on Chat, else None."""
-
-    url: str
-    field: str | None = None
-
-
-class FileIdSource(msgspec.Struct, frozen=True, gc=False):
-    """A file at one vendor. It is refused when the target is another (RULES: always 400)."""
-
-    file_id: str
-
-
-class PlainTextSource(msgspec.Struct, frozen=True, gc=False):
-    """A document given as text (Anthropic `source.type` `text`). `raw`: as the wire had it, where that was in pieces."""
-
-    text: str
-    raw: dict[str, Any] | None = None
-
-
-Source: TypeAlias = Base64Source | UrlSource | FileIdSource | PlainTextSource
 
 
 class TextPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -335,16 +310,26 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lost: tuple[tuple[str, str], ...] = ()
 
     def map_text(self, change: Callable[[str], str]) -> Conversation:
-        """The conversation with `change` applied to every text that a person or a tool wrote, wherever it stands."""
+        """The conversation with `change` applied to every text of its turns, wherever it stands: of people, of tools and of
+        the model, documents that are given as text, and the arguments of calls.
 
-        def changed(part: Part) -> Part:
-            if isinstance(part, TextPart):
-                return msgspec.structs.replace(part, text=change(part.text))
-            if isinstance(part, ToolResultPart):
-                return msgspec.structs.replace(part, content=tuple(changed(inner) for inner in part.content))
-            return part
+        Arguments of functions are JSON text: what `change` puts there must be legal within a JSON string. Reasoning stays
+        as it is, since its vendor has signed it.
+        """
 
-        def turned(turn: Turn) -> Turn:
-            return msgspec.structs.replace(turn, parts=tuple(changed(part) for part in turn.parts))
+        def changed(turn: Turn) -> Turn:
+            return msgspec.structs.replace(turn, parts=tuple([_changed(part, change) for part in turn.parts]))
 
-        return msgspec.structs.replace(self, turns=tuple(turned(turn) for turn in self.turns))
+        return msgspec.structs.replace(self, turns=tuple([changed(turn) for turn in self.turns]))
+
+
+def _changed(part: Part, change: Callable[[str], str]) -> Part:
+    if isinstance(part, TextPart | RefusalPart):
+        return msgspec.structs.replace(part, text=change(part.text))
+    if isinstance(part, ToolCallPart):
+        return msgspec.structs.replace(part, arguments=change(part.arguments))
+    if isinstance(part, ToolResultPart):
+        return msgspec.structs.replace(part, content=tuple(_changed(inner, change) for inner in part.content))
+    if isinstance(part, FilePart) and isinstance(part.source, PlainTextSource):
+        return msgspec.structs.replace(part, source=PlainTextSource(change(part.source.text)))
+    return part

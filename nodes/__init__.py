@@ -13,6 +13,7 @@ from hyperinfer.nodes.decode import decode, decode_count
 from hyperinfer.nodes.encode import encode, encode_whole
 from hyperinfer.nodes.items import Answering, Asked, Chunk, Failed, Head, Incoming, Output, Planned, Reply, Ticket
 from hyperinfer.nodes.meter import meter
+from hyperinfer.nodes.rewrite import rewrite
 from hyperinfer.nodes.route import route, to_model, to_routes
 from hyperinfer.nodes.settlement import settle
 from hyperinfer.nodes.tool_loop import tool_loop
@@ -38,6 +39,7 @@ __all__ = [
     "encode",
     "encode_whole",
     "meter",
+    "rewrite",
     "route",
     "settle",
     "to_model",

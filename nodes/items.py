@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import trio
@@ -69,7 +69,8 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     of the request. `admitted`: its row if nothing more is heard of it, None before admission. `losses` and `attempts`: all
     so far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one settlement of this
     request is done or under way, with this `row`. `limit_reached`: the model has called server tools often enough.
-    `last_words`: ends the stream that is being written with an error; None before.
+    `last_words`: ends the stream that is being written with an error; None before. `notes`: what nodes of your own leave
+    there for each other, each under a name of its own; nothing here reads them.
     """
 
     request_id: str
@@ -88,11 +89,13 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     settled: bool = False
     row: Generation | None = None
     last_words: Callable[[ErrorReport], bytes] | None = None
+    notes: dict[str, Any] = {}
 
     def let_go(self) -> None:
         """When the request is over: of what it holds that refers back to it. In a circle the whole request would else wait
         for the collector, which counts objects and not their megabytes."""
         self.tally.answering = self.last_words = None
+        self.notes = {}
 
     @classmethod
     def plain(cls, request_id: str, format: Format, *, now: Callable[[], float] = time.time) -> Ticket:

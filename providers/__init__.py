@@ -7,19 +7,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from hyperinfer.providers.catalogue import Catalogue, CatalogueErrors, Model, Provider, Route, load
+    from hyperinfer.providers.catalogue import (
+        Breaker,
+        Catalogue,
+        CatalogueErrors,
+        Creator,
+        Model,
+        Pricing,
+        Provider,
+        Route,
+        Timeouts,
+        load,
+    )
     from hyperinfer.providers.client import Upstream, UpstreamResponse
     from hyperinfer.providers.secret import Secret
     from hyperinfer.providers.transport import Transport
     from hyperinfer.providers.upstreams import Upstreams, open_upstreams, shipped_catalogue
 
 __all__ = [
+    "Breaker",
     "Catalogue",
     "CatalogueErrors",
+    "Creator",
     "Model",
+    "Pricing",
     "Provider",
     "Route",
     "Secret",
+    "Timeouts",
     "Transport",
     "Upstream",
     "UpstreamResponse",
@@ -30,12 +45,14 @@ __all__ = [
 ]
 
 _FROM: Final = {
-    "catalogue": ("Catalogue", "CatalogueErrors", "Model", "Provider", "Route", "load"),
+    "catalogue": (
+        "Breaker", "Catalogue", "CatalogueErrors", "Creator", "Model", "Pricing", "Provider", "Route", "Timeouts", "load",
+    ),
     "client": ("Upstream", "UpstreamResponse"),
     "secret": ("Secret",),
     "transport": ("Transport",),
     "upstreams": ("Upstreams", "open_upstreams", "shipped_catalogue"),
-}
+}  # fmt: skip
 _MODULE_OF: Final = {name: module for module, names in _FROM.items() for name in names}
 
 
