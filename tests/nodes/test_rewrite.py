@@ -115,10 +115,9 @@ async def test_what_a_broken_attempt_left_is_forgotten() -> None:
 
 async def test_by_default_no_word_is_taken_apart() -> None:
     loud = rewrite(lambda text, _: re.sub(r"\bcat\b", "dog", text))
-    async with open_run(
-        Graph.linear(loud), [answering(), (TextDelta("the ca"),), (TextDelta("t sat"), TextEnd())]
-    ) as replies:
-        got = [event async for item in replies if isinstance(item, tuple) for event in item]
+    sink: ListSink[Reply] = ListSink()
+    await run(Graph.linear(loud), [answering(), (TextDelta("the ca"),), (TextDelta("t sat"), TextEnd())], sink)
+    got = [event for item in sink.items if isinstance(item, tuple) for event in item]
     assert text_of(got) == "the dog sat"
 
 
