@@ -1,0 +1,1 @@
+"""Recordings of requests: what the hosted gateway writes down of them."""
