@@ -1,0 +1,117 @@
+"""The scripted upstream: what it is asked is answered by a script, in whatever protocol it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from hyperinfer.testing.parts import Answer, HttpError, Reply
+from hyperinfer.testing.received import Received
+from hyperinfer.testing.routes import side_answer
+from hyperinfer.testing.upstream import Upstream
+from hyperinfer.testing.wire.frames import Asked, Wire
+from hyperinfer.testing.wire.render import render
+
+Answering: TypeAlias = Callable[[Received], "Answer | str | None"]
+"""An answer as a function of the request; None where there is none. What it raises fails the test."""
+Step: TypeAlias = Answer | str | Answering
+"""What one request is given. A string is a `Reply` of that text."""
+
+
+class ScriptedUpstream(Upstream):
+    """An upstream of all three protocols that plays a script.
+
+        with ScriptedUpstream("Hello", HttpError(429, retry_after=1), Reply(ToolCall("now"))) as upstream:
+            client = OpenAI(base_url=upstream.openai_url, api_key="test", max_retries=0)
+
+    A request for a model that `by_model` names is given the next step of that model; any other the next of `script`; then
+    `answer` is asked. A request that finds nothing is answered with 400 and fails the test when the block ends, as do steps
+    that nobody asked for. `models`: what the list of models says; by default those of `by_model`. `tokens`: what a count
+    of tokens says; None counts four characters a token. `created`: Unix seconds of the replies, whose ids are the same
+    in each run.
+    """
+
+    def __init__(
+        self,
+        *script: Step,
+        by_model: Mapping[str, Iterable[Step]] | None = None,
+        answer: Answering | None = None,
+        models: Iterable[str] | None = None,
+        tokens: int | None = None,
+        created: int = 1_790_000_000,
+        pace: float = 1.0,
+    ) -> None:
+        super().__init__(pace=pace)
+        self._script = list(script)
+        self._by_model = {model: list(steps) for model, steps in (by_model or {}).items()}
+        self._else = answer
+        self._models = tuple(self._by_model if models is None else models)
+        self._tokens, self._created = tokens, created
+        self._played = 0
+
+    def add(self, *script: Step, model: str | None = None) -> None:
+        """Puts steps behind those that are there, for one model or for all that have none of their own."""
+        with self._lock:
+            (self._script if model is None else self._by_model.setdefault(model, [])).extend(script)
+
+    def answer_with(self, answer: Answering | None) -> None:
+        """Has a function answer what the script does not; None takes it away."""
+        with self._lock:
+            self._else = answer
+
+    def _answer(self, request: Received) -> Wire:
+        if request.dialect is None:
+            wire = side_answer(request, self._models, self._tokens, self._created)
+            return self._unexpected(request, f"nothing is served at {request.path}") if wire is None else wire
+        try:
+            answer = self._next(request)
+            if answer is None:
+                return self._unexpected(request, self._exhausted(request))
+            self._played += 1
+            return self._rendered(answer, request)
+        except Exception as error:
+            # The client is told, and the test hears of it when it checks.
+            self._raised.append(error)
+            return self._refusal(request, f"the script has raised {error!r}")
+
+    def _next(self, request: Received) -> Answer | None:
+        steps = self._by_model.get(request.model, self._script)
+        step: Step | None = steps.pop(0) if steps else None
+        if step is None and steps is self._script:
+            step = self._else
+        if callable(step):
+            step = step(request)
+        return Reply(step) if isinstance(step, str) else step
+
+    def _rendered(self, answer: Answer, request: Received) -> Wire:
+        assert request.dialect is not None
+        asked = Asked(
+            model=request.model,
+            streamed=request.streamed,
+            body=request.json,
+            number=request.number,
+            created=self._created,
+        )
+        return render(answer, request.dialect, asked)
+
+    def _exhausted(self, request: Received) -> str:
+        own = f" for {request.model!r}" if request.model in self._by_model else ""
+        return f"the script{own} has no more answers ({self._played} were given)"
+
+    def _unexpected(self, request: Received, why: str) -> Wire:
+        self._wrong.append(f"unexpected {request!r}: {why}")
+        return self._refusal(request, why)
+
+    def _refusal(self, request: Received, why: str) -> Wire:
+        message = f"The scripted upstream did not expect {request!r}: {why}."
+        error = HttpError(400 if request.dialect else 404, message, headers={"x-should-retry": "false"})
+        dialect = request.dialect or ("anthropic_messages" if "anthropic-version" in request.headers else "openai_chat")
+        return render(error, dialect, Asked(model="", streamed=False, body={}, number=request.number))
+
+    def _left(self) -> str | None:
+        left = [
+            ("the script", self._script),
+            *((f"the script for {model!r}", steps) for model, steps in self._by_model.items()),
+        ]
+        told = [f"{whose} has {len(steps)} more: {steps[0]!r}" for whose, steps in left if steps]
+        return f"nobody asked for what {'; '.join(told)}" if told else None
