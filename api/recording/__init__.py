@@ -1,1 +1,0 @@
-"""Recordings of requests: what the hosted gateway writes down of them."""
