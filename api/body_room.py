@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from hyperinfer.engine import Failure
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge.exchange import Exchange
 
 FREE: Final = 64 * 1024
 """A body of no more bytes needs no room: about as much is read of any before it is asked for."""
@@ -44,12 +48,14 @@ class BodyRoom:
         self._sizes: dict[str, int] = {}
         self._waiting: deque[_Waiting] = deque()
 
-    async def enter(self, name: str, size: int) -> Failure | None:
-        """None when a body of so many bytes, or of at most as many, is in."""
+    async def enter(self, name: str, size: int, exchange: Exchange) -> Failure | None:
+        """None when a body of so many bytes, or of at most as many, is in. Raises `ClientGone`."""
         if not self._waiting and self._fits(size):
             self._admit(name, size)
             return None
-        waiting = _Waiting(name, size)
+        return await exchange.while_there(partial(self._wait, _Waiting(name, size)))
+
+    async def _wait(self, waiting: _Waiting) -> Failure | None:
         self._waiting.append(waiting)
         try:
             with trio.move_on_after(PATIENCE):

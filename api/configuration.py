@@ -49,7 +49,7 @@ class Unchanging:
 
 class Reloads:
     """The generations of a configuration, from 0. `report` is told of each that was refused, and of the newest accepted
-    one when somebody says that it is everywhere."""
+    one when somebody says that it has come to all."""
 
     def __init__(self, configuration: Configuration, report: Callable[[str], None]) -> None:
         self.generation = 0
@@ -85,8 +85,14 @@ class Reloads:
         while self.generation <= generation:
             await self._newer.wait()
 
-    def is_everywhere(self) -> None:
-        """All workers that serve have the newest generation, and those that do not yet will have it."""
+    def has_arrived(self, taken: int, workers: int) -> None:
+        """All workers that serve were given the newest generation, and so many go on with it, the others with what they had.
+        Workers that do not serve yet will have it."""
         said, self._to_say = self._to_say, None
-        if said is not None:
-            self._report(said)
+        if said is None:
+            return
+        if workers and not taken:
+            said = "not reloaded: no worker could take the new configuration; those that start have it"
+        elif taken < workers:
+            said += f"\nwarning: {workers - taken} of {workers} workers keep the old one; those that start have the new"
+        self._report(said)

@@ -70,7 +70,7 @@ def seems_streamed(body: bytes) -> bool:
     return False
 
 
-_Serve: TypeAlias = "Callable[[Exchange, RequestHead, Incoming, ExchangeSink], Awaitable[None]]"
+_Serve: TypeAlias = "Callable[[RequestHead, Incoming, ExchangeSink], Awaitable[None]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class DataPlane:
                 try:
                     self.drain.admit()
                 except FullError:
-                    await self.waiting_room.admit(self.drain)
+                    await self.waiting_room.admit(self.drain, exchange)
                 try:
                     await self._serve(exchange, ticket, sink, serve)
                 finally:
@@ -157,34 +157,33 @@ class DataPlane:
             return
         if head.theirs:
             log.info("%s is the client's %.100r", ticket.request_id, head.theirs)
+        exchange.end_with_client()
         if self.key_places.most is None:
-            await serve(exchange, head, incoming, sink)
+            await serve(head, incoming, sink)
         else:
-            await self._serve_in_place(exchange, head, incoming, sink, serve)
+            await self._serve_in_place(head, incoming, sink, serve)
 
-    async def _serve_in_place(
-        self, exchange: Exchange, head: RequestHead, incoming: Incoming, sink: ExchangeSink, serve: _Serve
-    ) -> None:
+    async def _serve_in_place(self, head: RequestHead, incoming: Incoming, sink: ExchangeSink, serve: _Serve) -> None:
         key = _principal_of(incoming.ticket).key_id
         refusal = self.key_places.enter(key)
         if refusal is not None:
             await sink.fail(refusal)
             return
         try:
-            await serve(exchange, head, incoming, sink)
+            await serve(head, incoming, sink)
         finally:
             self.key_places.leave(key)
 
-    def _count(self, exchange: Exchange, _: RequestHead, incoming: Incoming, sink: ExchangeSink) -> Awaitable[None]:
-        return self._run(exchange, incoming, sink, self.pipelines.count)
+    def _count(self, _: RequestHead, incoming: Incoming, sink: ExchangeSink) -> Awaitable[None]:
+        return self._run(incoming, sink, self.pipelines.count)
 
-    def _answer(self, exchange: Exchange, head: RequestHead, incoming: Incoming, sink: ExchangeSink) -> Awaitable[None]:
+    def _answer(self, head: RequestHead, incoming: Incoming, sink: ExchangeSink) -> Awaitable[None]:
         graph = self.pipelines.stream if seems_streamed(incoming.body) else self.pipelines.whole
         if head.once is None:
-            return self._run(exchange, incoming, sink, graph)
-        return self._answer_once(head.once, exchange, incoming, sink, graph)
+            return self._run(incoming, sink, graph)
+        return self._answer_once(head.once, incoming, sink, graph)
 
-    async def _answer_once(self, key: str, exchange: Exchange, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
+    async def _answer_once(self, key: str, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
         ticket = incoming.ticket
         path = ticket.format.ingress
         refused = await self.idempotency.begin(_principal_of(ticket).workspace, key, path, incoming.body, ticket.request_id)
@@ -194,7 +193,7 @@ class DataPlane:
             await sink.fail(refused.failure, status=refused.status, headers=headers_of_refusal)
             return
         try:
-            await self._run(exchange, incoming, sink, graph)
+            await self._run(incoming, sink, graph)
         finally:
             if ticket.admitted is None:
                 await self.idempotency.withdraw(ticket.request_id)
@@ -212,7 +211,7 @@ class DataPlane:
             return head.refusal
         limit, size = self.body_limit(), exchange.body_length
         if size is None or FREE < size <= limit:
-            refusal = await self.body_room.enter(ticket.request_id, limit if size is None else size)
+            refusal = await self.body_room.enter(ticket.request_id, limit if size is None else size, exchange)
             if refusal is not None:
                 return refusal
         try:
@@ -227,11 +226,10 @@ class DataPlane:
         ticket.upstream_headers = head.passed_on
         return Incoming(ticket, body)
 
-    async def _run(self, exchange: Exchange, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
+    async def _run(self, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
         """The pipeline, for as long as the client is there; then the settlement, if the pipeline did not come to it."""
         crash: Exception | None = None
         ticket = incoming.ticket
-        exchange.end_with_client()
         try:
             await run(graph, (incoming,), sink)
         except Exception as error:  # raised when the request is settled

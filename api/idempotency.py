@@ -17,7 +17,7 @@ import msgspec
 import trio
 
 from hyperinfer.api.store.claims import Claim, Claims
-from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.errors import StoreUnavailable, reason_of
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import NotRecorded
 
@@ -63,7 +63,7 @@ class Idempotency:
             with trio.fail_after(LOOKUP_SECONDS):
                 refused = await self._claim(workspace, header, path, body, request)
         except (StoreUnavailable, NotRecorded, TimeoutError, trio.TooSlowError) as error:
-            log.warning("%s: its Idempotency-Key could not be looked up: %s", request, error)
+            log.warning("%s: its Idempotency-Key could not be looked up: %s", request, reason_of(error))
             await self.withdraw(request)
             return Refused(_AWAY, 500, final=False)
         except BaseException:
@@ -87,7 +87,7 @@ class Idempotency:
                 # One of long ago counts as none.
                 await self._claims.replace_claim(request, msgspec.structs.replace(claim, created_at=0.0))
         except (StoreUnavailable, TimeoutError, trio.TooSlowError) as error:
-            log.warning("%s: its Idempotency-Key could not be freed: %s", request, error)
+            log.warning("%s: its Idempotency-Key could not be freed: %s", request, reason_of(error))
         finally:
             self.end(request)
 

@@ -122,7 +122,8 @@ class _Worker:
     control: trio.SocketStream
     ready: bool = False
     given: int = 0  # the generation of the configuration that it was sent,
-    has: int = 0  # and the one that it works with
+    has: int = 0  # the one that it works with,
+    refused: int = 0  # and the latest that it could not take
     failure: str | None = None
 
     def send_signal(self, number: int) -> None:
@@ -131,9 +132,7 @@ class _Worker:
 
 
 class _Supervisor:
-    def __init__(
-        self, plan: Plan, sockets: Sockets, announce: Callable[[str], None], report: Callable[[str], None]
-    ) -> None:
+    def __init__(self, plan: Plan, sockets: Sockets, announce: Callable[[str], None], report: Callable[[str], None]) -> None:
         self._plan = plan
         self._sockets = sockets
         self._announce = announce
@@ -264,6 +263,9 @@ class _Supervisor:
         elif "reloaded" in message:
             worker.has = cast("int", message["reloaded"])
             self._note_generations()
+        elif "kept_the_old" in message:
+            worker.refused = cast("int", message["kept_the_old"])
+            self._note_generations()
         elif "draining" in message:
             self._hear_draining(cast("int", message["draining"]))
         elif "ready" in message:
@@ -279,8 +281,9 @@ class _Supervisor:
                     self._report(str(message["greeting"]))
 
     def _note_generations(self) -> None:
-        if all(worker.has == self._reloads.generation for worker in self._workers if worker.ready):
-            self._reloads.is_everywhere()
+        newest, serving = self._reloads.generation, [worker for worker in self._workers if worker.ready]
+        if all(newest in (worker.has, worker.refused) for worker in serving):
+            self._reloads.has_arrived(sum(worker.has == newest for worker in serving), len(serving))
 
     # The end
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from hyperinfer.engine import Drain, FullError
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge.exchange import Exchange
 
 PATIENCE: Final = 1.0
 """Seconds that one waits. A client that waits does not ask meanwhile: to be told at once would cost more than it spares."""
@@ -22,8 +26,11 @@ class WaitingRoom:
         self.waiting: list[trio.Event] = []
         """The oldest first."""
 
-    async def admit(self, drain: Drain) -> None:
-        """`drain.admit` as soon as that can be. Raises `FullError`, `DrainingError`."""
+    async def admit(self, drain: Drain, exchange: Exchange) -> None:
+        """`drain.admit` as soon as that can be. Raises `FullError`, `DrainingError`, and `ClientGone` once nobody waits."""
+        await exchange.while_there(partial(self._admit, drain))
+
+    async def _admit(self, drain: Drain) -> None:
         with trio.move_on_after(PATIENCE):
             while True:
                 try:

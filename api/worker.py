@@ -6,7 +6,8 @@ the mapping under `app` and returns `Hosted`.
 
 On the control socket the worker says lines of JSON: `{"ready": [urls], "greeting": text | null}` or `{"failed": "why"}`,
 later `{"note": "for the operator"}` and, when it begins to drain, `{"draining": requests}`. It is told
-`{"reload": generation, "app": {…}}` there, a configuration to go on with, and says `{"reloaded": generation}` when it does.
+`{"reload": generation, "app": {…}}` there, a configuration to go on with, and says `{"reloaded": generation}` when it does,
+or `{"kept_the_old": generation}` when it cannot.
 The socket's end (the supervisor is gone) means drain, as SIGTERM and SIGINT do. SIGHUP is the supervisor's business, and
 passed over here. Exit code 0 after a drain, 1 otherwise.
 """
@@ -182,7 +183,9 @@ async def _reload(hosted: Hosted, control: _Control, message: Mapping[str, objec
         log.exception("reloading failed")
         note = f"worker {os.getpid()} could not take the new configuration and goes on with the old one"
         await control.say({"note": note})
-    await control.say({"reloaded": message["reload"]})
+        await control.say({"kept_the_old": message["reload"]})
+    else:
+        await control.say({"reloaded": message["reload"]})
 
 
 def _load(name: str) -> Factory:

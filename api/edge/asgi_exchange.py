@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import trio
@@ -10,9 +11,13 @@ from hyperinfer.api.edge.connection import connection_of
 from hyperinfer.api.edge.exchange import BODY_IDLE, BODY_WHOLE, BodyTooLarge, ClientGone, Headers, HeadMemo, SlowBody
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from hyperinfer.api.edge.asgi import Message, Receive, Scope, Send
+    from hyperinfer.api.edge.exchange import T
+
+UNREAD = 64 * 1024
+"""Bytes of a body that are taken in to see who leaves, before anybody reads it."""
 
 
 class AsgiExchange:
@@ -41,6 +46,7 @@ class AsgiExchange:
         client = scope.get("client")
         self.client: tuple[str, int] | None = (client[0], client[1]) if client else None
         connection = connection_of(scope)
+        self._connection = connection
         self._stream = connection.stream if connection is not None and scope["http_version"] != "2" else None
         self._receive = receive
         self._send = send
@@ -48,6 +54,8 @@ class AsgiExchange:
         self._watches: list[trio.CancelScope] = []
         self._body_idle = body_idle
         self._body_whole = body_whole
+        self._ahead: list[bytes] = []  # of the body, that came while nobody read it
+        self._body_came = False
         self._body_read = False
         self._disconnected = False
         self._ends_with_client = False
@@ -71,20 +79,70 @@ class AsgiExchange:
         size = 0
         with trio.CancelScope(deadline=min(now + self._body_idle, latest)) as scope:
             while not self._body_read:
-                message = await self._receive()
-                if message["type"] == "http.disconnect":
-                    self._disconnected = True
+                if not self._ahead and not self._body_came:
+                    await self._take_some()
+                if self._disconnected:
                     raise ClientGone("the client left before the whole body had come")
-                chunk: bytes = message.get("body", b"")
-                size += len(chunk)
+                size += sum(map(len, self._ahead))
                 if size > limit:
                     raise BodyTooLarge(limit)
-                chunks.append(chunk)
-                self._body_read = not message.get("more_body", False)
+                chunks += self._ahead
+                self._ahead.clear()
+                self._body_read = self._body_came
                 scope.deadline = min(trio.current_time() + self._body_idle, latest)
         if not self._body_read:
             raise SlowBody("the request body did not come in time")
         return b"".join(chunks)
+
+    async def _take_some(self) -> None:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._disconnected = True
+            return
+        if message.get("body"):
+            self._ahead.append(message["body"])
+        self._body_came = not message.get("more_body", False)
+
+    async def while_there(self, wait: Callable[[], Awaitable[T]]) -> T:
+        waiting, looking, over = trio.CancelScope(), trio.CancelScope(), trio.Event()
+
+        def left() -> None:
+            self._disconnected = True
+            waiting.cancel()
+
+        async def look_out() -> None:
+            try:
+                with looking:
+                    await self._wait_gone_unread()
+                    left()
+            finally:
+                over.set()
+
+        if not self._disconnected:
+            self._watching.start_soon(look_out)
+            try:
+                with waiting, nullcontext() if self._connection is None else self._connection.looking_out(left):
+                    return await wait()
+            finally:
+                looking.cancel()
+                with trio.CancelScope(shield=True):
+                    await over.wait()  # what it has taken lies in `_ahead`
+        raise ClientGone("the client left while it waited")
+
+    async def _wait_gone_unread(self) -> None:
+        while not self._body_came and not self._disconnected and sum(map(len, self._ahead)) < UNREAD:
+            await self._take_some()
+        if self._stream is not None:
+            # Where more of the body waits to be read, reading ahead is not for us.
+            await (self._stream.wait_gone() if self._body_came else self._stream.gone.wait())
+        elif self._body_came:
+            await self._wait_disconnect()
+        elif not self._disconnected:
+            await trio.sleep_forever()
+
+    async def _wait_disconnect(self) -> None:
+        while not self._disconnected:
+            self._disconnected = (await self._receive())["type"] == "http.disconnect"
 
     async def send_head(self, status: int, headers: Headers) -> None:
         self._check_gone()
@@ -123,14 +181,14 @@ class AsgiExchange:
         self.on_gone(self._watching.cancel_scope.cancel)
 
     async def _wait_gone(self) -> None:
-        while not self._body_read and not self._disconnected:
-            message = await self._receive()
-            self._disconnected = message["type"] == "http.disconnect"
-            self._body_read = not message.get("more_body", False)
+        while not self._body_came and not self._disconnected:
+            await self._take_some()
+            self._ahead.clear()
+        self._body_read = True
         if self._stream is not None:
             await self._stream.wait_gone()
-        while self._stream is None and not self._disconnected:
-            self._disconnected = (await self._receive())["type"] == "http.disconnect"
+        else:
+            await self._wait_disconnect()
         self._disconnected = True
 
     def _check_gone(self) -> None:

@@ -103,6 +103,7 @@ class Connection:
     http2: bool = False
     requests: int = 0
     """Handlers that are running."""
+    watch: Watch | None = None
     window_deadline: WriteDeadline = field(init=False)
     """For what waits on the flow-control window of HTTP/2, which the deadline of the stream does not see."""
 
@@ -123,6 +124,26 @@ class Connection:
             if self.draining:
                 self.end_if_idle()
             self._end_if_over()
+
+    @contextmanager
+    def looking_out(self, left: Callable[[], None]) -> Generator[None]:
+        """`left` is called once, where the peer leaves within this block, whatever lies there unread. For who does not read;
+        never where sockets cannot be watched."""
+        watch, descriptor = self.watch, self.stream.socket.fileno()
+        if watch is None or not watch.watches_sockets or descriptor < 0:
+            yield
+            return
+
+        def tell() -> None:
+            watch.forget(descriptor, tell)
+            left()
+
+        watch.read(descriptor, tell)
+        watch.pause(descriptor, paused=True)
+        try:
+            yield
+        finally:
+            watch.forget(descriptor, tell)
 
     def end_if_idle(self) -> None:
         """Ends the connection now, or with the response that is under way."""

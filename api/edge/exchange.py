@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Names in lower case, in the order of the wire."""
@@ -52,9 +54,10 @@ class SlowBody(ExchangeError):
 class Exchange(Protocol):
     """One request and its response.
 
-    Order: at most one `read_body`, then `send_head`, any number of `send_body`, one `send_last`. `on_gone` once the body
-    was read, or where it is not wanted. The sends raise ClientGone when the client is known to be gone, and have the
-    write deadline of the edge; they complete what they began even when their task is cancelled.
+    Order: at most one `read_body`, before it any number of `while_there`, then `send_head`, any number of `send_body`, one
+    `send_last`. `on_gone` once the body was read, or where it is not wanted. The sends raise ClientGone when the client is
+    known to be gone, and have the write deadline of the edge; they complete what they began even when their task is
+    cancelled.
     """
 
     @property
@@ -89,6 +92,13 @@ class Exchange(Protocol):
     @property
     def body_length(self) -> int | None:
         """Bytes of the body, as the head says or as it came; None where that is not known before it is read."""
+        ...
+
+    async def while_there(self, wait: Callable[[], Awaitable[T]]) -> T:
+        """What `wait` gives, for who waits for something before the body is read, which is kept. Raises ClientGone as soon
+        as the client leaves, and what `wait` raises. Who leaves behind more of a body than the kernels take in, or over
+        HTTP/2 more than 64 kB of it, is seen to leave only when it is read, but by a reset of the connection.
+        """
         ...
 
     async def read_body(self, limit: int) -> bytes:

@@ -7,10 +7,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from hypercorn.events import Event, RawData
+from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.trio.tcp_server import TCPServer
+
+from hyperinfer.api.edge.http2 import CheckedConnection
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.exchange import Headers
@@ -51,12 +54,16 @@ def words_of(status: int) -> str:
 
 
 class RefusingServer(TCPServer):
-    """hypercorn's server of one connection, whose own refusals say more. `refuse` is to be set before it runs."""
+    """hypercorn's server of one connection, whose own refusals say more, and which no bytes of HTTP/2 bring down. `refuse`
+    is to be set before it runs."""
 
     refuse: Refuse
 
     async def protocol_send(self, event: Event) -> None:
-        """Everything that goes to the client."""
+        """Everything that goes to the client; of HTTP/2 the settings are the first, before anything is received."""
+        protocol = cast("Any", self.protocol.protocol)
+        if isinstance(protocol, H2Protocol) and not isinstance(protocol.connection, CheckedConnection):
+            protocol.connection = cast("Any", CheckedConnection(protocol.connection, protocol.streams))
         if isinstance(event, RawData) and (status := _refused(event.data)):
             event = RawData(data=_told(event.data, self.refuse(status, "")))
         await super().protocol_send(event)

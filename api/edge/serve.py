@@ -175,7 +175,7 @@ class _Server:
     async def _handle(self, release: Callable[[], None], stream: EdgeStream) -> None:
         """The outermost frame of a connection: no exception but Cancelled goes further, and the socket is closed."""
         guarded = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
-        connection = Connection(guarded)
+        connection = Connection(guarded, watch=self._watch)
         ended = False
         try:
             with self._connections.holding(connection), connection.serving:

@@ -53,3 +53,8 @@ def secret_exists() -> Refused:
 def refusal_code(code: str) -> RefusalCode:
     """The code of a refusal that the writer's process tells."""
     return "not_found" if code == "not_found" else "exists" if code == "exists" else "invalid"
+
+
+def reason_of(error: Exception) -> str:
+    """Why a store did not do what it was asked, in words: those of a deadline have none of their own."""
+    return str(error) or "no answer in time"

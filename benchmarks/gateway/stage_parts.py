@@ -24,7 +24,7 @@ from hyperinfer.nodes.reply_reader import ReplyReader
 from hyperinfer.nodes.reply_writer import ReplyWriter
 
 if TYPE_CHECKING:
-    from hyperinfer.api.edge.exchange import Headers
+    from hyperinfer.api.edge.exchange import Headers, T
     from hyperinfer.api.gateway import Gateway
     from hyperinfer.engine import Failure
     from hyperinfer.formats import Dialect
@@ -57,6 +57,9 @@ class FakeExchange:
     @property
     def body_length(self) -> int:
         return len(self._body)
+
+    async def while_there(self, wait: Callable[[], Awaitable[T]]) -> T:
+        return await wait()
 
     async def read_body(self, limit: int) -> bytes:
         return self._body

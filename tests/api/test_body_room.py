@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 from hyperinfer.api.body_room import FREE, PATIENCE, BodyRoom
 from tests.nodes.envelopes import check_error
 from tests.support.bench import DIALECTS, Bench, asked, bench, catalogue
+from tests.support.exchanges import ScriptedExchange
 from tests.support.replies import WHOLES
 from tests.support.upstreams import Script
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from hyperinfer.formats import Dialect
-    from tests.support.exchanges import ScriptedExchange
 
 
 def big(client: Dialect, kilobytes: int = 600) -> bytes:
@@ -90,13 +90,13 @@ async def test_a_body_of_unknown_length_counts_as_the_largest_until_it_is_there(
 
 
 async def test_who_leaves_while_it_waits_is_in_nobodys_way(autojump_clock: trio.testing.MockClock) -> None:
-    room = BodyRoom(10 * FREE)
-    assert await room.enter("first", 6 * FREE) is None
+    room, nobody = BodyRoom(10 * FREE), ScriptedExchange(b"", {})
+    assert await room.enter("first", 6 * FREE, nobody) is None
     async with trio.open_nursery() as nursery:
 
         async def wait(name: str, size: int, leaves_at: float) -> None:
             with trio.move_on_at(leaves_at):
-                assert await room.enter(name, size) is None
+                assert await room.enter(name, size, nobody) is None
 
         nursery.start_soon(wait, "large", 8 * FREE, 2)
         await wait_all_tasks_blocked()
@@ -111,8 +111,22 @@ async def test_who_leaves_while_it_waits_is_in_nobodys_way(autojump_clock: trio.
     assert room.held == 0
 
 
+async def test_a_client_that_leaves_while_it_waits_for_room(autojump_clock: object) -> None:
+    async with one_mb(4, 1) as gateway, trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.send, "openai_chat", big("openai_chat"))
+        await wait_all_tasks_blocked()
+        exchange = await gateway.send("openai_chat", big("openai_chat"), leaves_at=0.25)
+        assert (exchange.status, trio.current_time()) == (None, 0.25)
+        room = gateway.data_plane.body_room
+        assert room.held == len(big("openai_chat"))
+        # It is in nobody's way.
+        assert await room.enter("next", 100_000, exchange) is None
+        room.leave("next")
+    assert len(gateway.store.settlements) == 1
+
+
 async def test_an_empty_body_of_unknown_length_leaves_nothing(autojump_clock: trio.testing.MockClock) -> None:
     async with one_mb() as gateway:
         check_error("openai_chat", await gateway.send("openai_chat", b"", chunked=True), "invalid_request")
-        assert await gateway.data_plane.body_room.enter("next", 2**40) is None
+        assert await gateway.data_plane.body_room.enter("next", 2**40, ScriptedExchange(b"", {})) is None
         gateway.data_plane.body_room.leave("next")

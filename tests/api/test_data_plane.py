@@ -138,6 +138,17 @@ async def test_more_requests_than_are_taken_at_once(client: Dialect, autojump_cl
         assert not gateway.data_plane.waiting_room.waiting
 
 
+async def test_a_client_that_leaves_while_it_waits_for_a_place(autojump_clock: object) -> None:
+    usual = catalogue(limits="{in_flight: 1}")
+    async with bench(Script([(1.5, WHOLES["openai_chat"])]), catalogue=usual) as gateway, trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: gateway.ask("openai_chat", "openai_chat", stream=False))
+        await wait_all_tasks_blocked()
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=False, leaves_at=0.25)
+        assert (exchange.status, trio.current_time()) == (None, 0.25)
+        assert not gateway.data_plane.waiting_room.waiting
+    assert len(gateway.store.settlements) == 1
+
+
 # ---- what decode, route and admit refuse ----------------------------------------------------------------------------
 
 

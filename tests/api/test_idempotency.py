@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,7 +147,9 @@ async def test_one_that_was_not_let_in_may_be_repeated_at_once(autojump_clock: o
         assert again.status == 200
 
 
-async def test_a_key_that_cannot_be_looked_up_in_time_is_free_afterwards(autojump_clock: object) -> None:
+async def test_a_key_that_cannot_be_looked_up_in_time_is_free_afterwards(
+    caplog: pytest.LogCaptureFixture, autojump_clock: object
+) -> None:
     async with bench() as gateway:
         claims = _Silent(gateway.store)
         idempotency = Idempotency(claims, gateway.store, lambda: NOW)
@@ -158,10 +162,25 @@ async def test_a_key_that_cannot_be_looked_up_in_time_is_free_afterwards(autojum
         assert refused is not None
         assert (refused.failure.code, refused.failure.retry_after, refused.final) == ("internal_error", 1.0, False)
         assert trio.current_time() - began == LOOKUP_SECONDS
+        assert caplog.messages == ["r1: its Idempotency-Key could not be looked up: no answer in time"]
         with trio.move_on_after(1):
             await begin("r2")  # its client leaves
         claims.silent = False
         assert await begin("r3") is None
+
+
+async def test_a_client_that_leaves_while_its_key_is_looked_up_is_seen_at_once(
+    caplog: pytest.LogCaptureFixture, autojump_clock: object
+) -> None:
+    caplog.set_level(logging.INFO, "hyperinfer.requests")
+    async with bench() as gateway:
+        idempotency = Idempotency(_Silent(gateway.store), gateway.store, lambda: NOW)
+        gateway.data_plane = replace(gateway.data_plane, idempotency=idempotency)
+        exchange = _exchange(gateway, "openai_chat", "k", leaves_at=1.0)
+        await gateway.serve("openai_chat", exchange)
+        assert trio.current_time() == 1
+        assert exchange.status is None
+        assert caplog.messages[-1].endswith(" status=cancelled ms=1000 client=left")
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "a\x7fb"])

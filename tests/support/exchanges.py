@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 import trio
 
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Headers, HeadMemo, SlowBody
+
+if TYPE_CHECKING:
+    from hyperinfer.api.edge.exchange import T
 
 
 class ScriptedExchange:
@@ -57,6 +61,13 @@ class ScriptedExchange:
     @property
     def body_length(self) -> int | None:
         return None if self._chunked else len(self._body)
+
+    async def while_there(self, wait: Callable[[], Awaitable[T]]) -> T:
+        if not self.gone:
+            with trio.CancelScope() as waiting:
+                self._watchers.append(waiting.cancel)
+                return await wait()
+        raise ClientGone
 
     async def read_body(self, limit: int) -> bytes:
         await trio.lowlevel.checkpoint()

@@ -57,7 +57,7 @@ class LeanConnection:
             self._source = WatchedSource(serving.watch, self._guarded, self._received)
         else:
             receive = self._guarded.receive_next if self._tls is None else self._tls.receive_some
-            self._source = TaskSource(receive, self._received)
+            self._source = TaskSource(receive, self._received, connection.looking_out)
         self.cut = self._source.cut
         self._parser = RequestParser(serving.settings, cleartext=self._tls is None)
         self._ahead = bytearray()

@@ -13,7 +13,7 @@ from hyperinfer.engine import DONE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hyperinfer.api.edge.exchange import Headers
+    from hyperinfer.api.edge.exchange import Headers, T
     from hyperinfer.api.edge.lean.request import Body, Request
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -126,6 +126,17 @@ class LeanExchange:
         if not request.chunked:
             return request.length
         return request.body.size if request.body.complete else None
+
+    async def while_there(self, wait: Callable[[], Awaitable[T]]) -> T:
+        if not self.gone:
+            waiting = trio.CancelScope()
+            self._on_gone = [*(self._on_gone or ()), waiting.cancel]
+            try:
+                with waiting:
+                    return await wait()
+            finally:
+                self._on_gone = [each for each in self._on_gone or () if each != waiting.cancel]
+        raise ClientGone("the client left while it waited")
 
     async def read_body(self, limit: int) -> bytes:
         if self._body_read:

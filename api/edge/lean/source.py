@@ -8,6 +8,7 @@ import trio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
 
     from hyperinfer.api.edge.guarded import GuardedStream
     from hyperinfer.api.edge.watch import Watch
@@ -87,11 +88,19 @@ class WatchedSource:
 
 
 class TaskSource:
-    """A stream with TLS, or any where sockets cannot be watched. `receive` gives b"" at the end, or raises trio's errors."""
+    """A stream with TLS, or any where sockets cannot be watched. `receive` gives b"" at the end, or raises trio's errors.
+    `looking_out`: a block within which its function is called where the peer leaves (`Connection.looking_out`): for when no
+    more may come."""
 
-    def __init__(self, receive: Callable[[], Awaitable[bytes | bytearray]], received: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        receive: Callable[[], Awaitable[bytes | bytearray]],
+        received: Callable[[bytes], bool],
+        looking_out: Callable[[Callable[[], None]], AbstractContextManager[None]],
+    ) -> None:
         self._receive = receive
         self._received = received
+        self._looking_out = looking_out
         self._room = trio.lowlevel.ParkingLot()
         self._paused = False
         self._scope = trio.CancelScope()
@@ -117,10 +126,15 @@ class TaskSource:
     async def _read(self) -> None:
         data = b"more"
         while data:
-            while self._paused:
-                await self._room.park()
+            if self._paused:
+                with self._looking_out(self._left):
+                    while self._paused:
+                        await self._room.park()
             try:
                 data = bytes(await self._receive())
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 data = b""
             self._paused = not self._received(data)
+
+    def _left(self) -> None:
+        self._received(b"")

@@ -17,7 +17,7 @@ import trio
 
 from hyperinfer.api.store.admin import CreatedKey
 from hyperinfer.api.store.checks import check_enable, check_new_workspace, check_topup
-from hyperinfer.api.store.errors import StoreUnavailable, no_workspace, secret_exists, workspace_exists
+from hyperinfer.api.store.errors import StoreUnavailable, no_workspace, reason_of, secret_exists, workspace_exists
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, UsageBy, UsageRow, WorkspaceRecord
 from hyperinfer.api.store.remote.accounts import KEY_COLUMNS, KEY_VIEW, key_record, key_view
@@ -250,7 +250,7 @@ class RemoteAdministration:
                 return await self.queries.run(query)
             except (StoreUnavailable, TimeoutError, Busy) as error:
                 if trio.current_time() >= deadline:
-                    raise error if isinstance(error, StoreUnavailable) else StoreUnavailable(str(error)) from error
+                    raise error if isinstance(error, StoreUnavailable) else StoreUnavailable(reason_of(error)) from error
             await trio.sleep(AGAIN_SECONDS)
 
     async def _and_tell(self, change: Callable[[Connection], Awaitable[WorkspaceRecord]]) -> WorkspaceRecord:
@@ -258,7 +258,7 @@ class RemoteAdministration:
         try:
             await self._tell(record.id, record.version)
         except (StoreUnavailable, TimeoutError, Busy) as error:
-            log.warning("%s is changed, and Redis will hear of it later: %s", record.id, error)
+            log.warning("%s is changed, and Redis will hear of it later: %s", record.id, reason_of(error))
         return record
 
     async def _tell(self, workspace: str, version: int) -> None:
@@ -288,7 +288,7 @@ class RemoteAdministration:
         try:
             await self._tell_key(sha256, view)
         except (StoreUnavailable, TimeoutError, Busy) as error:
-            log.warning("%s is changed, and Redis will hear of it later: %s", view.record.id, error)
+            log.warning("%s is changed, and Redis will hear of it later: %s", view.record.id, reason_of(error))
         return view
 
     async def _tell_key(self, sha256: bytes, view: KeyView) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final, cast
 
+from hyperinfer.api.store.errors import reason_of
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.session import Away
 
@@ -29,7 +30,7 @@ async def find_ledger(queries: Queries, holds: Holds) -> str:
             raise
         if not queries.identity.seen:
             queries.identity.ledger = named
-        log.warning("%s: started on what Redis knows", str(error) or "the database does not answer")
+        log.warning("%s: started on what Redis knows", reason_of(error))
     return queries.identity.known
 
 

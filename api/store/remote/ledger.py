@@ -30,7 +30,7 @@ from hyperinfer.api.settlement.effects import (
 )
 from hyperinfer.api.settlement.owner import Owner
 from hyperinfer.api.store.days import day_of
-from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.errors import StoreUnavailable, reason_of
 from hyperinfer.api.store.generations import generation_row, packed_row, unpacked_row
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.ending import Ending
@@ -120,7 +120,7 @@ class RemoteLedger:
         try:
             refusal = await self._admissions.take(hold, admission, lambda: self.perform(self.owner.hold_taken(row.id)))
         except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
-            log.warning("%s could not be admitted: %s", row.id, error)
+            log.warning("%s could not be admitted: %s", row.id, reason_of(error))
             self.perform(self.owner.give_up(row.id))
             return AWAY
         except BaseException:
@@ -140,7 +140,7 @@ class RemoteLedger:
         try:
             return await self._admissions.take_rate(principal, rate)
         except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
-            log.warning("a rate could not be told: %s", error)
+            log.warning("a rate could not be told: %s", reason_of(error))
             return AWAY
 
     async def settle(self, generation: Generation) -> None:

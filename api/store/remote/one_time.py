@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from hyperinfer.api.playground import LIFETIME, USED_UP, Source, new_one_time_key, tag_of
-from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.errors import StoreUnavailable, reason_of
 from hyperinfer.api.store.keys import digest
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.scripts import Command
@@ -125,7 +125,7 @@ class RedisPlaygroundKeys:
             with trio.fail_after(ANSWER_SECONDS):
                 return await self._redis.ask(command)
         except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
-            log.warning("one-time keys cannot be asked for: %s", error)
+            log.warning("one-time keys cannot be asked for: %s", reason_of(error))
             raise StoreUnavailable("Redis, which keeps the one-time keys, is away") from error
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from hyperinfer.api.store.errors import StoreAway, StoreUnavailable
+from hyperinfer.api.store.errors import StoreAway, StoreUnavailable, reason_of
 from hyperinfer.api.store.remote.accounts import RemoteAccounts
 from hyperinfer.api.store.remote.administration import RemoteAdministration
 from hyperinfer.api.store.remote.admission import Admissions
@@ -51,8 +51,7 @@ async def open_alone(
         try:
             await queries.run(_lock)
         except (Away, TimeoutError, Busy) as error:
-            message = str(error) or "the database does not answer"
-            raise (StoreAway if await _is_kept(holds) else StoreUnavailable)(message) from error
+            raise (StoreAway if await _is_kept(holds) else StoreUnavailable)(reason_of(error)) from error
         try:
             yield admin
         finally:

@@ -14,7 +14,7 @@ import trio
 
 from hyperinfer.api.settlement.effects import Record, Settled
 from hyperinfer.api.settlement.journal_format import read_journal
-from hyperinfer.api.store.errors import NoStore, StoreUnavailable
+from hyperinfer.api.store.errors import NoStore, StoreUnavailable, reason_of
 from hyperinfer.api.store.generations import unpacked_row
 from hyperinfer.api.store.journal import ledger_of
 from hyperinfer.api.store.remote.accounts import RemoteAccounts
@@ -88,7 +88,7 @@ async def recover(
             while await admin.tell_untold():
                 pass
         except (TimeoutError, Busy) as error:
-            raise StoreUnavailable(str(error)) from error
+            raise StoreUnavailable(reason_of(error)) from error
         return recovered
 
 

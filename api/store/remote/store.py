@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import trio
 
-from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.errors import StoreUnavailable, reason_of
 from hyperinfer.api.store.generations import generation_from_row
 from hyperinfer.api.store.journal import JournalFolder, own
 from hyperinfer.api.store.messages import GenerationRow
@@ -277,7 +277,7 @@ def _as_unavailable() -> Generator[None]:
     try:
         yield
     except (TimeoutError, Busy) as error:
-        raise StoreUnavailable(str(error) or "the store did not answer in time") from error
+        raise StoreUnavailable(reason_of(error)) from error
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import trio
 
-from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.errors import StoreUnavailable, reason_of
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.tool_memory import KEEP_SECONDS, LARGEST
 
@@ -45,7 +45,7 @@ class RedisToolMemory:
             with trio.fail_after(ANSWER_SECONDS):
                 return await self._redis.ask(command)
         except (StoreUnavailable, TimeoutError, trio.TooSlowError, Busy) as error:
-            log.warning("results of tools are not kept: %s", error)
+            log.warning("results of tools are not kept: %s", reason_of(error))
             return None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 from typing import TYPE_CHECKING
 
+import hpack
 import pytest
 import trio
 
-from hyperinfer.api.edge import ClientGone, Exchange
+from hyperinfer.api.edge import ClientGone, Exchange, asgi
 from hyperinfer.api.edge.asgi import H2_PIECE
 from tests.api.edge.clients import H2Client
 from tests.api.edge.kit import QUICK, Edge, data_plane, edge, hello, until, with_lifespan, within
@@ -145,3 +147,74 @@ async def test_h2_nothing_is_lost_where_the_first_bytes_are_many() -> None:
         async with edge(data_plane(handler)) as server:
             for _ in range(10):
                 await ask(server)
+
+
+async def test_h2_data_behind_an_early_end_leaves_the_other_streams_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that has not read its 413 yet sends on for longer than its body is dropped."""
+    monkeypatch.setattr(asgi, "DROP_BODY_H2", 0.05)
+    release = trio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/other":
+            await release.wait()
+        await hello(scope, receive, send)
+
+    with within():
+        async with edge(with_lifespan(app)) as server, await server.connect() as stream:
+            client = H2Client(stream)
+            await client.head(1, "/other")
+            await client.head(3, "/early", end=False)
+            await client.read_until(lambda: 3 in client.ended)
+            for _ in range(100):  # more than one window: what nobody reads is acknowledged all the same
+                client.protocol.send_data(3, bytes(1000))
+                await client.flush()
+                await client.read_until(lambda: client.protocol.local_flow_control_window(3) >= 1000)
+            release.set()
+            await client.read_until(lambda: 1 in client.ended)
+            assert client.ended[1] == "end"
+            assert server.counters.connection_crashes == 0
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def _head(*fields: tuple[str, str | bytes]) -> bytes:
+    """Of stream 3, with its end."""
+    return _frame(1, 5, 3, hpack.Encoder().encode([*fields, (":scheme", "http"), (":authority", "h")]))
+
+
+NO_REQUESTS = {
+    "a path that is no ASCII": _head((":method", "GET"), (":path", b"/\xff\xfe")),
+    "a method that is no ASCII": _head((":method", b"G\xc3\x84T"), (":path", "/")),
+    "CONNECT": _frame(1, 5, 3, hpack.Encoder().encode([(":method", "CONNECT"), (":authority", "h")])),
+    "no method": _head((":path", "/")),
+    "priorities": b"".join(_frame(2, 0, number, struct.pack(">IB", 0, 5)) for number in range(5, 3005, 2)),
+}
+
+
+@pytest.mark.parametrize("wire", NO_REQUESTS.values(), ids=NO_REQUESTS)
+async def test_h2_bytes_that_are_no_request_bring_down_nothing(wire: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    release = trio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await release.wait()
+        await hello(scope, receive, send)
+
+    with within():
+        async with edge(with_lifespan(app)) as server, await server.connect() as stream:
+            client = H2Client(stream)
+            await client.head(1, "/")
+            await stream.send_all(wire)
+            # What is no HTTP/2 at all ends the connection; the others do not even end other streams.
+            client.protocol.ping(b"12345678")
+            await client.flush()
+            await stream.receive_some()
+            release.set()
+            if wire is not NO_REQUESTS["no method"]:
+                data = b""
+                while b"hello" not in data:
+                    data += (more := await stream.receive_some())
+                    assert more, "the connection ended"
+        assert server.counters.connection_crashes == server.counters.crashes == 0
+        assert not [record for record in caplog.records if record.exc_info]

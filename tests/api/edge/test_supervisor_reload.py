@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
+from tests.api.edge.kit import until
 from tests.api.edge.service import Service, service
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ REFUSED = "not reloaded, the configuration stays as it was: the catalogue has 1 
 
 
 @asynccontextmanager
-async def configured(tmp_path: Path, *, workers: int = 1, reload: str = "") -> AsyncGenerator[tuple[Service, Path]]:
+async def configured(tmp_path: Path, *, workers: int = 1, fails: str = "") -> AsyncGenerator[tuple[Service, Path]]:
     """A service that looks at its file every 50 ms."""
     config = tmp_path / "providers.yaml"
     config.write_text(FIRST)
-    async with service(tmp_path, app={"config": str(config), "reload": reload}, workers=workers) as running:
+    async with service(tmp_path, app={"config": str(config), "fails": fails}, workers=workers) as running:
         yield running, config
 
 
@@ -97,13 +98,33 @@ async def test_a_worker_that_is_starting_gets_what_comes_meanwhile(tmp_path: Pat
                 pass
 
 
-async def test_a_worker_that_cannot_take_it_goes_on_with_the_old_one(tmp_path: Path) -> None:
-    async with configured(tmp_path, reload="fails") as (running, config):
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_worker_that_cannot_take_it_goes_on_with_the_old_one_and_is_not_counted(
+    tmp_path: Path, workers: int
+) -> None:
+    fails = tmp_path / "fails"
+    async with configured(tmp_path, workers=workers, fails=str(fails)) as (running, config):
         pid = await running.pid()
+        fails.write_text(str(pid))
         replaced(config, SECOND)
         await running.until_said(f"worker {pid} could not take the new configuration and goes on with the old one")
         assert any("Traceback" in line for line in running.err)
-        assert await has(running) == (pid, FIRST)
+        if workers == 1:
+            await running.until_said("not reloaded: no worker could take the new configuration; those that start have it")
+        else:
+            await running.until_said(f"reloaded {config}: 3 models")
+            await running.until_said("warning: 1 of 2 workers keep the old one; those that start have the new")
+        seen: dict[int, str] = {}
+        while len(seen) < workers:
+            number, text = await has(running)
+            seen[number] = text
+        assert seen.pop(pid) == FIRST
+        assert set(seen.values()) <= {SECOND}
+        # The next one that it can take is everywhere, and so is said as always.
+        fails.write_text("")
+        replaced(config, THIRD)
+        await until(lambda: sum(line.startswith("reloaded") for line in running.err) == workers)
+        assert sum("keep the old one" in line for line in running.err) == workers - 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, None])
