@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -62,6 +63,34 @@ def names(text: str) -> tuple[str, ...]:
     if not all(found):
         raise ValueError(f"not a list of names between commas: {text!r}")
     return found
+
+
+def address(text: str) -> tuple[str, int]:
+    """Where to listen: `HOST:PORT`, an IPv6 address in brackets; port 0 means any that is free."""
+    host, colon, number = text.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not host or re.search(r"[\s/\[\]]", host):
+        raise ValueError(f"not HOST:PORT: {text!r}")
+    return host, port(number)
+
+
+def pairs(text: str) -> dict[str, str]:
+    """`name=value` between commas."""
+    found = dict(each.split("=", 1) for each in names(text) if "=" in each)
+    if len(found) != len(names(text)) or not all(name and value for name, value in found.items()):
+        raise ValueError(f"not name=value between commas: {text!r}")
+    return found
+
+
+def json_object(text: str) -> dict[str, object]:
+    """A JSON object."""
+    try:
+        found: object = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")
+    return {str(name): value for name, value in found.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def switch(text: str) -> bool:

@@ -41,7 +41,7 @@ class Layer:
 
 
 LAYERS: Final[Mapping[str, Layer]] = {
-    "api": Layer("the hosted API, stores, command line", ("nodes", "providers", "engine", "formats")),
+    "api": Layer("the hosted API, stores, command line", ("testing", "nodes", "providers", "engine", "formats")),
     "testing": Layer("deterministic tests of what talks to models", ("formats",)),
     "nodes": Layer("the stages of a request", ("providers", "engine", "formats")),
     "providers": Layer("catalogue and upstream side", ("formats",)),

@@ -213,6 +213,71 @@ _VERBS = (
         examples=(("hyperinfer ledger recover --data /var/lib/hyperinfer", ""),),
     ),
     Verb(
+        path=("conformance",),
+        summary="Test whether a gateway, this one or another, translates between the three formats as it should.",
+        run="hyperinfer.api.cli.conformance:conformance",
+        details="Its upstream is then a scripted one, which this starts on --listen: three models must be configured for it."
+        " Without a URL it says how. With a URL it asks in three formats, for three upstream protocols, streamed and whole,"
+        " prints a matrix and what did not pass, and exits with 1 unless all passed or was plainly refused.",
+        arguments=(
+            Argument(
+                name="URL",
+                help="the gateway up to the version, such as http://127.0.0.1:8080/api/v1",
+                read=values.server_url,
+            ),
+            Argument(name="--key", value="KEY", help="its API key"),
+            Argument(
+                name="--listen",
+                value="HOST:PORT",
+                help="where the scripted upstream listens (default: 127.0.0.1:8765)",
+                read=values.address,
+                default=("127.0.0.1", 8765),
+            ),
+            Argument(
+                name="--models",
+                value="A=B,C=D",
+                help="what a client calls the models, by the upstream's format (default:"
+                " chat=conformance/chat,responses=conformance/responses,messages=conformance/messages)",
+                read=values.pairs,
+            ),
+            Argument(
+                name="--headers",
+                value="JSON",
+                help='more headers of each request: {"name": "value"}; {"messages": {"name": "value"}} for one upstream',
+                read=values.json_object,
+            ),
+            Argument(name="--only", value="A,B", help="these checks or groups of them: tools,errors.429", read=values.names),
+            Argument(
+                name="--within",
+                value="MS",
+                help="how soon the upstream's connection is to be closed after a client left (default: 2000)",
+                read=values.count,
+                default=2000,
+            ),
+            Argument(
+                name="--patience",
+                value="SECONDS",
+                help="how long one exchange may take (default: 15)",
+                read=values.count,
+                default=15,
+            ),
+            Argument(name="--write-config", value="FILE", help="write a providers.yaml for `hyperinfer serve`, and end"),
+            *_COMMON,
+        ),
+        examples=(
+            ("hyperinfer conformance", "what a gateway must be told"),
+            (
+                "hyperinfer conformance --write-config conformance.yaml",
+                "the same for this gateway: serve --config conformance.yaml",
+            ),
+            ("hyperinfer conformance http://127.0.0.1:8080/api/v1 --key hi-…", "all checks"),
+            (
+                "hyperinfer conformance https://gateway.example/v1 --key sk-… --only tools,usage --json",
+                "some, for a program",
+            ),
+        ),
+    ),
+    Verb(
         path=("diagram",),
         summary="Draw how it hangs together, as Mermaid.",
         run="hyperinfer.api.cli.diagram:diagram",

@@ -46,6 +46,7 @@ COMMAND_LINE = {
     "hyperinfer.api.cli.verb": {DYNAMIC},  # the verb's module
     "hyperinfer.api.control": {".connect", "socket.socket", "trio.socket.socket"},  # the data folder's own socket
     "hyperinfer.api.http_admin": {"httpx2.AsyncClient"},  # --server URL
+    "hyperinfer.testing.conformance.exchange": {"httpx2.AsyncClient"},  # the URL of the gateway that is tested
 }
 # Nothing leads out: sockets that listen or that were handed down, their types, and our own programs as children.
 INSIDE = {
