@@ -46,7 +46,6 @@ COMMAND_LINE = {
     "hyperinfer.api.cli.verb": {DYNAMIC},  # the verb's module
     "hyperinfer.api.control": {".connect", "socket.socket", "trio.socket.socket"},  # the data folder's own socket
     "hyperinfer.api.http_admin": {"httpx2.AsyncClient"},  # --server URL
-    "hyperinfer.testing.conformance.exchange": {"httpx2.AsyncClient"},  # the URL of the gateway that is tested
 }
 # Nothing leads out: sockets that listen or that were handed down, their types, and our own programs as children.
 INSIDE = {
@@ -66,7 +65,14 @@ INSIDE = {
     # A program of its own that may not connect (tests/nodes/documents/test_document_reader.py). Its libraries: a table.
     "hyperinfer.nodes.tools.documents.worker": {DYNAMIC, "trafilatura"},
 }
-KNOWN = {**GUARDED, **PROVIDERS, **STORES, **COMMAND_LINE, **INSIDE}
+# Programs' own tests: no part of a gateway that serves.
+TESTS = {
+    "hyperinfer.testing": {DYNAMIC},  # its own modules, when a name is first asked for: a table
+    "hyperinfer.testing.loopback": {"socket.socket"},
+    "hyperinfer.testing.transports": {"httpx"},  # the base class of a transport that leads nowhere
+    "hyperinfer.testing.conformance.exchange": {"httpx2.AsyncClient"},  # the URL of the gateway that is tested
+}
+KNOWN = {**GUARDED, **PROVIDERS, **STORES, **COMMAND_LINE, **INSIDE, **TESTS}
 
 
 def test_the_ways_out_are_these_and_no_others() -> None:

@@ -54,7 +54,7 @@ def test_the_help_lists_every_verb(cli: Cli) -> None:
     for verb in VERBS.values():
         assert re.search(rf"^  {verb.name} +{re.escape(verb.summary[:20])}", page.out, re.MULTILINE)
     assert page.out == cli("help").out == cli("-h").out
-    for later in ("replay", "conformance", "doctor"):
+    for later in ("replay", "doctor"):
         assert later not in page.out
 
 
@@ -128,7 +128,7 @@ def test_help_is_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) ->
     ("words", "message"),
     [
         ("modles", "hyperinfer has no verb 'modles'; did you mean 'models'?"),
-        ("frobnicate", "hyperinfer has no verb 'frobnicate'; there are check, diagram"),
+        ("frobnicate", "hyperinfer has no verb 'frobnicate'; there are check, conformance, diagram"),
         ("keys creat", "hyperinfer keys has no verb 'creat'; did you mean 'create'?"),
         ("keys create", "the following arguments are required: --workspace"),
         ("workspaces create", "the following arguments are required: NAME"),
