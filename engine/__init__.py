@@ -3,7 +3,8 @@
     graph = Graph.linear(decode, my_step, call, encode)
     await run(graph, [body], sink)
 
-A graph is frozen data made of nodes (`step`, `stage`, `timed`, `node`); `run` turns it into as few tasks as its
+A graph is frozen data made of nodes (`step`, `stage`, `timed`, `node`), and of what makes nodes of others (`subgraph`,
+`each`, `within`, `race`, `gather`, `merge`, `tee`); `run` turns it into as few tasks as its
 edges allow. The test kit is `hyperinfer.engine.testing`, imported by whoever tests.
 """
 
@@ -29,8 +30,12 @@ from hyperinfer.engine.node import (
 )
 from hyperinfer.engine.observe import ChannelCounts, Counts, Observer
 from hyperinfer.engine.open_run import open_run
+from hyperinfer.engine.race import race
 from hyperinfer.engine.render import graph_diagram, state_diagram
 from hyperinfer.engine.run import run
+from hyperinfer.engine.subgraph import each, gather, merge, subgraph
+from hyperinfer.engine.tee import SideEnd, tee
+from hyperinfer.engine.within import within
 
 __all__ = [
     "DONE",
@@ -54,16 +59,24 @@ __all__ = [
     "Machine",
     "Node",
     "Observer",
+    "SideEnd",
     "Sink",
     "Source",
     "Stage",
     "TimedStage",
+    "each",
+    "gather",
     "graph_diagram",
+    "merge",
     "node",
     "open_run",
+    "race",
     "run",
     "stage",
     "state_diagram",
     "step",
+    "subgraph",
+    "tee",
     "timed",
+    "within",
 ]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never, NoReturn
 
 from hyperinfer.engine.failure import Failure
-from hyperinfer.engine.node import Node
+from hyperinfer.engine.node import Kind, Node
 from hyperinfer.engine.plan import cut
-from hyperinfer.engine.ports import fits, makes, type_name
+from hyperinfer.engine.ports import Same, fits, makes, type_name, union
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -57,7 +57,9 @@ class Graph:
     """Nodes by unique name and the edges between them. Inputs enter at `input`, results leave at `output`.
 
     A node with several edges out hands every item to each of them; a node with several edges in takes items as they
-    come. Raises `GraphError` naming every problem; TypeError for what is no node.
+    come (each edge's in their order, and a failure that came by several of them once). A node that produces `Never` needs
+    none out: it stands aside, and does not keep a run going. Raises `GraphError` naming every problem; TypeError for what
+    is no node.
     """
 
     nodes: tuple[Node[Any, Any], ...]
@@ -110,14 +112,31 @@ class Graph:
         return tuple(sorter.static_order())
 
     @cached_property
+    def flat(self) -> Graph:
+        """The graph with the nodes of its sub-graphs in their place, named `sub-graph/node`; itself where it has none."""
+        if not any(node.kind is Kind.GRAPH for node in self.nodes):
+            return self
+        return Graph(*_flattened(self))
+
+    def gives(self, given: Any) -> Mapping[str, Any]:
+        """The type of what each node gives, when that of what enters is `given`: nodes that hand on what they are given are
+        looked through."""
+        types = dict[str, Any]()
+        for name in self.order:
+            entering = [types[edge.source] for edge in self.entering[name]]
+            takes = union(entering) if entering else given
+            types[name] = takes if self.node(name).produces is Same else self.node(name).produces
+        return types
+
+    @cached_property
     def fused(self) -> Plan:
         """The graph cut into as few tasks as its edges allow."""
-        return cut(self, fuse=True)
+        return cut(self.flat, fuse=True)
 
     @cached_property
     def unfused(self) -> Plan:
         """The graph cut into a task for every node and a channel for every edge."""
-        return cut(self, fuse=False)
+        return cut(self.flat, fuse=False)
 
     # ---- changing: always a new graph -------------------------------------------------------------------------------
 
@@ -158,6 +177,7 @@ class Graph:
         problems = tuple(self._name_problems()) or (*self._edge_problems(), *self._shape_problems())
         if problems:
             raise GraphError(problems)
+        self.flat  # noqa: B018 - its names may clash
 
     def _name_problems(self) -> Iterator[str]:
         if not self.nodes:
@@ -180,10 +200,14 @@ class Graph:
                 yield f"{source} -> {target} is joined {count} times"
 
     def _edge_problems(self) -> Iterator[str]:
+        try:
+            given = self.gives(self.node(self.input).consumes)
+        except CycleError:  # told below
+            given = {node.name: Any if node.produces is Same else node.produces for node in self.nodes}
         for edge in self.edges:
             if not 0 <= edge.capacity <= MAX_CAPACITY:
                 yield f"{edge.source} -> {edge.target}: capacity {edge.capacity} is not in 0..{MAX_CAPACITY}"
-            gives, expects = self.node(edge.source).produces, self.node(edge.target).consumes
+            gives, expects = given[edge.source], self.node(edge.target).consumes
             if not fits(gives, expects, beside=Failure):  # failures travel past a node that does not take them
                 yield f"{edge.target}.in expects {type_name(expects)}, {edge.source}.out gives {type_name(gives)}"
 
@@ -191,7 +215,7 @@ class Graph:
         for node in self.nodes:
             if node.name != self.input and not self.entering[node.name]:
                 yield f"{node.name}.in is joined to nothing"
-            if node.name != self.output and not self.leaving[node.name]:
+            if node.name != self.output and not self.leaving[node.name] and node.produces not in (Never, NoReturn):
                 yield f"{node.name}.out is joined to nothing"
         if self.entering[self.input]:
             yield f"{self.input}.in is the input of the graph and joined to {self.entering[self.input][0].source}.out"
@@ -201,3 +225,20 @@ class Graph:
             self.order  # noqa: B018 - raises on a cycle
         except CycleError as error:
             yield "the graph has a cycle: " + " -> ".join(error.args[1])
+
+
+def _flattened(graph: Graph) -> tuple[tuple[Node[Any, Any], ...], tuple[Edge, ...], str, str]:
+    nodes, edges = list[Node[Any, Any]](), list[Edge]()
+    first, last = dict[str, str](), dict[str, str]()
+    for node in graph.nodes:
+        first[node.name] = last[node.name] = node.name
+        if node.kind is not Kind.GRAPH:
+            nodes.append(node)
+            continue
+        inner: Graph = node.work.flat
+        within = f"{node.name}/{{}}".format
+        nodes += [each.named(within(each.name)) for each in inner.nodes]
+        edges += [Edge(within(edge.source), within(edge.target), edge.capacity) for edge in inner.edges]
+        first[node.name], last[node.name] = within(inner.input), within(inner.output)
+    edges += [Edge(last[edge.source], first[edge.target], edge.capacity) for edge in graph.edges]
+    return tuple(nodes), tuple(edges), first[graph.input], last[graph.output]

@@ -280,12 +280,13 @@ class Port(Protocol):
 
 
 class ChannelOutlet:
-    """The way out of a segment into one or several others: each item goes to every one that still reads."""
+    """The way out of a segment into one or several others: each item goes to every one that still reads, as long as one of
+    them does that is not `aside` (see `plan.Plan`)."""
 
-    __slots__ = ("_ports",)
+    __slots__ = ("_aside", "_ports")
 
-    def __init__(self, ports: Sequence[Port]) -> None:
-        self._ports = list(ports)
+    def __init__(self, ports: Sequence[Port], aside: Sequence[Port] = ()) -> None:
+        self._ports, self._aside = list(ports), aside
 
     async def send(self, item: Any, /) -> None:
         for port in tuple(self._ports):
@@ -294,7 +295,7 @@ class ChannelOutlet:
             except trio.BrokenResourceError:
                 self._ports.remove(port)
                 port.close()
-        if not self._ports:
+        if not self._ports or (self._aside and all(port in self._aside for port in self._ports)):
             raise DownstreamClosed
 
     def close(self) -> None:

@@ -27,6 +27,8 @@ from hyperinfer.engine.ports import accepts, function_ports, machine_ports, stag
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 
+    from hyperinfer.engine.graph import Graph
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
@@ -143,14 +145,16 @@ class Kind(Enum):
     STAGE = "factory of a Stage"
     TIMED = "factory of a TimedStage"
     TASK = "async function (source, sink)"
+    GRAPH = "a Graph, whose nodes take this one's place"
 
 
 class Form(Enum):
-    """The three forms of node, as a diagram shows them."""
+    """The forms of node, as a diagram shows them: the three that work, and a graph that stands for its nodes."""
 
     STEP = "step"
     STAGE = "stage"
     NODE = "node"
+    GRAPH = "graph"
 
 
 _FORMS = {
@@ -160,23 +164,25 @@ _FORMS = {
     Kind.STAGE: Form.STAGE,
     Kind.TIMED: Form.NODE,
     Kind.TASK: Form.NODE,
+    Kind.GRAPH: Form.GRAPH,
 }
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Node(Generic[In_contra, Out_co]):
-    """One node of a graph, as data. Made by `step`, `stage`, `timed` and `node`."""
+    """One node of a graph, as data. Made by `step`, `stage`, `timed` and `node`, or of other nodes by `subgraph`, `each`,
+    `within`, `race`, `gather`, `merge` and `tee`."""
 
     name: str
     kind: Kind
     #: Type expressions: a class, a union, a generic such as `tuple[Event, ...]`, or `Any`.
     consumes: Any
     produces: Any
-    work: Callable[..., Any]
+    work: Any
     accepts_failures: bool = False
-    #: A node that this one runs by itself, as often as it likes; for diagrams.
-    inner: Node[Any, Any] | None = None
+    #: Nodes and graphs that this one runs by itself, as often as it likes; for diagrams.
+    inner: tuple[Node[Any, Any] | Graph, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -195,7 +201,7 @@ def _node(
     consumes: Any,
     produces: Any,
     accepts_failures: bool | None,
-    inner: Node[Any, Any] | None = None,
+    inner: tuple[Node[Any, Any] | Graph, ...] = (),
 ) -> Node[Any, Any]:
     """Complete what was given with what the annotations say."""
     if name is None or consumes is None or produces is None:
@@ -271,12 +277,12 @@ def stage(
     consumes: Any = None,
     produces: Any = None,
     accepts_failures: bool | None = None,
-    inner: Node[Any, Any] | None = None,
+    inner: tuple[Node[Any, Any] | Graph, ...] = (),
 ) -> Node[In, Out]:
     """A node that may wait: a `Stage` class, or a factory of one: `stage(Meter)`, `stage(partial(Call, transport))`.
 
     The types come from `Stage[In, Out]`, or from the annotations of `receive(self, item: In, sink: Sink[Out])`.
-    Raises TypeError when they are neither given nor found there. `inner`: a stage that this one makes and drives itself.
+    Raises TypeError when they are neither given nor found there. `inner`: what this one makes and drives itself.
     """
     return _node(Kind.STAGE, work, stage_ports, name, consumes, produces, accepts_failures, inner)
 

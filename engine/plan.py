@@ -13,6 +13,8 @@ from hyperinfer.engine.links import joint, joints
 from hyperinfer.engine.node import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hyperinfer.engine.graph import Edge, Graph
     from hyperinfer.engine.links import Joint
     from hyperinfer.engine.node import Node
@@ -54,17 +56,19 @@ class Segment:
 @dataclass(frozen=True)
 class Plan:
     """Segments in topological order; `first` takes the inputs, `last` feeds the final sink (indices). `handed`: channels
-    with a short cut (`handover.Handover`)."""
+    with a short cut (`handover.Handover`). `aside`: channels out of what leads to the final sink into what does not: their
+    readers do not keep a run going."""
 
     segments: tuple[Segment, ...]
     channels: tuple[Edge, ...]
     handed: frozenset[int]
+    aside: frozenset[int]
     first: int
     last: int
 
 
 def cut(graph: Graph, *, fuse: bool) -> Plan:
-    """Cut a checked graph.
+    """Cut a checked graph without sub-graphs (`Graph.flat`).
 
     Two neighbours share a segment when the edge between them holds nothing, is the only one out of the first and the
     only one into the second, and the second has no task of its own by nature.
@@ -102,5 +106,22 @@ def cut(graph: Graph, *, fuse: bool) -> Plan:
                 departures=tuple(number[edge] for edge in leaving[names[-1]]),
             )
         )
-    handed = (each.arrivals for each in segments if fuse and each.head is None and len(each.arrivals) == 1)
-    return Plan(tuple(segments), channels, frozenset(number for (number,) in handed), first, last)
+    # Where edges part there is no short cut: branches work at the same time, and not one after the other in their sender.
+    joined = {edge for edges in leaving.values() if len(edges) == 1 for edge in edges}
+    handed = (
+        each.arrivals
+        for each in segments
+        if fuse and each.head is None and len(each.arrivals) == 1 and channels[each.arrivals[0]] in joined
+    )
+    main = _leading_to(graph.output, entering)
+    aside = (index for edge, index in number.items() if edge.source in main and edge.target not in main)
+    return Plan(tuple(segments), channels, frozenset(number for (number,) in handed), frozenset(aside), first, last)
+
+
+def _leading_to(name: str, entering: Mapping[str, tuple[Edge, ...]]) -> set[str]:
+    """A node and all that its items come from."""
+    found, left = {name}, [name]
+    while left:
+        left = [edge.source for name in left for edge in entering[name] if edge.source not in found]
+        found.update(left)
+    return found

@@ -11,7 +11,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 def _name(work: Any) -> str:
@@ -175,6 +175,11 @@ def task_ports(work: Any) -> tuple[str, Any, Any]:
     return where, _element(hints, source, where, "consumes"), _element(hints, sink, where, "produces")
 
 
+@typing.final
+class Same:
+    """In place of a type: what the node consumes, since it hands on just that."""
+
+
 # ---- types ----------------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +202,16 @@ def _members(expression: Any) -> tuple[Any, ...]:
         bound = expression.__bound__
         return (Any,) if bound is None else _members(bound)
     return (expression,)
+
+
+def union(expressions: Iterable[Any]) -> Any:
+    """One type for all of these; `Any` where nothing can be told of one of them."""
+    different = tuple(dict.fromkeys(expressions))
+    if len(different) == 1:
+        return different[0]
+    if Any in different or Same in different or not different:
+        return Any
+    return typing.Union[different]  # noqa: UP007 - built from data
 
 
 def accepts(expression: Any, member: type) -> bool:

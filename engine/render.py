@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from itertools import count, groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hyperinfer.engine.node import Form
+from hyperinfer.engine.node import Form, Node
 from hyperinfer.engine.ports import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from hyperinfer.engine.graph import Graph
-    from hyperinfer.engine.node import Node
 
 S = TypeVar("S")
 E = TypeVar("E")
@@ -35,32 +35,64 @@ def graph_diagram(graph: Graph, aliases: Mapping[str, Any] | None = None) -> str
     """A Mermaid flowchart of a graph as it is run fused.
 
     A box is a task. Steps are round, stages square, nodes with a task of their own double-edged. Thin arrows are
-    calls; thick ones are channels, with the number of items they hold. A node that another one drives stands beside it,
-    with an arrow both ways. `aliases`: names of types that are unions or
-    generics, `{"Reply": Reply}`; a type that is too long is cut.
+    calls; thick ones are channels, with the number of items they hold. A sub-graph is a box of its name, in each task that
+    has a part of it. What a node drives stands beside it, with an arrow both ways. `aliases`: names of types that are unions
+    or generics, `{"Reply": Reply}`; a type that is too long is cut.
     """
-    plan = graph.fused
+    plan, graph = graph.fused, graph.flat
+    entry, exit_ = graph.node(graph.input), graph.node(graph.output)
+    given = graph.gives(entry.consumes)
     ids = {node.name: f"n{index}" for index, node in enumerate(graph.nodes)}
+    boxes = count(1)
     lines = ["flowchart LR", '    input(["input"])', '    output(["output"])']
     for number, segment in enumerate(plan.segments, 1):
         lines.append(f'    subgraph task{number}["task {number}"]')
-        lines += [line for node in segment.nodes for line in _boxes(node, ids[node.name])]
+        lines += _nested([(node.name.split("/"), node) for node in segment.nodes], ids, "        ", boxes)
         lines.append("    end")
-    entry, exit_ = graph.node(graph.input), graph.node(graph.output)
     lines.append(f'    input -->|"{_item_type(entry.consumes, aliases)}"| {ids[entry.name]}')
     for edge in graph.edges:
-        label = _item_type(graph.node(edge.source).produces, aliases)
+        label = _item_type(given[edge.source], aliases)
         arrow = f'==>|"{label} × {edge.capacity}"|' if edge in plan.channels else f'-->|"{label}"|'
         lines.append(f"    {ids[edge.source]} {arrow} {ids[edge.target]}")
-    lines.append(f'    {ids[exit_.name]} -->|"{_item_type(exit_.produces, aliases)}"| output')
+    lines.append(f'    {ids[exit_.name]} -->|"{_item_type(given[exit_.name], aliases)}"| output')
     return "\n".join(lines) + "\n"
 
 
-def _boxes(node: Node[Any, Any], id: str) -> list[str]:
-    lines = [f"        {id}{_SHAPES[node.form].format(_quoted(node.name))}"]
-    if node.inner is not None:
-        lines += [*_boxes(node.inner, f"{id}i"), f"        {id} <--> {id}i"]
+def _nested(
+    nodes: Iterable[tuple[list[str], Node[Any, Any]]], ids: Mapping[str, str], indent: str, boxes: Iterator[int]
+) -> list[str]:
+    """Nodes in a row, each with its way through the sub-graphs."""
+    lines = list[str]()
+    for box, members in groupby(nodes, lambda each: each[0][0] if len(each[0]) > 1 else None):
+        if box is None:
+            for (name,), node in members:
+                lines += _boxes(node, name, ids[node.name], indent)
+            continue
+        lines.append(f'{indent}subgraph part{next(boxes)}["{_quoted(box)}"]')
+        lines += _nested([(way[1:], node) for way, node in members], ids, indent + "    ", boxes)
+        lines.append(f"{indent}end")
     return lines
+
+
+def _boxes(node: Node[Any, Any], name: str, id: str, indent: str) -> list[str]:
+    lines = [f"{indent}{id}{_SHAPES[node.form].format(_quoted(name))}"]
+    for place, part in enumerate(node.inner, 1):
+        inside = f"{id}i{place if len(node.inner) > 1 else ''}"
+        lines += [*_part(part, inside, indent), f"{indent}{id} <--> {inside}"]
+    return lines
+
+
+def _part(part: Node[Any, Any] | Graph, id: str, indent: str) -> list[str]:
+    """What a node drives: a node, or a graph as a box, without the tasks that it is run in."""
+    if isinstance(part, Node) and part.form is not Form.GRAPH:
+        return _boxes(part, part.name, id, indent)
+    graph: Graph = part.work if isinstance(part, Node) else part
+    ids = {node.name: f"{id}n{index}" for index, node in enumerate(graph.nodes)}
+    lines = [f'{indent}subgraph {id}["{_quoted(part.name) if isinstance(part, Node) else " "}"]']
+    for node in graph.nodes:
+        lines += _part(node, ids[node.name], indent + "    ")
+    lines += [f"{indent}    {ids[edge.source]} --> {ids[edge.target]}" for edge in graph.edges]
+    return [*lines, f"{indent}end"]
 
 
 def _state(state: object) -> str:

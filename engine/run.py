@@ -7,6 +7,8 @@ hand-over (see `handover.py`), which is the same with a short cut.
 The rules, for both ways of running:
 
 * Items come out in the order in which they went in; a `Failure` travels past nodes that do not accept failures.
+* Where edges part every item goes each way; where they meet items come as they come, each way in its own order, and a
+  `Failure` that went several ways goes on once.
 * After the last input each node is ended once, in data-flow order.
 * Exceptions are bugs. The first one cancels everything else, all aborts run, and `run` raises it bare.
 * Cancellation from outside passes through, after all aborts ran.
@@ -16,6 +18,7 @@ The rules, for both ways of running:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +26,7 @@ import trio
 
 from hyperinfer.engine.clock import NEVER, by_the_clock
 from hyperinfer.engine.errors import AbortExpired, bare, ungrouped
+from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.handover import Handover
 from hyperinfer.engine.links import ChannelOutlet, FinalOutlet, Inlet, Nowhere, join
 from hyperinfer.engine.node import DownstreamClosed
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
 
 #: An in-memory input gives the loop a turn each time this many items went through (a turn costs about 3 µs).
 _TURN = 64
+
+#: How many failures are known again where branches meet: more than can be under way between.
+_REMEMBERED = 64
 
 Inputs = Iterable[Any] | AsyncIterable[Any]
 
@@ -215,7 +222,11 @@ class _Tasks:
         return channel
 
     async def _segment(self, segment: Segment) -> None:
-        outlet = self._outlet if not segment.departures else self._departing(segment)
+        outlet: Sink[Any] = Nowhere()
+        if segment.departures:
+            outlet = self._departing(segment)
+        elif segment is self._plan.segments[self._plan.last]:
+            outlet = self._outlet
         inputs = self._arriving(segment) if segment.arrivals else self._given(segment)
         endings: list[Ending] = []
         try:
@@ -258,7 +269,11 @@ class _Tasks:
 
     def _departing(self, segment: Segment) -> ChannelOutlet | Handover:
         ports = [self._port(each) for each in segment.departures]
-        return ports[0] if len(ports) == 1 and isinstance(ports[0], Handover) else ChannelOutlet(ports)
+        if len(ports) == 1:
+            return ports[0] if isinstance(ports[0], Handover) else ChannelOutlet(ports)
+        aside = [port for port, each in zip(ports, segment.departures, strict=True) if each in self._plan.aside]
+        # A segment that is aside itself has only such behind it.
+        return ChannelOutlet(ports, aside if len(aside) < len(ports) else ())
 
     def _port(self, number: int) -> Port:
         port = self._channels[number][0]
@@ -280,10 +295,11 @@ class _Tasks:
         if len(receivers) == 1:
             return receivers[0]
         send, receive = trio.open_memory_channel[Any](0)
+        meeting: deque[Failure] = deque(maxlen=_REMEMBERED)
         with send:
             for receiver in receivers:
                 if not isinstance(receiver, Handover):  # those have one edge in
-                    self._nursery.start_soon(_pump, receiver, send.clone())
+                    self._nursery.start_soon(_pump, receiver, send.clone(), meeting)
         return receive
 
 
@@ -294,13 +310,27 @@ def _leave(inputs: Inputs | Handover) -> None:
         inputs.leave()
 
 
-async def _pump(source: AsyncIterable[Any], send: trio.MemorySendChannel[Any]) -> None:
+async def _pump(
+    source: AsyncIterable[Any], send: trio.MemorySendChannel[Any], meeting: deque[Failure] | None = None
+) -> None:
+    """`meeting`: the failures that went on where several ways meet. One that went all of these ways is one failure: it goes
+    on as soon as it has come by the first of them, and not again."""
+    came: deque[Failure] = deque(maxlen=_REMEMBERED)
     try:
         with send:
             async for item in source:
+                if meeting is not None and isinstance(item, Failure):
+                    came.append(item)
+                    if _times(item, came) <= _times(item, meeting):
+                        continue
+                    meeting.append(item)
                 await send.send(item)
     except trio.BrokenResourceError:
         pass
     finally:
         if isinstance(source, trio.MemoryReceiveChannel):
             source.close()
+
+
+def _times(failure: Failure, among: Iterable[Failure]) -> int:
+    return sum(each is failure for each in among)

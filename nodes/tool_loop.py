@@ -235,4 +235,6 @@ def tool_loop(inner: Node[Planned, Reply | Failure], tooling: Tooling) -> Node[P
     if inner.kind is not Kind.STAGE:
         raise TypeError(f"tool_loop drives a stage; {inner.name!r} is a {inner.form.value}")
     make: Callable[[], Stage[Any, Any]] = inner.work
-    return stage(lambda: ToolLoop(make, tooling), name="tool_loop", consumes=Planned, produces=Reply | Failure, inner=inner)
+    return stage(
+        lambda: ToolLoop(make, tooling), name="tool_loop", consumes=Planned, produces=Reply | Failure, inner=(inner,)
+    )

@@ -1,0 +1,150 @@
+"""The first of several parts to give output wins."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import trio
+
+from hyperinfer.engine.branches import Part, consumed_by, first_of, graph_of, produced_by, run_inside
+from hyperinfer.engine.clock import just_after
+from hyperinfer.engine.failure import Failure
+from hyperinfer.engine.node import Node, Stage, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperinfer.engine.graph import Graph
+    from hyperinfer.engine.node import Sink
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+def no_failure(item: object) -> bool:
+    """Whether an item is anything but a `Failure`."""
+    return not isinstance(item, Failure)
+
+
+@overload
+def race(
+    *parts: Node[In, Out],
+    wins: Callable[[Out | Failure], bool] = no_failure,
+    stagger: float = 0.0,
+    name: str = "race",
+) -> Node[In, Out]: ...
+@overload
+def race(
+    *parts: Part, wins: Callable[[Any], bool] = no_failure, stagger: float = 0.0, name: str = "race"
+) -> Node[Any, Any]: ...
+def race(*parts: Part, wins: Callable[[Any], bool] = no_failure, stagger: float = 0.0, name: str = "race") -> Node[Any, Any]:
+    """Asks several parts for each item; the output is that of exactly one of them.
+
+    The first to give an item for which `wins` is true (by default any but a failure; must not wait) is handed on from its
+    first item to its last, and the others are cancelled at once: their aborts run while the winner goes on. What comes
+    before that item is held back. When no part gives one, the output is all that the first part gave. Of parts that win at
+    the same instant it is the one that was named first.
+
+    `stagger`: seconds of silence after which the next part is asked beside those before it (a hedged call); it is asked
+    sooner once all those before it have ended without winning. 0: all at once. Parts run anew for each item (see `each`).
+    Raises GraphError when they do not take the same items, ValueError without parts or with a negative `stagger`.
+    """
+    if not parts or not stagger >= 0:
+        raise ValueError(f"{name}: a race needs a part, and a stagger of at least 0 s, not {stagger!r}")
+    takes = consumed_by(parts, name)
+    graphs = tuple(map(graph_of, parts))
+    return stage(
+        partial(_Race, graphs, wins, stagger), name=name, consumes=takes, produces=produced_by(parts, takes), inner=parts
+    )
+
+
+class _Lane:
+    """One part in the race for one item; the sink of its run."""
+
+    def __init__(self, place: int, contest: _Contest) -> None:
+        self._contest = contest
+        self.place = place
+        self.scope = trio.CancelScope()
+        self.held: list[Any] = []
+
+    async def run(self, graph: Graph, item: Any) -> None:
+        with self.scope:
+            await run_inside(graph, (item,), self)
+        self._contest.lost(self)
+
+    async def send(self, item: Any, /) -> None:
+        contest = self._contest
+        if contest.winner is self:
+            await contest.sink.send(item)
+            return
+        self.held.append(item)
+        if contest.wins(item):
+            await contest.claim(self)
+            await self.release()
+
+    async def release(self) -> None:
+        held, self.held = self.held, []
+        for item in held:
+            await self._contest.sink.send(item)
+
+
+class _Contest:
+    """The race for one item."""
+
+    def __init__(self, sink: Sink[Any], wins: Callable[[Any], bool]) -> None:
+        self.sink, self.wins = sink, wins
+        self.winner: _Lane | None = None
+        self._running: list[_Lane] = []
+        self._claims: list[_Lane] = []
+        self._turn = trio.Event()
+
+    async def run(self, graphs: tuple[Graph, ...], item: Any, stagger: float) -> None:
+        lanes = [_Lane(place, self) for place in range(len(graphs))]
+        try:
+            async with trio.open_nursery() as nursery:
+                for lane, graph in zip(lanes, graphs, strict=True):
+                    if stagger and self._running and await self._claimed_within(stagger):
+                        break
+                    self._running.append(lane)
+                    nursery.start_soon(lane.run, graph, item)
+        except BaseExceptionGroup as group:
+            raise first_of(group) from None
+        if self.winner is None:
+            await lanes[0].release()
+
+    async def _claimed_within(self, seconds: float) -> bool:
+        """Whether a part has won when these are over, or when all that run have ended."""
+        self._turn = trio.Event()
+        with trio.move_on_at(just_after(trio.current_time() + seconds)):
+            await self._turn.wait()
+        return bool(self._claims)
+
+    def lost(self, lane: _Lane) -> None:
+        """A part has ended."""
+        self._running.remove(lane)
+        if not self._running:
+            self._turn.set()
+
+    async def claim(self, lane: _Lane) -> None:
+        """Returns when the part has won; else it is cancelled."""
+        self._claims.append(lane)
+        self._turn.set()
+        if len(self._running) > 1:
+            # Whatever else comes at this very instant comes first, in whatever order tasks run.
+            await trio.sleep_until(just_after(trio.current_time()))
+        if self.winner is None:
+            self.winner = min(self._claims, key=lambda each: each.place)
+            for other in self._running:
+                if other is not self.winner:
+                    other.scope.cancel()
+        if self.winner is not lane:
+            await trio.sleep_forever()
+
+
+class _Race(Stage[Any, Any]):
+    def __init__(self, graphs: tuple[Graph, ...], wins: Callable[[Any], bool], stagger: float) -> None:
+        self._graphs, self._wins, self._stagger = graphs, wins, stagger
+
+    async def receive(self, item: Any, sink: Sink[Any]) -> None:
+        await _Contest(sink, self._wins).run(self._graphs, item, self._stagger)
