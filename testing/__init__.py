@@ -29,7 +29,9 @@ if TYPE_CHECKING:
         Usage,
     )
     from hyperinfer.testing.received import Received
+    from hyperinfer.testing.recorded import RecordedUpstream
     from hyperinfer.testing.scripted import ScriptedUpstream
+    from hyperinfer.testing.upstream import Upstream
     from hyperinfer.testing.wire.frames import Asked, Chunk, Ending, Wire
     from hyperinfer.testing.wire.render import render
 
@@ -48,6 +50,7 @@ __all__ = [
     "RawReply",
     "Reasoning",
     "Received",
+    "RecordedUpstream",
     "RedactedReasoning",
     "Refusal",
     "Reply",
@@ -57,6 +60,7 @@ __all__ = [
     "Stop",
     "Text",
     "ToolCall",
+    "Upstream",
     "Usage",
     "Wire",
     "render",
@@ -68,7 +72,9 @@ _FROM: Final = {
         "RedactedReasoning", "Refusal", "Reply", "Reset", "Stall", "Stop", "Text", "ToolCall", "Usage",
     ),
     "received": ("Received",),
+    "recorded": ("RecordedUpstream",),
     "scripted": ("ScriptedUpstream",),
+    "upstream": ("Upstream",),
     "wire.frames": ("Asked", "Chunk", "Ending", "Wire"),
     "wire.render": ("render",),
 }  # fmt: skip

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from hyperinfer.testing.parts import Answer, HttpError, Reply
+from hyperinfer.testing.parts import Answer, Reply
 from hyperinfer.testing.received import Received
-from hyperinfer.testing.routes import side_answer
 from hyperinfer.testing.upstream import Upstream
 from hyperinfer.testing.wire.frames import Asked, Wire
 from hyperinfer.testing.wire.render import render
@@ -30,6 +29,8 @@ class ScriptedUpstream(Upstream):
     of tokens says; None counts four characters a token. `created`: Unix seconds of the replies, whose ids are the same
     in each run.
     """
+
+    kind = "scripted"
 
     def __init__(
         self,
@@ -61,8 +62,7 @@ class ScriptedUpstream(Upstream):
 
     def _answer(self, request: Received) -> Wire:
         if request.dialect is None:
-            wire = side_answer(request, self._models, self._tokens, self._created)
-            return self._unexpected(request, f"nothing is served at {request.path}") if wire is None else wire
+            return self._beside(request, self._models, self._tokens, self._created)
         try:
             answer = self._next(request)
             if answer is None:
@@ -70,9 +70,7 @@ class ScriptedUpstream(Upstream):
             self._played += 1
             return self._rendered(answer, request)
         except Exception as error:
-            # The client is told, and the test hears of it when it checks.
-            self._raised.append(error)
-            return self._refusal(request, f"the script has raised {error!r}")
+            return self._raising(request, error)
 
     def _next(self, request: Received) -> Answer | None:
         steps = self._by_model.get(request.model, self._script)
@@ -97,16 +95,6 @@ class ScriptedUpstream(Upstream):
     def _exhausted(self, request: Received) -> str:
         own = f" for {request.model!r}" if request.model in self._by_model else ""
         return f"the script{own} has no more answers ({self._played} were given)"
-
-    def _unexpected(self, request: Received, why: str) -> Wire:
-        self._wrong.append(f"unexpected {request!r}: {why}")
-        return self._refusal(request, why)
-
-    def _refusal(self, request: Received, why: str) -> Wire:
-        message = f"The scripted upstream did not expect {request!r}: {why}."
-        error = HttpError(400 if request.dialect else 404, message, headers={"x-should-retry": "false"})
-        dialect = request.dialect or ("anthropic_messages" if "anthropic-version" in request.headers else "openai_chat")
-        return render(error, dialect, Asked(model="", streamed=False, body={}, number=request.number))
 
     def _left(self) -> str | None:
         left = [

@@ -67,13 +67,18 @@ class _Exchange:
     def ending(self) -> Exception | None:
         """What it says of how the exchange has ended."""
         self.request.end("answered" if self.wire.ending is Ending.COMPLETE else "failed")
-        error: Exception | None = None
-        if self.wire.ending is Ending.RESET:
-            error = self.library.ReadError("[Errno 104] Connection reset by peer")
-        elif self.wire.ending is Ending.CUT and self.wire.status is None:
-            error = self.library.RemoteProtocolError("Server disconnected without sending a response.")
-        elif self.wire.ending is Ending.CUT:
-            error = self.library.RemoteProtocolError("peer closed connection without sending complete message body")
+        match self.wire.ending:
+            case Ending.RESET:
+                name, words = "ReadError", "[Errno 104] Connection reset by peer"
+            case Ending.CUT if self.wire.status is None:
+                name, words = "RemoteProtocolError", "Server disconnected without sending a response."
+            case Ending.CUT:
+                name, words = "RemoteProtocolError", "peer closed connection without sending complete message body"
+            case _:
+                return None
+        found: Any = getattr(self.library, self.wire.error or name, None)
+        kind = found if isinstance(found, type) and issubclass(found, self.library.TransportError) else None
+        error: Exception = (kind or getattr(self.library, name))("as in the recording" if self.wire.error else words)
         return error
 
 

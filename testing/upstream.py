@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import unquote
 
+from hyperinfer.testing.parts import HttpError
 from hyperinfer.testing.received import Received
-from hyperinfer.testing.routes import dialect_of
+from hyperinfer.testing.routes import dialect_of, side_answer
+from hyperinfer.testing.wire.frames import Asked, Wire
+from hyperinfer.testing.wire.render import render
 
 if TYPE_CHECKING:
     from hyperinfer.testing.loopback import Loopback
     from hyperinfer.testing.transports import UpstreamTransport
-    from hyperinfer.testing.wire.frames import Wire
 
 
 class Upstream(ABC):
@@ -27,6 +29,8 @@ class Upstream(ABC):
     `pace` multiplies every pause: 1 is the script's own time, 0 is without any. `requests` are those that asked a model,
     `side_requests` all the others.
     """
+
+    kind: ClassVar[str]
 
     def __init__(self, *, pace: float = 1.0) -> None:
         self.pace = pace
@@ -64,6 +68,29 @@ class Upstream(ABC):
             )
             (self.side_requests if request.dialect is None else self.requests).append(request)
             return request, self._answer(request)
+
+    def _beside(
+        self, request: Received, models: Iterable[str], tokens: int | None = None, created: int = 1_790_000_000
+    ) -> Wire:
+        """What a request is given that asks no model."""
+        wire = side_answer(request, models, tokens, created)
+        return self._unexpected(request, f"nothing is served at {request.path}") if wire is None else wire
+
+    def _unexpected(self, request: Received, why: str) -> Wire:
+        """The answer to a request that should not have come; the test hears of it when it checks."""
+        self._wrong.append(f"unexpected {request!r}: {why}")
+        return self._refusal(request, why)
+
+    def _raising(self, request: Received, error: Exception) -> Wire:
+        """The answer to a request that a function has raised at; the test hears of it when it checks."""
+        self._raised.append(error)
+        return self._refusal(request, f"answering it has raised {error!r}")
+
+    def _refusal(self, request: Received, why: str) -> Wire:
+        message = f"The {self.kind} upstream did not expect {request!r}: {why}."
+        error = HttpError(400 if request.dialect else 404, message, headers={"x-should-retry": "false"})
+        dialect = request.dialect or ("anthropic_messages" if "anthropic-version" in request.headers else "openai_chat")
+        return render(error, dialect, Asked(model="", streamed=False, body={}, number=request.number))
 
     @property
     def url(self) -> str:

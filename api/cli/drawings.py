@@ -42,7 +42,7 @@ class Layer:
 
 LAYERS: Final[Mapping[str, Layer]] = {
     "api": Layer("the hosted API, stores, command line", ("testing", "nodes", "providers", "engine", "formats")),
-    "testing": Layer("deterministic tests of what talks to models", ("formats",)),
+    "testing": Layer("deterministic tests of what talks to models", ("engine", "formats")),
     "nodes": Layer("the stages of a request", ("providers", "engine", "formats")),
     "providers": Layer("catalogue and upstream side", ("formats",)),
     "engine": Layer("dataflow machinery, knows nothing of AI", ()),

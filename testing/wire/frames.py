@@ -36,7 +36,7 @@ class Wire:
 
     `status` is None where not even that comes. `wait`: seconds until status and headers. `streamed`: in chunks of unknown
     number, else under a content-length, which `length` says where not all of the body comes. The ending comes
-    `ending_delay` seconds after the last piece.
+    `ending_delay` seconds after the last piece. `error`: the name that httpx has for it, where one was recorded.
     """
 
     status: int | None
@@ -47,6 +47,7 @@ class Wire:
     ending: Ending = Ending.COMPLETE
     ending_delay: float = 0.0
     length: int | None = None
+    error: str | None = None
 
     @property
     def body(self) -> bytes:
