@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hyperinfer.testing.received import Received
     from hyperinfer.testing.recorded import RecordedUpstream
     from hyperinfer.testing.scripted import ScriptedUpstream
+    from hyperinfer.testing.sdks import on_virtual_time
     from hyperinfer.testing.upstream import Upstream
     from hyperinfer.testing.wire.frames import Asked, Chunk, Ending, Wire
     from hyperinfer.testing.wire.render import render
@@ -63,6 +64,7 @@ __all__ = [
     "Upstream",
     "Usage",
     "Wire",
+    "on_virtual_time",
     "render",
 ]
 
@@ -74,6 +76,7 @@ _FROM: Final = {
     "received": ("Received",),
     "recorded": ("RecordedUpstream",),
     "scripted": ("ScriptedUpstream",),
+    "sdks": ("on_virtual_time",),
     "upstream": ("Upstream",),
     "wire.frames": ("Asked", "Chunk", "Ending", "Wire"),
     "wire.render": ("render",),

@@ -97,9 +97,7 @@ class ScriptedUpstream(Upstream):
         return f"the script{own} has no more answers ({self._played} were given)"
 
     def _left(self) -> str | None:
-        left = [
-            ("the script", self._script),
-            *((f"the script for {model!r}", steps) for model, steps in self._by_model.items()),
-        ]
-        told = [f"{whose} has {len(steps)} more: {steps[0]!r}" for whose, steps in left if steps]
-        return f"nobody asked for what {'; '.join(told)}" if told else None
+        scripts = [("the script", self._script)]
+        scripts += [(f"the script for {model!r}", steps) for model, steps in self._by_model.items()]
+        told = [f"{len(steps)} answers of {whose}, the next of them {steps[0]!r}" for whose, steps in scripts if steps]
+        return f"nobody asked for {', and for '.join(told)}" if told else None

@@ -36,7 +36,7 @@ class Upstream(ABC):
         self.pace = pace
         self.requests: list[Received] = []
         self.side_requests: list[Received] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._loopback: Loopback | None = None
         self._wrong: list[str] = []
         self._raised: list[Exception] = []
@@ -67,6 +67,7 @@ class Upstream(ABC):
                 at=at,
             )
             (self.side_requests if request.dialect is None else self.requests).append(request)
+            self._lock.notify_all()
             return request, self._answer(request)
 
     def _beside(
@@ -119,6 +120,14 @@ class Upstream(ABC):
         from hyperinfer.testing.transports import httpx_transport
 
         return httpx_transport(self)
+
+    def wait_requests(self, number: int = 1, timeout: float = 5.0) -> list[Received]:
+        """The requests that asked a model, once there are so many. Blocks, so not for an event loop that has to move
+        meanwhile. Raises `TimeoutError` after `timeout` seconds."""
+        with self._lock:
+            if not self._lock.wait_for(lambda: len(self.requests) >= number, timeout):
+                raise TimeoutError(f"{len(self.requests)} of {number} requests after {timeout:g} s")
+            return list(self.requests)
 
     def check(self) -> None:
         """Raises `AssertionError` for requests that were not expected and for answers that nobody asked for, and what a
