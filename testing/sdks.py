@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
 from typing import Any, TypeVar
 
 Client = TypeVar("Client")
@@ -17,5 +17,5 @@ def on_virtual_time(client: Client) -> Client:
     package = type(client).__module__.partition(".")[0]
     anything: Any = client
     if package in ("openai", "anthropic") and getattr(client, "_platform", "") is None:
-        anything._platform = import_module(f"{package}._base_client").get_platform()
+        anything._platform = sys.modules[f"{package}._base_client"].get_platform()
     return client

@@ -1,4 +1,4 @@
-"""The pytest plugin in runs of its own: fixtures and markers, what fails a test, and what who does not use it pays for it."""
+"""The pytest plugin in runs of its own: fixtures and markers, what fails a test, and what it costs who does not use it."""
 
 from __future__ import annotations
 
