@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from hyperinfer.api import values
+from hyperinfer.api.cli.replay_verb import REPLAY
 from hyperinfer.api.cli.verb import Argument, Verb
 from hyperinfer.api.settings import CONFIG, DATA, JSON, SERVE_FLAGS, SERVER
 
@@ -277,6 +278,7 @@ _VERBS = (
             ),
         ),
     ),
+    REPLAY,
     Verb(
         path=("diagram",),
         summary="Draw how it hangs together, as Mermaid.",

@@ -1,0 +1,243 @@
+"""A recorded request, served again: the real data plane on a clock of its own, between a client and upstreams that do what
+they did. No network, no store, no thread; what was chance then is what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+
+import msgspec
+import trio
+
+from hyperinfer.api.data_plane import COUNTS, ROUTES, DataPlane
+from hyperinfer.api.pipelines import Parts, build_pipelines
+from hyperinfer.api.replay.accounts import WHOEVER, RecordedBooks
+from hyperinfer.api.replay.client import ReplayedClient, Write
+from hyperinfer.api.replay.health import RecordedHealth
+from hyperinfer.api.replay.telling import HeardFormat, Told
+from hyperinfer.api.replay.timeline import Timeline
+from hyperinfer.api.replay.tools import RecordedTools
+from hyperinfer.api.replay.upstream import Chunks, Part, RecordedUpstreams, parts_of, scripts_of
+from hyperinfer.engine import Drain
+from hyperinfer.engine import recording as rec
+from hyperinfer.formats import FORMATS, Dialect
+from hyperinfer.nodes.ports import Generation, Principal
+from hyperinfer.nodes.settlement import Settlement
+from hyperinfer.nodes.tool_loop import Tooling
+from hyperinfer.providers.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from hyperinfer.api.idempotency import Idempotency
+    from hyperinfer.api.ids import RequestIds
+    from hyperinfer.formats.codec import Format
+
+Speed: TypeAlias = Literal["real", "fast"]
+"""As long as it took, or no longer than it takes."""
+
+PATHS: Final = {format.dialect: path for path, format in ROUTES.items()}
+LATEST: Final = 1e7
+"""Seconds after which nothing that was recorded can still come."""
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """What is played: a recording, the catalogue that it was served under, and who asked."""
+
+    recording: rec.Recording
+    catalogue: Catalogue
+    principal: Principal = WHOEVER
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client was sent and told. `status`: None where it left before there was one. `row`: of the request; None where
+    it was not let in. `departed`: where the replay ended, since what happened had not happened; None where it did not."""
+
+    status: int | None
+    head: tuple[tuple[str, str], ...]
+    writes: tuple[Write, ...]
+    told: tuple[Told, ...]
+    row: Generation | None
+    notes: tuple[str, ...]
+    departed: str | None
+    ended_at: float
+
+
+def play(
+    scene: Scene,
+    *,
+    speak: Dialect | None = None,
+    chunks: Chunks = "recorded",
+    speed: Speed = "fast",
+    hear: Callable[[Told], None] | None = None,
+    sent: Callable[[Write], None] | None = None,
+) -> Played:
+    """Plays it to its end. `speak`: the format of the client, by default its own. `hear`, `sent`: are told of what the
+    client is told and sent, as it comes. Not inside of a run of trio. Raises `engine.recording.Withheld` where bodies were
+    not recorded."""
+    from hyperinfer.engine.virtual import refusing_threads, seeded_schedule
+
+    playing = _Playing(scene, speak, chunks, hear, sent)
+    with ExitStack() as stack:
+        clock: trio.abc.Clock | None = None
+        if speed == "fast":
+            from trio.testing import MockClock
+
+            clock = MockClock(autojump_threshold=0)
+            stack.enter_context(seeded_schedule(0))
+            stack.enter_context(refusing_threads())
+        return trio.run(playing.main, clock=clock)
+
+
+class _Playing:
+    def __init__(
+        self,
+        scene: Scene,
+        speak: Dialect | None,
+        chunks: Chunks,
+        hear: Callable[[Told], None] | None,
+        sent: Callable[[Write], None] | None,
+    ) -> None:
+        self._scene, self._sent = scene, sent
+        self._chunks: Chunks = chunks
+        self._request = scene.recording.request
+        self._asked = self._format_asked()
+        self._spoken: Format = self._asked if speak is None else FORMATS[speak]
+        self._body = self._request.body.data
+        self._parts = parts_of(scene.recording)
+        self._told: list[Told] = []
+        self._hear = hear
+        self._departed: str | None = None
+        self._scope = trio.CancelScope()
+
+    def _format_asked(self) -> Format:
+        path = self._request.path
+        return ROUTES.get(path) or COUNTS[path]
+
+    def _depart(self, what: str) -> None:
+        self._departed = self._departed or what
+        self._scope.cancel()
+
+    def _note(self, told: Told) -> None:
+        self._told.append(told)
+        if self._hear is not None:
+            self._hear(told)
+
+    async def main(self) -> Played:
+        scene, recording = self._scene, self._scene.recording
+        timeline = Timeline(scene.catalogue.limits.keepalive)
+        upstreams = RecordedUpstreams(scripts_of(self._parts), timeline, self._chunks, self._depart)
+        refusal = next((line for line in recording.lines if isinstance(line, rec.Refusal)), None)
+        books, drain = RecordedBooks(scene.principal, refusal), Drain()
+        data_plane = self._data_plane(timeline, upstreams, books, drain)
+        client = self._client(timeline)
+        format = HeardFormat(self._spoken, self._asked, timeline, self._note)
+        with self._scope, trio.move_on_after(LATEST):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._leave, client, timeline)
+                nursery.start_soon(self._drain, drain, timeline)
+                with client.handling:
+                    await (data_plane.count if self._request.path in COUNTS else data_plane.handle)(format, client)
+                nursery.cancel_scope.cancel()
+        return Played(
+            status=client.status,
+            head=client.head,
+            writes=tuple(client.writes),
+            told=tuple(self._told),
+            row=books.row,
+            notes=tuple(upstreams.notes),
+            departed=self._departed,
+            ended_at=timeline.now,
+        )
+
+    def _client(self, timeline: Timeline) -> ReplayedClient:
+        request, over = self._request, self._cut
+        end = self._scene.recording.end
+        after = None
+        if over is not None:
+            after = end.length if end is not None and self._scene.recording.truncated is None else self._size_sent
+        path = request.path if self._spoken is self._asked else PATHS[self._spoken.dialect]
+        headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in request.headers]
+        return ReplayedClient(
+            method=request.method,
+            path=path,
+            query=request.query,
+            headers=[*headers, (b"authorization", b"Bearer hi-replay")],
+            body=self._body,
+            timeline=timeline,
+            told=lambda: len(self._told),
+            leaves_after=after if self._spoken is self._asked else None,
+            headless=over is not None and end is not None and end.status is None and end.how != "complete",
+            sent=self._sent,
+        )
+
+    @property
+    def _cut(self) -> Part | None:
+        """The line at which nobody heard, or nothing was recorded, any more."""
+        recording = self._scene.recording
+        for part in self._parts:
+            if isinstance(part.line, rec.Abort | rec.Truncated):
+                return part
+        if recording.truncated is not None or (recording.end is not None and recording.end.how != "complete"):
+            return self._parts[-1] if self._parts else None
+        return None
+
+    @property
+    def _size_sent(self) -> int | None:
+        sizes = [part.line.size for part in self._parts if isinstance(part.line, rec.Sent)]
+        return sum(sizes) if sizes else None
+
+    async def _leave(self, client: ReplayedClient, timeline: Timeline) -> None:
+        """The client goes when it went, or when the recording ends before the response did."""
+        if (cut := self._cut) is not None:
+            await timeline.reach(cut.line.at, cut.alive)
+            client.leave()
+
+    async def _drain(self, drain: Drain, timeline: Timeline) -> None:
+        """The gateway ends its streams when it did."""
+        for part in self._parts:
+            if isinstance(part.line, rec.Drain) and part.line.what == "hard_end":
+                await timeline.reach(part.line.at, part.alive)
+                drain.begin(0.0)
+                await drain.finish(last_words=LATEST)
+
+    def _data_plane(self, timeline: Timeline, upstreams: RecordedUpstreams, books: RecordedBooks, drain: Drain) -> DataPlane:
+        catalogue, unix = self._scene.catalogue, self._request.unix
+        tools = RecordedTools(catalogue, self._parts, timeline, self._depart)
+        settlement = Settlement(books)
+        parts = Parts(
+            catalogue=lambda: catalogue,
+            ledger=books,
+            settlement=settlement,
+            clients=upstreams,
+            health=RecordedHealth(lambda: upstreams.next, any=upstreams.next is not None),
+            tooling=Tooling(tools=lambda: tools.box, read_pdf=tools.read_pdf, drain=drain),
+            drain=drain,
+            now=lambda: unix + timeline.now,
+            jitter=partial(next, self._draws("jitter"), 0.5),
+        )
+        return DataPlane(
+            accounts=books,
+            settlement=settlement,
+            idempotency=cast("Idempotency", books),
+            pipelines=build_pipelines(parts, catalogue.limits),
+            ids=cast("RequestIds", _OneId(self._request.id)),
+            drain=drain,
+            body_limit=lambda: catalogue.limits.body_mb * 1024 * 1024,
+            now=lambda: unix,
+            say=lambda _: None,
+        )
+
+    def _draws(self, what: str) -> Iterator[float]:
+        lines = self._scene.recording.lines
+        return iter([line.value for line in lines if isinstance(line, rec.Draw) and line.what == what])
+
+
+class _OneId:
+    """Of `RequestIds` what the data plane uses."""
+
+    def __init__(self, id: str) -> None:
+        self._id = id
+
+    def next(self) -> str:
+        return self._id

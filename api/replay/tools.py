@@ -1,0 +1,93 @@
+"""The gateway's own tools in a replay: each run comes to what it came to, when it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx2
+import msgspec
+import trio
+
+from hyperinfer.engine import recording as rec
+from hyperinfer.formats.server_tools import ToolOutcome
+
+if TYPE_CHECKING:
+    from hyperinfer.api.replay.timeline import Timeline
+    from hyperinfer.api.replay.upstream import Depart, Part
+    from hyperinfer.formats.server_tools import ToolName
+    from hyperinfer.nodes.tools.port import Declaration, ServerTool
+    from hyperinfer.providers.catalogue import Catalogue
+
+READ_PDF: Final = "read_pdf"
+"""The name under which the reading of a PDF that came with a request is recorded."""
+
+
+class RecordedTools:
+    """The tools that there were, as a model and a bill know them."""
+
+    def __init__(self, catalogue: Catalogue, parts: Sequence[Part], timeline: Timeline, depart: Depart) -> None:
+        self._runs = [part for part in parts if isinstance(part.line, rec.Tool)]
+        self._catalogue, self._timeline, self._depart = catalogue, timeline, depart
+
+    @cached_property
+    def box(self) -> Mapping[ToolName, ServerTool]:
+        """By name: the real ones, which are declared and paid for as ever, and run no more."""
+        from hyperinfer.nodes.tools.documents.reader import DocumentReader
+        from hyperinfer.nodes.tools.toolbox import toolbox
+        from hyperinfer.providers.egress import Egress
+
+        tools, nowhere = self._catalogue.tools, httpx2.AsyncBaseTransport()
+        real = toolbox(tools, transport=nowhere, egress=Egress(), reader=DocumentReader(), now=lambda: 0.0)
+        return {name: _RecordedTool(tool, self) for name, tool in real.items()}
+
+    async def read_pdf(self, source: bytes | str) -> ToolOutcome:
+        """The port `Tooling.read_pdf`."""
+        return await self.outcome(READ_PDF, None)
+
+    async def outcome(self, name: str, arguments: Mapping[str, Any] | None) -> ToolOutcome:
+        """What the next run of a tool came to: one with these arguments, where there is one."""
+        runs = [part for part in self._runs if isinstance(part.line, rec.Tool) and part.line.name == name]
+        same = [part for part in runs if arguments is None or _arguments(part.line) == arguments]
+        part = next(iter(same or runs), None)
+        if part is None:
+            self._depart(f"the tool {name} is run, which was not run then")
+            await trio.sleep_forever()
+            raise AssertionError
+        self._runs.remove(part)
+        await self._timeline.reach(part.line.at, part.alive)
+        line = part.line
+        if not isinstance(line, rec.Tool) or line.outcome is None:
+            await trio.sleep_forever()  # it was cut short, and will be
+            raise AssertionError
+        return msgspec.json.decode(line.outcome.data, type=ToolOutcome)
+
+
+def _arguments(line: rec.Line) -> object:
+    return msgspec.json.decode(line.arguments.data) if isinstance(line, rec.Tool) else None
+
+
+class _RecordedTool:
+    """One of them."""
+
+    def __init__(self, real: ServerTool, tools: RecordedTools) -> None:
+        self._real, self._tools = real, tools
+
+    @property
+    def name(self) -> ToolName:
+        return self._real.name
+
+    @property
+    def price(self) -> int:
+        return self._real.price
+
+    @property
+    def seconds(self) -> float:
+        return self._real.seconds
+
+    def declaration(self, options: Mapping[str, Any]) -> Declaration:
+        return self._real.declaration(options)
+
+    async def run(self, arguments: Mapping[str, Any], options: Mapping[str, Any]) -> ToolOutcome:
+        return await self._tools.outcome(self._real.name, arguments)
