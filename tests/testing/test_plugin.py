@@ -7,12 +7,14 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from hyperinfer.engine.recording_file import write_recording
 from tests.project.tree import ROOT
 from tests.testing.test_recorded import recording
+
+if TYPE_CHECKING:
+    import pytest
 
 MODULE = "hyperinfer.testing.plugin"
 PLAIN = """
@@ -153,7 +155,5 @@ def test_it_loads_nothing_for_who_does_not_use_it(tmp_path: Path) -> None:
 
 
 def test_the_markers_are_explained(pytestconfig: pytest.Config) -> None:
-    if not pytestconfig.pluginmanager.has_plugin("hyperinfer"):
-        pytest.skip("the plugin is not in this environment: it was installed before there was one")
     explained = [line.partition("(")[0] for line in pytestconfig.getini("markers")]
     assert {"scripted_upstream", "recorded_upstream"} <= set(explained)

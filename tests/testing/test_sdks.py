@@ -103,8 +103,9 @@ def test_asynchronous_clients(carrier: Carrier, backend: str) -> None:
     assert [request.outcome for request in upstream.requests] == ["answered"] * 6
 
 
-@CARRIERS
-@pytest.mark.parametrize("split", [1, 7, "whole", (3, 100, 5)])
+@pytest.mark.parametrize(
+    ("carrier", "split"), [("port", 1), ("transport", 7), ("port", "whole"), ("transport", (3, 100, 5))]
+)
 def test_the_cut_of_the_bytes_changes_nothing(carrier: Carrier, split: Any) -> None:
     reply = Reply(*REPLY.parts, usage=REPLY.usage, split=split)
     with ScriptedUpstream(answer=lambda request: reply) as upstream, clients(upstream, carrier) as with_clients:
