@@ -12,8 +12,9 @@ from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.graph import Graph, GraphError
 from hyperinfer.engine.links import join
 from hyperinfer.engine.node import DownstreamClosed, Node, Stage
-from hyperinfer.engine.ports import Same, fits, type_name, union
+from hyperinfer.engine.ports import Same, fits, union
 from hyperinfer.engine.run import run
+from hyperinfer.engine.type_names import known_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
@@ -38,15 +39,9 @@ def consumed_by(parts: Sequence[Part], whose: str) -> Any:
     for entry in entries:
         if all(fits(entry.consumes, other.consumes) for other in entries):
             return entry.consumes
-    one, other = next(
-        (one, other) for one in entries for other in entries if not fits(one.consumes, other.consumes, beside=Failure)
-    )
-    raise GraphError(
-        (
-            f"{whose}: {one.name}.in expects {type_name(one.consumes)}, {other.name}.in expects {type_name(other.consumes)};"
-            " each is given the same items",
-        )
-    )
+    one, other = next((one, other) for one in entries for other in entries if not fits(one.consumes, other.consumes))
+    expected = [f"{each.name}.in expects {known_name(each.consumes)}" for each in (one, other)]
+    raise GraphError((f"{whose}: {expected[0]}, {expected[1]}; each is given the same items",))
 
 
 def entry_of(part: Part) -> Node[Any, Any]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Never, NoReturn
+from typing import TYPE_CHECKING, Any, Never, NoReturn, TypeVar, overload
 
 from hyperinfer.engine.failure import Failure
-from hyperinfer.engine.node import Kind, Node
+from hyperinfer.engine.node import Kind, Node, Taking
 from hyperinfer.engine.plan import cut
-from hyperinfer.engine.ports import Same, fits, makes, type_name, union
+from hyperinfer.engine.ports import Same, fits, makes, members, misfits, union
+from hyperinfer.engine.type_names import known_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
 
 #: An edge holds at most this many items: enough to hide a jitter, too few to hide a slow reader.
 MAX_CAPACITY = 16
+
+
+_In = TypeVar("_In")
+_1to2 = TypeVar("_1to2")
+_2to3 = TypeVar("_2to3")
+_3to4 = TypeVar("_3to4")
+_4to5 = TypeVar("_4to5")
+_5to6 = TypeVar("_5to6")
+_6to7 = TypeVar("_6to7")
+_7to8 = TypeVar("_7to8")
+_8to9 = TypeVar("_8to9")
+_9to10 = TypeVar("_9to10")
+_10to11 = TypeVar("_10to11")
+_11to12 = TypeVar("_11to12")
+_12to13 = TypeVar("_12to13")
 
 
 class GraphError(ValueError):
@@ -71,9 +87,52 @@ class Graph:
         _only_nodes(self.nodes)
         self.check()
 
+    @overload
     @classmethod
-    def linear(cls, *nodes: Node[Any, Any], buffers: Mapping[str, int] | None = None) -> Graph:
-        """One node after the other. `buffers` gives the capacity of the edge into the node named: `{"encode": 4}`."""
+    def linear(
+        cls,
+        node_1: Node[_In, _1to2],
+        node_2: Taking[_1to2, _2to3] = ...,
+        node_3: Taking[_2to3, _3to4] = ...,
+        node_4: Taking[_3to4, _4to5] = ...,
+        node_5: Taking[_4to5, _5to6] = ...,
+        node_6: Taking[_5to6, _6to7] = ...,
+        node_7: Taking[_6to7, _7to8] = ...,
+        node_8: Taking[_7to8, _8to9] = ...,
+        node_9: Taking[_8to9, _9to10] = ...,
+        node_10: Taking[_9to10, _10to11] = ...,
+        node_11: Taking[_10to11, _11to12] = ...,
+        node_12: Taking[_11to12, _12to13] = ...,
+        /,
+        *,
+        buffers: Mapping[str, int] | None = None,
+    ) -> Graph: ...
+    @overload
+    @classmethod
+    def linear(
+        cls,
+        node_1: Node[Any, Any],
+        node_2: Node[Any, Any],
+        node_3: Node[Any, Any],
+        node_4: Node[Any, Any],
+        node_5: Node[Any, Any],
+        node_6: Node[Any, Any],
+        node_7: Node[Any, Any],
+        node_8: Node[Any, Any],
+        node_9: Node[Any, Any],
+        node_10: Node[Any, Any],
+        node_11: Node[Any, Any],
+        node_12: Node[Any, Any],
+        /,
+        *more: Node[Any, Any],
+        buffers: Mapping[str, int] | None = None,
+    ) -> Graph: ...
+    @classmethod
+    def linear(cls, *nodes: Any, buffers: Mapping[str, int] | None = None) -> Graph:
+        """One node after the other. `buffers` gives the capacity of the edge into the node named: `{"encode": 4}`.
+
+        Type checkers see, of up to twelve nodes that are named one by one, that each takes what the one before gives.
+        """
         if not nodes:
             raise GraphError(("a graph needs at least one node",))
         _only_nodes(nodes)
@@ -208,8 +267,26 @@ class Graph:
             if not 0 <= edge.capacity <= MAX_CAPACITY:
                 yield f"{edge.source} -> {edge.target}: capacity {edge.capacity} is not in 0..{MAX_CAPACITY}"
             gives, expects = given[edge.source], self.node(edge.target).consumes
-            if not fits(gives, expects, beside=Failure):  # failures travel past a node that does not take them
-                yield f"{edge.target}.in expects {type_name(expects)}, {edge.source}.out gives {type_name(gives)}"
+            if wrong := misfits(gives, expects, beside=Failure):  # failures travel past a node that does not take them
+                yield self._misfit(edge, gives, expects, wrong)
+
+    def _misfit(self, edge: Edge, gives: Any, expects: Any, wrong: tuple[Any, ...]) -> str:
+        """Both ports, and what would fit between them."""
+        text = f"{edge.target}.in expects {known_name(expects)}, {edge.source}.out gives {known_name(gives)}"
+        items = union(member for member in members(gives) if member is not Failure)
+        if len(wrong) < len(members(items)):
+            text += f", and {known_name(union(wrong))} does not fit"
+        text += f"; between them fits a node that takes {known_name(items)} and gives {known_name(expects)}"
+        such = [
+            node.name
+            for node in self.nodes
+            if node.name not in (edge.source, edge.target)
+            and Any not in (node.consumes, node.produces)
+            and node.produces is not Same
+            and fits(items, node.consumes)
+            and fits(node.produces, expects, beside=Failure)
+        ]
+        return f"{text}, as {such[0]} does" if such else text
 
     def _shape_problems(self) -> Iterator[str]:
         for node in self.nodes:

@@ -168,6 +168,14 @@ _FORMS = {
 }
 
 
+class Taking(Protocol[In_contra, Out_co]):
+    """What type checkers see of a node behind another one: it may be handed failures too, which travel past it."""
+
+    def taking(self, item: In_contra, /) -> None: ...
+
+    def giving(self) -> Out_co: ...
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Node(Generic[In_contra, Out_co]):
@@ -183,6 +191,12 @@ class Node(Generic[In_contra, Out_co]):
     accepts_failures: bool = False
     #: Nodes and graphs that this one runs by itself, as often as it likes; for diagrams.
     inner: tuple[Node[Any, Any] | Graph, ...] = ()
+
+    if TYPE_CHECKING:
+        # For `Taking`, which no running program asks for.
+        def taking(self, item: In_contra | Failure, /) -> None: ...
+
+        def giving(self) -> Out_co: ...
 
     @property
     def form(self) -> Form:

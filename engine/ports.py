@@ -11,7 +11,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 
 def _name(work: Any) -> str:
@@ -183,7 +183,7 @@ class Same:
 # ---- types ----------------------------------------------------------------------------------------------------------
 
 
-def _members(expression: Any) -> tuple[Any, ...]:
+def members(expression: Any) -> tuple[Any, ...]:
     """The members of a union (one for anything else), with aliases and wrappers taken off."""
     while True:
         if hasattr(expression, "__value__"):  # `type X = …` of Python 3.12
@@ -195,12 +195,12 @@ def _members(expression: Any) -> tuple[Any, ...]:
     if expression is None:
         return (types.NoneType,)
     if typing.get_origin(expression) in (typing.Union, types.UnionType):
-        return tuple(member for part in typing.get_args(expression) for member in _members(part))
+        return tuple(member for part in typing.get_args(expression) for member in members(part))
     if typing.get_origin(expression) is typing.Literal:
         return tuple({type(value): None for value in typing.get_args(expression)})
     if isinstance(expression, typing.TypeVar):
         bound = expression.__bound__
-        return (Any,) if bound is None else _members(bound)
+        return (Any,) if bound is None else members(bound)
     return (expression,)
 
 
@@ -216,7 +216,7 @@ def union(expressions: Iterable[Any]) -> Any:
 
 def accepts(expression: Any, member: type) -> bool:
     """Whether a type names this class (itself, or as a member of a union)."""
-    return member in _members(expression)
+    return member in members(expression)
 
 
 def fits(produced: Any, expected: Any, *, beside: type | None = None) -> bool:
@@ -225,8 +225,13 @@ def fits(produced: Any, expected: Any, *, beside: type | None = None) -> bool:
     Covariant in type arguments, as items are only handed on. What cannot be told at run time (a protocol without
     `runtime_checkable`, a missing type argument) is let through. Members of class `beside` are left out of `produced`.
     """
-    gives = [member for member in _members(produced) if beside is None or member is not beside]
-    return all(any(_fits_one(give, take) for take in _members(expected)) for give in gives)
+    return not misfits(produced, expected, beside=beside)
+
+
+def misfits(produced: Any, expected: Any, *, beside: type | None = None) -> tuple[Any, ...]:
+    """Those members of `produced` that do not fit."""
+    gives = [member for member in members(produced) if beside is None or member is not beside]
+    return tuple(give for give in gives if not any(_fits_one(give, take) for take in members(expected)))
 
 
 def _fits_one(give: Any, take: Any) -> bool:
@@ -261,34 +266,3 @@ def _tuples_fit(gives: tuple[Any, ...], takes: tuple[Any, ...]) -> bool:
     if gives[-1] is ... or len(gives) != len(takes):
         return False
     return all(fits(give, take) for give, take in zip(gives, takes, strict=True))
-
-
-def type_name(expression: Any, aliases: Mapping[str, Any] | None = None) -> str:
-    """A type as a person writes it: `Burst`, `int | None`, `tuple[Event, ...]`.
-
-    `aliases`: names for types that have none of their own at run time. A union that has all members of one of these says
-    its name in their place, before the rest.
-    """
-    left, names = _members(expression) if aliases else (), list[str]()
-    for name, meaning in (aliases or {}).items():
-        named = _members(meaning)
-        if all(member in left for member in named):
-            names.append(name)
-            left = tuple(member for member in left if member not in named)
-    if names:
-        return " | ".join([*names, *(type_name(member, aliases) for member in left)])
-    if expression is ...:
-        return "..."
-    if expression is None or expression is types.NoneType:
-        return "None"
-    origin, arguments = typing.get_origin(expression), typing.get_args(expression)
-    if origin in (typing.Union, types.UnionType):
-        return " | ".join(type_name(argument, aliases) for argument in arguments)
-    if origin is typing.Literal:
-        return f"Literal[{', '.join(map(repr, arguments))}]"
-    if origin is typing.Annotated:
-        return type_name(arguments[0], aliases)
-    if origin is not None:
-        return f"{type_name(origin)}[{', '.join(type_name(argument, aliases) for argument in arguments)}]"
-    name = getattr(expression, "__qualname__", None) or getattr(expression, "__name__", None) or str(expression)
-    return str(name).rpartition("<locals>.")[2]

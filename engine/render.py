@@ -8,7 +8,7 @@ from itertools import count, groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hyperinfer.engine.node import Form, Node
-from hyperinfer.engine.ports import type_name
+from hyperinfer.engine.type_names import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

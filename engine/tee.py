@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Never, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeAlias
 
 import trio
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hyperinfer.engine.node import Sink, Source
-
-In = TypeVar("In")
 
 log = logging.getLogger("hyperinfer.tee")
 
@@ -49,14 +47,14 @@ class SideEnd:
 
 
 def tee(
-    side: Sink[Any] | Node[In, Any] | Graph,
+    side: Sink[Any] | Node[Any, Any] | Graph,
     *,
     slow: Slow,
     buffer: int = MAX_CAPACITY,
     linger: float = 5.0,
     told: Callable[[SideEnd], None] | None = None,
     name: str = "tee",
-) -> Node[In, In]:
+) -> Node[Any, Any]:
     """Hands every item on, and to a reader at the side too: a sink, or a node or graph, whose output is dropped. Both get
     the same items, failures included, in the same order.
 

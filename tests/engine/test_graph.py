@@ -22,13 +22,14 @@ def make(name: str, consumes: Any = int, produces: Any = int) -> Node[Any, Any]:
     return step(lambda item: item, name=name, consumes=consumes, produces=produces)
 
 
+NONE: tuple[Node[Any, Any], ...] = ()
 A, B, C, D = make("a"), make("b"), make("c"), make("d")
 
 
 @pytest.mark.parametrize(
     ("build", "problems"),
     [
-        (lambda: Graph.linear(), ["a graph needs at least one node"]),
+        (lambda: Graph.linear(*NONE), ["a graph needs at least one node"]),
         (lambda: Graph((), (), "a", "a"), [
             "a graph needs at least one node", "the input is 'a', which is no node", "the output is 'a', which is no node",
         ]),
@@ -64,13 +65,25 @@ A, B, C, D = make("a"), make("b"), make("c"), make("d")
             "the graph has a cycle: b -> c -> b",
         ]),
         (lambda: Graph.linear(make("call", str, Plan), make("encode", Burst, bytes)), [
-            "encode.in expects Burst, call.out gives Plan",
+            "encode.in expects Burst, call.out gives Plan; between them fits a node that takes Plan and gives Burst",
         ]),
         (lambda: Graph.linear(make("a", int, int | None), make("b", tuple[int, ...])), [
-            "b.in expects tuple[int, ...], a.out gives int | None",
+            "b.in expects tuple[int, ...], a.out gives int | None;"
+            " between them fits a node that takes int | None and gives tuple[int, ...]",
         ]),
         (lambda: Graph.linear(make("a", int, str), make("b", int, str), make("c", int, str), buffers={"b": 20}), [
-            "a -> b: capacity 20 is not in 0..16", "b.in expects int, a.out gives str", "c.in expects int, b.out gives str",
+            "a -> b: capacity 20 is not in 0..16",
+            "b.in expects int, a.out gives str; between them fits a node that takes str and gives int",
+            "c.in expects int, b.out gives str; between them fits a node that takes str and gives int",
+        ]),
+        (lambda: Graph.linear(make("a", int, int | None), make("b", int)), [
+            "b.in expects int, a.out gives int | None, and None does not fit;"
+            " between them fits a node that takes int | None and gives int",
+        ]),
+        (lambda: Graph.linear(make("a", int, Plan | Failure), make("b", Burst, bytes), make("c", Plan, Burst)), [
+            "b.in expects Burst, a.out gives Plan | Failure;"
+            " between them fits a node that takes Plan and gives Burst, as c does",
+            "c.in expects Plan, b.out gives bytes; between them fits a node that takes bytes and gives Plan",
         ]),
     ],
 )  # fmt: skip
@@ -114,7 +127,7 @@ def test_replace_puts_another_node_in_the_place() -> None:
     assert graph == Graph.linear(A, B, C, buffers={"b": 1, "c": 2})
     with pytest.raises(KeyError):
         graph.replace("z", other)
-    with pytest.raises(GraphError, match=r"^bad\.in expects str, a\.out gives int$"):
+    with pytest.raises(GraphError, match=r"^bad\.in expects str, a\.out gives int; between"):
         graph.replace("b", make("bad", str, int))
 
 

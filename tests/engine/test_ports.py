@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Never, NewType, Protocol
 import pytest
 
 from hyperinfer.engine import Failure
-from hyperinfer.engine.ports import fits, type_name
+from hyperinfer.engine.ports import fits
+from hyperinfer.engine.type_names import type_name
 
 
 class Animal: ...
