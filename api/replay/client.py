@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import trio
@@ -13,6 +13,9 @@ from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, HeadMemo
 if TYPE_CHECKING:
     from hyperinfer.api.edge.exchange import Headers
     from hyperinfer.api.replay.timeline import Timeline
+
+
+T = TypeVar("T")
 
 
 class Write(msgspec.Struct, frozen=True, gc=False):
@@ -64,6 +67,9 @@ class ReplayedClient:
     @property
     def body_length(self) -> int | None:
         return len(self._body)
+
+    async def while_there(self, wait: Callable[[], Awaitable[T]]) -> T:
+        return await wait()  # nothing that comes before the body takes time
 
     async def read_body(self, limit: int) -> bytes:
         await trio.lowlevel.checkpoint()

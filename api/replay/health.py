@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hyperinfer.nodes.stickiness import Conversations, Served
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,12 +18,12 @@ class RecordedHealth:
     """The port `nodes.ports.Health`: of all routes the one can be used that was asked next.
 
     So the same routes are asked in the same order, whatever chose them then: weights, breakers, what had been measured, or
-    where the conversation was served before. `next`: the attempt that was made next, None after the last one. `any`: whether
-    any was made.
+    where the conversation was served before. `next`: the attempt that was made next, None after the last one. `all`: all can
+    be used, of a request that was refused before it came to an attempt.
     """
 
-    def __init__(self, next: Callable[[], Attempt | None], *, any: bool) -> None:
-        self._next, self._any = next, any
+    def __init__(self, next: Callable[[], Attempt | None], *, all: bool) -> None:
+        self._next, self._all = next, all
 
     def of(self, route: Route) -> _RouteHealth:
         """See the port."""
@@ -29,7 +31,7 @@ class RecordedHealth:
 
     def asked_next(self, route: Route) -> bool:
         """Whether it was."""
-        if not self._any:
+        if self._all:
             return True
         attempt = self._next()
         return attempt is not None and (attempt.provider, attempt.model) == (route.provider.name, route.model)
@@ -67,3 +69,19 @@ class _RouteHealth:
 
     def measured(self, now: float, *, latency: float | None, throughput: float | None) -> None:
         pass
+
+
+class RecordedConversations(Conversations):
+    """Where conversations were served: by the route that was tried first. `first`: provider and model; None: it is not
+    known."""
+
+    def __init__(self, first: Served | None) -> None:
+        super().__init__()
+        self._first = first
+
+    def __len__(self) -> int:
+        return 0 if self._first is None else 1
+
+    def served_by(self, point: int, now: float) -> Served | None:
+        """See `Conversations`."""
+        return self._first

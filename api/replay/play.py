@@ -15,7 +15,7 @@ from hyperinfer.api.data_plane import COUNTS, ROUTES, DataPlane
 from hyperinfer.api.pipelines import Parts, build_pipelines
 from hyperinfer.api.replay.accounts import WHOEVER, RecordedBooks
 from hyperinfer.api.replay.client import ReplayedClient, Write
-from hyperinfer.api.replay.health import RecordedHealth
+from hyperinfer.api.replay.health import RecordedConversations, RecordedHealth
 from hyperinfer.api.replay.telling import HeardFormat, Told
 from hyperinfer.api.replay.timeline import Timeline
 from hyperinfer.api.replay.tools import RecordedTools
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.idempotency import Idempotency
     from hyperinfer.api.ids import RequestIds
     from hyperinfer.formats.codec import Format
+    from hyperinfer.nodes.stickiness import Served
 
 Speed: TypeAlias = Literal["real", "fast"]
 """As long as it took, or no longer than it takes."""
@@ -162,7 +163,7 @@ class _Playing:
             method=request.method,
             path=path,
             query=request.query,
-            headers=[*headers, (b"authorization", b"Bearer hi-replay")],
+            headers=[*headers, *self._not_recorded],
             body=self._body,
             timeline=timeline,
             told=lambda: len(self._told),
@@ -170,6 +171,13 @@ class _Playing:
             headless=over is not None and end is not None and end.status is None and end.how != "complete",
             sent=self._sent,
         )
+
+    @property
+    def _not_recorded(self) -> list[tuple[bytes, bytes]]:
+        """Headers that are in no recording, but that the request had."""
+        told = [(b"authorization", b"Bearer hi-replay")]
+        refused = [line.by for line in self._scene.recording.lines if isinstance(line, rec.Refusal)]
+        return [*told, (b"idempotency-key", b"replay")] if "idempotency" in refused else told
 
     @property
     def _cut(self) -> Part | None:
@@ -210,7 +218,8 @@ class _Playing:
             ledger=books,
             settlement=settlement,
             clients=upstreams,
-            health=RecordedHealth(lambda: upstreams.next, any=upstreams.next is not None),
+            health=RecordedHealth(lambda: upstreams.next, all=upstreams.next is None and self._request.path in ROUTES),
+            conversations=RecordedConversations(self._first),
             tooling=Tooling(tools=lambda: tools.box, read_pdf=tools.read_pdf, drain=drain),
             drain=drain,
             now=lambda: unix + timeline.now,
@@ -227,6 +236,16 @@ class _Playing:
             now=lambda: unix,
             say=lambda _: None,
         )
+
+    @property
+    def _first(self) -> Served | None:
+        """The route that was tried first, or would have been."""
+        for line in self._scene.recording.lines:
+            if isinstance(line, rec.Attempt):
+                return line.provider, line.model
+            if isinstance(line, rec.Plan) and line.routes:
+                return line.routes[0].get("provider", ""), line.routes[0].get("model", "")
+        return None
 
     def _draws(self, what: str) -> Iterator[float]:
         lines = self._scene.recording.lines

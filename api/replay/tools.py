@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -44,12 +45,13 @@ class RecordedTools:
 
     async def read_pdf(self, source: bytes | str) -> ToolOutcome:
         """The port `Tooling.read_pdf`."""
-        return await self.outcome(READ_PDF, None)
+        which = {"url": source} if isinstance(source, str) else {"sha256": hashlib.sha256(source).hexdigest()}
+        return await self.outcome(READ_PDF, which)
 
-    async def outcome(self, name: str, arguments: Mapping[str, Any] | None) -> ToolOutcome:
+    async def outcome(self, name: str, arguments: Mapping[str, Any]) -> ToolOutcome:
         """What the next run of a tool came to: one with these arguments, where there is one."""
         runs = [part for part in self._runs if isinstance(part.line, rec.Tool) and part.line.name == name]
-        same = [part for part in runs if arguments is None or _arguments(part.line) == arguments]
+        same = [part for part in runs if _arguments(part.line) == arguments]
         part = next(iter(same or runs), None)
         if part is None:
             self._depart(f"the tool {name} is run, which was not run then")
