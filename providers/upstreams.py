@@ -28,10 +28,14 @@ does not read; 256 KiB are 2.5 MB/s from a provider that is 100 ms away."""
 
 
 class Upstreams:
-    """Makes a provider's client when it is first needed. A provider that changed with the catalogue gets a new one."""
+    """Makes a provider's client when it is first needed. A provider that changed with the catalogue gets a new one.
 
-    def __init__(self, network: httpx2.AsyncBaseTransport, demo: httpx2.AsyncBaseTransport) -> None:
-        self._transports = {"network": network, "demo": demo}
+    `network`: what carries requests to providers; a scripted one in tests (`hyperinfer.testing`). `demo`: what answers for
+    the demo models, by default their recordings at their own pace. `open_upstreams` makes one over real connections.
+    """
+
+    def __init__(self, network: httpx2.AsyncBaseTransport, demo: httpx2.AsyncBaseTransport | None = None) -> None:
+        self._transports = {"network": network, "demo": demo or DemoTransport(now=time.time)}
         self._clients: dict[str, tuple[Provider, Upstream]] = {}
         self._called: set[Origin] = set()
 
