@@ -64,6 +64,12 @@ def frameworks() -> Path:
 
 
 @pytest.fixture(scope="session")
+def kit() -> Path:
+    """The Python of a virtual environment with what users of the test kit have beside it."""
+    return installed("kit") / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
 def schemathesis() -> Path:
     """The program of Schemathesis."""
     return installed("schemathesis") / "bin" / "schemathesis"

@@ -9,7 +9,7 @@
 # missing, so running this twice costs nothing. Versions are pinned beside this script.
 set -euo pipefail
 
-THINGS=(llama aimock claude_code codex aisdk frameworks schemathesis servers strace)
+THINGS=(llama aimock claude_code codex aisdk frameworks schemathesis kit servers strace)
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -55,6 +55,11 @@ frameworks() {
 # A generator of requests from a description of an API. Its packages are locked, by `make lock`.
 schemathesis() {
     python_packages schemathesis "$HERE/schemathesis.txt"
+}
+
+# What users of the test kit have beside it: pytest-asyncio, httpx.
+kit() {
+    python_packages kit "$HERE/kit.txt"
 }
 
 # Debian's PostgreSQL and Redis. The tests run servers of their own: those that the packages may start are let be.

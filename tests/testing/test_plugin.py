@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,6 +153,11 @@ def test_it_loads_nothing_for_who_does_not_use_it(tmp_path: Path) -> None:
     ours = {name for name in loaded if name.split(".")[0] == "hyperinfer"}
     assert ours == {"hyperinfer", "hyperinfer.testing", MODULE}
     assert not loaded & {"httpx2", "httpx", "msgspec", "trio", "httptools", "openai", "anthropic"}
+
+
+def test_the_package_says_that_it_is_a_plugin() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["pytest11"]
+    assert told == {"hyperinfer": MODULE}
 
 
 def test_the_markers_are_explained(pytestconfig: pytest.Config) -> None:

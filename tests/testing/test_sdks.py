@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import anthropic
 import anyio
+import pydantic
 import pytest
 
-from hyperinfer.testing import Citation, Reasoning, Reply, ScriptedUpstream, Text, ToolCall, Usage
+from hyperinfer.testing import Citation, Reasoning, Received, Reply, ScriptedUpstream, Text, ToolCall, Usage
 from tests.testing.clients import AsyncClients, Carrier, Clients, async_clients, clients
 
 # The SDKs leave their own generators to the collector, which trio remarks.
@@ -110,6 +112,47 @@ def test_the_cut_of_the_bytes_changes_nothing(carrier: Carrier, split: Any) -> N
     reply = Reply(*REPLY.parts, usage=REPLY.usage, split=split)
     with ScriptedUpstream(answer=lambda request: reply) as upstream, clients(upstream, carrier) as with_clients:
         everything(with_clients)
+
+
+class Place(pydantic.BaseModel):
+    """A demanded shape."""
+
+    city: str
+
+
+def test_helpers_that_parse() -> None:
+    answer = '{"city":"Paris"}'
+    with ScriptedUpstream(answer, answer, answer, answer) as upstream, clients(upstream, "transport") as with_clients:
+        chat, responses = with_clients.openai.chat.completions, with_clients.openai.responses
+        found: list[Any] = [chat.parse(model="m", messages=MESSAGES, response_format=Place).choices[0].message.parsed]
+        with chat.stream(model="m", messages=MESSAGES, response_format=Place) as stream:
+            found.append(stream.get_final_completion().choices[0].message.parsed)
+        found.append(responses.parse(model="m", input="hi", text_format=Place).output_parsed)
+        messages = with_clients.anthropic.messages
+        found.append(messages.parse(model="m", max_tokens=9, messages=MESSAGES, output_format=Place).parsed_output)
+    assert found == [Place(city="Paris")] * 4
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_the_tool_runner(streamed: bool) -> None:
+    @anthropic.beta_tool
+    def add(a: int, b: int) -> str:
+        """Adds.
+
+        Args:
+            a: one
+            b: the other
+        """
+        return str(a + b)
+
+    def second(request: Received) -> str:
+        return f"It is {' '.join(request.tool_results.values())}."
+
+    script = Reply(Reasoning("Hm."), ToolCall("add", {"a": 1, "b": 2}, split=2)), second
+    with ScriptedUpstream(*script) as upstream, clients(upstream, "transport") as with_clients:
+        runner: Any = with_clients.anthropic.beta.messages
+        asked: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": MESSAGES, "stream": streamed}
+        assert runner.tool_runner(tools=[add], **asked).until_done().content[0].text == "It is 3."
 
 
 def test_lists_and_counts() -> None:
