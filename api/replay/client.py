@@ -12,7 +12,7 @@ from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, HeadMemo
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.exchange import Headers
-    from hyperinfer.api.replay.timeline import Timeline
+    from hyperinfer.api.replay.timeline import Misplaced, Timeline
 
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class ReplayedClient:
 
     `leaves_after`: it leaves in place of taking more bytes of the body than so many, None for one that stays. `headless`: it
     left before there was a head. `handling`: what the handler runs in. `sent`: is told of each write. `told`: how much the
-    client was told so far.
+    client was told so far. `misplaced`: ends the replay, which has come to write what it must not.
     """
 
     client: tuple[str, int] | None = None
@@ -47,6 +47,7 @@ class ReplayedClient:
         body: bytes,
         timeline: Timeline,
         told: Callable[[], int],
+        misplaced: Callable[[Misplaced], None],
         leaves_after: int | None = None,
         headless: bool = False,
         sent: Callable[[Write], None] | None = None,
@@ -60,6 +61,7 @@ class ReplayedClient:
         self.length = 0
         self.ended = False
         self._body, self._timeline, self._told, self._sent = body, timeline, told, sent
+        self._misplaced = misplaced
         self._leaves_after, self._headless = leaves_after, headless
         self._left = False
         self._watchers: list[Callable[[], None]] = []
@@ -91,10 +93,12 @@ class ReplayedClient:
             self.leave()
         if self._left:
             raise ClientGone("the client left")
+        if (misplaced := self._timeline.writes()) is not None:
+            self._misplaced(misplaced)
+            await trio.sleep_forever()
         self.length += len(data)
         write = Write(self._timeline.now, data, self._told())
         self.writes.append(write)
-        self._timeline.spoke()
         if self._sent is not None:
             self._sent(write)
 

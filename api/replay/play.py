@@ -4,7 +4,7 @@ they did. No network, no store, no thread; what was chance then is what it was."
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
@@ -16,17 +16,17 @@ from hyperinfer.api.pipelines import Parts, build_pipelines
 from hyperinfer.api.replay.accounts import WHOEVER, RecordedBooks
 from hyperinfer.api.replay.client import ReplayedClient, Write
 from hyperinfer.api.replay.health import RecordedConversations, RecordedHealth
-from hyperinfer.api.replay.telling import HeardFormat, Told
-from hyperinfer.api.replay.timeline import Timeline
+from hyperinfer.api.replay.telling import Hear, HeardFormat, Told
+from hyperinfer.api.replay.timeline import Misplaced, RecordedPause, Signs, Timeline
 from hyperinfer.api.replay.tools import RecordedTools
-from hyperinfer.api.replay.upstream import Chunks, Part, RecordedUpstreams, parts_of, scripts_of
+from hyperinfer.api.replay.upstream import Chunks, RecordedUpstreams, scripts_of
 from hyperinfer.engine import Drain
 from hyperinfer.engine import recording as rec
 from hyperinfer.formats import FORMATS, Dialect
 from hyperinfer.nodes.ports import Generation, Principal
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
-from hyperinfer.providers.catalogue import Catalogue
+from hyperinfer.providers.catalogue import Catalogue, Limits
 
 if TYPE_CHECKING:
     from hyperinfer.api.idempotency import Idempotency
@@ -40,6 +40,10 @@ Speed: TypeAlias = Literal["real", "fast"]
 PATHS: Final = {format.dialect: path for path, format in ROUTES.items()}
 LATEST: Final = 1e7
 """Seconds after which nothing that was recorded can still come."""
+
+
+def _unheard(_: object) -> None:
+    """For whoever does not listen."""
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,24 +74,43 @@ def play(
     speak: Dialect | None = None,
     chunks: Chunks = "recorded",
     speed: Speed = "fast",
-    hear: Callable[[Told], None] | None = None,
-    sent: Callable[[Write], None] | None = None,
+    hear: Hear = _unheard,
+    sent: Callable[[Write], None] = _unheard,
 ) -> Played:
     """Plays it to its end. `speak`: the format of the client, by default its own. `hear`, `sent`: are told of what the
-    client is told and sent, as it comes. Not inside of a run of trio. Raises `engine.recording.Withheld` where bodies were
-    not recorded."""
+    client is told and sent: with `real` as it comes, else when it is over. Not inside of a run of trio. Raises
+    `engine.recording.Withheld` where bodies were not recorded. The request's path is one of `ROUTES` or `COUNTS`."""
+    signs = _signs_of(scene.recording) if speak is None and chunks == "recorded" else None
+    make = partial(_Playing, scene, speak, chunks, signs)
+    made: Played | Misplaced = _run(make(), virtual=True)
+    while isinstance(made, Misplaced):
+        if signs is not None:
+            signs.advance(made)
+        made = _run(make(), virtual=True)
+    if speed == "real":
+        again = _run(make(hear, sent), virtual=False)
+        return made if isinstance(again, Misplaced) else again
+    for told in made.told:
+        hear(told)
+    for write in made.writes:
+        sent(write)
+    return made
+
+
+def _signs_of(recording: rec.Recording) -> Signs | None:
+    lines = [line for line in recording.lines if isinstance(line, rec.Sent)]
+    return Signs([line.at if line.alive else None for line in lines]) if lines else None
+
+
+def _run(playing: _Playing, *, virtual: bool) -> Played | Misplaced:
     from hyperinfer.engine.virtual import refusing_threads, seeded_schedule
 
-    playing = _Playing(scene, speak, chunks, hear, sent)
-    with ExitStack() as stack:
-        clock: trio.abc.Clock | None = None
-        if speed == "fast":
-            from trio.testing import MockClock
+    if not virtual:
+        return trio.run(playing.main)
+    from trio.testing import MockClock
 
-            clock = MockClock(autojump_threshold=0)
-            stack.enter_context(seeded_schedule(0))
-            stack.enter_context(refusing_threads())
-        return trio.run(playing.main, clock=clock)
+    with seeded_schedule(0), refusing_threads():
+        return trio.run(playing.main, clock=MockClock(autojump_threshold=0))
 
 
 class _Playing:
@@ -96,8 +119,9 @@ class _Playing:
         scene: Scene,
         speak: Dialect | None,
         chunks: Chunks,
-        hear: Callable[[Told], None] | None,
-        sent: Callable[[Write], None] | None,
+        signs: Signs | None,
+        hear: Hear = _unheard,
+        sent: Callable[[Write], None] = _unheard,
     ) -> None:
         self._scene, self._sent = scene, sent
         self._chunks: Chunks = chunks
@@ -105,10 +129,11 @@ class _Playing:
         self._asked = self._format_asked()
         self._spoken: Format = self._asked if speak is None else FORMATS[speak]
         self._body = self._request.body.data
-        self._parts = parts_of(scene.recording)
+        self._lines, self._signs = scene.recording.lines, signs
         self._told: list[Told] = []
         self._hear = hear
         self._departed: str | None = None
+        self._misplaced: Misplaced | None = None
         self._scope = trio.CancelScope()
 
     def _format_asked(self) -> Format:
@@ -116,18 +141,23 @@ class _Playing:
         return ROUTES.get(path) or COUNTS[path]
 
     def _depart(self, what: str) -> None:
+        if self._cut is not None:
+            return  # a replay is ahead of what it replays: the client leaves, or the recording ends, before that matters
         self._departed = self._departed or what
+        self._scope.cancel()
+
+    def _misplace(self, misplaced: Misplaced) -> None:
+        self._misplaced = self._misplaced or misplaced
         self._scope.cancel()
 
     def _note(self, told: Told) -> None:
         self._told.append(told)
-        if self._hear is not None:
-            self._hear(told)
+        self._hear(told)
 
-    async def main(self) -> Played:
+    async def main(self) -> Played | Misplaced:
         scene, recording = self._scene, self._scene.recording
-        timeline = Timeline(scene.catalogue.limits.keepalive)
-        upstreams = RecordedUpstreams(scripts_of(self._parts), timeline, self._chunks, self._depart)
+        timeline = Timeline(self._signs)
+        upstreams = RecordedUpstreams(scripts_of(self._lines), timeline, self._chunks, self._depart)
         refusal = next((line for line in recording.lines if isinstance(line, rec.Refusal)), None)
         books, drain = RecordedBooks(scene.principal, refusal), Drain()
         data_plane = self._data_plane(timeline, upstreams, books, drain)
@@ -140,6 +170,8 @@ class _Playing:
                 with client.handling:
                     await (data_plane.count if self._request.path in COUNTS else data_plane.handle)(format, client)
                 nursery.cancel_scope.cancel()
+        if self._misplaced is not None:
+            return self._misplaced
         return Played(
             status=client.status,
             head=client.head,
@@ -167,6 +199,7 @@ class _Playing:
             body=self._body,
             timeline=timeline,
             told=lambda: len(self._told),
+            misplaced=self._misplace,
             leaves_after=after if self._spoken is self._asked else None,
             headless=over is not None and end is not None and end.status is None and end.how != "complete",
             sent=self._sent,
@@ -180,38 +213,38 @@ class _Playing:
         return [*told, (b"idempotency-key", b"replay")] if "idempotency" in refused else told
 
     @property
-    def _cut(self) -> Part | None:
+    def _cut(self) -> rec.Line | None:
         """The line at which nobody heard, or nothing was recorded, any more."""
         recording = self._scene.recording
-        for part in self._parts:
-            if isinstance(part.line, rec.Abort | rec.Truncated):
-                return part
+        for line in self._lines:
+            if isinstance(line, rec.Abort | rec.Truncated):
+                return line
         if recording.truncated is not None or (recording.end is not None and recording.end.how != "complete"):
-            return self._parts[-1] if self._parts else None
+            return self._lines[-1] if self._lines else None
         return None
 
     @property
     def _size_sent(self) -> int | None:
-        sizes = [part.line.size for part in self._parts if isinstance(part.line, rec.Sent)]
+        sizes = [line.size for line in self._lines if isinstance(line, rec.Sent)]
         return sum(sizes) if sizes else None
 
     async def _leave(self, client: ReplayedClient, timeline: Timeline) -> None:
         """The client goes when it went, or when the recording ends before the response did."""
         if (cut := self._cut) is not None:
-            await timeline.reach(cut.line.at, cut.alive)
+            await timeline.reach(cut.at)
             client.leave()
 
     async def _drain(self, drain: Drain, timeline: Timeline) -> None:
         """The gateway ends its streams when it did."""
-        for part in self._parts:
-            if isinstance(part.line, rec.Drain) and part.line.what == "hard_end":
-                await timeline.reach(part.line.at, part.alive)
+        for line in self._lines:
+            if isinstance(line, rec.Drain) and line.what == "hard_end":
+                await timeline.reach(line.at)
                 drain.begin(0.0)
                 await drain.finish(last_words=LATEST)
 
     def _data_plane(self, timeline: Timeline, upstreams: RecordedUpstreams, books: RecordedBooks, drain: Drain) -> DataPlane:
         catalogue, unix = self._scene.catalogue, self._request.unix
-        tools = RecordedTools(catalogue, self._parts, timeline, self._depart)
+        tools = RecordedTools(catalogue, self._lines, timeline, self._depart)
         settlement = Settlement(books)
         parts = Parts(
             catalogue=lambda: catalogue,
@@ -229,7 +262,7 @@ class _Playing:
             accounts=books,
             settlement=settlement,
             idempotency=cast("Idempotency", books),
-            pipelines=build_pipelines(parts, catalogue.limits),
+            pipelines=build_pipelines(parts, self._limits(timeline)),
             ids=cast("RequestIds", _OneId(self._request.id)),
             drain=drain,
             body_limit=lambda: catalogue.limits.body_mb * 1024 * 1024,
@@ -246,6 +279,10 @@ class _Playing:
             if isinstance(line, rec.Plan) and line.routes:
                 return line.routes[0].get("provider", ""), line.routes[0].get("model", "")
         return None
+
+    def _limits(self, timeline: Timeline) -> Limits:
+        limits = self._scene.catalogue.limits
+        return limits if self._signs is None else replace(limits, keepalive=RecordedPause(limits.keepalive, timeline))
 
     def _draws(self, what: str) -> Iterator[float]:
         lines = self._scene.recording.lines

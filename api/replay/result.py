@@ -171,11 +171,11 @@ def replay_scene(
     as_: As | None = None,
     chunks: Chunks = "recorded",
     speed: Speed = "fast",
-    hear: Callable[[Told], None] | None = None,
-    sent: Callable[[Write], None] | None = None,
+    hear: Callable[[Told], None] = lambda _: None,
+    sent: Callable[[Write], None] = lambda _: None,
 ) -> Replay:
-    """The same of what was read already (`read_scene`). `hear`, `sent`: are told of events and bytes as they come. Raises
-    ReplayError."""
+    """The same of what was read already (`read_scene`). `hear`, `sent`: are told of events and bytes, with `real` as they
+    come. Raises ReplayError."""
     speak = None if as_ is None else DIALECTS[as_]
     if speak is not None and scene.recording.request.path in COUNTS:
         raise ReplayError("a count of tokens is told in no other format")

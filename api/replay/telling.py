@@ -78,7 +78,6 @@ class HeardFormat:
         return self._spoken.decode_response(body, upstream)
 
     def stream_encoder(self, reply: Reply) -> StreamEncoder:
-        self._timeline.began()
         return _HeardEncoder(self._spoken.stream_encoder(reply), self, self._timeline)
 
     def encode_response(self, events: Sequence[Event], reply: Reply) -> EncodedReply:
@@ -115,7 +114,7 @@ class _HeardEncoder:
         return self._encoder.end()
 
     def keep_alive(self) -> bytes:
-        self._timeline.kept_alive()
+        self._timeline.signs()
         self._format.tell(KeepAlive())
         return self._encoder.keep_alive()
 

@@ -16,7 +16,7 @@ from hyperinfer.formats.server_tools import ToolOutcome
 
 if TYPE_CHECKING:
     from hyperinfer.api.replay.timeline import Timeline
-    from hyperinfer.api.replay.upstream import Depart, Part
+    from hyperinfer.api.replay.upstream import Depart
     from hyperinfer.formats.server_tools import ToolName
     from hyperinfer.nodes.tools.port import Declaration, ServerTool
     from hyperinfer.providers.catalogue import Catalogue
@@ -28,8 +28,8 @@ READ_PDF: Final = "read_pdf"
 class RecordedTools:
     """The tools that there were, as a model and a bill know them."""
 
-    def __init__(self, catalogue: Catalogue, parts: Sequence[Part], timeline: Timeline, depart: Depart) -> None:
-        self._runs = [part for part in parts if isinstance(part.line, rec.Tool)]
+    def __init__(self, catalogue: Catalogue, lines: Sequence[rec.Line], timeline: Timeline, depart: Depart) -> None:
+        self._runs = [line for line in lines if isinstance(line, rec.Tool)]
         self._catalogue, self._timeline, self._depart = catalogue, timeline, depart
 
     @cached_property
@@ -50,24 +50,19 @@ class RecordedTools:
 
     async def outcome(self, name: str, arguments: Mapping[str, Any]) -> ToolOutcome:
         """What the next run of a tool came to: one with these arguments, where there is one."""
-        runs = [part for part in self._runs if isinstance(part.line, rec.Tool) and part.line.name == name]
-        same = [part for part in runs if _arguments(part.line) == arguments]
-        part = next(iter(same or runs), None)
-        if part is None:
+        runs = [run for run in self._runs if run.name == name]
+        same = [run for run in runs if msgspec.json.decode(run.arguments.data) == arguments]
+        run = next(iter(same or runs), None)
+        if run is None:
             self._depart(f"the tool {name} is run, which was not run then")
             await trio.sleep_forever()
             raise AssertionError
-        self._runs.remove(part)
-        await self._timeline.reach(part.line.at, part.alive)
-        line = part.line
-        if not isinstance(line, rec.Tool) or line.outcome is None:
+        self._runs.remove(run)
+        await self._timeline.reach(run.at)
+        if run.outcome is None:
             await trio.sleep_forever()  # it was cut short, and will be
             raise AssertionError
-        return msgspec.json.decode(line.outcome.data, type=ToolOutcome)
-
-
-def _arguments(line: rec.Line) -> object:
-    return msgspec.json.decode(line.arguments.data) if isinstance(line, rec.Tool) else None
+        return msgspec.json.decode(run.outcome.data, type=ToolOutcome)
 
 
 class _RecordedTool:

@@ -25,40 +25,21 @@ Depart: TypeAlias = Callable[[str], None]
 """Ends the replay: what happens now did not happen then. The text says what."""
 
 
-class Part(msgspec.Struct, frozen=True):
-    """A line of a recording with what came before it. `alive`: signs of life to the client; None where they are not told."""
-
-    line: rec.Line
-    alive: int | None
-
-
-def parts_of(recording: rec.Recording) -> tuple[Part, ...]:
-    """The lines in their order."""
-    told = any(isinstance(line, rec.Sent) for line in recording.lines)
-    found: list[Part] = []
-    alive = 0
-    for line in recording.lines:
-        found.append(Part(line, alive if told else None))
-        if isinstance(line, rec.Sent) and line.alive:
-            alive += 1
-    return tuple(found)
-
-
 class Script(msgspec.Struct):
     """One attempt. `came`: what the upstream did, in order."""
 
     asked: rec.Attempt
-    came: list[Part]
+    came: list[rec.Upstream]
 
 
-def scripts_of(parts: Sequence[Part]) -> list[Script]:
+def scripts_of(lines: Sequence[rec.Line]) -> list[Script]:
     """The attempts by number."""
     scripts: list[Script] = []
-    for part in parts:
-        if isinstance(part.line, rec.Attempt):
-            scripts.append(Script(part.line, []))
-        elif isinstance(part.line, rec.Upstream):
-            scripts[part.line.attempt].came.append(part)
+    for line in lines:
+        if isinstance(line, rec.Attempt):
+            scripts.append(Script(line, []))
+        elif isinstance(line, rec.Upstream):
+            scripts[line.attempt].came.append(line)
     return scripts
 
 
@@ -97,13 +78,15 @@ class RecordedUpstreams:
         if asked.body.length is None and asked.body.data != body:
             self.notes.append(f"attempt {number + 1} asks {provider} in other words than it did")
         came = iter(self._scripts[number].came)
-        for part in came:
-            await self._timeline.reach(part.line.at, part.alive)
-            if isinstance(part.line, rec.Fault):
-                raise _fault(part.line)
-            if isinstance(part.line, rec.Head):
+        for line in came:
+            if isinstance(line, rec.Close):
+                break
+            await self._timeline.reach(line.at)
+            if isinstance(line, rec.Fault):
+                raise _fault(line)
+            if isinstance(line, rec.Head):
                 body_stream = _Body(_split(came, self._chunks), self._timeline)
-                return httpx2.Response(part.line.status, headers=list(part.line.headers), stream=body_stream)
+                return httpx2.Response(line.status, headers=list(line.headers), stream=body_stream)
         await trio.sleep_forever()  # nothing came of it
         raise AssertionError
 
@@ -126,18 +109,17 @@ class _Wire(httpx2.AsyncBaseTransport):
 class _Body(httpx2.AsyncByteStream):
     """The body of a response. One that neither ended nor broke stays open."""
 
-    def __init__(self, pieces: Iterator[Part], timeline: Timeline) -> None:
+    def __init__(self, pieces: Iterator[rec.Upstream], timeline: Timeline) -> None:
         self._pieces, self._timeline = pieces, timeline
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        for part in self._pieces:
-            line = part.line
+        for line in self._pieces:
             if isinstance(line, rec.Close):
                 break
-            await self._timeline.reach(line.at, part.alive)
+            await self._timeline.reach(line.at)
             if isinstance(line, rec.Bytes):
                 return line.data.data
             if isinstance(line, rec.Eof):
@@ -148,32 +130,32 @@ class _Body(httpx2.AsyncByteStream):
         raise AssertionError
 
 
-def _split(parts: Iterator[Part], chunks: Chunks) -> Iterator[Part]:
+def _split(came: Iterator[rec.Upstream], chunks: Chunks) -> Iterator[rec.Upstream]:
     if chunks == "recorded":
-        return parts
-    return _bytewise(parts) if chunks == "bytes" else _joined(parts)
+        return came
+    return _bytewise(came) if chunks == "bytes" else _joined(came)
 
 
-def _bytewise(parts: Iterator[Part]) -> Iterator[Part]:
-    for part in parts:
-        line = part.line
+def _bytewise(came: Iterator[rec.Upstream]) -> Iterator[rec.Upstream]:
+    for line in came:
         if isinstance(line, rec.Bytes):
             data = line.data.data
             for place in range(len(data)):
-                piece = rec.Payload.of(data[place : place + 1])
-                yield Part(msgspec.structs.replace(line, data=piece), part.alive)
+                yield _with(line, data[place : place + 1])
         else:
-            yield part
+            yield line
 
 
-def _joined(parts: Iterator[Part]) -> Iterator[Part]:
-    every = list(parts)
-    pieces = [(part, part.line) for part in every if isinstance(part.line, rec.Bytes)]
+def _joined(came: Iterator[rec.Upstream]) -> Iterator[rec.Upstream]:
+    every = list(came)
+    pieces = [line for line in every if isinstance(line, rec.Bytes)]
     if pieces:
-        first, line = pieces[0]
-        data = rec.Payload.of(b"".join([each.data.data for _, each in pieces]))
-        yield Part(msgspec.structs.replace(line, data=data), first.alive)
-    yield from (part for part in every if not isinstance(part.line, rec.Bytes))
+        yield _with(pieces[0], b"".join([line.data.data for line in pieces]))
+    yield from (line for line in every if not isinstance(line, rec.Bytes))
+
+
+def _with(line: rec.Bytes, data: bytes) -> rec.Bytes:
+    return msgspec.structs.replace(line, data=rec.Payload.of(data))
 
 
 _KINDS: Final[tuple[type[httpx2.TransportError | httpx2.DecodingError], ...]] = (
