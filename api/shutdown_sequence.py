@@ -39,8 +39,8 @@ SEQUENCE: Final = (
     ),
     Phase(
         name="draining",
-        what="The listening sockets are closed, new requests on open connections are refused, idle connections end,"
-        " responses say `connection: close`. Requests that run go on.",
+        what="The listening sockets are closed, once what had come to them is let in, new requests on open connections are"
+        " refused, idle connections end, responses say `connection: close`. Requests that run go on.",
         ends=(("nothing in flight", "closing"), ("second SIGINT", "killed")),
         limit=lambda edge: edge.grace,
         overrun="last words",

@@ -35,6 +35,9 @@ LEFTOVER = 0.1
 NEW = 1.0
 """Seconds from its start in which a connection is not ended for another's sake: its first request is on its way."""
 
+FRESH = 0.25
+"""The same at the beginning of a drain."""
+
 CONNECTION = "hyperinfer.connection"
 """Where `scope["state"]` holds the `Connection` of a request."""
 
@@ -104,6 +107,8 @@ class Connection:
     requests: int = 0
     """Handlers that are running."""
     watch: Watch | None = None
+    look: Callable[[], bool] | None = None
+    """Takes what lies unread in the socket: whether something did."""
     window_deadline: WriteDeadline = field(init=False)
     """For what waits on the flow-control window of HTTP/2, which the deadline of the stream does not see."""
 
@@ -254,7 +259,7 @@ class Connections:
 
     draining: bool = False
     _open: dict[Connection, None] = field(default_factory=lambda: dict[Connection, None]())  # the oldest first
-    _opening: set[trio.CancelScope] = field(default_factory=lambda: set[trio.CancelScope]())
+    _opening: dict[trio.CancelScope, float] = field(default_factory=lambda: dict[trio.CancelScope, float]())  # since when
 
     @contextmanager
     def holding(self, connection: Connection) -> Generator[None]:
@@ -271,13 +276,13 @@ class Connections:
     def opening(self, seconds: float) -> Generator[trio.CancelScope]:
         """A scope for what comes before the first request (the TLS handshake): ends after `seconds`, or by a drain."""
         with trio.move_on_after(seconds) as scope:
-            self._opening.add(scope)
+            self._opening[scope] = trio.current_time()
             try:
                 if self.draining:
                     scope.cancel()
                 yield scope
             finally:
-                self._opening.discard(scope)
+                del self._opening[scope]
 
     def begin_drain(self) -> None:
         """Responses that begin from here on say `connection: close`."""
@@ -285,12 +290,18 @@ class Connections:
         for connection in self._open:
             connection.draining = True
 
-    def end_idle(self) -> None:
-        """Idle connections and handshakes end; the others with the response that is under way."""
-        for connection in self._open:
-            connection.end_if_idle()
-        for scope in self._opening:
-            scope.cancel()
+    def look(self) -> bool:
+        """Takes what has come on all connections: whether something had."""
+        return any([connection.look() for connection in list(self._open) if connection.look is not None])
+
+    def end_idle(self, latest: float) -> None:
+        """Idle connections and handshakes end that began by then; those with a response under way end with it."""
+        for connection in list(self._open):
+            if connection.began <= latest:
+                connection.end_if_idle()
+        for scope, began in self._opening.items():
+            if began <= latest:
+                scope.cancel()
 
     def end_an_idle_one(self) -> None:
         """The oldest that has no request under way, if it is not new: somebody else waits for its place."""

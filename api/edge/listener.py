@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import socket as stdlib_socket
 from typing import TYPE_CHECKING
 
 import trio
@@ -60,6 +62,24 @@ class BoundedListener(trio.abc.Listener[GuardedStream]):
         except BaseException:
             self._limit.release()
             raise
+        return self._guarded(inner)
+
+    def accept_waiting(self) -> list[GuardedStream]:
+        """Those that lie in the backlog, as far as there is room, without waiting. What comes from now on is not for us: the
+        listener is to be closed at once."""
+        accepted: list[GuardedStream] = []
+        with stdlib_socket.socket(fileno=os.dup(self._inner.socket.fileno())) as listening:
+            while self._limit.value:
+                try:
+                    inner, _ = listening.accept()
+                except OSError:  # there is none, or what is there cannot be had
+                    break
+                self._limit.acquire_nowait()
+                inner.setblocking(False)
+                accepted.append(self._guarded(trio.SocketStream(trio.socket.from_stdlib_socket(inner))))
+        return accepted
+
+    def _guarded(self, inner: trio.SocketStream) -> GuardedStream:
         self._counters.connections += 1
         self._counters.open += 1
         return GuardedStream(

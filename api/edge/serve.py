@@ -6,7 +6,8 @@ connections, the strict lifespan, and a drain that the application hears of.
 
 A drain, seconds from the shutdown signal:
 
-    0                       the application is told; listeners close; idle connections and handshakes end;
+    0                       listeners close, when their backlogs are empty; requests that have come by then are let in;
+                            the application is told; idle connections and handshakes end, new ones in a moment;
                             responses begun from here on say `connection: close`
     grace                   the application ends its streams itself; a client that does not read has a third of the
                             settle margin from here
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 import trio
@@ -26,6 +28,7 @@ import trio
 from hyperinfer.api.edge.address import url_of
 from hyperinfer.api.edge.asgi import CrashReply, EdgeApp, plain_crash_reply
 from hyperinfer.api.edge.connection import (
+    FRESH,
     Choose,
     Connection,
     Connections,
@@ -35,7 +38,6 @@ from hyperinfer.api.edge.connection import (
 )
 from hyperinfer.api.edge.dispatch import Routed
 from hyperinfer.api.edge.edges import EDGES
-from hyperinfer.api.edge.guarded import GuardedStream
 from hyperinfer.api.edge.lifespan import Lifespan, LifespanFailed, StartupFailed
 from hyperinfer.api.edge.listener import BoundedListener
 from hyperinfer.api.edge.refusals import Refuse, plain_refusal
@@ -49,10 +51,12 @@ if TYPE_CHECKING:
 
     from hyperinfer.api.edge.asgi import AsgiApp
     from hyperinfer.api.edge.dispatch import DataPlane
+    from hyperinfer.api.edge.guarded import GuardedStream
 
 log = logging.getLogger("hyperinfer.edge")
 
-EdgeListener = BoundedListener | trio.SSLListener[GuardedStream]
+COMING = 0.05
+"""Seconds in which requests that have come before the end, and were not read yet, are let in."""
 
 
 class Drain(Protocol):
@@ -141,34 +145,34 @@ class _Server:
             guards.start_soon(self._watch.run)
             async with trio.open_nursery() as handlers:
                 async with trio.open_nursery() as accepting:
-                    for listener, handler in listeners:
-                        accepting.start_soon(_accept, listener, handler, handlers)
+                    for listener in listeners:
+                        accepting.start_soon(listener.accept, handlers)
                     task_status.started(urls)
                     await _any_of(stops)
-                    drain.begin(self._settings.grace)
-                    self._connections.begin_drain()
-                    accepting.cancel_scope.cancel()
+                    for listener in listeners:
+                        listener.until.cancel()
                 # After the listeners: a client that sees its idle connection end must not come in once more.
-                self._connections.end_idle()
+                if self._connections.look() or any(listener.late for listener in listeners):
+                    await trio.sleep(COMING)
+                drain.begin(self._settings.grace)
+                self._connections.begin_drain()
+                self._connections.end_idle(trio.current_time() - FRESH)
+                guards.start_soon(self._end_fresh)
                 guards.start_soon(self._end_late, handlers.cancel_scope)
             guards.cancel_scope.cancel()
 
-    def _listeners(
-        self, sockets: Sockets, ssl_context: SSLContext | None
-    ) -> tuple[list[tuple[EdgeListener, Callable[[EdgeStream], Awaitable[None]]]], list[str]]:
+    def _listeners(self, sockets: Sockets, ssl_context: SSLContext | None) -> tuple[list[_Listening], list[str]]:
         limit = trio.Semaphore(self._settings.max_connections)
-        listeners: list[tuple[EdgeListener, Callable[[EdgeStream], Awaitable[None]]]] = []
+        listeners: list[_Listening] = []
         urls: list[str] = []
         secure = [(sock, True) for sock in sockets.secure_sockets]
         for sock, tls in [*secure, *((sock, False) for sock in sockets.insecure_sockets)]:
             inner = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
             bounded = BoundedListener(inner, limit, self._settings, self._counters, self._connections.end_an_idle_one)
-            listener: EdgeListener = bounded
-            if tls:
-                if ssl_context is None:
-                    raise ValueError("a secure socket needs a certificate and a key")
-                listener = trio.SSLListener(bounded, ssl_context, https_compatible=True)
-            listeners.append((listener, partial(self._handle, bounded.release)))
+            if tls and ssl_context is None:
+                raise ValueError("a secure socket needs a certificate and a key")
+            context = ssl_context if tls else None
+            listeners.append(_Listening(bounded, context, partial(self._handle, bounded.release)))
             urls.append(url_of(sock, tls=tls))
         return listeners, urls
 
@@ -206,6 +210,10 @@ class _Server:
                 return
         await (await self._choose(stream, connection)).run()
 
+    async def _end_fresh(self) -> None:
+        await trio.sleep(FRESH)
+        self._connections.end_idle(inf)
+
     async def _end_late(self, handlers: trio.CancelScope) -> None:
         await trio.sleep(self._settings.grace)
         self._connections.tighten(self._settings.settle_margin / 3)
@@ -221,12 +229,36 @@ class _Server:
             self._connections.abort_blocked()
 
 
-async def _accept(listener: EdgeListener, handler: Callable[[EdgeStream], Awaitable[None]], handlers: trio.Nursery) -> None:
-    # Not trio.serve_listeners: it closes each stream once more after its handler, where an exception would escape.
-    async with listener:
-        while True:
-            stream: EdgeStream = await listener.accept()
-            handlers.start_soon(handler, stream)
+class _Listening:
+    """One listening socket, with TLS where there is a `context`. `until`: cancelled when no more is to be accepted but what
+    lies in the backlog by then, `late`."""
+
+    def __init__(
+        self, listener: BoundedListener, context: SSLContext | None, handler: Callable[[EdgeStream], Awaitable[None]]
+    ) -> None:
+        self.until = trio.CancelScope()
+        self.late = 0
+        self._listener, self._context, self._handler = listener, context, handler
+
+    async def accept(self, handlers: trio.Nursery) -> None:
+        """Closes the socket at the end."""
+        # Not trio.serve_listeners: it closes each stream once more after its handler, where an exception would escape.
+        async with self._listener:
+            with self.until:
+                while True:
+                    self._handle(await self._listener.accept(), handlers)
+            # Whoever lies there has perhaps sent its request, and would get a reset.
+            for stream in self._listener.accept_waiting():
+                self._handle(stream, handlers)
+                self.late += 1
+
+    def _handle(self, stream: GuardedStream, handlers: trio.Nursery) -> None:
+        if self._context is None:
+            handlers.start_soon(self._handler, stream)
+        else:
+            handlers.start_soon(
+                self._handler, trio.SSLStream(stream, self._context, server_side=True, https_compatible=True)
+            )
 
 
 def _handlers_of(app: object) -> DataPlane:

@@ -87,7 +87,7 @@ class Watch:
         self._count = itertools.count()
         self._useless = 0
         self._sleep = trio.CancelScope()
-        self._readers: dict[int, Callable[[], None]] = {}
+        self._readers: dict[int, Callable[[], object]] = {}
         self._sockets: select.epoll | None = None if sys.platform != "linux" else select.epoll()
 
     async def run(self) -> None:
@@ -144,7 +144,7 @@ class Watch:
         """How many sockets are watched."""
         return len(self._readers)
 
-    def read(self, descriptor: int, function: Callable[[], None]) -> None:
+    def read(self, descriptor: int, function: Callable[[], object]) -> None:
         """`function` is called while something can be read, the end too. It must neither wait nor raise."""
         assert self._sockets is not None
         self._readers[descriptor] = function
@@ -155,7 +155,7 @@ class Watch:
         assert self._sockets is not None
         self._sockets.modify(descriptor, select.EPOLLRDHUP if paused else select.EPOLLIN)
 
-    def forget(self, descriptor: int, function: Callable[[], None]) -> None:
+    def forget(self, descriptor: int, function: Callable[[], object]) -> None:
         """To be called before somebody else may get the number of a descriptor that was closed. Can be called again."""
         if self._readers.get(descriptor) is function:
             del self._readers[descriptor]

@@ -21,7 +21,7 @@ from hyperinfer.api.edge.lean.asgi import answer_by_asgi, scope_of
 from hyperinfer.api.edge.lean.exchange import LeanExchange
 from hyperinfer.api.edge.lean.parser import RequestParser
 from hyperinfer.api.edge.lean.response import DateLine, refusal_of
-from hyperinfer.api.edge.lean.source import TaskSource, WatchedSource
+from hyperinfer.api.edge.lean.source import source_of
 from hyperinfer.api.edge.watch import Alarm
 from hyperinfer.engine import DONE
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from hyperinfer.api.edge.asgi import Reply
     from hyperinfer.api.edge.connection import Connection, EdgeStream, Serving
     from hyperinfer.api.edge.lean.request import Request
-    from hyperinfer.api.edge.lean.source import Source
 
 log = logging.getLogger("hyperinfer.edge")
 
@@ -52,12 +51,7 @@ class LeanConnection:
         self._stream = stream
         self._guarded = connection.stream
         self._tls = stream if isinstance(stream, trio.SSLStream) else None
-        self._source: Source
-        if self._tls is None and serving.watch.watches_sockets:
-            self._source = WatchedSource(serving.watch, self._guarded, self._received)
-        else:
-            receive = self._guarded.receive_next if self._tls is None else self._tls.receive_some
-            self._source = TaskSource(receive, self._received, connection.looking_out)
+        self._source = source_of(serving.watch, connection, self._tls, self._received)
         self.cut = self._source.cut
         self._parser = RequestParser(serving.settings, cleartext=self._tls is None)
         self._ahead = bytearray()
@@ -86,6 +80,7 @@ class LeanConnection:
 
     async def run(self) -> None:
         self._guarded.first_request_came()  # its time is kept here
+        self._connection.look = self._source.look
         self._connection.ending.tell(self._end)
         self._alarm.set(trio.current_time() + self._settings.first_request)
         try:
@@ -193,10 +188,12 @@ class LeanConnection:
 
     def _end(self) -> None:
         """By a drain, or with the stream: now, or after the response that is under way."""
-        self._ending = True
+        begins, self._ending = not self._ending, True
         if self._guarded.gone.is_set():
             self._source.stop()
             self._lose()
+        elif begins:
+            self._source.look()  # the next request may have come
         self._tell_change()
 
     # Answering

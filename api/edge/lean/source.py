@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
 
+    from hyperinfer.api.edge.connection import Connection
     from hyperinfer.api.edge.guarded import GuardedStream
     from hyperinfer.api.edge.watch import Watch
 
@@ -34,6 +35,10 @@ class Source(Protocol):
         """Nothing more is to come. To be called when the stream was closed."""
         ...
 
+    def look(self) -> bool:
+        """Takes what has come and was not handed on yet, where that can be: whether there was something."""
+        ...
+
 
 class WatchedSource:
     """A socket without TLS. A peer that leaves is seen even while no more may come."""
@@ -43,7 +48,7 @@ class WatchedSource:
         self._stream = stream
         self._received = received
         self._descriptor = stream.socket.fileno()
-        self._told = self._tell  # one object: the watch knows it by its identity
+        self._told: Callable[[], object] = self._tell  # one object: the watch knows it by its identity
         self._paused = self._stopped = False
         self._scope = trio.CancelScope()
         self._failure: BaseException | None = None
@@ -71,11 +76,14 @@ class WatchedSource:
         self._stopped = True  # from here on the number of the socket may be somebody else's
         self._watch.forget(self._descriptor, self._told)
 
-    def _tell(self) -> None:
+    def look(self) -> bool:
+        return not self._paused and not self._stopped and self._tell()
+
+    def _tell(self) -> bool:
         try:
             data = b"" if self._paused else self._stream.receive_now()
             if data is None:
-                return
+                return False
             if not data:
                 self.stop()
             if not self._received(data) and not self._stopped:
@@ -85,6 +93,7 @@ class WatchedSource:
             self.stop()
             self._failure = error
             self._scope.cancel()
+        return True
 
 
 class TaskSource:
@@ -123,6 +132,10 @@ class TaskSource:
     def stop(self) -> None:
         """It finds the end itself."""
 
+    def look(self) -> bool:
+        """Only its task reads."""
+        return False
+
     async def _read(self) -> None:
         data = b"more"
         while data:
@@ -138,3 +151,17 @@ class TaskSource:
 
     def _left(self) -> None:
         self._received(b"")
+
+
+def source_of(
+    watch: Watch,
+    connection: Connection,
+    tls: trio.SSLStream[GuardedStream] | None,
+    received: Callable[[bytes], bool],
+) -> Source:
+    """That of a connection. `received` takes the bytes, and says whether more may come."""
+    if tls is not None:
+        return TaskSource(tls.receive_some, received, connection.looking_out)
+    if watch.watches_sockets:
+        return WatchedSource(watch, connection.stream, received)
+    return TaskSource(connection.stream.receive_next, received, connection.looking_out)

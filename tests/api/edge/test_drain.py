@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +13,11 @@ from hypercorn.config import Sockets
 from trio.testing import wait_all_tasks_blocked
 
 from hyperinfer.api.edge import EdgeSettings, Exchange
+from hyperinfer.api.edge import serve as serving
+from hyperinfer.api.edge.connection import FRESH
 from hyperinfer.api.edge.serve import serve
-from tests.api.edge.clients import H1Client, H2Client
-from tests.api.edge.kit import QUICK, Edge, RecordingDrain, data_plane, edge, hello, with_lifespan, within
+from tests.api.edge.clients import H1Client, H2Client, read_to_end
+from tests.api.edge.kit import CERTIFICATE, QUICK, Edge, RecordingDrain, data_plane, edge, hello, with_lifespan, within
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge import Handler
@@ -59,6 +62,70 @@ async def test_the_application_is_told_at_once_with_the_grace() -> None:
             took = await until_ended(server)
             assert server.drain.grace == SLOW.grace
             assert took < 1
+
+
+def a_request(server: Edge) -> socket.socket:
+    """A client that has connected and asked before the server can run again."""
+    client = socket.create_connection(("127.0.0.1", server.port))
+    client.sendall(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+    return client
+
+
+async def answer_to(client: socket.socket) -> bytes:
+    client.setblocking(False)
+    async with trio.SocketStream(trio.socket.from_stdlib_socket(client)) as stream:
+        return await read_to_end(stream)
+
+
+async def test_what_lies_in_the_backlog_is_answered() -> None:
+    with within():
+        async with edge(with_lifespan(hello), SLOW) as server:
+            clients = [a_request(server) for _ in range(20)]
+            server.shutdown.set()
+            assert all([(await answer_to(client)).endswith(b"hello") for client in clients])
+            await server.ended.wait()
+        assert server.counters.requests == 20
+
+
+async def test_a_handshake_that_waits_in_the_backlog_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "FRESH", 3.0)
+    context = ssl.create_default_context(cafile=CERTIFICATE)
+    settings = dataclasses.replace(SLOW, certfile=CERTIFICATE, keyfile=CERTIFICATE)
+    with within():
+        async with edge(with_lifespan(hello), settings, tls=True) as server:
+            client = socket.create_connection(("127.0.0.1", server.port))
+            server.shutdown.set()
+            client.setblocking(False)
+            plain = trio.SocketStream(trio.socket.from_stdlib_socket(client))
+            async with trio.SSLStream(plain, context, server_hostname="localhost", https_compatible=True) as stream:
+                assert (await H1Client(stream).ask("GET", "/")).complete
+
+
+async def test_a_request_that_has_come_on_an_idle_connection_is_answered(request: pytest.FixtureRequest) -> None:
+    if "stock" in request.node.name:
+        return  # which has but a task that waits for it
+    with within():
+        async with edge(with_lifespan(hello), SLOW) as server, await server.connect() as stream:
+            client = H1Client(stream)
+            assert (await client.ask("GET", "/")).complete
+            client.next_request()
+            await trio.sleep(FRESH + 0.01)  # it is no new one
+            await client.send("GET", "/")
+            server.shutdown.set()
+            assert (await client.receive()).body == b"hello"
+            await server.ended.wait()
+
+
+async def test_a_connection_that_has_just_begun_may_still_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "FRESH", 3.0)
+    with within():
+        async with edge(with_lifespan(hello), SLOW) as server, await server.connect() as stream:
+            await wait_all_tasks_blocked(0.01)
+            server.shutdown.set()
+            await server.drain.began.wait()
+            await wait_all_tasks_blocked(0.01)
+            answer = await H1Client(stream).ask("GET", "/")
+            assert (answer.body, answer.headers["connection"]) == (b"hello", "close")
 
 
 async def test_new_connections_are_refused_at_once() -> None:
