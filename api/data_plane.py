@@ -129,7 +129,7 @@ class DataPlane:
                 await sink.fail(FULL)
             except ClientGone:
                 raise
-            except Exception:
+            except (Exception, SystemExit):  # a node of the operator's may do anything
                 log.exception("%s crashed", ticket.request_id)
                 await sink.fail(CRASHED)
         except ClientGone:
@@ -228,11 +228,11 @@ class DataPlane:
 
     async def _run(self, incoming: Incoming, sink: ExchangeSink, graph: Graph) -> None:
         """The pipeline, for as long as the client is there; then the settlement, if the pipeline did not come to it."""
-        crash: Exception | None = None
+        crash: Exception | SystemExit | None = None
         ticket = incoming.ticket
         try:
             await run(graph, (incoming,), sink)
-        except Exception as error:  # raised when the request is settled
+        except (Exception, SystemExit) as error:  # raised when the request is settled
             crash = error
             ticket.tally.error_code = CRASHED.code
         finally:

@@ -17,6 +17,7 @@ import trio
 from hyperinfer.api.backing import open_backing
 from hyperinfer.api.body_room import BodyRoom
 from hyperinfer.api.catalogue_file import CatalogueFile
+from hyperinfer.api.custom_nodes.checking import load_nodes
 from hyperinfer.api.data_plane import DataPlane
 from hyperinfer.api.edge.watch import Watch
 from hyperinfer.api.idempotency import Idempotency
@@ -91,10 +92,11 @@ class Gateway:
 
     async def use(self, text: str) -> None:
         """Goes on with another catalogue, for requests that come from here on: those that run keep theirs, with its
-        prices. Raises `CatalogueErrors`, and everything stays as it was."""
-        self.catalogue.use(text)
-        catalogue = self.catalogue.current()
-        self.pipelines.rebuild(self.parts, catalogue.limits)
+        prices, and their pipeline. Raises `CatalogueErrors`, and everything stays as it was."""
+        catalogue = self.catalogue.parsed(text)
+        plugs = load_nodes(catalogue.pipeline, self.pipelines.plugs)
+        self.catalogue.take(catalogue, text)
+        self.pipelines.rebuild(self.parts, catalogue.limits, plugs)
         self.drain.most = catalogue.limits.in_flight
         self.data_plane.key_places.most = catalogue.limits.in_flight_per_key
         self.data_plane.body_room.most = _bytes(catalogue.limits.bodies_mb)
@@ -114,6 +116,7 @@ async def open_gateway(
     `StoreUnavailable`, `ProxySettingError`."""
     catalogue = CatalogueFile(settings.config, settings.environ, settings.catalogue)
     limits = catalogue.current().limits
+    plugs = load_nodes(catalogue.current().pipeline)
     drain.most = limits.in_flight
     folder = DataFolder(settings.data)
     watch = Watch()
@@ -149,7 +152,7 @@ async def open_gateway(
             now=now,
             jitter=random.random,
         )
-        pipelines = build_pipelines(parts, limits)
+        pipelines = build_pipelines(parts, limits, plugs)
         ids = RequestIds(now, entropy)
         data_plane = DataPlane(
             accounts=accounts,

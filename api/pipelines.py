@@ -1,4 +1,4 @@
-"""The graphs that requests run through: one for each way of answering.
+"""The graphs that requests run through: one for each way of answering, with the operator's own nodes in their places.
 
 These are the graphs that `hyperinfer diagram` draws, whatever the client's format. A stream runs as two tasks, one that
 reads the upstream and one that writes to the client, with one channel between them; while the client takes at once what it
@@ -7,10 +7,11 @@ is sent, the first of them writes, and the other only keeps the connection alive
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hyperinfer.api.custom_nodes.places import by_neighbour
 from hyperinfer.engine import Drain, Graph, Node
 from hyperinfer.nodes import (
     admit,
@@ -34,6 +35,7 @@ from hyperinfer.nodes.ports import Rate
 from hyperinfer.nodes.stickiness import Conversations
 
 if TYPE_CHECKING:
+    from hyperinfer.api.custom_nodes.places import Plugs
     from hyperinfer.nodes.attempt import Clients
     from hyperinfer.nodes.ports import Health, Ledger
     from hyperinfer.nodes.settlement import Settlement
@@ -63,24 +65,23 @@ class Parts:
     conversations: Conversations = field(default_factory=Conversations)
 
 
-def stream_graph(parts: Parts, limits: Limits) -> Graph:
+def stream_graph(parts: Parts, limits: Limits, plugs: Plugs = ()) -> Graph:
     """The graph of a streamed response. It serves a whole one too."""
-    return Graph.linear(
-        *_as_far_as_events(parts, limits),
-        encode(keepalive=limits.keepalive),
-        settle(parts.settlement),
-        buffers={"encode": STREAM_BUFFER},
+    return _joined(
+        (*_as_far_as_events(parts, limits), encode(keepalive=limits.keepalive), settle(parts.settlement)),
+        plugs,
+        {"encode": STREAM_BUFFER},
     )
 
 
-def whole_graph(parts: Parts, limits: Limits) -> Graph:
+def whole_graph(parts: Parts, limits: Limits, plugs: Plugs = ()) -> Graph:
     """The graph of a whole response: one task, no channel."""
-    return Graph.linear(*_as_far_as_events(parts, limits), encode_whole(), settle(parts.settlement))
+    return _joined((*_as_far_as_events(parts, limits), encode_whole(), settle(parts.settlement)), plugs, {})
 
 
-def count_graph(parts: Parts, limits: Limits) -> Graph:
+def count_graph(parts: Parts, limits: Limits, plugs: Plugs = ()) -> Graph:
     """The graph of a request whose tokens are counted: nothing is held, billed or recorded."""
-    return Graph.linear(
+    nodes = (
         decode_count(json_depth=limits.json_depth, big_bodies=parts.big_bodies),
         route(parts.catalogue, Choosing(parts.health, parts.conversations)),
         count(
@@ -91,6 +92,29 @@ def count_graph(parts: Parts, limits: Limits) -> Graph:
             health=parts.health,
         ),
     )
+    return _joined(nodes, plugs, {}, {"decode_count": ("decode",), "route": ("route", "admit")})
+
+
+def _joined(
+    nodes: Sequence[Node[Any, Any]],
+    plugs: Plugs,
+    buffers: Mapping[str, int],
+    behind: Mapping[str, Sequence[str]] | None = None,
+) -> Graph:
+    """The nodes in a row, each with those behind it that have their place there. `behind`: whose places those are, where
+    it is others than the node's own."""
+    if not plugs:
+        return Graph.linear(*nodes, buffers=buffers)
+    own = by_neighbour(plugs)
+    row: list[Node[Any, Any]] = []
+    buffers = dict(buffers)
+    for node in nodes:
+        row.append(node)
+        for name in (node.name,) if behind is None else behind.get(node.name, ()):
+            for plugged in own.get(name, ()):
+                row.append(plugged.node)
+                buffers[plugged.node.name] = plugged.custom.buffer
+    return Graph.linear(*row, buffers=buffers)
 
 
 def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...]:
@@ -122,26 +146,30 @@ def _rate(limits: Limits) -> Rate:
 
 
 class Pipelines:
-    """The graphs in use. Assign another graph to change what the hosted routes do: it stays, also over a reload."""
+    """The graphs in use. Assign another graph to change what the hosted routes do: it stays, also over a reload. `plugs`:
+    the operator's own nodes in those that were built here."""
 
-    def __init__(self, parts: Parts, limits: Limits) -> None:
-        self.stream = self._built_stream = stream_graph(parts, limits)
-        self.whole = self._built_whole = whole_graph(parts, limits)
-        self.count = self._built_count = count_graph(parts, limits)
+    def __init__(self, parts: Parts, limits: Limits, plugs: Plugs = ()) -> None:
+        self.plugs = plugs
+        self.stream = self._built_stream = stream_graph(parts, limits, plugs)
+        self.whole = self._built_whole = whole_graph(parts, limits, plugs)
+        self.count = self._built_count = count_graph(parts, limits, plugs)
 
-    def rebuild(self, parts: Parts, limits: Limits) -> None:
-        """Builds the graphs anew, for other limits. One that was assigned is left alone."""
+    def rebuild(self, parts: Parts, limits: Limits, plugs: Plugs = ()) -> None:
+        """Builds the graphs anew, for other limits and nodes. One that was assigned is left alone."""
+        built = Pipelines(parts, limits, plugs)
+        self.plugs = plugs
         if self.stream is self._built_stream:
-            self.stream = self._built_stream = stream_graph(parts, limits)
+            self.stream = self._built_stream = built.stream
         if self.whole is self._built_whole:
-            self.whole = self._built_whole = whole_graph(parts, limits)
+            self.whole = self._built_whole = built.whole
         if self.count is self._built_count:
-            self.count = self._built_count = count_graph(parts, limits)
+            self.count = self._built_count = built.count
 
 
-def build_pipelines(parts: Parts, limits: Limits) -> Pipelines:
+def build_pipelines(parts: Parts, limits: Limits, plugs: Plugs = ()) -> Pipelines:
     """All graphs."""
-    return Pipelines(parts, limits)
+    return Pipelines(parts, limits, plugs)
 
 
 def named_graphs(pipelines: Pipelines) -> Mapping[str, Graph]:

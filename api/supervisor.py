@@ -20,11 +20,9 @@ from __future__ import annotations
 import errno
 import json
 import math
-import os
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -34,6 +32,7 @@ import trio
 from hyperinfer.api.configuration import Configuration, Reloads, Unchanging
 from hyperinfer.api.edge.address import url_of
 from hyperinfer.api.edge.settings import EdgeSettings, hypercorn_config
+from hyperinfer.api.import_path import python_argv
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -68,10 +67,8 @@ class Plan:
 
 
 def worker_argv() -> tuple[str, ...]:
-    """The command of a worker. Its import path holds the working folder only if ours does: files that lie there, such
-    as a `redis.py`, must not take the place of modules."""
-    isolated = os.getcwd() not in sys.path and "" not in sys.path
-    return (sys.executable, *(["-P"] if isolated else []), "-m", "hyperinfer.api.worker")
+    """The command of a worker."""
+    return python_argv("hyperinfer.api.worker")
 
 
 class Backoff:

@@ -43,7 +43,9 @@ class Settlement:
         """Settles a request whose response comes to its end, well or not. False when the store would not have it, or not
         in time (it may still have it then). A request that was not admitted, or is settled, needs nothing."""
         if ticket.tally.stop is None:
-            return self._settle(ticket, "failed")
+            # Without an error: a node behind the meter has ended the reply before its end. What was metered is billed.
+            ended = ticket.tally.error_code is None and ticket.tally.first_output is not None
+            return self._settle(ticket, "incomplete" if ended else "failed")
         return self._settle(ticket, "incomplete" if ticket.tally.stop in _CUT_SHORT else "completed")
 
     async def close(self, ticket: Ticket) -> None:

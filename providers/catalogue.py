@@ -7,6 +7,7 @@ from hyperinfer.providers.catalogue_records import Breaker as Breaker
 from hyperinfer.providers.catalogue_records import Catalogue as Catalogue
 from hyperinfer.providers.catalogue_records import CatalogueErrors as CatalogueErrors
 from hyperinfer.providers.catalogue_records import Creator as Creator
+from hyperinfer.providers.catalogue_records import CustomNode as CustomNode
 from hyperinfer.providers.catalogue_records import EgressRules as EgressRules
 from hyperinfer.providers.catalogue_records import Feature as Feature
 from hyperinfer.providers.catalogue_records import Limits as Limits
@@ -36,5 +37,6 @@ def load(text: str, environ: Mapping[str, str], source_name: str = "providers.ya
 
     read_document(text, report, read_root)
     if report.problems or not read:
-        raise CatalogueErrors(sorted(report.problems, key=lambda problem: problem.line))
+        pipeline = read[0].pipeline if read else ()
+        raise CatalogueErrors(sorted(report.problems, key=lambda problem: problem.line), pipeline)
     return read[0]

@@ -230,11 +230,45 @@ class Problem:
         return f"{self.source_name}:{self.line}: {where}{self.message}"
 
 
-class CatalogueErrors(Exception):
-    """The file cannot be used. `problems` holds every one of them, in the order of the file."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomNode:
+    """An item of the section `pipeline`: where the code of a node is, and where the node stands. Nothing is known of either
+    here but what is written.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+    `node`: `module:attribute`, or the name of an entry point. `name`: in place of the node's own. `side`, `neighbour`: the
+    node that it stands before or after. `buffer`: items that may wait for it. `deadline`: seconds for one item; None where
+    nothing is said. `options`: what its factory is given, with variables filled in; `secrets`: what came of those.
+    `complete`: nothing was wrong with how it is written. `lines`: of each key, and of each option as `options.NAME`.
+    """
+
+    node: str
+    name: str = ""
+    side: Literal["before", "after", ""] = ""
+    neighbour: str = ""
+    buffer: int = 0
+    deadline: float | None = None
+    options: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    complete: bool = True
+    source_name: str = field(default="providers.yaml", compare=False)
+    path: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+    lines: Mapping[str, int] = field(default_factory=dict[str, int], repr=False, compare=False)
+
+    def problem(self, key: str, message: str) -> Problem:
+        """What is wrong with one key of it, or with all of it (an empty key)."""
+        for secret in self.secrets:
+            message = message.replace(secret, "…")
+        path = f"{self.path}.{key}" if key else self.path
+        return Problem(self.source_name, self.lines.get(key, self.line), path, message)
+
+
+class CatalogueErrors(Exception):
+    """The file cannot be used. `problems` holds every one of them, in the order of the file. `pipeline`: those of its nodes
+    that could be read all the same."""
+
+    def __init__(self, problems: Sequence[Problem], pipeline: Sequence[CustomNode] = ()) -> None:
+        self.problems, self.pipeline = tuple(problems), tuple(pipeline)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -242,7 +276,7 @@ class CatalogueErrors(Exception):
 class Catalogue:
     """Everything that `providers.yaml` says, checked. A pure function of its text and the environment.
 
-    `pipeline` is that section as plain data (None when absent). `warnings` are problems that a gateway can run with.
+    `warnings` are problems that a gateway can run with.
     """
 
     providers: Mapping[str, Provider]
@@ -251,7 +285,7 @@ class Catalogue:
     tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
     egress: EgressRules = EgressRules()
     limits: Limits = Limits()
-    pipeline: object = None
+    pipeline: tuple[CustomNode, ...] = ()
     demo: bool = True
     warnings: tuple[Problem, ...] = ()
     _routes: Mapping[str, tuple[Route, ...]] = field(init=False, repr=False, compare=False)

@@ -6,6 +6,7 @@ from hyperinfer.providers import catalogue_values as values
 from hyperinfer.providers.catalogue_demo import DEMO_CREATOR, DEMO_MODELS, DEMO_PROVIDERS
 from hyperinfer.providers.catalogue_egress import read_egress
 from hyperinfer.providers.catalogue_models import Known, read_creators, read_models
+from hyperinfer.providers.catalogue_pipeline import read_pipeline
 from hyperinfer.providers.catalogue_providers import Upstreams, read_providers
 from hyperinfer.providers.catalogue_records import Catalogue, Creator, EgressRules, Limits, Model, Provider
 from hyperinfer.providers.catalogue_tools import read_tools
@@ -46,7 +47,7 @@ def read_catalogue(root: Value, environ: Mapping[str, str], report: Report) -> C
         tools=read_tools(given["tools"], environ) if "tools" in given else {},
         egress=read_egress(given["egress"]) if "egress" in given else EgressRules(),
         limits=_read_limits(given["limits"]) if "limits" in given else Limits(),
-        pipeline=given["pipeline"].plain_data() if "pipeline" in given else None,
+        pipeline=read_pipeline(given["pipeline"], environ) if "pipeline" in given else (),
         demo=demo,
         warnings=tuple(sorted(report.warnings, key=lambda problem: problem.line)),
     )

@@ -25,6 +25,7 @@ MAX_VALUES = 200_000
 
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"(?:0|[1-9][0-9_]{0,24})\Z")
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9_]{0,24})\Z")
 _DECIMAL = re.compile(r"-?[0-9][0-9_]{0,24}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,2})?\Z")
 
 
@@ -185,13 +186,35 @@ class Value:
             return text
         return None
 
-    def plain_data(self) -> object:
-        """The value as mappings, lists and text, uninterpreted."""
+    def data(self, fill: Callable[["Value"], str | None]) -> object:
+        """The value as mappings, lists, text, whole numbers, floats, true, false and None, for somebody else to interpret.
+        `fill`: reads its texts."""
         if isinstance(self._node, yaml.MappingNode):
-            return {name: value.plain_data() for name, value in self.entries().items()}
+            return {name: value.data(fill) for name, value in self.entries().items()}
         if isinstance(self._node, yaml.SequenceNode):
-            return [value.plain_data() for value in self.items()]
-        return None if self.is_null() else str(self._node.value)
+            return [value.data(fill) for value in self.items()]
+        if self.is_null():
+            return None
+        if self._node.tag == _TAG + "str":
+            return fill(self)
+        text = str(self._node.value)
+        for pattern, make in ((_WHOLE, int), (_DECIMAL, float)):
+            if pattern.match(text):
+                return make(text.replace("_", ""))
+        if text in ("true", "false"):
+            return text == "true"
+        self.error("expected text, a number, true or false; put it in quotes if it is text")
+        return None
+
+    @property
+    def source_name(self) -> str:
+        """Of the document."""
+        return self._report.source_name
+
+    @property
+    def mistakes(self) -> int:
+        """How many were found in the document so far."""
+        return len(self._report.problems)
 
     def _plain(self) -> str | None:
         if isinstance(self._node, yaml.ScalarNode) and not self._node.style:

@@ -11,8 +11,8 @@ from hyperinfer.api.cli.output import many
 from hyperinfer.api.settings import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
-    from hyperinfer.api.catalogue_file import CatalogueFile
-    from hyperinfer.providers.catalogue import Catalogue, Problem
+    from hyperinfer.api.catalogue_file import CatalogueFile, Check
+    from hyperinfer.providers.catalogue import Catalogue, CatalogueErrors, Problem
 
 PACKAGED = "the catalogue in the package"
 
@@ -34,24 +34,29 @@ class CatalogueRefused(CommandRefused):
 
 
 def load_catalogue(path: Path | None, environ: Mapping[str, str]) -> Catalogue:
-    """The catalogue. Raises as `open_catalogue`."""
+    """The catalogue, whatever its own nodes are. Raises as `open_catalogue`."""
     return open_catalogue(path, environ).current()
 
 
-def open_catalogue(path: Path | None, environ: Mapping[str, str]) -> CatalogueFile:
-    """The catalogue's file. Raises CatalogueRefused with every problem, `FILE:LINE: …`, one on each line."""
+def open_catalogue(path: Path | None, environ: Mapping[str, str], check: Check | None = None) -> CatalogueFile:
+    """The catalogue's file. `check`: of the operator's own nodes in it, now and later. Raises CatalogueRefused with every
+    problem, `FILE:LINE: …`, one on each line."""
     from hyperinfer.api.catalogue_file import CatalogueFile
     from hyperinfer.providers.catalogue import CatalogueErrors
 
     try:
-        return CatalogueFile(path, environ)
+        return CatalogueFile(path, environ, check=check)
     except CatalogueErrors as error:
-        count = many(len(error.problems), "problem")
-        raise CatalogueRefused(f"{path or PACKAGED} has {count}:\n{error}", error.problems) from None
+        raise refused(path, error) from None
     except UnicodeDecodeError:
         raise CatalogueRefused(f"{path} is not UTF-8 text") from None
     except OSError as error:
         raise CatalogueRefused(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def refused(path: Path | None, error: CatalogueErrors) -> CatalogueRefused:
+    """What is wrong with a catalogue."""
+    return CatalogueRefused(f"{path or PACKAGED} has {many(len(error.problems), 'problem')}:\n{error}", error.problems)
 
 
 def problem_object(problem: Problem) -> dict[str, object]:

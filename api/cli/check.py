@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperinfer.api.cli.catalogue_choice import PACKAGED, CatalogueRefused, choose_catalogue, load_catalogue, problem_object
+from hyperinfer.api.cli.catalogue_choice import PACKAGED, CatalogueRefused, choose_catalogue, open_catalogue, problem_object
 from hyperinfer.api.cli.invocation import DONE, REFUSED, CommandRefused
 from hyperinfer.api.cli.output import many, table
 from hyperinfer.api.cli.serve import check_together, given_settings
+from hyperinfer.api.custom_nodes.process import Looks
 from hyperinfer.api.settings import SettingsConflict, unknown_variables
 from hyperinfer.formats.server_tools import TOOL_NAMES, ToolName
 from hyperinfer.providers.catalogue_records import Tool
 from hyperinfer.providers.catalogue_tools import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
     from rich.table import Table
 
     from hyperinfer.api.cli.invocation import Invocation
+    from hyperinfer.api.custom_nodes.process import Described
     from hyperinfer.providers.catalogue import Catalogue, Provider
 
 
@@ -33,6 +37,7 @@ class _Findings:
     warnings: list[tuple[str, dict[str, object]]] = field(default_factory=list[tuple[str, dict[str, object]]])
     notes: list[str] = field(default_factory=list[str])
     catalogue: Catalogue | None = None
+    nodes: Sequence[Described] = ()
 
     @property
     def ok(self) -> bool:
@@ -57,7 +62,9 @@ def _look(invocation: Invocation) -> _Findings:
     if unusable := _unusable(invocation.folder / settings.data):
         found.problems.append((unusable, {"message": unusable}))
     try:
-        found.catalogue = load_catalogue(path, invocation.environ)
+        looks = Looks(invocation.environ)
+        found.catalogue = open_catalogue(path, invocation.environ, looks).current()
+        found.nodes = looks.nodes
         found.warnings += [(str(warning), problem_object(warning)) for warning in found.catalogue.warnings]
     except CatalogueRefused as error:
         found.problems += [(str(problem), problem_object(problem)) for problem in error.problems]
@@ -88,6 +95,7 @@ def _document(found: _Findings) -> dict[str, object]:
         "providers": None,
         "models": None,
         "tools": None,
+        "pipeline": None,
     }
     if found.catalogue is not None:
         models = found.catalogue.models.values()
@@ -95,6 +103,7 @@ def _document(found: _Findings) -> dict[str, object]:
         document["providers"] = [_provider(each) for each in found.catalogue.providers.values()]
         document["models"] = {"total": len(models), "available": available}
         document["tools"] = [_tool(name, found.catalogue.tools.get(name)) for name in TOOL_NAMES]
+        document["pipeline"] = [asdict(each) for each in found.nodes]
     return document
 
 
@@ -140,6 +149,9 @@ def _show(found: _Findings, console: Console) -> None:
         console.print()
         console.print(_tools(found.catalogue))
         console.print()
+        if found.nodes:
+            console.print(_nodes(found.nodes))
+            console.print()
     counts = [many(len(found.problems), "problem"), many(len(found.warnings), "warning")]
     outcome = "ok" if found.ok else " and ".join(each for each in counts if not each.startswith("0"))
     style = "green" if found.ok else "red"
@@ -172,4 +184,12 @@ def _tools(catalogue: Catalogue) -> Table:
         off = _off(name, tool)
         by = tool.kind or ("" if name in KINDS else "the gateway")
         rows.add_row(name, by, f"off: {off}" if off else "on", style="dim" if off else "")
+    return rows
+
+
+def _nodes(nodes: Sequence[Described]) -> Table:
+    rows = table("NODE", "FORM", "BETWEEN", "FROM")
+    for each in nodes:
+        place = f"{each.after} and {'call' if each.before == 'tool_loop' else each.before}"
+        rows.add_row(each.name, each.form, place, f"{each.node} of {each.package}" if each.package else each.node)
     return rows

@@ -5,24 +5,44 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperinfer.api.cli.drawings import DRAWINGS, pages
+from hyperinfer.api.cli.drawings import DRAWINGS, drawn, pages
 from hyperinfer.api.cli.invocation import DONE, CommandRefused, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from hyperinfer.api.cli.drawings import Chart, Drawing
     from hyperinfer.api.cli.invocation import Invocation
+    from hyperinfer.api.custom_nodes.places import Plugs
 
 
 def diagram(invocation: Invocation) -> int:
-    """Print one drawing or all, or write the pages of all."""
+    """Print one drawing or all, or write the pages of all. Raises CatalogueRefused."""
     name, into = invocation.arguments.name, invocation.arguments.write
+    plugs = _plugs(invocation)
     if into is None:
-        return _print([DRAWINGS[each]() for each in ([name] if name else DRAWINGS)], invocation)
+        return _print([drawn(each, plugs) for each in ([name] if name else DRAWINGS)], invocation)
     if name is not None:
         raise UsageError(f"--write writes all pages; leave out {name!r}", see="hyperinfer diagram")
-    return _write(invocation.folder / into, invocation)
+    return _write(invocation.folder / into, pages(plugs), invocation)
+
+
+def _plugs(invocation: Invocation) -> Plugs:
+    """The nodes of the catalogue that was named."""
+    if invocation.arguments.config is None:
+        return ()
+    from hyperinfer.api.cli.catalogue_choice import load_catalogue, refused
+    from hyperinfer.api.custom_nodes.checking import load_nodes
+    from hyperinfer.providers.catalogue import CatalogueErrors
+
+    path = invocation.folder / invocation.arguments.config
+    catalogue = load_catalogue(path, invocation.environ)
+    try:
+        return load_nodes(catalogue.pipeline)
+    except CatalogueErrors as error:
+        raise refused(path, error) from None
 
 
 def _print(drawings: list[Drawing], invocation: Invocation) -> int:
@@ -56,11 +76,11 @@ def _title(drawing: Drawing, chart: Chart) -> str:
     return f"{drawing.name}: {chart.title}" if chart.title else drawing.name
 
 
-def _write(folder: Path, invocation: Invocation) -> int:
+def _write(folder: Path, texts: Mapping[str, str], invocation: Invocation) -> int:
     written: list[str] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in pages().items():
+        for name, text in texts.items():
             (folder / name).write_text(text, "utf-8")
             written.append(str(folder / name))
     except OSError as error:

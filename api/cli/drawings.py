@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
+    from hyperinfer.api.custom_nodes.places import Plugs
     from hyperinfer.engine import Graph
     from hyperinfer.nodes.attempt import Clients
     from hyperinfer.nodes.ports import Health, Ledger
@@ -64,8 +65,8 @@ def layers() -> Drawing:
     )
 
 
-def pipeline() -> Drawing:
-    """The graphs that requests run through."""
+def pipeline(plugs: Plugs = ()) -> Drawing:
+    """The graphs that requests run through. `plugs`: nodes of an operator's own in them."""
     from hyperinfer.engine import graph_diagram
     from hyperinfer.nodes import Output, Reply
 
@@ -82,11 +83,11 @@ def pipeline() -> Drawing:
         "The graphs that requests run through, as the server runs them. A box is a task. Steps are"
         " round, stages square, nodes with a task of their own double-edged. Thin arrows are calls; thick ones are channels,"
         " with the number of items they hold. What the items are is said in [docs/library.md](../docs/library.md).",
-        tuple(Chart(name, what.get(name, ""), graph_diagram(graph, names)) for name, graph in served_graphs().items()),
+        tuple(Chart(name, what.get(name, ""), graph_diagram(graph, names)) for name, graph in served_graphs(plugs).items()),
     )
 
 
-def served_graphs() -> Mapping[str, Graph]:
+def served_graphs(plugs: Plugs = ()) -> Mapping[str, Graph]:
     """The server's graphs with nothing behind their ports, to be looked at and not to be run."""
     from hyperinfer.api.pipelines import Parts, build_pipelines, named_graphs
     from hyperinfer.nodes.settlement import Settlement
@@ -107,7 +108,7 @@ def served_graphs() -> Mapping[str, Graph]:
         now=lambda: 0.0,
         jitter=lambda: 0.0,
     )
-    return named_graphs(build_pipelines(parts, limits))
+    return named_graphs(build_pipelines(parts, limits, plugs))
 
 
 class _Nothing:
@@ -161,9 +162,14 @@ def page(drawing: Drawing) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def pages() -> Mapping[str, str]:
-    """Every page by file name, the README that lists them included."""
-    drawings = [draw() for draw in DRAWINGS.values()]
+def drawn(name: str, plugs: Plugs = ()) -> Drawing:
+    """One drawing. `plugs`: as in `pipeline`."""
+    return pipeline(plugs) if name == "pipeline" else DRAWINGS[name]()
+
+
+def pages(plugs: Plugs = ()) -> Mapping[str, str]:
+    """Every page by file name, the README that lists them included. `plugs`: as in `pipeline`."""
+    drawings = [drawn(name, plugs) for name in DRAWINGS]
     rows = [f"- [{each.title}]({each.name}.md): {_first_sentence(each.text)}" for each in drawings]
     readme = "\n\n".join(
         [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from hyperinfer.api.cli.catalogue_choice import choose_catalogue, open_catalogue
 from hyperinfer.api.cli.invocation import CommandRefused
+from hyperinfer.api.custom_nodes.process import Looks
 from hyperinfer.api.settings import (
     DATA,
     SERVE_FLAGS,
@@ -67,7 +68,7 @@ def serve(invocation: Invocation) -> int:
     settings = given_settings(invocation)
     check_together(settings, invocation.environ)
     config = choose_catalogue(settings.config, invocation.folder)
-    file = open_catalogue(config, invocation.environ)
+    file = open_catalogue(config, invocation.environ, Looks(invocation.environ))
     catalogue = file.current()
     for warning in (*catalogue.warnings, *unknown_variables(invocation.environ)):
         invocation.output.note(f"warning: {warning}")

@@ -297,10 +297,14 @@ _VERBS = (
                 help="write one page for each and a README, instead of printing (default DIR: diagrams)",
                 bare="diagrams",
             ),
+            Argument(
+                name=f"--{CONFIG.name}", value=CONFIG.value, help="draw the pipeline with the nodes of this catalogue in it"
+            ),
             *_COMMON,
         ),
         examples=(
             ("hyperinfer diagram pipeline", "one, for the terminal or another tool"),
+            ("hyperinfer diagram pipeline --config providers.yaml", "the same with nodes of your own"),
             ("hyperinfer diagram --write", "the pages of this repository's diagrams/"),
         ),
     ),

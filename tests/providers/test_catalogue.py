@@ -2,7 +2,7 @@
 
 import pytest
 
-from hyperinfer.providers.catalogue import CatalogueErrors, Limits, Pricing, Timeouts, load
+from hyperinfer.providers.catalogue import CatalogueErrors, CustomNode, Limits, Pricing, Timeouts, load
 from hyperinfer.providers.quirks import PROTOCOL_QUIRKS
 from hyperinfer.providers.secret import Secret
 
@@ -52,7 +52,9 @@ tools:
   web_search: {kind: searxng, base_url: http://search.example, price: 0.005}
   image: {kind: openai, api_key: "${IMAGE_KEY}"}
 limits: {burst: 5, in_flight: 100, grace: 1.5}
-pipeline: {before: [a.b, {name: c, deep: [1, true]}]}
+pipeline:
+  - {node: "a.b:c", name: own, before: call, buffer: 3, deadline: 1.5, options: {text: to 7, deep: [1, -2.5, true, null]}}
+  - {node: short, after: meter}
 demo: false
 """
 ENVIRON = {"ONE_KEY": "key-one", "SECOND_KEY": "key-two\n", "ORG": "7", "HOST": "host"}
@@ -99,8 +101,25 @@ def test_a_whole_file() -> None:
     assert catalogue.tools["web_search"].price == 5_000_000_000
     assert not catalogue.tools["image"].available
     assert catalogue.limits == Limits(burst=5, in_flight=100, grace=1.5)
-    assert catalogue.pipeline == {"before": ["a.b", {"name": "c", "deep": ["1", "true"]}]}
+    options = {"text": "to 7", "deep": [1, -2.5, True, None]}
+    assert catalogue.pipeline == (
+        CustomNode(
+            node="a.b:c", name="own", side="before", neighbour="call", buffer=3, deadline=1.5, options=options
+        ),
+        CustomNode(node="short", side="after", neighbour="meter"),
+    )
+    assert catalogue.pipeline[0].lines["options"] == catalogue.pipeline[1].line - 1
     assert list(catalogue.models) == ["maker/big", "other"]
+
+
+def test_options_of_a_node_may_hold_secrets() -> None:
+    text = 'pipeline: [{node: a, before: b, options: {key: "x ${KEY}"}}]'
+    (node,) = load(text, {"KEY": "sk-secret"}).pipeline
+    assert node.options == {"key": "x sk-secret"}
+    assert "sk-secret" not in repr(node)
+    assert "sk-secret" not in str(node.problem("node", "raised ValueError: x sk-secret"))
+    with pytest.raises(CatalogueErrors, match=r"pipeline\[0\].options.key: KEY not set"):
+        load(text, {})
 
 
 def test_signing_puts_the_key_where_the_provider_wants_it() -> None:

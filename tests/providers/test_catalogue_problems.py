@@ -213,9 +213,9 @@ def test_what_is_not_a_catalogue_at_all(text: str, line: int, message: str) -> N
 def test_bounds_hold() -> None:
     assert "nested deeper than 32" in problems("pipeline: " + "[" * 5000)[0].message
     assert "nested deeper than 32" in problems("pipeline:\n" + "- " * 5000 + "a")[0].message
-    assert "nested deeper than 32" in problems("pipeline: &a [*a]")[0].message
-    bomb = "pipeline:\n  - &a0 [x, x, x, x, x, x, x, x, x, x]\n"
-    bomb += "".join(f"  - &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    assert "nested deeper than 32" in problems("pipeline: [{node: a, before: b, options: &a {a: *a}}]")[0].message
+    bomb = "pipeline:\n  - node: x\n    before: y\n    options:\n      a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    bomb += "".join(f"      a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
     assert "more than 200000 values" in problems(bomb)[0].message
     assert "longer than 4000000 characters" in problems("#" * 4_000_001)[0].message
 

@@ -20,6 +20,7 @@ from hyperinfer.providers.catalogue_models import (
     MODEL_KEYS,
     ROUTE_KEYS,
 )
+from hyperinfer.providers.catalogue_pipeline import PIPELINE_KEYS
 from hyperinfer.providers.catalogue_providers import BREAKER_KEYS, PROVIDER_KEYS, TIMEOUT_KEYS
 from hyperinfer.providers.catalogue_sections import LIMIT_KEYS, SECTIONS
 from hyperinfer.providers.catalogue_tools import KINDS, OPENAI_IMAGE_MODEL, TOOL_KEYS
@@ -43,6 +44,7 @@ KEYS = {
     "tools": TOOL_KEYS,
     "egress": EGRESS_KEYS,
     "limits": LIMIT_KEYS,
+    "pipeline": PIPELINE_KEYS,
 }
 
 

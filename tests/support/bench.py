@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from hyperinfer.api.body_room import BodyRoom
+from hyperinfer.api.custom_nodes.checking import load_nodes
 from hyperinfer.api.data_plane import ROUTES, DataPlane
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
@@ -56,7 +57,7 @@ MODEL = """\
 """
 
 
-def catalogue(more: str = "", limits: str = "{}") -> Catalogue:
+def catalogue(more: str = "", limits: str = "{}", pipeline: str = "[]") -> Catalogue:
     """Providers `openai_chat`, `openai_responses`, `anthropic_messages` and `second` (Chat), with `more` settings each. All
     but the Chat ones count tokens.
 
@@ -64,7 +65,7 @@ def catalogue(more: str = "", limits: str = "{}") -> Catalogue:
     of another provider; `test/unset`: its provider's key is not there; `test/free`: costs nothing.
     """
     providers = {name: name for name in DIALECTS} | {"second": "openai_chat"}
-    text = f"limits: {limits}\nproviders:\n"
+    text = f"limits: {limits}\npipeline: {pipeline}\nproviders:\n"
     text += "".join(
         PROVIDER.format(name=n, protocol=p, more=more if p == "openai_chat" else f"count_tokens: true, {more}")
         for n, p in providers.items()
@@ -164,7 +165,7 @@ async def bench(
     async def reload(other: Catalogue) -> None:
         nonlocal current
         current = other
-        pipelines.rebuild(parts, other.limits)
+        pipelines.rebuild(parts, other.limits, load_nodes(other.pipeline, pipelines.plugs))
         await clients.serve_only(other)
 
     transport = ScriptedTransport(*scripts)
@@ -186,7 +187,7 @@ async def bench(
             jitter=lambda: JITTER,
             rooms=rooms,
         )
-        pipelines = build_pipelines(parts, current.limits)
+        pipelines = build_pipelines(parts, current.limits, load_nodes(current.pipeline))
         ids = RequestIds(now, lambda size: next(numbers).to_bytes(size))
         data_plane = DataPlane(
             accounts=store,
