@@ -70,7 +70,8 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     so far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one settlement of this
     request is done or under way, with this `row`. `limit_reached`: the model has called server tools often enough.
     `last_words`: ends the stream that is being written with an error; None before. `notes`: what nodes of your own leave
-    there for each other, each under a name of its own; nothing here reads them.
+    there for each other, each under a name of its own; nothing here reads them. `said`: something of a stream was written
+    for the client.
     """
 
     request_id: str
@@ -90,6 +91,7 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     row: Generation | None = None
     last_words: Callable[[ErrorReport], bytes] | None = None
     notes: dict[str, Any] = {}
+    said: bool = False
 
     def let_go(self) -> None:
         """When the request is over: of what it holds that refers back to it. In a circle the whole request would else wait

@@ -35,7 +35,7 @@ class ReplyWriter:
         self.done = False
         self._answering: Answering | None = None
         self._encoder: StreamEncoder | None = None
-        self._head_sent = False
+        self._head_sent = self._said = False
         self._events: list[Event] = []  # of a whole response
         self._pieces: list[bytes] = []  # of a burst that is being encoded
 
@@ -86,6 +86,8 @@ class ReplyWriter:
         known = len(encoder.losses)
         ends = isinstance(burst[-1], MessageEnd)
         pieces = self._pieces
+        if not self._said:
+            self._said = self._need_answering().ticket.said = True
         encoder.send_burst(burst, pieces)
         data = b"".join(pieces)
         self._note(encoder.losses[known:])

@@ -80,7 +80,8 @@ def row_of(ticket: Ticket, admitted: Generation, status: Status, now: float) -> 
         current = counted_so_far(tally)
         lines = request_lines(tally, cost_lines(current, tally.answering.route.pricing))
         usage = request_usage(tally, current)
-    got = tally.answering.conversation.streamed and tally.first_output is not None
+    # The meter sees what a node behind it may keep from the client.
+    got = tally.answering.conversation.streamed and tally.first_output is not None and ticket.said
     if status == "failed" and (not got or error_code == "internal_error"):
         usage, lines = request_usage(tally, tally.usage or Usage()) if tally.stop is None else usage, ()
     return generation_of(

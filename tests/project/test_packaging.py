@@ -63,16 +63,21 @@ class Built:
     sdist: Path
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    folder = tmp_path_factory.mktemp("packaging")
-    tree = folder / "tree"
+def copied(tree: Path) -> Path:
+    """What a build needs, in a new folder."""
     tree.mkdir()
     for part in BUILT_FROM:
         shutil.copytree(ROOT / part, tree / part, symlinks=True, ignore=NOT_SOURCE)
     for file in ROOT.iterdir():
         if file.is_file():
             shutil.copy(file, tree)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    folder = tmp_path_factory.mktemp("packaging")
+    tree = copied(folder / "tree")
     # Must stay out although they are there.
     shutil.copytree(ROOT / "tests" / "project", tree / "tests" / "project", ignore=NOT_SOURCE)
     (tree / "benchmarks").mkdir()

@@ -16,6 +16,7 @@ from hyperinfer.engine.ports import fits
 from hyperinfer.providers.catalogue import CatalogueErrors, Problem, load
 from tests.api.custom_nodes import nodes
 from tests.support.bench import bench
+from tests.support.plugin_package import installed
 
 HERE = "tests.api.custom_nodes.nodes"
 
@@ -136,17 +137,8 @@ def test_what_a_module_raises_is_told(code: str, told: str, tmp_path: Path, monk
     assert "broken" not in sys.modules, "it is tried again at the next reload"
 
 
-def package(folder: Path, name: str, **entries: str) -> None:
-    """An installed package, as far as its entry points go."""
-    info = folder / f"{name}-1.5.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
-    lines = [f"{short} = {reference}" for short, reference in entries.items()]
-    (info / "entry_points.txt").write_text("\n".join(["[hyperinfer.nodes]", *lines]) + "\n")
-
-
 def test_a_short_name_is_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package(tmp_path, "acme", shout=f"{HERE}:shout", hide=f"{HERE}:redact [extra]", both=f"{HERE}:shout")
+    installed(tmp_path, "acme", "1.5", {"shout": f"{HERE}:shout", "hide": f"{HERE}:redact [extra]", "both": f"{HERE}:shout"})
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     text = "pipeline: [{node: shout, after: meter}, {node: hide, before: route, options: {word: x}}]"
     shout, hide = load_nodes(load(text, {}).pipeline)
@@ -156,7 +148,7 @@ def test_a_short_name_is_an_entry_point(tmp_path: Path, monkeypatch: pytest.Monk
         "1: [0].node: no installed package has an entry point 'shuot' in the group hyperinfer.nodes (those that there are:"
         " both, hide, shout; did you mean shout?); install the package, or write module:attribute"
     ]
-    package(tmp_path, "other", shout="other:shout", both=f"{HERE}:shout")
+    installed(tmp_path, "other", "1.5", {"shout": "other:shout", "both": f"{HERE}:shout"})
     assert problems("pipeline: [{node: shout, after: meter}]") == [
         f"1: [0].node: several packages have a node 'shout': write one of other:shout, {HERE}:shout"
     ]
