@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import trio
 
-from hyperinfer.engine import DONE, DownstreamClosed, Sink, Source, Stage, TimedStage
+from hyperinfer.engine import DONE, DownstreamClosed, Form, Sink, Source, Stage, TimedStage
 from hyperinfer.engine.node import Kind
 from hyperinfer.nodes.items import Failed
 
@@ -27,7 +27,15 @@ _CLEAN_UP: Final = 5.0
 
 def bounded(node: Node[Any, Any], seconds: float) -> Node[Any, Any]:
     """The node, cut when it waits on something of its own for longer than so many seconds with one item. A `Failed` goes on
-    in place of what it would have sent, and what is upstream is ended."""
+    in place of what it would have sent, and what is upstream is ended. Of a graph: each of its nodes. A step, which does not
+    wait, is as it was.
+
+    `engine.within` is for nodes that have no task of their own, and goes on with the next item.
+    """
+    if node.form is Form.STEP:
+        return node
+    if node.kind is Kind.GRAPH:
+        return replace(node, work=replace(node.work, nodes=tuple(bounded(each, seconds) for each in node.work.nodes)))
     if node.kind is Kind.TASK:
         return replace(node, work=partial(_task, node.work, node.name, seconds))
     kind = BoundedTimed if node.kind is Kind.TIMED else BoundedStage

@@ -9,7 +9,7 @@ from hyperinfer.api.custom_nodes.loading import NotLoaded, load_node, told
 from hyperinfer.api.custom_nodes.places import OWN_NAMES, PLACES, Place, Plugged, place_of, said
 from hyperinfer.engine import Failure, Form
 from hyperinfer.engine.node import Kind
-from hyperinfer.engine.ports import fits, type_name
+from hyperinfer.engine.ports import Same, fits, type_name
 from hyperinfer.nodes import Output, Reply
 from hyperinfer.providers.catalogue import CatalogueErrors
 
@@ -48,14 +48,9 @@ class _Item:
             return
         if custom.name:
             node = node.named(custom.name)
-        if node.form is Form.STEP:
-            if custom.deadline is not None:
-                self.problems.append(
-                    custom.problem("deadline", f"{node.name} is a step: it does not wait, so nothing cuts it")
-                )
-        else:
-            node = bounded(node, DEADLINE if custom.deadline is None else custom.deadline)
-        self.node = node
+        if node.form is Form.STEP and custom.deadline is not None:
+            self.problems.append(custom.problem("deadline", f"{node.name} is a step: it does not wait, so nothing cuts it"))
+        self.node = bounded(node, DEADLINE if custom.deadline is None else custom.deadline)
 
 
 def load_nodes(customs: Sequence[CustomNode], before: Plugs = ()) -> tuple[Plugged, ...]:
@@ -110,7 +105,7 @@ def _type_problems(place: Place, items: Sequence[_Item]) -> Iterator[Problem]:
         if node is None:
             continue
         if fits(given, node.consumes, beside=Failure):
-            gives, giver = node.produces, node.name
+            gives, giver = given if node.produces is Same else node.produces, node.name
         else:
             yield _misfit(item, place, (giver_before, given), (node.name, node.consumes))
     if last is not None and not fits(gives, place.carries, beside=Failure):
@@ -132,8 +127,7 @@ def try_runs(plugs: Plugs) -> None:
     """Makes the objects of two runs of each node that has some. Inside a trio run, as nodes are. Raises CatalogueErrors for
     those that cannot be made, and for one that serves both: requests would see each other's state."""
     problems: list[Problem] = []
-    for plugged in plugs:
-        node = plugged.node
+    for plugged, node in [(each, node) for each in plugs for node in _running(each.node)]:
         if node.kind not in _WITH_STATE:
             continue
         try:
@@ -161,6 +155,11 @@ def try_runs(plugs: Plugs) -> None:
             )
     if problems:
         raise CatalogueErrors(problems)
+
+
+def _running(node: Node[Any, Any]) -> Sequence[Node[Any, Any]]:
+    """What runs for it: itself, or the nodes of a graph."""
+    return node.work.nodes if node.kind is Kind.GRAPH else (node,)
 
 
 def _made(node: Node[Any, Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 import trio
 
-from hyperinfer.engine import Failure, Node, Sink, Source, Stage, TimedStage, node, stage, step, timed
+from hyperinfer.engine import Failure, Graph, Node, Sink, Source, Stage, TimedStage, node, stage, step, subgraph, timed
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes import Answering, Asked, Failed, Planned, Reply
@@ -109,6 +109,16 @@ def wait_task(*, seconds: float, item: str) -> Node[Any, Any]:
             await sink.send(each)
 
     return node(waiting, name="wait", consumes=_type(item), produces=_type(item))
+
+
+def _same(item: Any) -> Any:
+    return item
+
+
+def wait_graph(*, seconds: float, item: str) -> Node[Any, Any]:
+    """A graph of a step and a stage, in the place of one node."""
+    same: Node[Any, Any] = step(_same, name="same", consumes=_type(item), produces=_type(item))
+    return subgraph(Graph.linear(same, wait(seconds=seconds, item=item)), name="pair")
 
 
 def crash(*, item: str, exits: bool = False) -> Node[Any, Any]:

@@ -148,7 +148,7 @@ async def test_a_refusal_is_told_as_the_client_knows_it(
         assert rows == ([] if place in ("before: route", "before: admit") else [("failed", "content_filter")])
 
 
-@pytest.mark.parametrize("form", ["wait", "wait_timed", "wait_task"])
+@pytest.mark.parametrize("form", ["wait", "wait_timed", "wait_task", "wait_graph"])
 @pytest.mark.parametrize(("place", "kind"), PLACES[1:])
 @each_way
 async def test_a_node_that_hangs_is_cut(stream: bool, place: str, kind: str, form: str, autojump_clock: object) -> None:
