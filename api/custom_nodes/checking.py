@@ -9,7 +9,8 @@ from hyperinfer.api.custom_nodes.loading import NotLoaded, load_node, told
 from hyperinfer.api.custom_nodes.places import OWN_NAMES, PLACES, Place, Plugged, place_of, said
 from hyperinfer.engine import Failure, Form
 from hyperinfer.engine.node import Kind
-from hyperinfer.engine.ports import Same, fits, type_name
+from hyperinfer.engine.ports import Same, fits
+from hyperinfer.engine.type_names import type_name
 from hyperinfer.nodes import Output, Reply
 from hyperinfer.providers.catalogue import CatalogueErrors
 
