@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import trio
 
-from hyperinfer.engine.errors import bare, ungrouped
+from hyperinfer.engine.errors import plain_nursery
 from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.graph import Graph, GraphError
 from hyperinfer.engine.links import join
@@ -95,17 +95,9 @@ async def run_inside(graph: Graph, inputs: Iterable[Any] | AsyncIterable[Any], s
 
 async def side_by_side(*works: Callable[[], Awaitable[None]]) -> None:
     """All of these at once. Raises what one of them raised, bare."""
-    try:
-        async with trio.open_nursery() as nursery:
-            for work in works:
-                nursery.start_soon(work)
-    except BaseExceptionGroup as group:
-        raise first_of(group) from None
-
-
-def first_of(group: BaseException) -> BaseException:
-    """What a nursery raised, bare."""
-    return bare(group) or ungrouped(group)
+    async with plain_nursery() as nursery:
+        for work in works:
+            nursery.start_soon(work)
 
 
 # ---- a part as one stage --------------------------------------------------------------------------------------------

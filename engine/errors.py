@@ -1,10 +1,18 @@
-"""How exceptions leave a run: the first real one, bare."""
+"""How exceptions leave a run: the first real one, bare.
+
+None is raised where another is handled, nor by a frame that keeps it in a variable: such a circle would hold all that the
+run had until the garbage collector finds it.
+"""
 
 from __future__ import annotations
 
-from typing import cast
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, cast
 
 import trio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 
 class AbortExpired(Exception):
@@ -39,3 +47,19 @@ def ungrouped(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return error
+
+
+@asynccontextmanager
+async def plain_nursery() -> AsyncGenerator[trio.Nursery]:
+    """A nursery that raises what one of its tasks raised, bare."""
+    raised: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            yield nursery
+    except BaseException as error:
+        raised = bare(error) or ungrouped(error)
+    if raised is not None:
+        try:
+            raise raised
+        finally:
+            del raised

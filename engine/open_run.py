@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from hyperinfer.engine.errors import bare, ungrouped
+from hyperinfer.engine.errors import plain_nursery
 from hyperinfer.engine.run import run
 
 if TYPE_CHECKING:
@@ -33,15 +33,10 @@ async def open_run(graph: Graph, inputs: Iterable[Any] | AsyncIterable[Any]) -> 
         send.close()  # not after a bug: nobody may take it for a regular end
 
     try:
-        async with trio.open_nursery() as nursery:
+        async with plain_nursery() as nursery:
             nursery.start_soon(work)
             yield receive
             nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as error:
-        real = bare(error)
-        if real is None:
-            raise ungrouped(error) from None
-        raise real from real.__cause__
     finally:
         send.close()
         receive.close()

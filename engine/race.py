@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import trio
 
-from hyperinfer.engine.branches import Part, consumed_by, first_of, graph_of, produced_by, run_inside
+from hyperinfer.engine.branches import Part, consumed_by, graph_of, produced_by, run_inside
 from hyperinfer.engine.clock import just_after
+from hyperinfer.engine.errors import plain_nursery
 from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.node import Node, Stage, stage
 
@@ -101,15 +102,12 @@ class _Contest:
 
     async def run(self, graphs: tuple[Graph, ...], item: Any, stagger: float) -> None:
         lanes = [_Lane(place, self) for place in range(len(graphs))]
-        try:
-            async with trio.open_nursery() as nursery:
-                for lane, graph in zip(lanes, graphs, strict=True):
-                    if stagger and self._running and await self._claimed_within(stagger):
-                        break
-                    self._running.append(lane)
-                    nursery.start_soon(lane.run, graph, item)
-        except BaseExceptionGroup as group:
-            raise first_of(group) from None
+        async with plain_nursery() as nursery:
+            for lane, graph in zip(lanes, graphs, strict=True):
+                if stagger and self._running and await self._claimed_within(stagger):
+                    break
+                self._running.append(lane)
+                nursery.start_soon(lane.run, graph, item)
         if self.winner is None:
             await lanes[0].release()
 

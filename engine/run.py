@@ -18,7 +18,6 @@ The rules, for both ways of running:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,9 +25,9 @@ import trio
 
 from hyperinfer.engine.clock import NEVER, by_the_clock
 from hyperinfer.engine.errors import AbortExpired, bare, ungrouped
-from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.handover import Handover
 from hyperinfer.engine.links import ChannelOutlet, FinalOutlet, Inlet, Nowhere, join
+from hyperinfer.engine.meeting import Meeting, pump
 from hyperinfer.engine.node import DownstreamClosed
 from hyperinfer.engine.observe import CountingChannel, SegmentWatch
 
@@ -42,9 +41,6 @@ if TYPE_CHECKING:
 
 #: An in-memory input gives the loop a turn each time this many items went through (a turn costs about 3 µs).
 _TURN = 64
-
-#: How many failures are known again where branches meet: more than can be under way between.
-_REMEMBERED = 64
 
 Inputs = Iterable[Any] | AsyncIterable[Any]
 
@@ -175,18 +171,29 @@ async def _give_up(endings: list[Ending], error: BaseException, seconds: float) 
             async with trio.open_nursery() as nursery:
                 for each in due:
                     nursery.start_soon(abort, *each)
+    raised = _to_raise(error, troubles)
+    del error, abort  # see errors.py
+    if raised is not None:
+        context = raised.__context__
+        try:
+            raise raised
+        finally:
+            raised.__context__ = context
+            del raised, context
+
+
+def _to_raise(error: BaseException, troubles: list[Exception]) -> BaseException | None:
+    """What comes of an error of a run and of those of its aborts."""
     real = bare(error)
     if troubles and (real is None or isinstance(real, DownstreamClosed)):
         real = troubles.pop(0)
     if real is None:
-        raise ungrouped(error)
+        return ungrouped(error)
     if isinstance(real, DownstreamClosed):
-        if real.outer is not None:
-            raise real.outer
-        return
+        return real.outer
     for trouble in troubles:
         real.add_note(f"and then: {trouble!r}")
-    raise real from real.__cause__
+    return real
 
 
 _Arriving = trio.MemoryReceiveChannel[Any] | Handover
@@ -202,6 +209,7 @@ class _Tasks:
         self._crash: BaseException | None = None
 
     async def run(self) -> None:
+        raised: BaseException | None = None
         try:
             async with trio.open_nursery() as self._nursery:
                 for number, segment in enumerate(self._plan.segments):
@@ -209,10 +217,14 @@ class _Tasks:
                         self._nursery.start_soon(self._segment, segment)
                 await self._segment(self._plan.segments[self._plan.first])
         except BaseException as error:  # cancellation from outside, the only thing that a segment lets out
-            if self._crash is None:
-                raise ungrouped(error) from None
+            raised = ungrouped(error)
         if self._crash is not None:
-            raise self._crash
+            raised, self._crash = self._crash, None
+        if raised is not None:
+            try:
+                raise raised
+            finally:
+                del raised
 
     def _channel(self, number: int, capacity: int) -> tuple[Port, _Arriving]:
         if self._observer is None and number in self._plan.handed:
@@ -259,6 +271,8 @@ class _Tasks:
             if bare(raised) is None:
                 raise
             self._remember(raised)
+        finally:
+            del error
 
     def _remember(self, error: BaseException) -> None:
         if self._crash is None:
@@ -286,7 +300,7 @@ class _Tasks:
         if not segment.timed or not isinstance(self._inputs, AsyncIterable):
             return self._inputs
         send, receive = trio.open_memory_channel[Any](0)
-        self._nursery.start_soon(_pump, self._inputs, send)
+        self._nursery.start_soon(pump, self._inputs, send)
         return receive
 
     def _arriving(self, segment: Segment) -> _Arriving:
@@ -295,11 +309,11 @@ class _Tasks:
         if len(receivers) == 1:
             return receivers[0]
         send, receive = trio.open_memory_channel[Any](0)
-        meeting: deque[Failure] = deque(maxlen=_REMEMBERED)
+        meeting = Meeting()
         with send:
             for receiver in receivers:
                 if not isinstance(receiver, Handover):  # those have one edge in
-                    self._nursery.start_soon(_pump, receiver, send.clone(), meeting)
+                    self._nursery.start_soon(pump, receiver, send.clone(), meeting)
         return receive
 
 
@@ -308,29 +322,3 @@ def _leave(inputs: Inputs | Handover) -> None:
         inputs.close()
     elif isinstance(inputs, Handover):
         inputs.leave()
-
-
-async def _pump(
-    source: AsyncIterable[Any], send: trio.MemorySendChannel[Any], meeting: deque[Failure] | None = None
-) -> None:
-    """`meeting`: the failures that went on where several ways meet. One that went all of these ways is one failure: it goes
-    on as soon as it has come by the first of them, and not again."""
-    came: deque[Failure] = deque(maxlen=_REMEMBERED)
-    try:
-        with send:
-            async for item in source:
-                if meeting is not None and isinstance(item, Failure):
-                    came.append(item)
-                    if _times(item, came) <= _times(item, meeting):
-                        continue
-                    meeting.append(item)
-                await send.send(item)
-    except trio.BrokenResourceError:
-        pass
-    finally:
-        if isinstance(source, trio.MemoryReceiveChannel):
-            source.close()
-
-
-def _times(failure: Failure, among: Iterable[Failure]) -> int:
-    return sum(each is failure for each in among)

@@ -80,8 +80,8 @@ class ErrorReport(msgspec.Struct, frozen=True):
 
     @property
     def http_status(self) -> int:
-        """The HTTP status to send."""
-        return self.status if self.status is not None else CODES[self.code]
+        """The HTTP status to send. A code that is none of ours, of a node of the user's own, is a 500."""
+        return self.status if self.status is not None else CODES.get(self.code, 500)
 
 
 class FormatError(Exception):

@@ -63,10 +63,11 @@ class Clients(Protocol):
 class Attempting:
     """One attempt. `run` says how it went.
 
-    `output`: model output was seen, so nothing may be repeated. `complete`: the whole reply was handed on, or is `reply`
-    (one that is not streamed is handed on by the caller, when no deadline can cut that short). `hard_end`: it was left
-    because the grace of `drain` was over. `headers`: what of the upstream's headers the client gets. `held_up`: its stream
-    had to wait for the client. `began`: trio's clock. `chosen`: the way that it takes, whose health is told of its output.
+    `record`: its place among the ticket's attempts, once it is written down. `output`: model output was seen, so nothing may
+    be repeated. `complete`: the whole reply was handed on, or is `reply` (one that is not streamed is handed on by the
+    caller, when no deadline can cut that short). `hard_end`: it was left because the grace of `drain` was over. `headers`:
+    what of the upstream's headers the client gets. `held_up`: its stream had to wait for the client. `began`: trio's clock.
+    `chosen`: the way that it takes, whose health is told of its output.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Attempting:
         if answering.stops:
             self._stops = StopSequences(answering.stops, answering.conversation.sampling.n or 1)
         self._status: int | None = None
-        self._record: int | None = None  # its place among the ticket's attempts
+        self.record: int | None = None
         timeouts = answering.route.provider.timeouts
         if self._streamed:
             seconds: dict[Cause, float] = {"stream": timeouts.stream, "first_token": timeouts.first_token}
@@ -132,7 +133,7 @@ class Attempting:
                 elif deadlines.expired is not None:
                     fault = _timeout(deadlines.expired)
         finally:
-            if fault is not None or self._record is None:
+            if fault is not None or self.record is None:
                 self._note(fault)
         return fault
 
@@ -286,11 +287,11 @@ class Attempting:
             deadline=None if fault is None else cast("Cause | None", fault.deadline),
             chosen_by=self._answering.by,
         )
-        if self._record is None:
-            self._record = len(attempts)
+        if self.record is None:
+            self.record = len(attempts)
             attempts.append(attempt)
         else:
-            attempts[self._record] = attempt
+            attempts[self.record] = attempt
 
     def _used(self) -> int:
         """Pico-USD of what the upstream counted of a reply that goes to nobody."""

@@ -164,7 +164,7 @@ def _told(item: Planned, route: Route, fault: UpstreamFault, attempt: Attempting
 
 def _measure(item: Planned, health: RouteHealth, attempt: Attempting) -> None:
     """Notes what a complete reply took. The time that a client makes us wait is not the provider's."""
-    first = item.ticket.attempts[-1].ms / 1000
+    first = item.ticket.attempts[-1 if attempt.record is None else attempt.record].ms / 1000  # others may be under way beside
     usage, seconds = None, first
     if item.conversation.streamed:
         if not attempt.held_up and item.round == 0:

@@ -57,6 +57,10 @@ def test_status_and_types_of_a_code(code: str) -> None:
     assert (status, openai_error_type(status), anthropic_error_type(status)) == TABLE[code]
 
 
+def test_a_code_of_a_users_node_is_told_as_it_is_and_is_a_500() -> None:
+    assert ErrorReport("my_code", "m", "r").http_status == 500
+
+
 @pytest.mark.parametrize("status", [404, 405])
 def test_the_two_statuses_beside_the_table(status: int) -> None:
     report = ErrorReport("invalid_request", "m", "r", status=status)
