@@ -164,7 +164,8 @@ def _told(item: Planned, route: Route, fault: UpstreamFault, attempt: Attempting
 
 def _measure(item: Planned, health: RouteHealth, attempt: Attempting) -> None:
     """Notes what a complete reply took. The time that a client makes us wait is not the provider's."""
-    first = item.ticket.attempts[-1 if attempt.record is None else attempt.record].ms / 1000  # others may be under way beside
+    record = -1 if attempt.record is None else attempt.record  # other calls may be under way beside
+    first = item.ticket.attempts[record].ms / 1000
     usage, seconds = None, first
     if item.conversation.streamed:
         if not attempt.held_up and item.round == 0:
