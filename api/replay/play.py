@@ -141,8 +141,8 @@ class _Playing:
         return ROUTES.get(path) or COUNTS[path]
 
     def _depart(self, what: str) -> None:
-        if self._cut is not None:
-            return  # a replay is ahead of what it replays: the client leaves, or the recording ends, before that matters
+        if self._cut is not None or any(_is_hard_end(line) for line in self._lines):
+            return  # a replay is ahead of what it replays: the client leaves, or the gateway ends, before that matters
         self._departed = self._departed or what
         self._scope.cancel()
 
@@ -237,7 +237,7 @@ class _Playing:
     async def _drain(self, drain: Drain, timeline: Timeline) -> None:
         """The gateway ends its streams when it did."""
         for line in self._lines:
-            if isinstance(line, rec.Drain) and line.what == "hard_end":
+            if _is_hard_end(line):
                 await timeline.reach(line.at)
                 drain.begin(0.0)
                 await drain.finish(last_words=LATEST)
@@ -287,6 +287,10 @@ class _Playing:
     def _draws(self, what: str) -> Iterator[float]:
         lines = self._scene.recording.lines
         return iter([line.value for line in lines if isinstance(line, rec.Draw) and line.what == what])
+
+
+def _is_hard_end(line: rec.Line) -> bool:
+    return isinstance(line, rec.Drain) and line.what == "hard_end"
 
 
 class _OneId:
