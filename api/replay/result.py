@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -201,9 +202,23 @@ def incomparable(scene: Scene, as_: As | None, chunks: Chunks) -> str | None:
     return unverifiable(scene.recording)
 
 
+def _in_a_loop() -> bool:
+    """Of trio's or of asyncio's, which would be in each other's way."""
+    if trio.lowlevel.in_trio_run():
+        return True
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def _outside(function: Callable[[], T]) -> T:
-    """Called where no run of trio is under way: in a thread, if one is here."""
-    if not trio.lowlevel.in_trio_run():
+    """Called where no loop runs: in a thread, if one does here."""
+    if not _in_a_loop():
         return function()
     results: list[T] = []
     errors: list[BaseException] = []

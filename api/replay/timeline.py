@@ -48,11 +48,12 @@ class Signs:
 
 
 class Timeline:
-    """When recorded things happen again. `origin`: trio's clock when the request came. `signs`: None where nobody knows."""
+    """When recorded things happen again. `origin`: trio's clock when the request came. `signs`: None where nobody knows.
+    `strict`: a sign of life that is late is waited for, else it is left out."""
 
-    def __init__(self, signs: Signs | None) -> None:
+    def __init__(self, signs: Signs | None, *, strict: bool) -> None:
         self.origin = trio.current_time()
-        self._signs = signs
+        self._signs, self._strict = signs, strict
         self._writes = 0
         self._sign = False
 
@@ -68,7 +69,10 @@ class Timeline:
     def writes(self) -> Misplaced | None:
         """The client is sent something; where a sign of life is wanted in its place, it is not."""
         if self._signs is not None and not self._sign and self._signs.misplaces(self._writes, self.now):
-            return Misplaced(self._writes, self.now)
+            if self._strict:
+                return Misplaced(self._writes, self.now)
+            while self._signs.at(self._writes) is not None:
+                self._writes += 1
         self._sign = False
         self._writes += 1
         return None

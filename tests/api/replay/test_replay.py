@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import pytest
 
-from hyperinfer.api.replay import KeepAlive, Replay, ReplayError, replay
+from hyperinfer.api.replay import KeepAlive, Replay, ReplayError, Told, replay, replay_scene, scene_of
 from hyperinfer.engine import recording as rec
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.server_tools import ToolOutcome
@@ -209,6 +211,30 @@ def test_what_cannot_be_replayed_says_why(change: dict[str, object], why: str) -
 
 async def test_inside_of_a_run_of_trio_it_works_too() -> None:
     assert replay(hello().recording).text == "Hello"
+
+
+def test_inside_of_a_loop_of_asyncio_it_works_too() -> None:
+    async def main() -> str:
+        return replay(hello().recording).text
+
+    assert asyncio.run(main()) == "Hello"
+
+
+def test_as_slowly_as_it_was() -> None:
+    story = Story(limits={"keepalive": 0.05}).asks(0.0).answers(0.12, STREAMS["openai_chat"])
+    came: list[tuple[float, str]] = []
+    began = time.monotonic()
+
+    def hear(told: Told) -> None:
+        came.append((time.monotonic() - began, type(told.what).__name__))
+
+    scene = scene_of(story.heard())
+    played = replay_scene(scene, speed="real", hear=hear)
+    assert played.verified
+    assert [name for _, name in came].count("KeepAlive") == 2
+    assert came[0][0] >= 0.05
+    assert came[-1][0] >= 0.12
+    assert (played.body, played.told) == (replay_scene(scene).body, replay_scene(scene).told)
 
 
 def test_it_shows_itself_in_a_line() -> None:
