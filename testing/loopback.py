@@ -39,7 +39,7 @@ class Loopback:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         # Readable once the test is over: whoever waits for a client waits for that too.
         self._bell, self._pull = socket.socketpair()
-        self._threads: list[threading.Thread] = []
+        self._threads: list[tuple[threading.Thread, socket.socket]] = []
         self._accepting = threading.Thread(target=self._accept, name="scripted upstream", daemon=True)
         self._accepting.start()
 
@@ -47,7 +47,9 @@ class Loopback:
         """Closes the port and every connection, and waits for the threads."""
         self._pull.close()
         self._accepting.join()
-        for thread in self._threads:
+        for thread, connection in self._threads:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # for a thread whose client does not read
             thread.join()
         self._listener.close()
         self._bell.close()
@@ -58,9 +60,9 @@ class Loopback:
                 return
             with contextlib.suppress(OSError):
                 connection, _ = self._listener.accept()
-                self._threads = [thread for thread in self._threads if thread.is_alive()]
+                self._threads = [each for each in self._threads if each[0].is_alive()]
                 thread = threading.Thread(target=self._serve, args=(connection,), name="scripted upstream", daemon=True)
-                self._threads.append(thread)
+                self._threads.append((thread, connection))
                 thread.start()
 
     def _serve(self, connection: socket.socket) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from hyperinfer.testing.parts import Answer, Reply
 from hyperinfer.testing.received import Received
@@ -15,6 +15,10 @@ Answering: TypeAlias = Callable[[Received], "Answer | str | None"]
 """An answer as a function of the request; None where there is none. What it raises fails the test."""
 Step: TypeAlias = Answer | str | Answering
 """What one request is given. A string is a `Reply` of that text."""
+
+
+def _steps(given: Step | Iterable[Step]) -> list[Step]:
+    return [given] if isinstance(given, str | Answer) or callable(given) else list(given)
 
 
 class ScriptedUpstream(Upstream):
@@ -35,7 +39,7 @@ class ScriptedUpstream(Upstream):
     def __init__(
         self,
         *script: Step,
-        by_model: Mapping[str, Iterable[Step]] | None = None,
+        by_model: Mapping[str, Step | Iterable[Step]] | None = None,
         answer: Answering | None = None,
         models: Iterable[str] | None = None,
         tokens: int | None = None,
@@ -44,7 +48,7 @@ class ScriptedUpstream(Upstream):
     ) -> None:
         super().__init__(pace=pace)
         self._script = list(script)
-        self._by_model = {model: list(steps) for model, steps in (by_model or {}).items()}
+        self._by_model = {model: _steps(given) for model, given in (by_model or {}).items()}
         self._else = answer
         self._models = tuple(self._by_model if models is None else models)
         self._tokens, self._created = tokens, created
@@ -77,9 +81,14 @@ class ScriptedUpstream(Upstream):
         step: Step | None = steps.pop(0) if steps else None
         if step is None and steps is self._script:
             step = self._else
-        if callable(step):
-            step = step(request)
-        return Reply(step) if isinstance(step, str) else step
+        found = step(request) if callable(step) else step
+        if isinstance(found, str):
+            return Reply(found)
+        untrusted: Any = found
+        if found is not None and not isinstance(untrusted, Answer):
+            names = ", ".join(kind.__name__ for kind in get_args(Answer))
+            raise TypeError(f"an answer is one of {names}, or text, not {found!r}")
+        return found
 
     def _rendered(self, answer: Answer, request: Received) -> Wire:
         assert request.dialect is not None

@@ -149,6 +149,18 @@ def test_the_end_of_the_block_ends_what_is_open() -> None:
     assert [request.outcome for request in upstream.requests] == ["failed", "left"]
 
 
+def test_a_client_that_does_not_read_holds_up_nothing() -> None:
+    with ScriptedUpstream(RawReply([b"x" * 1_000_000] * 50)) as upstream:
+        url = urlsplit(upstream.url)
+        assert url.port is not None
+        connection = socket.create_connection(("127.0.0.1", url.port))
+        with connection:
+            connection.sendall(b"POST /v1/responses HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}")
+            connection.recv(1)
+            upstream.close()
+    assert upstream.requests[0].outcome == "left"
+
+
 def test_paces_and_patience_of_a_synchronous_client() -> None:
     slow = Reply("a", Pause(30.0), "b", wait=20.0)
     with ScriptedUpstream(slow, slow, pace=0.0) as upstream:

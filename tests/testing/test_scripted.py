@@ -90,6 +90,18 @@ def test_what_a_function_raises_is_the_tests() -> None:
         upstream.check()
 
 
+def test_what_is_no_answer_is_told() -> None:
+    wrong: Any = Text("a part")
+    upstream = ScriptedUpstream(wrong, by_model={"m": Reply("one step")})
+    assert ask(upstream) == "one step"
+    with pytest.raises(openai.BadRequestError, match="an answer is one of"):
+        ask(upstream, "other")
+    with pytest.raises(
+        TypeError, match=r"Reply, HttpError, RawReply, Cut, Reset, Stall, or text, not Text\(pieces=\('a part',\)"
+    ):
+        upstream.check()
+
+
 def test_a_place_where_nothing_is_served() -> None:
     upstream = ScriptedUpstream()
     with clients(upstream, "transport") as with_clients:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hyperinfer.formats.codec import Upstream
 from hyperinfer.formats.events import (
@@ -230,6 +232,30 @@ def times_of(chunks: Iterable[Any]) -> list[float]:
         at += chunk.delay
         found += [at] * len(chunk.data)
     return found
+
+
+_WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
+_PIECES = st.lists(_WORDS, min_size=1, max_size=3)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(
+        st.one_of(
+            _PIECES.map(lambda pieces: Text(*pieces)),
+            st.builds(ToolCall, _WORDS, st.dictionaries(_WORDS, _WORDS, min_size=1, max_size=2), _WORDS, st.integers(1, 5)),
+        ),
+        max_size=3,
+    ),
+    _PIECES,
+)
+def test_what_was_scripted_is_what_is_read(parts: list[Any], thought: list[str]) -> None:
+    for dialect in DIALECTS:
+        stream = told(decoded(dialect, render(Reply(Reasoning(*thought), *parts), dialect, asked()).body))
+        assert stream["reasoning"] == "".join(thought)
+        assert stream.get("text", "") == "".join(part.text for part in parts if isinstance(part, Text))
+        calls = [part for part in parts if isinstance(part, ToolCall)]
+        assert stream["calls"] == [[call.id, call.name, call.text] for call in calls]
 
 
 OWN = {
