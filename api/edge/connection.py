@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import trio
@@ -112,6 +113,9 @@ class Connection:
     window_deadline: WriteDeadline = field(init=False)
     """For what waits on the flow-control window of HTTP/2, which the deadline of the stream does not see."""
 
+    _lookouts: list[Callable[[], None]] = field(default_factory=lambda: list["Callable[[], None]"]())
+    _forget: Callable[[], None] | None = None
+
     def __post_init__(self) -> None:
         self.window_deadline = WriteDeadline(self.stream.write_deadline.seconds)
         self.stream.call_at_end(self._end)
@@ -133,7 +137,7 @@ class Connection:
     @contextmanager
     def looking_out(self, left: Callable[[], None]) -> Generator[None]:
         """`left` is called once, where the peer leaves within this block, whatever lies there unread. For who does not read;
-        never where sockets cannot be watched."""
+        never where sockets cannot be watched. Several may look out at once, as the streams of HTTP/2 do."""
         watch, descriptor = self.watch, self.stream.socket.fileno()
         if watch is None or not watch.watches_sockets or descriptor < 0:
             yield
@@ -141,14 +145,23 @@ class Connection:
 
         def tell() -> None:
             watch.forget(descriptor, tell)
-            left()
+            told, self._lookouts = self._lookouts, []
+            for each in told:
+                each()
 
-        watch.read(descriptor, tell)
-        watch.pause(descriptor, paused=True)
+        if not self._lookouts:
+            self._forget = partial(watch.forget, descriptor, tell)
+            watch.read(descriptor, tell)
+            watch.pause(descriptor, paused=True)
+        self._lookouts.append(left)
         try:
             yield
         finally:
-            watch.forget(descriptor, tell)
+            if left in self._lookouts:  # it was not told
+                self._lookouts.remove(left)
+            if not self._lookouts and self._forget is not None:
+                self._forget()
+                self._forget = None
 
     def end_if_idle(self) -> None:
         """Ends the connection now, or with the response that is under way."""

@@ -176,3 +176,31 @@ async def test_what_came_meanwhile_is_the_body_in_http2() -> None:
             await client.read_until(lambda: 1 in client.ended)
             assert client.bodies[1] == b"ok"
             assert handler.bodies == [b"".join(b"%d" % place * 10_000 for place in range(4)) + b"last"]
+
+
+async def test_several_streams_of_a_connection_wait_at_once() -> None:
+    handlers: list[Waiter] = []
+
+    async def handler(exchange: Exchange) -> None:
+        handlers.append(Waiter())
+        await handlers[-1](exchange)
+
+    with within():
+        async with edge(data_plane(handler)) as server:
+            stream = await server.connect()
+            client = H2Client(stream)
+            for number in (1, 3, 5, 7):
+                await client.head(number, "/")
+            await until(lambda: len(handlers) == 4)
+            await wait_all_tasks_blocked(0.01)
+            handlers[1].go.set()  # one that goes on leaves the others looking out
+            await client.read_until(lambda: 3 in client.ended)
+            client.protocol.reset_stream(5)
+            await client.flush()
+            await handlers[2].learnt.wait()
+            with trio.fail_after(0.2):
+                await stream.aclose()
+                await handlers[0].learnt.wait()
+                await handlers[3].learnt.wait()
+            await until(lambda: not server.counters.open)
+        assert server.counters.connection_crashes == server.counters.crashes == 0
