@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,20 @@ def test_what_is_left_is_what_every_preference_leaves(wish: Routing) -> None:
             and (wish.max_completion is None or route.pricing.completion <= wish.max_completion)
         )
         assert (barred_by(route, wish) is None) is fits
+
+
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        ((), {"one", "two/eu", "three", "nowhere"}),
+        (("EU",), {"one", "two/eu"}),  # `three` may serve from elsewhere too, and nobody says where `nowhere` is
+        (("US",), set()),
+        (("US", "EU"), {"one", "two/eu", "three"}),
+        (("CH",), set()),
+    ],
+)
+def test_every_place_of_a_provider_is_among_those_asked_for(places: tuple[str, ...], names: set[str]) -> None:
+    assert left(Routing(locations=places)) == names
 
 
 @given(NAMES)
