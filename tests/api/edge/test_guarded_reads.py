@@ -115,7 +115,7 @@ async def test_a_peer_that_brings_no_request_counts_as_gone() -> None:
 
 
 async def test_the_first_request_lifts_the_limit_of_a_read_under_way() -> None:
-    async with connected(first_request=0.05) as (stream, peer), trio.open_nursery() as nursery:
+    async with connected(first_request=0.5) as (stream, peer), trio.open_nursery() as nursery:
         received: list[bytes] = []
 
         async def read() -> None:
@@ -124,7 +124,7 @@ async def test_the_first_request_lifts_the_limit_of_a_read_under_way() -> None:
         nursery.start_soon(read)
         await wait_all_tasks_blocked()
         stream.first_request_came()
-        await trio.sleep(0.1)
+        await trio.sleep(0.6)
         await peer.send_all(b"later")
     assert received == [b"later"]
 

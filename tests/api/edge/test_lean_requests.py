@@ -258,29 +258,34 @@ async def test_what_a_body_has_beside_itself_has_a_limit(part: str) -> None:
             assert sent < 2_000_000
 
 
-@pytest.mark.parametrize(
-    ("sent", "expected"),
-    [
-        (b"", b""),
-        (b"GET / HT", b"HTTP/1.1 408 "),
-        (b"GE", b"HTTP/1.1 408 "),
-        (b"GET / HTTP/1.1\r\nhost: h\r\nx", b"HTTP/1.1 408 "),
-        (b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\n", b"HTTP/1.1 408 "),
-        (b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\nab", b"HTTP/1.1 408 "),
-    ],
-)
+LATE = [
+    (b"", b""),
+    (b"GET / HT", b"HTTP/1.1 408 "),
+    (b"GE", b"HTTP/1.1 408 "),
+    (b"GET / HTTP/1.1\r\nhost: h\r\nx", b"HTTP/1.1 408 "),
+    (b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\n", b"HTTP/1.1 408 "),
+    (b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\nab", b"HTTP/1.1 408 "),
+]
+
+
 @pytest.mark.parametrize("before", [b"", b"GET /before HTTP/1.1\r\nhost: h\r\n\r\n"], ids=["first", "later"])
-async def test_what_does_not_come_in_time(sent: bytes, expected: bytes, before: bytes) -> None:
-    settings = dataclasses.replace(LEAN, first_request=0.1, keep_alive=0.2, body_idle=0.1)
-    with within():
-        async with edge(Recorder().app(), settings) as server, await server.connect() as stream:
+async def test_what_does_not_come_in_time(before: bytes) -> None:
+    settings = dataclasses.replace(LEAN, first_request=0.5, keep_alive=0.5, body_idle=0.5)
+
+    async def late(sent: bytes, expected: bytes) -> None:
+        async with await server.connect() as stream:
             if before:
                 await stream.send_all(before)
                 assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 ")
             await stream.send_all(sent) if sent else None
             received = await read_to_end(stream)
-            assert received.startswith(expected)
-            assert bool(received) == bool(expected)
+            assert received.startswith(expected), sent
+            assert bool(received) == bool(expected), sent
+
+    with within():
+        async with edge(Recorder().app(), settings) as server, trio.open_nursery() as nursery:
+            for sent, expected in LATE:
+                nursery.start_soon(late, sent, expected)
 
 
 async def test_a_body_that_only_trickles_is_late_in_the_end() -> None:
@@ -305,14 +310,14 @@ async def test_a_body_that_only_trickles_is_late_in_the_end() -> None:
 
 async def test_times_are_those_of_one_request_alone() -> None:
     """A body that came in time leaves no deadline behind, and a long answer has none."""
-    settings = dataclasses.replace(LEAN, first_request=0.15, keep_alive=0.15, body_idle=0.1, body_whole=0.15)
+    settings = dataclasses.replace(LEAN, first_request=0.45, keep_alive=0.45, body_idle=0.4, body_whole=0.45)
     recorder = Recorder()
     with within():
         async with edge(recorder.app(), settings) as server, await server.connect() as stream:
-            for _ in range(3):
+            for _ in range(3):  # each time alone is short, two together are too long
                 await stream.send_all(b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\nab")
-                await trio.sleep(0.05)
+                await trio.sleep(0.25)
                 await stream.send_all(b"cd")
                 assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 ")
-                await trio.sleep(0.1)
+                await trio.sleep(0.25)
             assert server.counters.connections == 1

@@ -132,7 +132,7 @@ async def test_connections_with_and_without_a_watch(watched: bool, monkeypatch: 
         await exchange.send_head(200, [(b"content-length", b"7")])
         await exchange.send_last(b"%7d" % len(body))
 
-    settings = dataclasses.replace(LEAN, keep_alive=0.1)
+    settings = dataclasses.replace(LEAN, keep_alive=0.5)
     with within():
         async with edge(data_plane(handler), settings) as server:
             async with await server.connect() as stream:
@@ -195,9 +195,9 @@ async def test_what_fails_is_called_no_more_and_the_others_are(
     watch.alarm(lambda: came.append("later")).set(trio.current_time() + 0.01)
     first.send(b"a")
     second.send(b"b")
-    await trio.sleep(0.02)
+    await until(lambda: len(came) == 4)
     second.send(b"c")
-    await trio.sleep(0.02)
+    await until(lambda: len(came) == 5)
     nursery.cancel_scope.cancel()
     for each in (first, ours, second, others):
         each.close()

