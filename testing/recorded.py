@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from hyperinfer.engine.recording import Bytes, Close, Eof, Exchange, Fault, Recording
 from hyperinfer.engine.recording_file import read_recording
+from hyperinfer.testing.routes import COUNTING
 from hyperinfer.testing.upstream import Upstream
 from hyperinfer.testing.wire.frames import Chunk, Ending, Wire, cut
 
@@ -26,7 +27,8 @@ class RecordedUpstream(Upstream):
 
     The n-th request is given what the n-th attempt was, of all recordings in their order. It must be of the same protocol,
     and ask for a stream where that did: else it is answered with 400 and fails the test, as do attempts that nobody asked
-    for. What was asked in the recording is in `exchanges`, for who wants to compare it.
+    for. What was asked in the recording is in `exchanges`, for who wants to compare it. Counts of tokens are apart from that:
+    the recorded ones are given in their order, and then four characters count as a token.
 
     A connection that failed fails in the same way, as far as there is one: a host that could not be reached breaks the
     connection. After an attempt that was given up, and one whose end was not recorded, nothing comes any more. `split`:
@@ -44,12 +46,20 @@ class RecordedUpstream(Upstream):
     ) -> None:
         super().__init__(pace=pace)
         read = [each if isinstance(each, Recording) else read_recording(Path(each)) for each in recordings]
-        self.exchanges: list[Exchange] = [exchange for recording in read for exchange in recording.exchanges]
+        self.exchanges: list[Exchange] = []
+        self._counts: list[Wire] = []
+        for exchange in (exchange for recording in read for exchange in recording.exchanges):
+            if exchange.asked.path.partition("?")[0].endswith(COUNTING):
+                self._counts.append(_wire(exchange, split))
+            else:
+                self.exchanges.append(exchange)
         self._wires = [_wire(exchange, split) for exchange in self.exchanges]
         self._next = 0
 
     def _answer(self, request: Received) -> Wire:
         if request.dialect is None:
+            if self._counts and request.path.endswith(COUNTING):
+                return self._counts.pop(0)
             return self._beside(request, dict.fromkeys(exchange.asked.model for exchange in self.exchanges))
         if self._next == len(self._wires):
             return self._unexpected(request, f"all {self._next} attempts of the recording were played")

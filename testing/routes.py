@@ -16,7 +16,8 @@ _ENDPOINTS: Final[dict[str, Dialect]] = {
     "/responses": "openai_responses",
     "/messages": "anthropic_messages",
 }
-_COUNTING: Final = ("/messages/count_tokens", "/responses/input_tokens")
+COUNTING: Final = ("/messages/count_tokens", "/responses/input_tokens")
+"""The ends of the paths that count the tokens of a request."""
 
 
 def dialect_of(method: str, path: str) -> Dialect | None:
@@ -32,7 +33,7 @@ def side_answer(request: Received, models: Iterable[str], tokens: int | None, cr
     `tokens`: what a count says; None counts four characters a token.
     """
     path = request.path.rstrip("/")
-    if request.method == "POST" and path.endswith(_COUNTING):
+    if request.method == "POST" and path.endswith(COUNTING):
         count = max(1, len(request.body) // 4) if tokens is None else tokens
         kind = {} if path.endswith("/count_tokens") else {"object": "response.input_tokens"}
         return _json(200, {**kind, "input_tokens": count}, request)

@@ -140,6 +140,23 @@ def test_an_attempt_that_was_given_up_says_no_more() -> None:
         client.post("http://a.test/v1/chat/completions", json={"stream": True})
 
 
+def test_counts_of_tokens_are_apart() -> None:
+    counting = rec.Attempt(
+        number=0,
+        at=0.0,
+        provider="p",
+        model="claude",
+        protocol="anthropic_messages",
+        path="/messages/count_tokens",
+        streamed=False,
+        body=Payload.of(b"{}"),
+    )
+    lines = (counting, rec.Head(0, 0.0, 200), rec.Bytes(0, 0.0, Payload.of(b'{"input_tokens":77}')), rec.Eof(0, 0.0))
+    with RecordedUpstream(Recording(REQUEST, lines)) as upstream, httpx2.Client(transport=upstream.transport()) as client:
+        counts = [client.post("http://a.test/v1/messages/count_tokens", content=b"x" * 40) for _ in range(2)]
+    assert [count.json()["input_tokens"] for count in counts] == [77, 10]
+
+
 def test_bodies_that_were_not_recorded_cannot_be_played() -> None:
     lines = (attempt(0, 0.0), rec.Head(0, 0.0, 200), rec.Bytes(0, 0.0, Payload(length=3)))
     with pytest.raises(rec.Withheld, match="3 bytes"):
