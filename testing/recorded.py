@@ -27,8 +27,8 @@ class RecordedUpstream(Upstream):
 
     The n-th request is given what the n-th attempt was, of all recordings in their order. It must be of the same protocol,
     and ask for a stream where that did: else it is answered with 400 and fails the test, as do attempts that nobody asked
-    for. What was asked in the recording is in `exchanges`, for who wants to compare it. Counts of tokens are apart from that:
-    the recorded ones are given in their order, and then four characters count as a token.
+    for. What was asked in the recording is in `exchanges`, for who wants to compare it. Counts of tokens are apart from
+    that: the recorded ones are given in their order, and then four characters count as a token.
 
     A connection that failed fails in the same way, as far as there is one: a host that could not be reached breaks the
     connection. After an attempt that was given up, and one whose end was not recorded, nothing comes any more. `split`:
