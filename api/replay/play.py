@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import msgspec
 import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hyperinfer.api.data_plane import COUNTS, ROUTES, DataPlane
 from hyperinfer.api.pipelines import Parts, build_pipelines
@@ -107,8 +108,6 @@ def _run(playing: _Playing, *, virtual: bool) -> Played | Misplaced:
 
     if not virtual:
         return trio.run(playing.main, False)
-    from trio.testing import MockClock
-
     with seeded_schedule(0), refusing_threads():
         return trio.run(playing.main, True, clock=MockClock(autojump_threshold=0))
 
@@ -159,13 +158,13 @@ class _Playing:
         timeline = Timeline(self._signs, strict=strict)
         upstreams = RecordedUpstreams(scripts_of(self._lines), timeline, self._chunks, self._depart)
         refusal = next((line for line in recording.lines if isinstance(line, rec.Refusal)), None)
-        books, drain = RecordedBooks(scene.principal, refusal), Drain()
+        books, drain = RecordedBooks(scene.principal, refusal, timeline, self._admits_at), Drain()
         data_plane = self._data_plane(timeline, upstreams, books, drain)
         client = self._client(timeline)
         format = HeardFormat(self._spoken, self._asked, timeline, self._note)
         with self._scope, trio.move_on_after(LATEST):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._leave, client, timeline)
+                nursery.start_soon(self._leave, client, timeline, strict)
                 nursery.start_soon(self._drain, drain, timeline)
                 with client.handling:
                     await (data_plane.count if self._request.path in COUNTS else data_plane.handle)(format, client)
@@ -228,10 +227,12 @@ class _Playing:
         sizes = [line.size for line in self._lines if isinstance(line, rec.Sent)]
         return sum(sizes) if sizes else None
 
-    async def _leave(self, client: ReplayedClient, timeline: Timeline) -> None:
+    async def _leave(self, client: ReplayedClient, timeline: Timeline, strict: bool) -> None:
         """The client goes when it went, or when the recording ends before the response did."""
         if (cut := self._cut) is not None:
             await timeline.reach(cut.at)
+            if strict:  # what came at that very instant comes first, as far as it did
+                await wait_all_tasks_blocked()
             client.leave()
 
     async def _drain(self, drain: Drain, timeline: Timeline) -> None:
@@ -269,6 +270,16 @@ class _Playing:
             now=lambda: unix,
             say=lambda _: None,
         )
+
+    @property
+    def _admits_at(self) -> float:
+        """When there was something to do for it: what it had waited for before is in no recording, but how long is."""
+        for line in self._lines:
+            if isinstance(line, rec.Tool):
+                return line.began
+            if isinstance(line, rec.Attempt | rec.Refusal):
+                return line.at
+        return next((line.at for line in self._lines if isinstance(line, rec.Plan)), 0.0)
 
     @property
     def _first(self) -> Served | None:

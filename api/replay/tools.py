@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 READ_PDF: Final = "read_pdf"
 """The name under which the reading of a PDF that came with a request is recorded."""
+
+
+_STEP: Final = 1e-6
+"""Seconds before its deadline in which a run is over that was in time."""
 
 
 class RecordedTools:
@@ -46,10 +51,11 @@ class RecordedTools:
     async def read_pdf(self, source: bytes | str) -> ToolOutcome:
         """The port `Tooling.read_pdf`."""
         which = {"url": source} if isinstance(source, str) else {"sha256": hashlib.sha256(source).hexdigest()}
-        return await self.outcome(READ_PDF, which)
+        return await self.outcome(READ_PDF, which, math.inf)
 
-    async def outcome(self, name: str, arguments: Mapping[str, Any]) -> ToolOutcome:
-        """What the next run of a tool came to: one with these arguments, where there is one."""
+    async def outcome(self, name: str, arguments: Mapping[str, Any], seconds: float) -> ToolOutcome:
+        """What the next run of a tool came to, which may take so many seconds: one with these arguments, where there is
+        one."""
         runs = [run for run in self._runs if run.name == name]
         same = [run for run in runs if msgspec.json.decode(run.arguments.data) == arguments]
         run = next(iter(same or runs), None)
@@ -58,7 +64,8 @@ class RecordedTools:
             await trio.sleep_forever()
             raise AssertionError
         self._runs.remove(run)
-        await self._timeline.reach(run.at)
+        # It was in time, by whatever clock that was decided.
+        await self._timeline.reach(min(run.at, self._timeline.now + seconds - _STEP))
         if run.outcome is None:
             await trio.sleep_forever()  # it was cut short, and will be
             raise AssertionError
@@ -87,4 +94,4 @@ class _RecordedTool:
         return self._real.declaration(options)
 
     async def run(self, arguments: Mapping[str, Any], options: Mapping[str, Any]) -> ToolOutcome:
-        return await self._tools.outcome(self._real.name, arguments)
+        return await self._tools.outcome(self._real.name, arguments, self._real.seconds)
