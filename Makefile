@@ -9,7 +9,7 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system faults schedules fields lint audit soak bench bench-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
+.PHONY: help serve test test-system faults schedules fields lint audit soak bench bench-peers conformance-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
@@ -23,6 +23,7 @@ help:
 	@echo 'make audit        whether a locked package has a known hole or was withdrawn'
 	@echo 'make bench        requests, events and latencies of the whole gateway, on one core (ARGS="--sections whole")'
 	@echo 'make bench-peers  the same beside LiteLLM and Portkey, which it installs below .bench-peers/'
+	@echo 'make conformance-peers  what the conformance kit says of this gateway, and of those two (ARGS=--write: docs/)'
 	@echo 'make bench-check  whether rates have fallen, as parts of the floor, since the kept summary'
 	@echo 'make bench-idle   the memory of ten thousand silent streams'
 	@echo 'make bench-resilience  clients that leave or read slowly, too many requests, the largest bodies'
@@ -68,6 +69,9 @@ bench: venv-test
 
 bench-peers: venv-test
 	@$(BIN)/python -m benchmarks.gateway --peers $(ARGS)
+
+conformance-peers: venv-test
+	@$(BIN)/python -m benchmarks.conformance $(ARGS)
 
 bench-check: venv-test
 	@$(BIN)/python -m benchmarks.gateway.check $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -20,6 +21,7 @@ Judge: TypeAlias = Callable[[Sequence[Turn], Cell, Scene], Finding]
 """Of the turns of one scene in one cell."""
 
 _CANNOT = (400, 404, 405, 415, 422, 501)  # refused without asking the upstream: it says that it cannot
+_SAYS_SO = re.compile(r"not (yet )?(supported|implemented|available)|unsupported|n[o']t support", re.IGNORECASE)
 _ITS_OWN = (401, 403, 429)  # of the gateway's own keys and limits
 _WORST: Final[tuple[Verdict, ...]] = ("fail", "unknown", "unsupported", "pass")
 
@@ -92,7 +94,7 @@ def _refused(turn: Turn, cell: Cell) -> Finding | None:
     if turn.late:
         return failed("an answer in time", f"none, after status {turn.status} and {len(turn.body)} bytes")
     if not turn.asked:
-        if turn.status in _CANNOT:
+        if turn.status in _CANNOT or (turn.status >= 400 and _SAYS_SO.search(turn.body.decode(errors="replace"))):
             return Finding("unsupported", seen=told(turn, cell))
         if turn.status in _ITS_OWN or turn.status < 400:
             return Finding("unknown", seen=f"the upstream was not asked; {told(turn, cell)}")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _SERVER = tuple(range(500, 600))
 
 
-def _status(*statuses: int, words: str, header: str = "") -> Judge:
-    """An error before output. `header`: one that must be handed on, with the upstream's value."""
+def _status(*statuses: int, words: str) -> Judge:
+    """An error before output."""
 
     def judge(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
         turn = turns[0]
@@ -27,11 +27,19 @@ def _status(*statuses: int, words: str, header: str = "") -> Judge:
             return failed(f"status {words}", told(turn, cell))
         if wrong := CLIENTS[cell.client].error_of(turn.document)[1]:
             return failed(f"an error as {cell.client} has it", f"{wrong}: {short(turn.body.decode(errors='replace'))}")
-        if header and turn.headers.get(header) != "17":
-            return failed(f"{header}: 17", turn.headers.get(header) or "none")
         return PASSED
 
     return judge
+
+
+def _retry_after(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
+    """The upstream's own."""
+    turn = turns[0]
+    value = turn.headers.get("retry-after")
+    if value == "17":
+        return PASSED
+    elsewhere = "".join(f", but {name}" for name in turn.headers if name.endswith("retry-after") and value is None)
+    return failed("retry-after: 17", (value or "none") + elsewhere)
 
 
 def _broken(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
@@ -94,11 +102,14 @@ CHECKS: Final = (
         _status(401, 403, *_SERVER, words="401, 403 or 5xx"),
         "an upstream that refuses the gateway's key is an error, in shape",
     ),
-    _refused(
-        "429",
-        "rate_limit",
-        _status(429, words="429", header="retry-after"),
-        "an upstream's rate limit is one, in shape, with its Retry-After",
+    _refused("429", "rate_limit", _status(429, words="429"), "an upstream's rate limit is one, in shape"),
+    Check(
+        id="errors.retry_after",
+        wants="an upstream's rate limit says when to come again, as the upstream said",
+        source="RFC 9110, 10.2.3; both SDKs wait for as long as `retry-after` says",
+        scenes=("rate_limit",),
+        judge=_retry_after,
+        answered=False,
     ),
     _refused("500", "server_error", _status(*_SERVER, words="5xx"), "an upstream's error is an error, in shape"),
     _refused("overloaded", "overloaded", _status(*_SERVER, words="5xx"), "an overloaded upstream is an error, in shape"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hyperinfer.testing.conformance.said import Ask, Object
 
 PATH = "/chat/completions"
+# By usage, of DeepSeek and vLLM, OpenRouter, Ollama; Portkey's `content_blocks` are looked into where there is none of them.
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 _CARRIED = ("reasoning_details", "thinking_blocks")
 _FINISHES = ("stop", "length", "tool_calls", "content_filter", "function_call")
@@ -76,7 +77,9 @@ def read_whole(value: Object) -> Heard:
         found = HeardCall(string(call.get("id")), string(function.get("name")), string(function.get("arguments")))
         heard.calls.append(found)
     heard.text = texts(message.get("content"))
-    heard.reasoning = next((string(message.get(name)) for name in _REASONING if string(message.get(name))), "")
+    blocks = [string(block.get("thinking")) for block in records(message.get("content_blocks"))]
+    shown = next((string(message.get(name)) for name in _REASONING if string(message.get(name))), "")
+    heard.reasoning = shown or "".join(blocks)
     heard.stop = string(choice.get("finish_reason"))
     heard.must(heard.stop in _FINISHES, "fields", f"finish_reason is {choice.get('finish_reason')!r}")
     heard.finished = bool(heard.stop)
@@ -151,6 +154,9 @@ class _Reader:
         if name := next((name for name in _REASONING if string(delta.get(name))), ""):
             heard.reasoning += delta[name]
             self.message[name] = string(self.message.get(name)) + delta[name]
+        else:
+            pieces = [record(block.get("delta")) for block in records(delta.get("content_blocks"))]
+            heard.reasoning += "".join(string(piece.get("thinking")) for piece in pieces)
         for name in _CARRIED:
             for piece in records(delta.get(name)):
                 _carry(self.message.setdefault(name, []), piece)

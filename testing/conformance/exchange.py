@@ -141,16 +141,24 @@ class Caller:
 
     async def leaves(self, request: httpx2.Request, stage: Stage, *, streamed: bool) -> Turn:
         """The client leaves while the upstream waits: after the first text of a stream, where that comes."""
-        turn, seen = Turn(), trio.Event()
+        turn, seen, waiting = Turn(), trio.Event(), trio.CancelScope()
+
+        async def receive() -> None:
+            await self._receive(request, turn, seen)
+            waiting.cancel()  # it was answered already, by an error
+
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._receive, request, turn, seen)
-            with trio.move_on_after(self._patience) as limit:
+            nursery.start_soon(receive)
+            with trio.move_on_after(self._patience) as limit, waiting:
                 await stage.begun.wait()
                 if streamed:
                     with trio.move_on_after(self._leaving):
                         await seen.wait()
             nursery.cancel_scope.cancel()
         turn.late = limit.cancelled_caught
+        if not stage.begun.is_set():
+            turn.asked = list(stage.asked)
+            return turn
         turn.asked = list(stage.asked)
         gone = trio.current_time()
         with trio.move_on_after(self._leaving):

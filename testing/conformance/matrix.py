@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from hyperinfer.testing.conformance.results import Cell
@@ -45,13 +46,16 @@ def _marks(found: Mapping[tuple[str, Cell], Finding], check: str, client: Format
 
 
 def findings(report: Report) -> list[str]:
-    """What did not pass, the same things together."""
+    """What did not pass: cells in which all is the same, then what is left by check, the same things together."""
     wants = {check.id: check for check in report.checks}
     together: dict[tuple[str, Finding], list[Cell]] = {}
+    same = _throughout(report)
     for result in report.results:
-        if result.finding.verdict != "pass":
+        if result.finding.verdict != "pass" and not any(result.cell in cells for cells in same.values()):
             together.setdefault((result.check, result.finding), []).append(result.cell)
     lines: list[str] = []
+    for (verdict, seen), cells in same.items():
+        lines += ["", f"{_cells(cells)}: {verdict} throughout", _line("seen:   ", seen)]
     last = ""
     for check in report.checks:
         for (name, finding), cells in together.items():
@@ -62,9 +66,26 @@ def findings(report: Report) -> list[str]:
                 last = name
             lines.append(f"  {finding.verdict}: {_cells(cells)}")
             if finding.expected:
-                lines.append(f"    wanted: {finding.expected}")
-            lines.append(f"    seen:   {finding.seen or 'nothing'}")
+                lines.append(_line("wanted: ", finding.expected))
+            lines.append(_line("seen:   ", finding.seen or "nothing"))
     return lines
+
+
+def _line(name: str, text: str) -> str:
+    return f"    {name}{text}".replace("\n", "\\n")
+
+
+def _throughout(report: Report) -> dict[tuple[Verdict, str], list[Cell]]:
+    """Cells of several checks in which every finding says the same, by what it says."""
+    by_cell: dict[Cell, list[tuple[Verdict, str]]] = {}
+    for result in report.results:
+        seen = re.sub(r"^([a-z_]+: )?(the turn before: )?", "", result.finding.seen)
+        by_cell.setdefault(result.cell, []).append((result.finding.verdict, seen))
+    found: dict[tuple[Verdict, str], list[Cell]] = {}
+    for cell, told in by_cell.items():
+        if len(told) > 1 and len(set(told)) == 1 and told[0][0] != "pass":
+            found.setdefault(told[0], []).append(cell)
+    return found
 
 
 def _cells(cells: Sequence[Cell]) -> str:
