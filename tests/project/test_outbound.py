@@ -49,7 +49,10 @@ COMMAND_LINE = {
 }
 # Nothing leads out: sockets that listen or that were handed down, their types, and our own programs as children.
 INSIDE = {
+    "hyperinfer.api.custom_nodes.loading": {DYNAMIC},  # the operator's modules, which the catalogue names
+    "hyperinfer.api.custom_nodes.process": {"subprocess.run"},  # this program, to look at those modules
     "hyperinfer.api.edge.address": {"socket.socket"},
+    "hyperinfer.api.edge.listener": {"socket.socket"},
     "hyperinfer.api.store.outbox": {"socket.socket"},  # the writer's
     "hyperinfer.api.store.report_process": {"trio.run_process"},
     "hyperinfer.api.store.syncer": {"socket.socket", "trio.lowlevel.open_process"},
