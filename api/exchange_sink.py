@@ -85,6 +85,8 @@ class ExchangeSink:
 
     def _write(self, item: Output) -> Awaitable[None]:
         if isinstance(item, Head):
+            if item.ticket is not self._ticket and item.ticket is not None:
+                raise RuntimeError(f"the response to {item.ticket.request_id} came to {self._ticket.request_id}")
             self.status = item.status
             fields = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in item.headers]
             return self._exchange.send_head(item.status, fields)

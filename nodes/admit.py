@@ -42,6 +42,8 @@ class Admit(Stage[Planned, Planned | Failure]):
             # Those that are held for are those that run, at their prices: the catalogue may change meanwhile.
             item = msgspec.structs.replace(item, tools=self._tools())
         principal = owner_of(ticket)
+        if ticket.admitted is not None:
+            raise RuntimeError(f"{ticket.request_id} came to admission twice")  # a node before us gave it, or kept it
         row = admitted_row(item)
         self._asking = ticket.request_id
         refusal = await self._ledger.admit(Admission(principal, self._hold_of(item), rate_of(principal, self._rate), row))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -187,6 +187,27 @@ class Drop:
 
     def end(self) -> Iterable[Any]:
         return ()
+
+
+def twice(*, item: str) -> Node[Any, Any]:
+    """Sends on each item twice."""
+
+    def doubled(each: Any) -> Iterator[Any]:
+        yield each
+        yield each
+
+    return step(doubled, name="twice", consumes=_type(item), produces=_type(item))
+
+
+def first_again(*, item: str) -> Node[Any, Any]:
+    """Mixes requests up: sends on the first one that the worker had, whoever asks."""
+    kept: list[Any] = []
+
+    def mixed(each: Any) -> Any:
+        kept.append(each)
+        return kept[0]
+
+    return step(mixed, name="first_again", consumes=_type(item), produces=_type(item))
 
 
 @step

@@ -245,6 +245,37 @@ async def test_a_node_that_forgets_the_request(stream: bool, place: str, kind: s
         assert rows == ([("failed", 0)] if place == "before: call" else [])
 
 
+@pytest.mark.parametrize(("place", "kind"), PLACES[:3])
+@each_way
+async def test_a_request_that_is_sent_on_twice_is_billed_once(
+    stream: bool, place: str, kind: str, autojump_clock: object
+) -> None:
+    pipeline = f"[{item('twice', place, item=kind)}]"
+    scripts = [reply("openai_chat", stream=stream) for _ in range(2)]
+    async with bench(*scripts, catalogue=catalogue(pipeline=pipeline)) as gateway:
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=stream)
+        assert exchange.status == 200
+        assert exchange.sent.count(b"[DONE]") == int(stream)
+        assert (gateway.row.status, gateway.row.cost) == ("completed", COST)
+
+
+@pytest.mark.parametrize(("place", "kind"), PLACES[:3])
+@each_way
+@each_client
+async def test_a_node_that_mixes_requests_up_gives_nobody_another_ones_reply(
+    client: Dialect, stream: bool, place: str, kind: str, autojump_clock: object
+) -> None:
+    pipeline = f"[{item('first_again', place, item=kind)}]"
+    scripts = [reply("openai_chat", stream=stream) for _ in range(2)]
+    async with bench(*scripts, catalogue=catalogue(pipeline=pipeline)) as gateway:
+        first = await gateway.ask(client, "openai_chat", stream=stream)
+        assert first.status == 200
+        second = await gateway.ask(client, "openai_chat", stream=stream)
+        check_error(client, second, "internal_error")
+        costs = [(row.status, row.cost) for _, row in gateway.store.settlements]
+        assert costs == [("completed", COST), *([("failed", 0)] if place == "before: call" else [])]
+
+
 async def test_a_buffer_is_that_of_its_edge(autojump_clock: object) -> None:
     pipeline = f"[{item('shout', 'after: meter', buffer=3)}]"
     async with bench(reply("openai_chat", stream=True), catalogue=catalogue(pipeline=pipeline)) as gateway:
