@@ -51,10 +51,8 @@ class CatalogueKeeper:
 
     def renew(self) -> str:
         """Reads the file again; what the operator is told. Raises ReloadRefused, and everything stays as it was."""
-        self._considered = None
         try:
-            text = self._whole()
-            self._considered = text
+            text = self._considered_text()
             if not text.strip():
                 raise ReloadRefused(f"{self._file.name} is empty; for a catalogue without models write `models: []`")
             self._file.use(text)
@@ -90,6 +88,15 @@ class CatalogueKeeper:
                 text = None
             if text != self._considered:
                 return
+
+    def _considered_text(self) -> str:
+        """What is in the file, and is not looked at again before that changes: also while it is being looked at."""
+        try:
+            self._considered = text = self._whole()
+        except (OSError, UnicodeDecodeError, ReloadRefused):
+            self._considered = None
+            raise
+        return text
 
     def _whole(self) -> str:
         """The text, of a file that was not written to meanwhile."""

@@ -23,7 +23,8 @@ class Configuration(Protocol):
         ...
 
     def renew(self) -> str:
-        """Reads it again; what the operator is told. Raises ReloadRefused, and everything stays as it was."""
+        """Reads it again; what the operator is told. Raises ReloadRefused, and everything stays as it was. In a thread, and
+        may take its time."""
         ...
 
     async def wait_changed(self) -> None:
@@ -55,6 +56,7 @@ class Reloads:
         self.generation = 0
         self._configuration, self._report = configuration, report
         self._newer = trio.Event()
+        self._turn = trio.Lock()
         self._to_say: str | None = None
 
     def given(self) -> Mapping[str, object]:
@@ -65,12 +67,16 @@ class Reloads:
         """Renews it whenever it has changed; for ever."""
         while True:
             await self._configuration.wait_changed()
-            self.renew()
+            await self.renew()
 
-    def renew(self) -> None:
+    async def renew(self) -> None:
         """Another generation, unless it is refused."""
+        async with self._turn:
+            await self._renew()
+
+    async def _renew(self) -> None:
         try:
-            self._to_say = self._configuration.renew()
+            self._to_say = await trio.to_thread.run_sync(self._configuration.renew, abandon_on_cancel=True)
         except ReloadRefused as refusal:
             self._report(f"not reloaded, the configuration stays as it was: {refusal}")
         except Exception:

@@ -315,14 +315,15 @@ class _Supervisor:
             sock.close()
 
     async def _obey(self, signals: AsyncIterator[int]) -> None:
-        async for number in signals:
-            if number == signal.SIGHUP:
-                self._reloads.renew()
-            elif not self._stopping.is_set():
-                self._interrupted = number == signal.SIGINT
-                self._stop()
-            elif number == signal.SIGINT:
-                self._kill()
+        async with trio.open_nursery() as reloading:
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    reloading.start_soon(self._reloads.renew)
+                elif not self._stopping.is_set():
+                    self._interrupted = number == signal.SIGINT
+                    self._stop()
+                elif number == signal.SIGINT:
+                    self._kill()
 
     async def _kill_late(self) -> None:
         await self._stopping.wait()

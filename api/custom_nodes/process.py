@@ -9,7 +9,9 @@ The process is given `{"name": …, "text": …}` on standard input, the catalog
 from __future__ import annotations
 
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -100,6 +102,7 @@ def _main() -> None:
 
     from hyperinfer.api.custom_nodes.checking import load_nodes, try_runs
 
+    signal.alarm(math.ceil(SECONDS) + 5)  # also where nobody waits for us any more
     given = json.load(sys.stdin)
     answer = os.dup(1)
     os.dup2(2, 1)  # what nodes print is not what we say
