@@ -23,6 +23,7 @@ from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
 from hyperinfer.api.hosted import Hosted
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.logs import Lines, configure_logging
+from hyperinfer.api.recording.settings import RecordSettings
 from hyperinfer.api.request_line import REQUESTS
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
 from hyperinfer.api.store.folder import FolderLock
@@ -107,7 +108,8 @@ def _first(group: BaseExceptionGroup[Exception]) -> str:
 
 def build(app: Mapping[str, object]) -> Hosted:
     """What the worker calls. `app`: `config` (a path or None), `catalogue` (its text, or None to read it), `data` (a path),
-    `lock` (the descriptor of its lock, or None to take it), `outage` (one of OUTAGES), `json` (whether events are JSON)."""
+    `lock` (the descriptor of its lock, or None to take it), `outage` (one of OUTAGES), `json` (whether events are JSON),
+    `record` (the fields of RecordSettings, or None)."""
     config, data, lock, catalogue = app.get("config"), app.get("data"), app.get("lock"), app.get("catalogue")
     settings = GatewaySettings(
         config=Path(str(config)) if config else None,
@@ -116,6 +118,7 @@ def build(app: Mapping[str, object]) -> Hosted:
         environ=os.environ,
         lock=FolderLock.adopt(lock) if isinstance(lock, int) else None,
         refuse_without_postgres=app.get("outage") == "refuse",
+        record=RecordSettings.heard(app.get("record")),
     )
     lines = configure_logging()
     application = Application(settings, Output(sys.stdout, sys.stderr, json=app.get("json") is True), lines)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.idempotency import Idempotency
     from hyperinfer.api.ids import RequestIds
     from hyperinfer.api.pipelines import Pipelines
+    from hyperinfer.api.recording.recorder import Recorder
     from hyperinfer.api.request_head import RequestHead
     from hyperinfer.engine import Graph
     from hyperinfer.formats.codec import Format
@@ -75,7 +76,8 @@ _Serve: TypeAlias = "Callable[[RequestHead, Incoming, ExchangeSink], Awaitable[N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPlane:
-    """The parts that a request needs. `body_limit`: bytes. `now`: unix seconds. `say`: logs a line for each request."""
+    """The parts that a request needs. `body_limit`: bytes. `now`: unix seconds. `say`: logs a line for each request.
+    `recorder`: of requests; None: none is recorded."""
 
     accounts: Accounts
     settlement: Settlement
@@ -89,22 +91,27 @@ class DataPlane:
     key_places: KeyPlaces = field(default_factory=KeyPlaces)
     body_room: BodyRoom = field(default_factory=BodyRoom)
     waiting_room: WaitingRoom = field(default_factory=WaitingRoom)
+    recorder: Recorder | None = None
 
     def route(self, path: str) -> Handler | None:
         """The handler of a path, None when it is not one of these routes."""
         if (format := ROUTES.get(path)) is not None:
-            return partial(self._exchange, format, self._answer)
+            serve = self._answer if self.recorder is None else self.recorder.around(self._answer)
+            return partial(self._exchange, format, serve)
         if (format := COUNTS.get(path)) is not None:
-            return partial(self._exchange, format, self._count)
+            serve = self._count if self.recorder is None else self.recorder.around(self._count)
+            return partial(self._exchange, format, serve)
         return None
 
     def handle(self, format: Format, exchange: Exchange) -> Awaitable[None]:
         """One exchange that asks for an answer. Nothing that a client or an upstream does leaves it as an exception."""
-        return self._exchange(format, self._answer, exchange)
+        serve = self._answer if self.recorder is None else self.recorder.around(self._answer)
+        return self._exchange(format, serve, exchange)
 
     def count(self, format: Format, exchange: Exchange) -> Awaitable[None]:
         """The same for one that asks for the number of its tokens."""
-        return self._exchange(format, self._count, exchange)
+        serve = self._count if self.recorder is None else self.recorder.around(self._count)
+        return self._exchange(format, serve, exchange)
 
     async def _exchange(self, format: Format, serve: _Serve, exchange: Exchange) -> None:
         ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
@@ -190,6 +197,8 @@ class DataPlane:
         if refused is not None:
             # The official SDKs repeat a 409 by themselves unless they are told not to.
             headers_of_refusal = (("x-should-retry", "false"),) if refused.final else ()
+            if ticket.tap is not None:
+                ticket.tap.refused("idempotency", refused.failure, refused.status)
             await sink.fail(refused.failure, status=refused.status, headers=headers_of_refusal)
             return
         try:

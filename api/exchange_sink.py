@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -14,20 +14,36 @@ from hyperinfer.nodes.items import Head, HeaderList
 from hyperinfer.nodes.reply_writer import error_response, report_of, retry_headers
 
 if TYPE_CHECKING:
+    from hyperinfer.api.edge.exchange import Headers
     from hyperinfer.nodes.items import Output, Ticket
 
 log = logging.getLogger("hyperinfer.requests")
+
+
+class Writable(Protocol):
+    """The side of an exchange that is written to."""
+
+    @property
+    def gone(self) -> bool: ...
+
+    def send_head(self, status: int, headers: Headers) -> Awaitable[None]: ...
+
+    def send_body(self, data: bytes) -> Awaitable[None]: ...
+
+    async def send_last(self, data: bytes = b"") -> None: ...
 
 
 class ExchangeSink:
     """Writes a pipeline's output to an exchange.
 
     `ended`: the response is over. `status`: of HTTP, once it was sent. A failure that comes out of the pipeline is told when
-    the pipeline is over (`finish`).
+    the pipeline is over (`finish`). `out`: what is written to; may be
+    exchanged for what does the same to it.
     """
 
     def __init__(self, exchange: Exchange, ticket: Ticket) -> None:
-        self._exchange, self._ticket = exchange, ticket
+        self.exchange, self._ticket = exchange, ticket
+        self.out: Writable = exchange
         self._failure: Failure | None = None
         self.ended = False
         self.status: int | None = None
@@ -55,7 +71,7 @@ class ExchangeSink:
         RuntimeError for a pipeline that gave no end."""
         if self.ended:
             return
-        if self._exchange.gone:
+        if self.out.gone:
             raise ClientGone("the client left before the end")
         if self._failure is None:
             raise RuntimeError("the pipeline ended before the response did")
@@ -81,7 +97,7 @@ class ExchangeSink:
                 log.exception("%s could not say its last words", self._ticket.request_id)
         if not last:
             last = b"event: error\ndata: " + self._ticket.format.encode_error(report) + b"\n\n"
-        await self._exchange.send_last(last)
+        await self.out.send_last(last)
 
     def _write(self, item: Output) -> Awaitable[None]:
         if isinstance(item, Head):
@@ -89,12 +105,12 @@ class ExchangeSink:
                 raise RuntimeError(f"the response to {item.ticket.request_id} came to {self._ticket.request_id}")
             self.status = item.status
             fields = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in item.headers]
-            return self._exchange.send_head(item.status, fields)
+            return self.out.send_head(item.status, fields)
         if item.last:
             data = item.data
             self.ended = True
-            return self._exchange.send_last(data)
-        return self._exchange.send_body(item.data)
+            return self.out.send_last(data)
+        return self.out.send_body(item.data)
 
 
 def _broken() -> trio.BrokenResourceError:

@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,8 @@ from hyperinfer.providers.secret import Secret
 from hyperinfer.providers.upstreams import Upstreams, open_upstreams
 
 if TYPE_CHECKING:
+    from hyperinfer.api.recording.recorder import Recorder
+    from hyperinfer.api.recording.settings import RecordSettings
     from hyperinfer.api.store.store import Store
     from hyperinfer.engine import Drain
     from hyperinfer.nodes.ports import Ledger
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
 class GatewaySettings:
     """What a worker is told. `config`: path of the catalogue. `catalogue`: its text, where whoever started us has read it.
     `data`: the data folder. `environ`: the environment. `lock`: the folder's, where whoever started us holds it; else we
-    take it. `refuse_without_postgres`: of the shared store, while it is away; else requests are journaled."""
+    take it. `refuse_without_postgres`: of the shared store, while it is away; else requests are journaled. `record`: which
+    requests are recorded, and where; None: none."""
 
     config: Path | None
     data: Path
@@ -56,6 +59,7 @@ class GatewaySettings:
     lock: FolderLock | None = None
     catalogue: str | None = field(default=None, repr=False)  # it may hold keys
     refuse_without_postgres: bool = False
+    record: RecordSettings | None = None
 
     @property
     def internal_token(self) -> Secret | None:
@@ -130,6 +134,7 @@ async def open_gateway(
             entropy=entropy,
         ) as backing,
         open_upstreams(environ=settings.environ, now=now, sockets=watch if watch.watches_sockets else None) as upstreams,
+        _recorder(settings, catalogue, drain) as recorder,
         trio.open_nursery() as serving,
     ):
         serving.start_soon(watch.run)
@@ -166,6 +171,7 @@ async def open_gateway(
             say=say,
             key_places=KeyPlaces(limits.in_flight_per_key),
             body_room=BodyRoom(_bytes(limits.bodies_mb)),
+            recorder=recorder,
         )
         yield Gateway(
             catalogue=catalogue,
@@ -182,6 +188,19 @@ async def open_gateway(
             upstreams=upstreams,
         )
         serving.cancel_scope.cancel()
+
+
+def _recorder(
+    settings: GatewaySettings, catalogue: CatalogueFile, drain: Drain
+) -> AbstractAsyncContextManager[Recorder | None]:
+    if settings.record is None:
+        return nullcontext()
+    # Who does not record does not load it.
+    from hyperinfer.api.recording.recorder import open_recorder
+
+    token = settings.internal_token
+    secrets = () if token is None else (token,)
+    return open_recorder(settings.record, catalogue=catalogue.current, drain=drain, chance=random.random, secrets=secrets)
 
 
 def _bytes(mb: int) -> int:

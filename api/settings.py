@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from hyperinfer.api import values
+from hyperinfer.api.recording.settings import RecordSettings
 from hyperinfer.api.values import did_you_mean
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class SettingsConflict(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag(Generic[T]):
-    """A flag of `serve`: `--name VALUE`, or `HYPERINFER_NAME`. Without `value` it is a switch."""
+    """A flag of `serve`: `--name VALUE`, or `HYPERINFER_NAME` (`--a-name`: `HYPERINFER_A_NAME`). Without `value` it is a
+    switch."""
 
     name: str
     value: str
@@ -48,7 +50,12 @@ class Flag(Generic[T]):
 
     @property
     def variable(self) -> str:
-        return PREFIX + self.name.upper()
+        return PREFIX + self.attribute.upper()
+
+    @property
+    def attribute(self) -> str:
+        """Its name in what a command line was read to."""
+        return self.name.replace("-", "_")
 
 
 def _text(text: str) -> str:
@@ -93,13 +100,32 @@ OUTAGE = Flag(
     help="shared mode, while Postgres is away: journal (default: requests are served and journaled) or refuse",
     read=_outage,
 )
+RECORD = Flag(name="record", value="FOLDER", help="record requests: one file each, for replay (default: none)", read=_path)
+RECORD_SAMPLE = Flag(
+    name="record-sample", value="SHARE", help="so many of them, from 0 to 1, by chance (default: 1, all)", read=values.share
+)
+RECORD_MB = Flag(
+    name="record-mb",
+    value="N",
+    help="most MiB of the folder; the oldest go (default: 1024)",
+    read=values.count,
+)
+RECORD_FILE_MB = Flag(
+    name="record-file-mb", value="N", help="most MiB of one file; the rest is left out (default: 16)", read=values.count
+)
+RECORD_BODIES = Flag(
+    name="record-bodies",
+    value="on|off",
+    help="off: only how long bodies are, and when they came (default: on)",
+    read=values.switch,
+)
 SERVER = Flag(
     name="server", value="URL", help="the gateway to administer, over HTTP, instead of a data folder", read=values.server_url
 )
 DATA = Flag(name="data", value="FOLDER", help="accounts, keys and the ledger (default: ./data)", read=_path)
 JSON = Flag(name="json", value="", help="JSON instead of text for people", read=values.switch)
 
-SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[Path], ...]] = (
+SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[float] | Flag[bool] | Flag[Path], ...]] = (
     HOST,
     PORT,
     WORKERS,
@@ -108,6 +134,11 @@ SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[Path], ...]] = (
     KEYFILE,
     EDGE,
     OUTAGE,
+    RECORD,
+    RECORD_SAMPLE,
+    RECORD_MB,
+    RECORD_FILE_MB,
+    RECORD_BODIES,
 )
 OTHER_VARIABLES: Final = {
     "HYPERINFER_POSTGRES_URL": "shared mode: the database (needs the next one too)",
@@ -145,7 +176,7 @@ def read_flag(flag: Flag[T], given: Mapping[str, str | None], environ: Mapping[s
 
     Raises SettingError.
     """
-    text, name = given.get(flag.name), f"--{flag.name}"
+    text, name = given.get(flag.attribute), f"--{flag.name}"
     if text is None:
         text, name = environ.get(flag.variable) or None, flag.variable
     if text is None:
@@ -176,6 +207,7 @@ class Settings:
     certfile: Path | None = None
     keyfile: Path | None = None
     outage: str = OUTAGES[0]
+    record: RecordSettings | None = None
     postgres_url: Secret | None = None
     redis_url: Secret | None = None
 
@@ -212,9 +244,27 @@ def read_settings(given: Mapping[str, str | None], environ: Mapping[str, str]) -
         certfile=read_flag(CERTFILE, given, environ),
         keyfile=read_flag(KEYFILE, given, environ),
         outage=read(OUTAGE, OUTAGES[0]),
+        record=_record_settings(given, environ),
         postgres_url=_secret("postgres_url", environ),
         redis_url=_secret("redis_url", environ),
     )
+
+
+def _record_settings(given: Mapping[str, str | None], environ: Mapping[str, str]) -> RecordSettings | None:
+    folder = read_flag(RECORD, given, environ)
+    fields: dict[str, tuple[Flag[float] | Flag[int] | Flag[bool], float | None]] = {
+        "sample": (RECORD_SAMPLE, read_flag(RECORD_SAMPLE, given, environ)),
+        "folder_mb": (RECORD_MB, read_flag(RECORD_MB, given, environ)),
+        "file_mb": (RECORD_FILE_MB, read_flag(RECORD_FILE_MB, given, environ)),
+        "bodies": (RECORD_BODIES, read_flag(RECORD_BODIES, given, environ)),
+    }
+    stated = {name: value for name, (_, value) in fields.items() if value is not None}
+    if folder is not None:
+        return RecordSettings(folder=folder, **cast("dict[str, Any]", stated))
+    for flag, value in fields.values():
+        if value is not None:
+            raise SettingError(f"--{flag.name}: there is no --record, the folder that it speaks of")
+    return None
 
 
 def shared_servers(environ: Mapping[str, str]) -> SharedServers | None:
@@ -243,6 +293,11 @@ def check_settings(settings: Settings) -> None:
         )
     if settings.outage != OUTAGES[0] and shared is None:
         raise SettingsConflict(f"--outage {settings.outage} needs the shared mode: without it there is no Postgres")
+    record = settings.record
+    if record is not None and record.file_mb > record.folder_mb:
+        raise SettingsConflict(
+            f"--record-file-mb {record.file_mb} is more than --record-mb {record.folder_mb}: no file of that size could stay"
+        )
     if (settings.certfile is None) != (settings.keyfile is None):
         there, absent = ("--certfile", "--keyfile") if settings.keyfile is None else ("--keyfile", "--certfile")
         raise SettingsConflict(f"{there} is given and {absent} is not: TLS needs both")

@@ -38,6 +38,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    if not re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,18}", text) or not float(text) <= 1:
+        raise ValueError(f"not a number from 0 to 1: {text!r}")
+    return float(text)
+
+
 def port(text: str) -> int:
     """A TCP port; 0 means any that is free."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:

@@ -80,6 +80,8 @@ def rate_of(principal: Principal, default: Rate) -> Rate:
 
 def told(refusal: Failure, ticket: Ticket) -> Failed:
     """A refusal of the ledger, to this request."""
+    if ticket.tap is not None:
+        ticket.tap.refused("ledger", refusal)
     return Failed(refusal.code, refusal.message, refusal.param, refusal.retry_after, refusal.details, ticket=ticket)
 
 

@@ -25,13 +25,15 @@ from hyperinfer.providers.connection_faults import fault_of_exception
 from hyperinfer.providers.response_headers import passable_headers
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from hyperinfer.engine import Drain
     from hyperinfer.formats.events import Burst, Event
     from hyperinfer.nodes.items import Answering, HeaderList, Reply
     from hyperinfer.nodes.selection import Chosen
-    from hyperinfer.providers import client
     from hyperinfer.providers.catalogue import Provider
     from hyperinfer.providers.client import UpstreamResponse
+    from hyperinfer.providers.transport_scope import ExchangeScope
 
 LINGER = 0.05
 """Seconds that a complete stream is given to end its HTTP response too, which lets the connection be used again."""
@@ -52,10 +54,23 @@ _EXPIRED: dict[Cause, str] = {
 }
 
 
+class Client(Protocol):
+    """What asks one provider (`client.Upstream`)."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    def scope(self) -> ExchangeScope | None: ...
+
+    def open(
+        self, path: str, body: bytes, *, stream: bool, extra_headers: HeaderList = (), scope: ExchangeScope | None = None
+    ) -> AbstractAsyncContextManager[UpstreamResponse]: ...
+
+
 class Clients(Protocol):
     """Where the client of a provider comes from."""
 
-    def of(self, provider: Provider) -> client.Upstream:
+    def of(self, provider: Provider) -> Client:
         """The client, made once for each provider."""
         ...
 

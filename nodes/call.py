@@ -52,6 +52,8 @@ class Call(Stage[Planned, Reply | Failure]):
 
     async def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
         """One request."""
+        if item.ticket.tap is not None:
+            self._clients, self._ways = item.ticket.tap.asked(item, self._clients, self._ways)
         ending: Failed | Burst | None = None  # a failure, or a whole reply; one that is streamed went out by itself
         refusal: Failed | None = None
         selection: Selection | None = None

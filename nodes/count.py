@@ -55,6 +55,8 @@ class Count(Stage[Planned, Output | Failure]):
     async def receive(self, item: Planned, sink: Sink[Output | Failure]) -> None:
         """One request."""
         ticket = item.ticket
+        if ticket.tap is not None:
+            self._clients = ticket.tap.counted(self._clients)
         if self._limit is not None and (refusal := await self._limit(ticket)) is not None:
             await sink.send(refusal)
             return

@@ -27,6 +27,7 @@ from hyperinfer.formats.server_tools import ToolName
 from hyperinfer.formats.tokens import Written
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.ports import Attempt, ChosenBy, CostLine, Generation, Principal
+from hyperinfer.nodes.tap import Tap
 from hyperinfer.nodes.tools.port import ServerTool
 from hyperinfer.providers.catalogue import Model, Route
 
@@ -71,7 +72,7 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     request is done or under way, with this `row`. `limit_reached`: the model has called server tools often enough.
     `last_words`: ends the stream that is being written with an error; None before. `notes`: what nodes of your own leave
     there for each other, each under a name of its own; nothing here reads them. `said`: something of a stream was written
-    for the client.
+    for the client. `tap`: who looks on; None: nobody.
     """
 
     request_id: str
@@ -92,11 +93,12 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     last_words: Callable[[ErrorReport], bytes] | None = None
     notes: dict[str, Any] = {}
     said: bool = False
+    tap: Tap | None = None
 
     def let_go(self) -> None:
         """When the request is over: of what it holds that refers back to it. In a circle the whole request would else wait
         for the collector, which counts objects and not their megabytes."""
-        self.tally.answering = self.last_words = None
+        self.tally.answering = self.last_words = self.tap = None
         self.notes = {}
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import Final
 
 import trio
 
-from hyperinfer.engine import DONE, Node, Sink, Stage, stage
+from hyperinfer.engine import DONE, Failure, Node, Sink, Stage, stage
 from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.bill import cost_lines, generation_of, request_lines, request_usage, without_output
@@ -123,6 +123,8 @@ class Settle(Stage[Output, Output]):
         settled = ticket is None or await self._settlement.finish(ticket)
         if not settled and ticket is not None and well:
             report = ErrorReport("internal_error", "The request could not be recorded.", ticket.request_id)
+            if ticket.tap is not None:
+                ticket.tap.refused("settlement", Failure(report.code, report.message))
             if self._head is not None:
                 self._head, item = error_response(ticket, report)
             elif isinstance(item, LastChunk):

@@ -79,7 +79,8 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
             await sink.send(found)
             return
         item.ticket.losses.extend(found.losses)
-        await self._rounds(item, found.tools, sink)
+        tap = item.ticket.tap
+        await self._rounds(item, found.tools if tap is None else tap.equipped(found.tools), sink)
 
     async def _ask(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
         self._asked = asked = self._make()
@@ -132,6 +133,8 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         pdf, read = self._reads_for(item, tools), self._tooling.read_pdf
         if pdf is None or read is None:
             return lambda route: turns
+        if ticket.tap is not None:
+            read = ticket.tap.reading(read)
         told, outcomes = await with_pdf_text(turns, read)
         ticket.tally.tools += [line for outcome in outcomes if (line := charge(pdf, outcome)) is not None]
         readers = {id(route) for choice in item.choices for route in choice.routes if reads_pdf(choice.model, route)}

@@ -59,8 +59,12 @@ def _look(invocation: Invocation) -> _Findings:
         check_together(settings, invocation.environ)
     except (SettingsConflict, CommandRefused) as error:
         found.problems.append((str(error), {"message": str(error)}))
-    if unusable := _unusable(invocation.folder / settings.data):
-        found.problems.append((unusable, {"message": unusable}))
+    folders = [("data folder", settings.data)]
+    if settings.record is not None:
+        folders.append(("folder of recordings", settings.record.folder))
+    for what, folder in folders:
+        if unusable := _unusable(what, invocation.folder / folder):
+            found.problems.append((unusable, {"message": unusable}))
     try:
         looks = Looks(invocation.environ)
         found.catalogue = open_catalogue(path, invocation.environ, looks).current()
@@ -73,15 +77,15 @@ def _look(invocation: Invocation) -> _Findings:
     return found
 
 
-def _unusable(data: Path) -> str | None:
-    """Why serve could not use this data folder, which need not be there yet. Touches nothing."""
-    if data.exists() and not data.is_dir():
-        return f"the data folder {data} is no folder"
-    there = next(each for each in (data, *data.absolute().parents) if each.exists())
+def _unusable(what: str, folder: Path) -> str | None:
+    """Why serve could not use this folder, which need not be there yet. `what`: it is. Touches nothing."""
+    if folder.exists() and not folder.is_dir():
+        return f"the {what} {folder} is no folder"
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not there.is_dir():
-        return f"cannot make the data folder {data}: {there} is no folder"
+        return f"cannot make the {what} {folder}: {there} is no folder"
     if not os.access(there, os.W_OK | os.X_OK):
-        return f"{'' if there is data else f'cannot make the data folder {data}: '}cannot write to {there}"
+        return f"{'' if there is folder else f'cannot make the {what} {folder}: '}cannot write to {there}"
     return None
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.cli.output import Output
     from hyperinfer.api.configuration import Configuration
     from hyperinfer.api.edge.settings import EdgeSettings
+    from hyperinfer.api.recording.settings import RecordSettings
     from hyperinfer.api.store.folder import FolderLock
     from hyperinfer.api.supervisor import Plan
     from hyperinfer.providers.catalogue import Limits
@@ -43,7 +44,7 @@ _AGAIN_SECONDS = 0.05
 
 def given_settings(invocation: Invocation) -> Settings:
     """What the command line and the environment say. Raises SettingError."""
-    names = (*(flag.name for flag in SERVE_FLAGS), DATA.name)
+    names = (*(flag.attribute for flag in SERVE_FLAGS), DATA.name)
     return read_settings({name: getattr(invocation.arguments, name) for name in names}, invocation.environ)
 
 
@@ -73,12 +74,26 @@ def serve(invocation: Invocation) -> int:
     for warning in (*catalogue.warnings, *unknown_variables(invocation.environ)):
         invocation.output.note(f"warning: {warning}")
     data = invocation.folder / settings.data
+    if settings.record is not None:
+        record = replace(settings.record, folder=invocation.folder / settings.record.folder)
+        settings = replace(settings, record=record)
+        _make_folder(record)
     output = invocation.output
     with take_folder(data) if settings.shared is None else share_folder(data) as lock:
         greeting = None if settings.shared is None else _first_start(settings.shared, invocation)
         plan = plan_of(settings, catalogue.limits, config=config, data=data, lock=lock, json=output.json)
         plan, room = _fitted(replace(plan, configuration=_keeper(file)))
         return _supervise(plan, output, [room, *([greeting] if greeting else [])])
+
+
+def _make_folder(record: RecordSettings) -> None:
+    """That of recordings. Raises CommandRefused where it cannot be written to."""
+    from hyperinfer.api.recording.folder import RecordingFolder
+
+    try:
+        RecordingFolder(record.folder, record.folder_bytes).create()
+    except OSError as error:
+        raise CommandRefused("settings", f"--record: cannot write to {record.folder}: {error.strerror or error}") from None
 
 
 def _keeper(file: CatalogueFile) -> Configuration:
@@ -162,6 +177,7 @@ def plan_of(
         "data": str(data.absolute()),
         "lock": lock.descriptor,
         "outage": settings.outage,
+        "record": None if settings.record is None else settings.record.told(),
         "json": json,
     }
     return Plan(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hyperinfer.api.recording.settings import RecordSettings
 from hyperinfer.api.settings import (
     DATA,
     JSON,
@@ -41,7 +42,8 @@ def test_the_defaults() -> None:
 
 
 def test_every_flag_is_tried_here() -> None:
-    assert {flag.name for flag in (*SERVE_FLAGS, DATA)} == SAID.keys()
+    # Those of recordings: below.
+    assert {flag.name for flag in (*SERVE_FLAGS, DATA) if not flag.name.startswith("record")} == SAID.keys()
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -50,6 +52,39 @@ def test_every_flag_is_a_variable_too(name: str) -> None:
     assert getattr(read_settings({name: text}, {}), name) == value
     assert getattr(read_settings({}, {f"HYPERINFER_{name.upper()}": text}), name) == value
     assert f"HYPERINFER_{name.upper()}" in known_variables()
+
+
+RECORDED = {
+    "record_sample": ("0.01", RecordSettings(folder=Path("r"), sample=0.01)),
+    "record_mb": ("2", RecordSettings(folder=Path("r"), folder_mb=2)),
+    "record_file_mb": ("3", RecordSettings(folder=Path("r"), file_mb=3)),
+    "record_bodies": ("off", RecordSettings(folder=Path("r"), bodies=False)),
+}
+
+
+def test_recordings_are_none_unless_there_is_a_folder() -> None:
+    assert {flag.attribute for flag in SERVE_FLAGS if flag.name.startswith("record")} == {"record", *RECORDED}
+    assert read_settings({"record": "r"}, {}).record == RecordSettings(folder=Path("r"))
+    assert read_settings({}, {"HYPERINFER_RECORD": "r"}).record == RecordSettings(folder=Path("r"))
+    for name, (text, settings) in RECORDED.items():
+        assert read_settings({"record": "r", name: text}, {}).record == settings
+        variable = f"HYPERINFER_{name.upper()}"
+        assert variable in known_variables()
+        assert read_settings({"record": "r"}, {variable: text}).record == settings
+        with pytest.raises(SettingError, match=f"--{name.replace('_', '-')}: there is no --record"):
+            read_settings({name: text}, {})
+
+
+def test_settings_of_recordings_reach_a_worker() -> None:
+    settings = RecordSettings(folder=Path("r"), sample=0.5, bodies=False)
+    assert RecordSettings.heard(settings.told()) == RecordSettings(folder=Path("r").absolute(), sample=0.5, bodies=False)
+    assert RecordSettings.heard(None) is None
+
+
+def test_no_file_of_a_recording_is_larger_than_all() -> None:
+    check_settings(Settings(record=RecordSettings(folder=Path("r"), folder_mb=4, file_mb=4)))
+    with pytest.raises(SettingsConflict, match="--record-file-mb 5 is more than --record-mb 4"):
+        check_settings(Settings(record=RecordSettings(folder=Path("r"), folder_mb=4, file_mb=5)))
 
 
 def test_the_flag_wins_and_an_empty_variable_is_none() -> None:
@@ -66,6 +101,11 @@ def test_the_flag_wins_and_an_empty_variable_is_none() -> None:
         ("port", "65536", "not a port"),
         ("port", "-1", "not a port"),
         ("port", "٨٠", "not a port"),
+        ("record-sample", "1.5", "not a number from 0 to 1"),
+        ("record-sample", "-1", "not a number from 0 to 1"),
+        ("record-sample", "all", "not a number from 0 to 1"),
+        ("record-mb", "0", "not a whole number from 1 on"),
+        ("record-bodies", "some", "neither true nor false"),
         ("workers", "0", "not a whole number from 1 on"),
         ("workers", "two", "not a whole number from 1 on"),
         ("edge", "fast", "not one of "),
@@ -73,12 +113,13 @@ def test_the_flag_wins_and_an_empty_variable_is_none() -> None:
     ],
 )
 def test_a_wrong_value_names_where_it_came_from(name: str, text: str, message: str) -> None:
-    variable = f"HYPERINFER_{name.upper()}"
+    attribute = name.replace("-", "_")
+    variable = f"HYPERINFER_{attribute.upper()}"
     with pytest.raises(SettingError) as by_variable:
         read_settings({}, {variable: text})
     assert str(by_variable.value).startswith(f"{variable}: {message}")
     with pytest.raises(SettingError) as by_flag:
-        read_settings({name: text}, {})
+        read_settings({attribute: text}, {})
     assert str(by_flag.value).startswith(f"--{name}: {message}")
 
 

@@ -99,6 +99,7 @@ class Run:
 @contextlib.contextmanager
 def serving(folder: Path, environ: dict[str, str], telling: Telling) -> Generator[Run]:
     command = [sys.executable, "-m", "hyperinfer", "serve", "--port", "0", "--data", "data", "--config", "providers.yaml"]
+    command += ["--record", "recordings"]
     with (folder / "log").open("wb") as log, (folder / "out").open("wb") as out:
         process = subprocess.Popen(command, cwd=folder, env={**environ, "PYTHONPATH": str(ROOT)}, stdout=out, stderr=log)
     try:
@@ -123,7 +124,7 @@ def requests(run: Run) -> None:
         for way in WAYS:
             for name in PROTOCOLS:
                 for stream in (True, False):
-                    body = route.body(f"telling/{way}-{name}", "Hello", stream=stream)
+                    body = route.body(f"telling/{way}-{name}", f"Hello, my key is {CLIENT}", stream=stream)
                     assert run.ask("POST", route.path, authorized(), json.dumps(body).encode()) is not None
 
 

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hyperinfer.api.recording.redaction import REDACTED
+from hyperinfer.engine.recording import Fault
+from hyperinfer.engine.recording_file import read_recording
 from tests.support.served import ROOT
 from tests.system.canaries import (
     CLIENT,
@@ -130,6 +133,17 @@ def test_not_in_the_data_folder(run: Run) -> None:
     assert b"telling/good-chat" in journals, "what was journaled"
     data = journals + b"".join(each.read_bytes() for each in files_of(run.folder / "data"))
     assert found(run.secrets, data) == []
+
+
+def test_not_in_recordings(run: Run) -> None:
+    files = [each for each in files_of(run.folder / "recordings") if each.suffix == ".jsonl"]
+    assert len(files) > 100
+    told = b"".join(each.read_bytes() for each in files)
+    assert found(run.secrets, told) == []
+    assert told.count(REDACTED.encode()) > 500, "what the upstreams told, and the client wrote"
+    recordings = [read_recording(each) for each in files]
+    assert {line.error for each in recordings for line in each.lines if isinstance(line, Fault)}
+    assert [each for each in recordings if each.truncated], "the worker was killed"
 
 
 def test_not_on_a_command_line(run: Run) -> None:

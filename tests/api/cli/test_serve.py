@@ -110,7 +110,7 @@ def test_the_plan_says_all_that_was_asked(tmp_path: Path) -> None:
     order = Order.from_json(plan.order())
     assert (plan.bind, plan.workers, order.factory) == ("[::1]:0", 1, FACTORY)
     paths = {"config": str(Path.cwd() / "p.yaml"), "data": str(tmp_path / "data")}
-    assert order.app == {**paths, "lock": lock.descriptor, "outage": "refuse", "json": False}
+    assert order.app == {**paths, "lock": lock.descriptor, "outage": "refuse", "record": None, "json": False}
     assert plan.handed == (lock.descriptor,)
     assert (order.edge.grace, order.edge.write_deadline) == (7, 9)
     assert (order.edge.certfile, order.edge.keyfile) == ("c.pem", "k.pem")
