@@ -101,8 +101,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="attempt", kw_only=True):
     """An upstream is asked. `number`: from 0, in the order of being asked. `provider`, `model`: who and what, in the words
-    of `served`. `protocol`: what it speaks. `path`: below its address. `headers`: those of the client that were passed
-    on."""
+    of `served`. `slug`: what the model is called there, of which this provider's is one. `protocol`: what it speaks. `path`:
+    below its address. `headers`: those of the client that were passed on."""
 
     number: int
     at: float
@@ -111,6 +111,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     protocol: str
     path: str
     streamed: bool
+    slug: str = ""
     headers: Headers = ()
     body: Payload
 

@@ -56,7 +56,7 @@ class Count(Stage[Planned, Output | Failure]):
         """One request."""
         ticket = item.ticket
         if ticket.tap is not None:
-            self._clients = ticket.tap.counted(self._clients)
+            self._clients = ticket.tap.counted(item, self._clients)
         if self._limit is not None and (refusal := await self._limit(ticket)) is not None:
             await sink.send(refusal)
             return

@@ -23,7 +23,7 @@ class Tap(Protocol):
         """A model is about to be asked: through these."""
         ...
 
-    def counted(self, clients: Clients) -> Clients:
+    def counted(self, item: Planned, clients: Clients) -> Clients:
         """Tokens are about to be counted: by these."""
         ...
 

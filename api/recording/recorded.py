@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from hyperinfer.api.edge.exchange import Headers
+    from hyperinfer.api.recording.tapped import Asking
     from hyperinfer.engine import Failure
     from hyperinfer.formats.server_tools import ToolOutcome
     from hyperinfer.nodes.attempt import Clients
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from hyperinfer.nodes.selection import Ways
     from hyperinfer.nodes.tools.activation import Active
     from hyperinfer.nodes.tools.attached import ReadPdf
-    from hyperinfer.providers.catalogue import Provider
 
 _OF_UPSTREAMS: Final = frozenset({"content-type", "retry-after", "retry-after-ms", "x-should-retry"})
 """Those of an upstream's headers that are recorded, beside `anthropic-ratelimit-…`: all that mean something to the gateway,
@@ -126,17 +126,26 @@ class Recorded:
 
     def asked(self, item: Planned, clients: Clients, ways: Ways) -> tuple[Clients, Ways]:
         """See `Tap`."""
+        self._plan(item)
+
+        def slug() -> str:
+            answering = item.ticket.tally.answering
+            return item.model.slug if answering is None else answering.slug
+
+        return TappedClients(clients, slug, self), replace(ways, jitter=partial(self._drawn, ways.jitter))
+
+    def _plan(self, item: Planned) -> None:
         routes = [
             {"slug": choice.model.slug, "provider": route.provider.name, "model": route.model}
             for choice in item.choices
             for route in choice.routes
         ]
         self.note(rec.Plan(self.at, tuple(routes), item.round))
-        return TappedClients(clients, self), replace(ways, jitter=partial(self._drawn, ways.jitter))
 
-    def counted(self, clients: Clients) -> Clients:
+    def counted(self, item: Planned, clients: Clients) -> Clients:
         """See `Tap`."""
-        return TappedClients(clients, self)
+        self._plan(item)
+        return TappedClients(clients, lambda: item.model.slug, self)
 
     def _drawn(self, jitter: Callable[[], float]) -> float:
         value = jitter()
@@ -184,21 +193,20 @@ class Recorded:
 
     # Upstreams
 
-    def attempted(
-        self, provider: Provider, path: str, body: bytes, headers: Iterable[tuple[str, str]], *, streamed: bool
-    ) -> _Attempted:
+    def attempted(self, asking: Asking, body: bytes) -> _Attempted:
         """See `Listener`."""
         number, self.attempts = self.attempts, self.attempts + 1
         self.note(
             rec.Attempt(
                 number=number,
                 at=self.at,
-                provider=provider.name,
+                provider=asking.provider.name,
                 model=_model_in(body),
-                protocol=provider.protocol,
-                path=path,
-                streamed=streamed,
-                headers=tuple(headers),
+                protocol=asking.provider.protocol,
+                path=asking.path,
+                streamed=asking.streamed,
+                slug=asking.slug,
+                headers=asking.headers,
                 body=self.payload(body),
             )
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import httpx2
 
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from hyperinfer.providers.catalogue import Provider
     from hyperinfer.providers.transport_hearing import Heard
     from hyperinfer.providers.transport_scope import ExchangeScope
+
+
+class Asking(NamedTuple):
+    """What is asked of whom. `slug`: the catalogue's name of the model. `path`: below the provider's address. `headers`:
+    those of the client that are passed on."""
+
+    provider: Provider
+    slug: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    streamed: bool
 
 
 class Attempted(Protocol):
@@ -42,9 +53,7 @@ class Attempted(Protocol):
 class Listener(Protocol):
     """Hears of one request."""
 
-    def attempted(
-        self, provider: Provider, path: str, body: bytes, headers: Iterable[tuple[str, str]], *, streamed: bool
-    ) -> Attempted:
+    def attempted(self, asking: Asking, body: bytes) -> Attempted:
         """An upstream is asked."""
         ...
 
@@ -66,21 +75,21 @@ class Listener(Protocol):
 
 
 class TappedClients:
-    """Clients whose attempts are heard."""
+    """Clients whose attempts are heard. `slug`: the catalogue's name of the model that is asked at the moment."""
 
-    def __init__(self, clients: Clients, listener: Listener) -> None:
-        self._clients, self._listener = clients, listener
+    def __init__(self, clients: Clients, slug: Callable[[], str], listener: Listener) -> None:
+        self._clients, self._slug, self._listener = clients, slug, listener
 
     def of(self, provider: Provider) -> Client:
         """That of a provider."""
-        return TappedClient(self._clients.of(provider), provider, self._listener)
+        return TappedClient(self._clients.of(provider), provider, self._slug, self._listener)
 
 
 class TappedClient:
     """One of them."""
 
-    def __init__(self, client: Client, provider: Provider, listener: Listener) -> None:
-        self._client, self._provider, self._listener = client, provider, listener
+    def __init__(self, client: Client, provider: Provider, slug: Callable[[], str], listener: Listener) -> None:
+        self._client, self._provider, self._slug, self._listener = client, provider, slug, listener
 
     @property
     def endpoint(self) -> str:
@@ -102,7 +111,7 @@ class TappedClient:
     ) -> AsyncGenerator[UpstreamResponse]:
         """As the client's."""
         headers = tuple(extra_headers)
-        attempted = self._listener.attempted(self._provider, path, body, headers, streamed=stream)
+        attempted = self._listener.attempted(Asking(self._provider, self._slug(), path, headers, stream), body)
         opening = self._client.open(path, body, stream=stream, extra_headers=headers, scope=scope)
         del body  # a reply may take an hour
 

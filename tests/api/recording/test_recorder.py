@@ -44,7 +44,8 @@ async def test_a_request_and_all_that_came_of_it(dialect: Any, stream: bool, aut
     assert next(iter(scribe.files)).endswith(f"Z-{request.id}")
     assert the(recording, rec.Plan).routes == ({"slug": f"test/{dialect}", "provider": dialect, "model": "up"},)
     (attempt,) = recording.exchanges
-    assert (attempt.asked.provider, attempt.asked.model, attempt.asked.protocol) == (dialect, "up", dialect)
+    assert (attempt.asked.provider, attempt.asked.model, attempt.asked.slug) == (dialect, "up", f"test/{dialect}")
+    assert attempt.asked.protocol == dialect
     assert attempt.asked.streamed == stream
     assert attempt.asked.body.data == gateway.transport.played[0].body
     assert attempt.head == rec.Head(0, 1.0, 200, (("content-type", "text/event-stream"), ("retry-after", "3")))
@@ -238,6 +239,7 @@ async def test_counts_of_tokens(autojump_clock: object) -> None:
         exchange = ScriptedExchange(asked("anthropic_messages", "anthropic_messages", stream=False), headers, path=path)
         await gateway.handle(handler, exchange)
         recording = scribe.one
+    assert kinds(recording) == ["plan", "attempt", "head", "bytes", "eof", "sent", "end"]
     assert (recording.request.path, recording.exchanges[0].asked.path) == (path, "/messages/count_tokens")
     check_sent(recording, exchange)
 
@@ -256,3 +258,17 @@ async def test_clients_are_served_the_same(autojump_clock: object) -> None:
             writes = [(at - began, data) for at, data in exchange.writes]
             seen.append((exchange.sent_headers, writes, gateway.row.cost, gateway.row.attempts))
     assert seen[0] == seen[1]
+
+
+async def test_an_attempt_says_for_which_model_it_is(autojump_clock: object) -> None:
+    """Two models may have a provider's one in common."""
+    busy = Script([(0.0, b'{"error":{"message":"no"}}')], status=401, headers=JSON)
+    async with bench(busy, busy, busy) as gateway:
+        _, scribe = record(gateway)
+        await gateway.ask("openai_chat", "openai_chat", stream=False, models=["test/free", "test/anthropic_messages"])
+        recording = scribe.one
+    assert [(each.asked.slug, each.asked.provider) for each in recording.exchanges] == [
+        ("test/openai_chat", "openai_chat"),
+        ("test/free", "openai_chat"),
+        ("test/anthropic_messages", "anthropic_messages"),
+    ]
