@@ -9,7 +9,7 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system faults schedules fields lint audit soak bench bench-peers conformance-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
+.PHONY: help serve test test-system faults schedules fields pictures lint audit soak bench bench-peers conformance-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
@@ -18,6 +18,7 @@ help:
 	@echo 'make faults       the reported faults of other gateways: a table of what became of each here'
 	@echo 'make schedules    twenty thousand gateways on virtual time among faults (ARGS=SEED: one, step by step)'
 	@echo 'make fields       writes docs/formats.md: where each field of each format goes'
+	@echo 'make pictures     writes what the examples of docs/graphs.md print and draw'
 	@echo 'make lint         ruff, mypy and pyright'
 	@echo 'make soak         a gateway under 200 streams for twenty minutes     (ARGS="--minutes 1")'
 	@echo 'make audit        whether a locked package has a known hole or was withdrawn'
@@ -50,6 +51,9 @@ schedules: venv-test
 
 fields: venv-test
 	@$(BIN)/python -m tests.fields
+
+pictures: venv-test
+	@$(BIN)/python -m tests.project.pictures
 
 lint: venv-test
 	@failed=0; \

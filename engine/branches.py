@@ -11,7 +11,7 @@ from hyperinfer.engine.errors import plain_nursery
 from hyperinfer.engine.failure import Failure
 from hyperinfer.engine.graph import Graph, GraphError
 from hyperinfer.engine.links import join
-from hyperinfer.engine.node import DownstreamClosed, Node, Stage
+from hyperinfer.engine.node import DONE, DownstreamClosed, Node, Stage
 from hyperinfer.engine.ports import Same, fits, union
 from hyperinfer.engine.run import run
 from hyperinfer.engine.type_names import known_name
@@ -34,7 +34,10 @@ def graph_of(part: Part) -> Graph:
 
 
 def consumed_by(parts: Sequence[Part], whose: str) -> Any:
-    """The type of the items that all parts take. Raises GraphError naming two that have none in common."""
+    """The type of the items that all parts take. Raises GraphError naming two that have none in common, ValueError without
+    parts."""
+    if not parts:
+        raise ValueError(f"{whose} needs at least one part")
     entries = [entry_of(part) for part in parts]
     for entry in entries:
         if all(fits(entry.consumes, other.consumes) for other in entries):
@@ -76,9 +79,18 @@ class _Onward(Generic[Out]):
     def __init__(self, sink: Sink[Out]) -> None:
         self._sink = sink
 
-    async def send(self, item: Out, /) -> None:
+    def send(self, item: Out, /) -> Awaitable[None]:
         try:
-            await self._sink.send(item)
+            sending = self._sink.send(item)
+        except DownstreamClosed:
+            raise
+        except trio.BrokenResourceError as error:
+            raise _ForeignError(error) from error
+        return DONE if sending is DONE else self._sent(sending)
+
+    async def _sent(self, sending: Awaitable[None]) -> None:
+        try:
+            await sending
         except DownstreamClosed:
             raise
         except trio.BrokenResourceError as error:

@@ -11,10 +11,10 @@ from hyperinfer.engine.branches import Part, consumed_by, graph_of, produced_by,
 from hyperinfer.engine.clock import just_after
 from hyperinfer.engine.errors import plain_nursery
 from hyperinfer.engine.failure import Failure
-from hyperinfer.engine.node import Node, Stage, stage
+from hyperinfer.engine.node import DONE, Node, Stage, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from hyperinfer.engine.graph import Graph
     from hyperinfer.engine.node import Sink
@@ -48,11 +48,12 @@ def race(*parts: Part, wins: Callable[[Any], bool] = no_failure, stagger: float 
     the same instant it is the one that was named first.
 
     `stagger`: seconds of silence after which the next part is asked beside those before it (a hedged call); it is asked
-    sooner once all those before it have ended without winning. 0: all at once. Parts run anew for each item (see `each`).
-    Raises GraphError when they do not take the same items, ValueError without parts or with a negative `stagger`.
+    sooner once all those before it have ended without winning. 0: all at once; `math.inf`: only then. Parts run anew
+    for each item (see `each`). Raises GraphError when they do not take the same items, ValueError without parts or with a
+    negative `stagger`.
     """
-    if not parts or not stagger >= 0:
-        raise ValueError(f"{name}: a race needs a part, and a stagger of at least 0 s, not {stagger!r}")
+    if not stagger >= 0:
+        raise ValueError(f"{name}: a stagger is a number of seconds from 0 on, not {stagger!r}")
     takes = consumed_by(parts, name)
     graphs = tuple(map(graph_of, parts))
     return stage(
@@ -74,15 +75,16 @@ class _Lane:
             await run_inside(graph, (item,), self)
         self._contest.lost(self)
 
-    async def send(self, item: Any, /) -> None:
+    def send(self, item: Any, /) -> Awaitable[None]:
         contest = self._contest
         if contest.winner is self:
-            await contest.sink.send(item)
-            return
+            return contest.sink.send(item)
         self.held.append(item)
-        if contest.wins(item):
-            await contest.claim(self)
-            await self.release()
+        return self._claim() if contest.wins(item) else DONE
+
+    async def _claim(self) -> None:
+        await self._contest.claim(self)
+        await self.release()
 
     async def release(self) -> None:
         held, self.held = self.held, []

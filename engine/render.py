@@ -8,7 +8,7 @@ from itertools import count, groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hyperinfer.engine.node import Form, Node
-from hyperinfer.engine.type_names import type_name
+from hyperinfer.engine.type_names import known_name, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ def _quoted(text: str) -> str:
 
 
 def _item_type(expression: Any, aliases: Mapping[str, Any] | None) -> str:
-    name = type_name(expression, aliases)
+    name = known_name(expression) if aliases is None else type_name(expression, aliases)
     return _quoted(name if len(name) <= _WIDEST_TYPE else name[: _WIDEST_TYPE - 1] + "…")
 
 
@@ -36,8 +36,8 @@ def graph_diagram(graph: Graph, aliases: Mapping[str, Any] | None = None) -> str
 
     A box is a task. Steps are round, stages square, nodes with a task of their own double-edged. Thin arrows are
     calls; thick ones are channels, with the number of items they hold. A sub-graph is a box of its name, in each task that
-    has a part of it. What a node drives stands beside it, with an arrow both ways. `aliases`: names of types that are unions
-    or generics, `{"Reply": Reply}`; a type that is too long is cut.
+    has a part of it. What a node drives stands beside it, with an arrow both ways. Types that are unions or generics have
+    the names that their modules give them, or `aliases` does: `{"Reply": Reply}`. What is too long is cut.
     """
     plan, graph = graph.fused, graph.flat
     entry, exit_ = graph.node(graph.input), graph.node(graph.output)

@@ -55,8 +55,8 @@ def tee(
     told: Callable[[SideEnd], None] | None = None,
     name: str = "tee",
 ) -> Node[Any, Any]:
-    """Hands every item on, and to a reader at the side too: a sink, or a node or graph, whose output is dropped. Both get
-    the same items, failures included, in the same order.
+    """Hands every item on, and to a reader at the side too: a sink, which all runs have in common, or a node or graph, run
+    anew in each, whose output is dropped. Both get the same items, failures included, in the same order.
 
     The side cannot break the main line: whatever it raises, it is let go. Nor does it keep it going: when the main line is
     over, so is the side, after what it holds. `slow`: what is done with a side that is `buffer` items (1 to 16) behind:

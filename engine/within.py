@@ -11,7 +11,7 @@ import trio
 from hyperinfer.engine.branches import Part, entry_of, or_failure, produced_by, stage_maker
 from hyperinfer.engine.errors import AbortExpired
 from hyperinfer.engine.failure import Failure
-from hyperinfer.engine.node import Node, Stage, stage
+from hyperinfer.engine.node import DONE, Node, Stage, stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -92,14 +92,21 @@ class _Timed:
         self.scope = trio.CancelScope(deadline=self.began + seconds)
         self.given = False
 
-    async def send(self, item: Any, /) -> None:
+    def send(self, item: Any, /) -> Awaitable[None]:
         if self.scope.cancel_called:  # no one further down is to be cut short for it
-            await trio.lowlevel.checkpoint_if_cancelled()
+            return self._too_late()
         self.given = True
+        sending = self._sink.send(item)
+        return DONE if sending is DONE else self._sent(sending)
+
+    async def _too_late(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def _sent(self, sending: Awaitable[None]) -> None:
         due, self.scope.deadline = self.scope.deadline, math.inf
         before = trio.current_time()
         try:
-            await self._sink.send(item)
+            await sending
         finally:
             held_up = trio.current_time() - before
             self.began += held_up

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperinfer.engine import (
+    DONE,
     DownstreamClosed,
     Failure,
     Graph,
@@ -18,13 +21,18 @@ from hyperinfer.engine import (
     Sink,
     Source,
     Stage,
+    each,
+    gather,
+    merge,
     node,
     race,
     run,
     stage,
     step,
+    within,
 )
 from hyperinfer.engine.testing import ListSink, ScriptedStream, check_node, run_virtual
+from tests.engine.test_timed import AtOnce
 from tests.support.engine_nodes import both_ways, increment
 from tests.support.engine_parts import Diary, Script, answer, answer_in_task, played
 
@@ -107,7 +115,8 @@ def test_whoever_answers_in_time_is_asked_alone(answers_at: float, seed: int) ->
 
 def test_the_next_is_asked_at_once_when_those_before_have_failed() -> None:
     parts = answer("a", [(0.5, BUSY)]), answer("b", [(1, BUSY)]), answer("c", [(1, "x")])
-    assert played(race(*parts, stagger=10), [1]) == [(2.5, "c1x"), (2.5, None)]
+    for stagger in (10, math.inf):
+        assert played(race(*parts, stagger=stagger), [1]) == [(2.5, "c1x"), (2.5, None)]
 
 
 # ---- ends -----------------------------------------------------------------------------------------------------------
@@ -212,9 +221,37 @@ def test_a_stagger_is_not_negative(stagger: float) -> None:
         race(increment, stagger=stagger)
 
 
-def test_without_parts_there_is_no_race() -> None:
-    with pytest.raises(ValueError, match="part"):
-        race()
+@pytest.mark.parametrize("make", [race, gather, merge])
+def test_without_parts_there_is_nothing_to_run(make: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{make.__name__} needs at least one part$"):
+        make()
+
+
+class Asks(Stage[int, int]):
+    """Sends twice, and says whether it had to wait."""
+
+    waits: list[bool]
+
+    def __init__(self) -> None:
+        self.waits = []
+
+    async def receive(self, item: int, sink: Sink[int]) -> None:
+        for one in (item, item):
+            sending = sink.send(one)
+            self.waits.append(sending is not DONE)
+            await sending
+
+
+@pytest.mark.parametrize("wrap", [race, each, partial(within, item=9)])
+async def test_where_nothing_has_to_be_waited_for_the_part_need_not_either(wrap: Any) -> None:
+    made: list[Asks] = []
+
+    def make() -> Asks:
+        made.append(Asks())
+        return made[-1]
+
+    await run(Graph.linear(wrap(stage(make, name="asks", consumes=int, produces=int))), [1], AtOnce())
+    assert made[-1].waits[-1] is False  # the first of a race is held back until it has won
 
 
 def test_the_stream_that_a_loser_reads_is_closed_at_once() -> None:
