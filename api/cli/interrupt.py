@@ -1,4 +1,4 @@
-"""Ctrl-C while a command runs.
+"""Ctrl-C while a command runs, and SIGHUP while a server starts.
 
 Python raises KeyboardInterrupt wherever the main thread happens to be. In a destructor or a callback, such as those with
 which the import system frees its locks, it is printed and forgotten, and the command goes on as if nothing had been said;
@@ -49,6 +49,22 @@ def ends_at_once(output: Output) -> Generator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def passes_over_hangups() -> Generator[None]:
+    """Within it SIGHUP does not end the process: for a server, before its supervisor hears it. What it asks for comes by
+    itself, as the catalogue is read later, and looked at while it serves. No change for a caller that has other plans for
+    it, or is not the main thread."""
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def run_until_interrupted(work: Callable[[], Awaitable[T]]) -> T:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hyperinfer.api.cli.catalogue_choice import choose_catalogue, open_catalogue
+from hyperinfer.api.cli.interrupt import passes_over_hangups
 from hyperinfer.api.cli.invocation import CommandRefused
 from hyperinfer.api.custom_nodes.process import Looks
 from hyperinfer.api.settings import (
@@ -66,6 +67,11 @@ def _check_proxies(environ: Mapping[str, str]) -> None:
 
 def serve(invocation: Invocation) -> int:
     """Serve until told to stop."""
+    with passes_over_hangups():
+        return _serve(invocation)
+
+
+def _serve(invocation: Invocation) -> int:
     settings = given_settings(invocation)
     check_together(settings, invocation.environ)
     config = choose_catalogue(settings.config, invocation.folder)

@@ -1,4 +1,4 @@
-"""Ctrl-C, wherever it finds a command."""
+"""Ctrl-C, wherever it finds a command, and SIGHUP."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,28 @@ def test_what_it_raises_and_returns_is_not_in_a_group() -> None:
     with pytest.raises(ValueError, match="mine"):
         run_until_interrupted(fail)
     assert run_until_interrupted(succeed) == 7
+
+
+def test_a_hangup_does_not_end_a_server_that_starts(tmp_path: Path) -> None:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-X", "importtime", "-m", "hyperinfer", "serve", "--port", "0"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as starting,
+    ):
+        assert starting.stderr
+        assert starting.stdout
+        # While it reads what it needs itself, and before its supervisor, which hears signals, is loaded.
+        for line in starting.stderr:
+            if "hyperinfer.api.catalogue_keeper" in line:
+                starting.send_signal(signal.SIGHUP)
+                break
+        reading = threading.Thread(target=starting.stderr.read)  # else it would wait for who reads it
+        reading.start()
+        assert any(line.startswith("listening ") for line in starting.stdout)
+        starting.send_signal(signal.SIGTERM)
+        assert starting.wait(PATIENCE) == 0
+        reading.join()
