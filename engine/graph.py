@@ -38,6 +38,17 @@ _9to10 = TypeVar("_9to10")
 _10to11 = TypeVar("_10to11")
 _11to12 = TypeVar("_11to12")
 _12to13 = TypeVar("_12to13")
+_2 = TypeVar("_2")
+_3 = TypeVar("_3")
+_4 = TypeVar("_4")
+_5 = TypeVar("_5")
+_6 = TypeVar("_6")
+_7 = TypeVar("_7")
+_8 = TypeVar("_8")
+_9 = TypeVar("_9")
+_10 = TypeVar("_10")
+_11 = TypeVar("_11")
+_12 = TypeVar("_12")
 
 
 class GraphError(ValueError):
@@ -92,17 +103,17 @@ class Graph:
     def linear(
         cls,
         node_1: Node[_In, _1to2],
-        node_2: Taking[_1to2, _2to3] = ...,
-        node_3: Taking[_2to3, _3to4] = ...,
-        node_4: Taking[_3to4, _4to5] = ...,
-        node_5: Taking[_4to5, _5to6] = ...,
-        node_6: Taking[_5to6, _6to7] = ...,
-        node_7: Taking[_6to7, _7to8] = ...,
-        node_8: Taking[_7to8, _8to9] = ...,
-        node_9: Taking[_8to9, _9to10] = ...,
-        node_10: Taking[_9to10, _10to11] = ...,
-        node_11: Taking[_10to11, _11to12] = ...,
-        node_12: Taking[_11to12, _12to13] = ...,
+        node_2: Taking[_1to2, _2to3, _2] = ...,
+        node_3: Taking[_2to3, _3to4, _3] = ...,
+        node_4: Taking[_3to4, _4to5, _4] = ...,
+        node_5: Taking[_4to5, _5to6, _5] = ...,
+        node_6: Taking[_5to6, _6to7, _6] = ...,
+        node_7: Taking[_6to7, _7to8, _7] = ...,
+        node_8: Taking[_7to8, _8to9, _8] = ...,
+        node_9: Taking[_8to9, _9to10, _9] = ...,
+        node_10: Taking[_9to10, _10to11, _10] = ...,
+        node_11: Taking[_10to11, _11to12, _11] = ...,
+        node_12: Taking[_11to12, _12to13, _12] = ...,
         /,
         *,
         buffers: Mapping[str, int] | None = None,

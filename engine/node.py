@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 In = TypeVar("In")
 Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
+Own_contra = TypeVar("Own_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
 
 
@@ -168,10 +169,16 @@ _FORMS = {
 }
 
 
-class Taking(Protocol[In_contra, Out_co]):
-    """What type checkers see of a node behind another one: it may be handed failures too, which travel past it."""
+class Taking(Protocol[In_contra, Out_co, Own_contra]):
+    """What type checkers see of a node behind another one: it may be handed failures too, which travel past it.
+
+    `Own_contra`: what it takes itself. Without a place of its own for that, mypy takes `step(Machine)`, written where the
+    node is wanted, for a node of any object.
+    """
 
     def taking(self, item: In_contra, /) -> None: ...
+
+    def own(self, item: Own_contra, /) -> None: ...
 
     def giving(self) -> Out_co: ...
 
@@ -195,6 +202,8 @@ class Node(Generic[In_contra, Out_co]):
     if TYPE_CHECKING:
         # For `Taking`, which no running program asks for.
         def taking(self, item: In_contra | Failure, /) -> None: ...
+
+        def own(self, item: In_contra, /) -> None: ...
 
         def giving(self) -> Out_co: ...
 

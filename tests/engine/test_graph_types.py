@@ -5,9 +5,11 @@ The comments that tell a checker to be silent are the test of it: mypy complains
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
-from hyperinfer.engine import Failure, Graph, GraphError, each, gather, race, step, tee, within
+from hyperinfer.engine import Failure, Graph, GraphError, Sink, Stage, each, gather, race, stage, step, tee, within
 from hyperinfer.engine.testing import ListSink
 from hyperinfer.nodes import decode, encode, meter
 
@@ -35,6 +37,28 @@ def digits(item: int) -> str:
 @step
 def told(item: int | Failure) -> str:
     return str(item)
+
+
+class Total:
+    def push(self, item: int) -> Iterable[str]:
+        return ()
+
+    def end(self) -> Iterable[str]:
+        return ()
+
+
+class Doubled(Stage[int, int]):
+    async def receive(self, item: int, sink: Sink[int]) -> None:
+        await sink.send(2 * item)
+
+
+def test_machines_and_stages_are_made_where_they_stand() -> None:
+    Graph.linear(size, refusing, step(Total))
+    Graph.linear(size, refusing, stage(Doubled), step(Total), size.named("again"))
+    Graph.linear(size, refusing, race(stage(Doubled), stage(Doubled)), within(stage(Doubled), item=1), each(step(Total)))
+    Graph.linear(size, refusing, gather(step(Total), step(Total)))
+    with pytest.raises(GraphError, match=r"^total\.in expects int, digits\.out gives str; "):
+        Graph.linear(digits, step(Total))  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
 
 
 def test_what_fits_is_let_through_by_both() -> None:

@@ -12,11 +12,11 @@ import pytest
 
 from hyperinfer.api.custom_nodes import process
 from tests.e2e.limited import post_json
-from tests.project.test_packaging import DEPENDENCIES, build, copied, run
 from tests.project.tree import ROOT
 from tests.support.formats import ROUTES, Route
 from tests.support.plugin_package import FILES, OUTPUTS, write_package
 from tests.support.served import KEY, Running, command_line, generations, running, scripted_upstream
+from tests.support.wheels import DEPENDENCIES, build, copied, run
 
 
 def looked(code: str, folder: Path, *, seconds: float = 60.0) -> tuple[list[str], list[process.Described]]:

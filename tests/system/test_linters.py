@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ("api", "engine", "formats", "nodes", "providers")
+from tests.project.tree import LAYERS, ROOT
+
 BIN = Path(sys.executable).parent
 
 # The second line is wrong to a type checker; the third is wrong to ruff.
@@ -29,7 +29,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", "fixtures", "data")
     shutil.copytree(ROOT, tree, symlinks=True, ignore=ignored)
     (tree / ".venv").symlink_to(BIN.parent)
-    for folder in (*LAYERS, "tests"):
+    for folder in (*LAYERS, "tests", "docs/examples"):
         (tree / folder / "wrong_on_purpose.py").write_text(WRONG.format(bare="engine"))
     return tree
 
@@ -46,7 +46,9 @@ def complaints(tree: Path, command: Sequence[str]) -> list[str]:
 
 @pytest.mark.parametrize("command", [["mypy", "--no-incremental"], ["pyright"]], ids=["mypy", "pyright"])
 def test_a_type_checker_sees_each_module_once_by_its_import_name(tree: Path, command: Sequence[str]) -> None:
-    assert sorted(complaints(tree, command)) == sorted([*(f"hyperinfer/{layer}" for layer in LAYERS), "tests"])
+    assert sorted(complaints(tree, command)) == sorted(
+        [*(f"hyperinfer/{layer}" for layer in LAYERS), "tests", "docs/examples"]
+    )
 
 
 def test_ruff_sees_each_file_once_and_bans_bare_names(tree: Path) -> None:
@@ -58,4 +60,4 @@ def test_ruff_sees_each_file_once_and_bans_bare_names(tree: Path) -> None:
         check=False,
     )
     banned = re.findall(r"^([\w/]+)/wrong_on_purpose.py:3:.*TID251", done.stdout, flags=re.MULTILINE)
-    assert sorted(banned) == sorted([*LAYERS, "tests"])
+    assert sorted(banned) == sorted([*LAYERS, "tests", "docs/examples"])
