@@ -4,10 +4,11 @@
     await run(graph, [body], sink)
 
 A graph is frozen data made of nodes (`step`, `stage`, `timed`, `node`), and of what makes nodes of others (`subgraph`,
-`each`, `within`, `race`, `gather`, `merge`, `tee`); `run` turns it into as few tasks as its
-edges allow. The test kit is `hyperinfer.engine.testing`, imported by whoever tests.
+`each`, `within`, `race`, `gather`, `merge`, `tee`); `run` turns it into as few tasks as its edges allow. The test kit is
+`hyperinfer.engine.testing`, imported by whoever tests.
 """
 
+from hyperinfer.engine.branches import Part
 from hyperinfer.engine.deadlines import Cause, Deadlines, Expired
 from hyperinfer.engine.drain import Drain, DrainingError, FullError, HardEnd
 from hyperinfer.engine.errors import AbortExpired
@@ -34,7 +35,7 @@ from hyperinfer.engine.race import race
 from hyperinfer.engine.render import graph_diagram, state_diagram
 from hyperinfer.engine.run import run
 from hyperinfer.engine.subgraph import each, gather, merge, subgraph
-from hyperinfer.engine.tee import SideEnd, tee
+from hyperinfer.engine.tee import SideEnd, Slow, tee
 from hyperinfer.engine.within import within
 
 __all__ = [
@@ -59,8 +60,10 @@ __all__ = [
     "Machine",
     "Node",
     "Observer",
+    "Part",
     "SideEnd",
     "Sink",
+    "Slow",
     "Source",
     "Stage",
     "TimedStage",

@@ -10,7 +10,25 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperinfer.engine import Edge, Failure, Form, Graph, Node, Sink, Source, Stage, node, run, stage, step
+from hyperinfer.engine import (
+    Edge,
+    Failure,
+    Form,
+    Graph,
+    Node,
+    Sink,
+    Source,
+    Stage,
+    each,
+    node,
+    race,
+    run,
+    stage,
+    step,
+    subgraph,
+    tee,
+    within,
+)
 from hyperinfer.engine.testing import ListSink, run_virtual
 
 # Nodes of every form. Numbers in, numbers out; some wait, hold back, drop, multiply, stop early, make or take failures.
@@ -92,6 +110,12 @@ KINDS: list[Node[Any, Any]] = [
     step(explain),
     node(lagging),
     node(partial(at_most, 3), consumes=int, produces=int, name="at_most_3"),
+    # and such as are made of others.
+    within(stage(Slow), item=2.5),
+    race(stage(Slow), step(plus), each(node(lagging)), stagger=0.5),
+    each(Graph.linear(step(repeat), node(lagging), step(Pairs))),
+    subgraph(Graph.linear(step(plus), node(lagging)), name="nested"),
+    tee(stage(Slow), slow="wait", name="watched"),
 ]
 
 items = st.lists(st.integers(-9, 9) | st.builds(Failure, st.sampled_from("xy"), st.text("ab", max_size=3)), max_size=8)
