@@ -11,19 +11,20 @@ if TYPE_CHECKING:
 
     from hyperinfer.engine.recording import Attempt
     from hyperinfer.formats.upstream_errors import UpstreamFault
-    from hyperinfer.providers.catalogue import Route
+    from hyperinfer.providers.catalogue import Catalogue, Route
 
 
 class RecordedHealth:
     """The port `nodes.ports.Health`: of all routes the one can be used that was asked next.
 
     So the same routes are asked in the same order, whatever chose them then: weights, breakers, what had been measured, or
-    where the conversation was served before. `next`: the attempt that was made next, None after the last one. `all`: all can
-    be used, of a request that was refused before it came to an attempt.
+    where the conversation was served before. `next`: the attempt that was made next, None after the last one. `free`: routes
+    that can be used all the same. Models may share providers: each has routes of its own to them.
     """
 
-    def __init__(self, next: Callable[[], Attempt | None], *, all: bool) -> None:
-        self._next, self._all = next, all
+    def __init__(self, catalogue: Catalogue, next: Callable[[], Attempt | None], free: Callable[[Route], bool]) -> None:
+        self._slugs = {id(route): model.slug for model in catalogue.models.values() for route in model.routes}
+        self._next, self._free = next, free
 
     def of(self, route: Route) -> _RouteHealth:
         """See the port."""
@@ -31,10 +32,12 @@ class RecordedHealth:
 
     def asked_next(self, route: Route) -> bool:
         """Whether it was."""
-        if self._all:
+        if self._free(route):
             return True
         attempt = self._next()
-        return attempt is not None and (attempt.provider, attempt.model) == (route.provider.name, route.model)
+        if attempt is None or (attempt.provider, attempt.model) != (route.provider.name, route.model):
+            return False
+        return not attempt.slug or attempt.slug == self._slugs.get(id(route))
 
 
 class _RouteHealth:

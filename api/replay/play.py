@@ -27,7 +27,7 @@ from hyperinfer.formats import FORMATS, Dialect
 from hyperinfer.nodes.ports import Generation, Principal
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
-from hyperinfer.providers.catalogue import Catalogue, Limits
+from hyperinfer.providers.catalogue import Catalogue, Limits, Route
 
 if TYPE_CHECKING:
     from hyperinfer.api.idempotency import Idempotency
@@ -252,7 +252,7 @@ class _Playing:
             ledger=books,
             settlement=settlement,
             clients=upstreams,
-            health=RecordedHealth(lambda: upstreams.next, all=upstreams.next is None and self._request.path in ROUTES),
+            health=RecordedHealth(catalogue, lambda: upstreams.next, self._free),
             conversations=RecordedConversations(self._first),
             tooling=Tooling(tools=lambda: tools.box, read_pdf=tools.read_pdf, drain=drain),
             drain=drain,
@@ -270,6 +270,13 @@ class _Playing:
             now=lambda: unix,
             say=lambda _: None,
         )
+
+    def _free(self, route: Route) -> bool:
+        """Whether a route may be chosen that was not asked: one that cannot count, where tokens are; any, of a request that
+        was refused before any was asked."""
+        if self._request.path in COUNTS:
+            return not route.provider.count_tokens
+        return not any(isinstance(line, rec.Attempt) for line in self._lines)
 
     @property
     def _admits_at(self) -> float:

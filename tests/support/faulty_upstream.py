@@ -72,7 +72,7 @@ class FaultyUpstream:
             while True:
                 fault, path, body, unread = _request(connection, unread)
                 asked = json.loads(body)
-                protocol = next(name for name, end in _PATHS.items() if path.endswith(end))
+                protocol = next(name for end, name in _PATHS.items() if path.endswith(end))
                 mark = _mark_of(protocol, asked)
                 with self.lock:
                     attempt = self.calls[fault, mark] = self.calls.get((fault, mark), 0) + 1
@@ -95,7 +95,13 @@ class FaultyUpstream:
                     return
 
 
-_PATHS = {"chat": "/chat/completions", "responses": "/responses", "messages": "/messages"}
+_PATHS = {
+    "/chat/completions": "chat",
+    "/responses": "responses",
+    "/messages": "messages",
+    "/responses/input_tokens": "responses",
+    "/messages/count_tokens": "messages",
+}
 
 
 def _mark_of(protocol: str, asked: dict[str, object]) -> str:
