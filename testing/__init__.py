@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hyperinfer.testing.scripted import ScriptedUpstream
     from hyperinfer.testing.sdks import on_virtual_time
     from hyperinfer.testing.upstream import Upstream
+    from hyperinfer.testing.virtual_loop import VirtualEventLoop
     from hyperinfer.testing.wire.frames import Asked, Chunk, Ending, Wire
     from hyperinfer.testing.wire.render import render
 
@@ -63,6 +64,7 @@ __all__ = [
     "ToolCall",
     "Upstream",
     "Usage",
+    "VirtualEventLoop",
     "Wire",
     "on_virtual_time",
     "render",
@@ -78,6 +80,7 @@ _FROM: Final = {
     "scripted": ("ScriptedUpstream",),
     "sdks": ("on_virtual_time",),
     "upstream": ("Upstream",),
+    "virtual_loop": ("VirtualEventLoop",),
     "wire.frames": ("Asked", "Chunk", "Ending", "Wire"),
     "wire.render": ("render",),
 }  # fmt: skip

@@ -102,11 +102,38 @@ async def test_httpx_on_asyncio(scripted_upstream):
         reply = await client.post("http://a.test/v1/chat/completions", json={"model": "m"})
         assert reply.json()["choices"][0]["message"]["content"] == "whole"
 """
-PASSED = 8
+VIRTUAL = """
+import asyncio
+
+import httpx
+import pytest
+
+from hyperinfer.testing import Pause, Reply
+
+
+@pytest.mark.asyncio
+@pytest.mark.scripted_upstream(Reply("a", Pause(3600.0), "b", wait=0.25))
+async def test_pytest_asyncio_on_virtual_time(scripted_upstream):
+    async with httpx.AsyncClient(transport=scripted_upstream.httpx_transport(), timeout=None) as client:
+        reply = await client.post("http://a.test/v1/chat/completions", json={"model": "m", "stream": True})
+    assert reply.text.endswith("data: [DONE]\\n\\n")
+    assert asyncio.get_running_loop().time() == 3600.25
+"""
+VIRTUAL_CONFTEST = """
+from hyperinfer.testing import VirtualEventLoop
+
+
+def pytest_asyncio_loop_factories(config, item):
+    return {"virtual": VirtualEventLoop}
+"""
+PASSED = 9
 
 
 def test_it_works_with_other_plugins_and_with_httpx(kit: Path, tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(TESTS)
+    (tmp_path / "virtual").mkdir()
+    (tmp_path / "virtual" / "conftest.py").write_text(VIRTUAL_CONFTEST)
+    (tmp_path / "virtual" / "test_virtual.py").write_text(VIRTUAL)
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n")
     done = subprocess.run(
         [kit, "-m", "pytest", "-q", "--strict-markers", "-p", "hyperinfer.testing.plugin"],
