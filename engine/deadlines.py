@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from hyperinfer.engine.drain import Drain
 
-#: What ran out: reaching the other side, its first output, a pause within the output, a whole stream, a whole answer.
 Cause: TypeAlias = Literal["connect", "first_token", "idle", "stream", "whole"]
+"""What ran out: reaching the other side, its first output, a pause within the output, a whole stream, a whole answer."""
 
 
 @final

@@ -91,10 +91,12 @@ class Drain:
 
     @property
     def in_flight(self) -> int:
+        """How many pieces of work are under way."""
         return self._in_flight
 
     @property
     def is_draining(self) -> bool:
+        """Whether `begin` was called."""
         return self._begun.is_set()
 
     @property
@@ -110,6 +112,7 @@ class Drain:
             self._grace.deadline = self._ends_at
 
     async def wait_begun(self) -> None:
+        """Wait until `begin` is called."""
         await self._begun.wait()
 
     async def wait_idle(self) -> None:
@@ -165,4 +168,5 @@ class Drain:
             scope.cancel()
 
     def leave(self, scope: Cancellable) -> None:
+        """Have it no longer cancelled."""
         self._open.discard(scope)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from hyperinfer.engine.plan import Plan
 
-#: An edge holds at most this many items: enough to hide a jitter, too few to hide a slow reader.
 MAX_CAPACITY = 16
+"""An edge holds at most this many items: enough to hide a jitter, too few to hide a slow reader."""
 
 
 _In = TypeVar("_In")

@@ -187,7 +187,10 @@ class Taking(Protocol[In_contra, Out_co, Own_contra]):
 @dataclass(frozen=True, slots=True)
 class Node(Generic[In_contra, Out_co]):
     """One node of a graph, as data. Made by `step`, `stage`, `timed` and `node`, or of other nodes by `subgraph`, `each`,
-    `within`, `race`, `gather`, `merge` and `tee`."""
+    `within`, `race`, `gather`, `merge` and `tee`.
+
+    `kind` says what `work` is, and so how it is run. `accepts_failures`: it is handed failures, which pass others by.
+    """
 
     name: str
     kind: Kind
@@ -209,6 +212,7 @@ class Node(Generic[In_contra, Out_co]):
 
     @property
     def form(self) -> Form:
+        """How a diagram shows it."""
         return _FORMS[self.kind]
 
     def named(self, name: str) -> Node[In_contra, Out_co]:

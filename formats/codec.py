@@ -47,10 +47,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The upstream that a request is written for.
 
     `model`: the upstream's name of it. `vendor`: whose opaque blobs it understands. `quirks`: the provider's and route's
-    quirks (`quirks.Quirks`). `native_tools`: wire types of hosted tools that the route runs. `max_output_tokens`: the
-    model's limit, 0 where it is not known. `reasons`: whether the model can think at all; one that cannot is told nothing
-    of it.
-    """
+    quirks (`quirks.Quirks`). `streamed`: the reply is asked for as a stream. `native_tools`: wire types of hosted tools that
+    the route runs. `max_output_tokens`: the model's limit, 0 where it is not known. `reasons`: whether the model can think
+    at all; one that cannot is told nothing of it."""
 
     dialect: Dialect
     model: str
@@ -82,9 +81,10 @@ class AnswerShape(msgspec.Struct, frozen=True, gc=False):
 
 
 class Encoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A request for an upstream. `aliases`: upstream tool name to the caller's tool, for `restore.ToolRestorer`.
-    `answer`: how an answer of a demanded shape comes back, for `answer_reply.AnswerRestorer`; None where the upstream shapes
-    it. `stops`: stop strings that the upstream was not sent, for `stop_sequences.StopSequences`."""
+    """A request for an upstream. `body`: JSON. `losses`: what of the caller's request is not in it. `aliases`: upstream tool
+    name to the caller's tool, for `restore.ToolRestorer`. `answer`: how an answer of a demanded shape comes back, for
+    `answer_reply.AnswerRestorer`; None where the upstream shapes it. `stops`: stop strings that the upstream was not sent,
+    for `stop_sequences.StopSequences`."""
 
     body: bytes
     losses: tuple[Loss, ...] = ()
@@ -120,7 +120,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class EncodedReply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A whole reply for a client."""
+    """A whole reply for a client. `body`: JSON. `losses`: what of the upstream's reply is not in it."""
 
     body: bytes
     losses: tuple[Loss, ...] = ()
@@ -186,7 +186,9 @@ class Format(Protocol):
     """One dialect, in both roles. Implementations are stateless objects: `FORMATS` has one of each."""
 
     @property
-    def dialect(self) -> Dialect: ...
+    def dialect(self) -> Dialect:
+        """Which one it is."""
+        ...
 
     @property
     def ingress(self) -> str:
@@ -201,13 +203,17 @@ class Format(Protocol):
         """The request for an upstream of this dialect. Raises `RequestError` for what RULES says is always a 400."""
         ...
 
-    def stream_decoder(self, upstream: Upstream) -> StreamDecoder: ...
+    def stream_decoder(self, upstream: Upstream) -> StreamDecoder:
+        """A new decoder for one stream of an upstream of this dialect."""
+        ...
 
     def decode_response(self, body: bytes, upstream: Upstream) -> Burst:
         """A whole reply as the events of its stream, the last one `MessageEnd` or `UpstreamError`. Raises `PeerError`."""
         ...
 
-    def stream_encoder(self, reply: Reply) -> StreamEncoder: ...
+    def stream_encoder(self, reply: Reply) -> StreamEncoder:
+        """A new encoder for one stream to a client."""
+        ...
 
     def encode_response(self, events: Sequence[Event], reply: Reply) -> EncodedReply:
         """A whole reply from a complete sequence of events that ends in `MessageEnd`."""

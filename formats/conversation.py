@@ -67,7 +67,7 @@ class FilePart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class AudioPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Audio input of OpenAI's dialects. `format`: wav, mp3, …"""
+    """Audio input of OpenAI's dialects. `data`: base64. `format`: wav, mp3, …"""
 
     data: str
     format: str
@@ -149,8 +149,10 @@ class NativePart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 Part: TypeAlias = (
     TextPart | ImagePart | FilePart | AudioPart | RefusalPart | ReasoningPart | ToolCallPart | ToolResultPart | NativePart
 )
+"""What a turn is made of, in order."""
 
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
+"""Who speaks. `tool`: the results of calls."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -247,7 +249,8 @@ class ReasoningConfig(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Sampling parameters that more than one dialect knows. None: not given. `stop`: at least one string, or None.
+    """Sampling parameters that more than one dialect knows, under the names of Chat Completions (`top_k`: of Messages).
+    None: not given. `max_tokens`: of output, with reasoning. `n`: answers. `stop`: at least one string, or None.
 
     `max_tokens_field`: as a Chat client spelt it. `stop_alone`: that client wrote the one stop string as a string.
     """
@@ -281,8 +284,10 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A whole request. `model`: what the caller asked for, a catalogue slug. `routing`: who may serve it. `extra`: top-level
     fields not modelled.
 
-    `lost`: (path, reason) of what the decoder had to leave out, for a target of whatever dialect.
-    """
+    `streamed`: the reply is to come as a stream. `tools`, `tool_choice`: what the caller's own tools are; `plugins`: those
+    of the gateway, with their runs told in the stream where `tool_events`. `sampling`, `reasoning`, `response_format`,
+    `verbosity`: how to answer. `cache`: a breakpoint behind the whole prompt. `lost`: (path, reason) of what the decoder had
+    to leave out, for a target of whatever dialect. The others are fields of that name on the wire; None: not given."""
 
     dialect: Dialect
     model: str

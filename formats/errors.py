@@ -68,7 +68,9 @@ def anthropic_error_type(status: int) -> str:
 class ErrorReport(msgspec.Struct, frozen=True):
     """An error as a client is told it, in any envelope.
 
-    `status` overrides the code's own (404, 405, 408 and 409, and what the edge refuses).
+    `code`: one of `CODES`, or of a node of the user's own. `message`: a sentence, without secrets. `request_id`: bare.
+    `param`: the path of the field that is at fault. `status` overrides the code's own (404, 405, 408 and 409, and what the
+    edge refuses). `details`: further facts, JSON-representable.
     """
 
     code: str

@@ -28,6 +28,7 @@ from hyperinfer.formats.server_tools import ToolImage, ToolOutcome, ToolRun
 from hyperinfer.formats.usage import Usage
 
 Dialect: TypeAlias = Literal["openai_chat", "openai_responses", "anthropic_messages"]
+"""A wire format, of clients and of upstreams alike: a key of `formats.FORMATS`."""
 Extra: TypeAlias = dict[str, Any] | None
 
 StopReason: TypeAlias = Literal[
@@ -40,6 +41,7 @@ StopReason: TypeAlias = Literal[
     "refusal",  # refused or filtered
     "unfinished",  # it was handed over while the upstream still works on it: no other format can tell that
 ]
+"""Why a reply ended."""
 
 
 class MessageStart(msgspec.Struct, frozen=True, gc=False):
@@ -326,6 +328,7 @@ Event: TypeAlias = (
     | UpstreamError
     | Unknown
 )
+"""One of the events of a reply, in the order that the top of this module tells."""
 
 Burst: TypeAlias = tuple[Event, ...]
 """All events that one read of the upstream produced: the item that travels over the channels."""

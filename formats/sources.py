@@ -8,7 +8,8 @@ import msgspec
 
 
 class Base64Source(msgspec.Struct, frozen=True, gc=False):
-    """Bytes in the request itself. `media_type`: an IANA type; None when the caller gave none."""
+    """Bytes in the request itself. `data`: base64, as the caller wrote it. `media_type`: an IANA type; None when the caller
+    gave none."""
 
     data: str
     media_type: str | None = None

@@ -12,7 +12,8 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Tokens of one reply, inclusive totals. `cache_write` includes `cache_write_1h`.
+    """Tokens of one reply, inclusive totals: `cache_read` and `cache_write` are parts of `input_tokens`, `reasoning` is one
+    of `output_tokens`. `cache_write` includes `cache_write_1h`.
 
     `cost`: what the caller pays, in pico-USD (1e-12 USD), set by the meter; None before. `estimated`: the upstream
     gave no counts, or was not heard to their end. `dialect` and `raw`: the upstream's own usage object, for fields that are

@@ -65,15 +65,15 @@ class Tally(msgspec.Struct, eq=False):
 class Ticket(msgspec.Struct, eq=False, kw_only=True):
     """One request's running record. Written by the nodes of that request only, which run in one nursery.
 
-    `request_id`: bare. `created`: unix seconds. `started`: trio's clock when it came. `strict`: refuse instead of losing
-    (`X-HyperInfer-Strict`). `upstream_headers`: the client's `anthropic-version` and `anthropic-beta`. `body_size`: bytes
-    of the request. `admitted`: its row if nothing more is heard of it, None before admission. `losses` and `attempts`: all
-    so far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one settlement of this
-    request is done or under way, with this `row`. `limit_reached`: the model has called server tools often enough.
-    `last_words`: ends the stream that is being written with an error; None before. `notes`: what nodes of your own leave
-    there for each other, each under a name of its own; nothing here reads them. `said`: something of a stream was written
-    for the client. `tap`: who looks on; None: nobody.
-    """
+    `request_id`: bare. `format`: what the client speaks. `principal`: whose key it came with, None without accounts.
+    `tally`: what the meter has counted. `created`: unix seconds. `started`: trio's clock when it came. `strict`: refuse
+    instead of losing (`X-HyperInfer-Strict`). `upstream_headers`: the client's `anthropic-version` and `anthropic-beta`.
+    `body_size`: bytes of the request. `admitted`: its row if nothing more is heard of it, None before admission. `losses`
+    and `attempts`: all so far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one
+    settlement of this request is done or under way, with this `row`. `limit_reached`: the model has called server tools
+    often enough. `last_words`: ends the stream that is being written with an error; None before. `notes`: what nodes of your
+    own leave there for each other, each under a name of its own; nothing here reads them. `said`: something of a stream was
+    written for the client. `tap`: who looks on; None: nobody."""
 
     request_id: str
     format: Format
@@ -216,7 +216,8 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Failure):
-    """A failure of one request, with its ticket. `headers`: what of the upstream's headers the client gets."""
+    """A failure of one request, with its ticket; the other fields are those of `engine.Failure`. `headers`: what of the
+    upstream's headers the client gets."""
 
     ticket: Ticket | None = None
     headers: HeaderList = ()
@@ -228,7 +229,8 @@ the upstream produced; it is never empty, and the last one of a complete reply e
 
 
 class Head(msgspec.Struct, frozen=True):
-    """Status and headers of the response to the client; once, before any chunk. `whole`: one chunk is the whole body."""
+    """HTTP `status` and headers of the response to the client; once, before any chunk. `whole`: one chunk is the whole
+    body."""
 
     status: int
     headers: HeaderList

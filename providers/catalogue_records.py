@@ -19,7 +19,8 @@ something."""
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Deadlines towards one provider, in seconds: connect, first output, silence, whole stream, whole response."""
+    """Deadlines towards one provider, in seconds: to `connect`, to the `first_token` of output, of silence (`idle`), of a
+    whole `stream`, of a `whole` response that is not streamed."""
 
     connect: float = 10.0
     first_token: float = 300.0
@@ -44,7 +45,9 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """Pico-USD per token of each bucket. One USD per million tokens is 1,000,000."""
+    """Pico-USD per token of each bucket: `prompt` read anew, `cached_prompt` read from the provider's cache, `cache_write`
+    (for five minutes) and `cache_write_1h` put into it, `completion` written, with reasoning. One USD per million tokens is
+    1,000,000."""
 
     prompt: int
     completion: int
@@ -54,6 +57,7 @@ class Pricing:
 
     @property
     def is_free(self) -> bool:
+        """Whether nothing costs anything."""
         return not (self.prompt or self.completion or self.cached_prompt or self.cache_write or self.cache_write_1h)
 
     def at_most(self, prompt_tokens: int, completion_tokens: int) -> int:
@@ -71,11 +75,13 @@ class Pricing:
 class Provider:
     """One upstream account: where it is, what it speaks, how to sign in, and what is odd about it.
 
-    `base_url` has the version path and no trailing slash. `keys` is empty for an open provider. `missing` names the
-    unset environment variables without which it cannot be called; `unset` also those it can do without (one of several
-    keys). `count_tokens`: it has its protocol's route for counting. `http2`: HTTP/2 where it
-    offers that. `transport` is `demo` for the built-in offline providers, whose `base_url` is `demo://<protocol>`.
-    """
+    `auth`: `bearer`, `x-api-key` or `header:NAME`; `headers` are sent beside it. `vendor`: whose opaque blobs it
+    understands. `locations`, `data_collection`: where it computes and whether it keeps prompts, for requests that mind.
+    `native_tools`: wire types of the tools that it runs itself. `concurrency`: requests at a time, None for any number.
+    `base_url` has the version path and no trailing slash. `keys` is empty for an open provider. `missing` names the unset
+    environment variables without which it cannot be called; `unset` also those it can do without (one of several keys).
+    `count_tokens`: it has its protocol's route for counting. `http2`: HTTP/2 where it offers that. `transport` is `demo` for
+    the built-in offline providers, whose `base_url` is `demo://<protocol>`."""
 
     name: str
     protocol: Protocol
@@ -99,6 +105,7 @@ class Provider:
 
     @property
     def available(self) -> bool:
+        """Whether it can be called with the environment that the catalogue was loaded with."""
         return not self.missing
 
     def sign(self, key: Secret) -> tuple[str, Secret]:
@@ -110,7 +117,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """Who made a model, as shown to people. `brand_color` is `#RRGGBB` or empty."""
+    """Who made a model: its `slug` in the file, and its `name` as shown to people. `brand_color` is `#RRGGBB` or empty."""
 
     slug: str
     name: str
@@ -131,8 +138,9 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way to a model. `model` is the upstream's name for it; pricing, quirks and native tools are already merged
-    from model, provider and route. `weight` is its share among the routes (0: only after the others)."""
+    """One way to a model. `model` is the upstream's name for it; pricing, quirks and native tools are already merged from
+    model, provider and route. `weight` is its share among the routes (0: only after the others). `source`: where its own
+    price was read."""
 
     provider: Provider
     model: str
@@ -144,13 +152,16 @@ class Route:
 
     @property
     def available(self) -> bool:
+        """Whether its provider can be called."""
         return self.provider.available
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model of the catalogue. `release_date` is `YYYY-MM-DD` or empty; `source` says where and when its price was
-    read; benchmarks are in file order. `route_by`: which of its routes a new conversation is given."""
+    """One model of the catalogue: `slug` is what callers name (`creator/model`). `context_length`, `max_output_tokens`:
+    tokens; a length of 0 is not known. `pricing`: what is shown; each of `routes` has its own. `release_date` is
+    `YYYY-MM-DD` or empty; `source` says where and when its price was read; benchmarks are in file order. `route_by`: which
+    of its routes a new conversation is given."""
 
     slug: str
     name: str
@@ -276,8 +287,9 @@ class CatalogueErrors(Exception):
 class Catalogue:
     """Everything that `providers.yaml` says, checked. A pure function of its text and the environment.
 
-    `warnings` are problems that a gateway can run with.
-    """
+    `providers`, `creators`, `models` and `tools` are by name (models by slug). `egress`: what may be fetched for callers.
+    `pipeline`: nodes of the user's own, in the order of the file. `demo`: the demo models are served. `warnings` are
+    problems that a gateway can run with."""
 
     providers: Mapping[str, Provider]
     creators: Mapping[str, Creator]

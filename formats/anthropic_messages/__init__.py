@@ -36,3 +36,4 @@ class _AnthropicMessages:
 
 
 ANTHROPIC_MESSAGES: Format = _AnthropicMessages()
+"""Anthropic's Messages, as a client or an upstream speaks it."""

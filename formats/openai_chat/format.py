@@ -29,3 +29,4 @@ class OpenAIChat:
 
 
 OPENAI_CHAT: Format = OpenAIChat()
+"""OpenAI's Chat Completions, as a client or an upstream speaks it."""

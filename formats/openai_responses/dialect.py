@@ -33,3 +33,4 @@ class OpenAIResponses:
 
 
 OPENAI_RESPONSES: Format = OpenAIResponses()
+"""OpenAI's Responses, as a client or an upstream speaks it."""

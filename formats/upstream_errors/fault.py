@@ -27,12 +27,11 @@ SENTENCES: Final = {
 class UpstreamFault(msgspec.Struct, frozen=True, kw_only=True):
     """One failed attempt at an upstream, before or within its response.
 
-    `code`: of the published taxonomy. `message`: for the client, redacted, one line, at most 500 characters. `detail`:
-    the upstream's own words, redacted as well, for the operator's log; differs from `message` where the client gets a
-    neutral sentence. `retry_after`: seconds. `status`: the upstream's HTTP status, 0 when there was none.
-    `upstream_type`, `upstream_code`: as the upstream named its error, where these are names. `deadline`: the one of ours
-    that ran out (connect, first_token, idle, stream, whole); None where none did.
-    """
+    `code`: of the published taxonomy. `message`: for the client, redacted, one line, at most 500 characters. `detail`: the
+    upstream's own words, redacted as well, for the operator's log; differs from `message` where the client gets a neutral
+    sentence. `retry_after`: seconds. `param`: the field of the request that the upstream names. `status`: the upstream's
+    HTTP status, 0 when there was none. `upstream_type`, `upstream_code`: as the upstream named its error, where these are
+    names. `deadline`: the one of ours that ran out (connect, first_token, idle, stream, whole); None where none did."""
 
     code: str
     message: str

@@ -13,6 +13,7 @@ _GROUPS = ("text", "request", "stream", "whole", "stop", "tools", "reasoning", "
 _ALL = (*checks_replies.CHECKS, *checks_requests.CHECKS, *checks_streams.CHECKS, *checks_failures.CHECKS)
 
 CHECKS: Final[tuple[Check, ...]] = tuple(check for group in _GROUPS for check in _ALL if check.id.partition(".")[0] == group)
+"""Each has an `id` (`group.name`), what it wants, and where that is written."""
 
 
 def chosen(names: tuple[str, ...]) -> tuple[Check, ...]:

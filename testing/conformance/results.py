@@ -26,6 +26,7 @@ class Cell:
 
     @property
     def name(self) -> str:
+        """For people."""
         return f"{self.client} from {self.upstream}, {'streamed' if self.streamed else 'whole'}"
 
 
@@ -75,6 +76,7 @@ class Report:
 
     @property
     def counts(self) -> dict[Verdict, int]:
+        """How many results there are of each verdict."""
         found = Counter(result.finding.verdict for result in self.results)
         verdicts: tuple[Verdict, ...] = ("pass", "fail", "unsupported", "unknown")
         return {verdict: found[verdict] for verdict in verdicts}
