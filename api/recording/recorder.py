@@ -145,7 +145,11 @@ class Recorder:
             ),
             body=Payload(length=0),
             bodies=settings.bodies,
-            served={"catalogue": served.catalogue, "key_models": None if models is None else sorted(models)},
+            served={
+                "catalogue": served.catalogue,
+                "key_models": None if models is None else sorted(models),
+                "nodes": [each.name or each.node for each in self._catalogue().pipeline],
+            },
         )
         recorded.begin(request, incoming.body)
         return recorded

@@ -39,7 +39,8 @@ def read_scene(path: Path, entry: int | None = None) -> tuple[Scene, tuple[str, 
         if entry not in (None, 1):
             raise ReplayError(f"{path} is one recording; there is no entry {entry}")
         try:
-            return scene_of(parse_recording(data, str(path))), ()
+            recording = parse_recording(data, str(path))
+            return scene_of(recording), notes_on(recording)
         except RecordingError as error:
             raise ReplayError(str(error)) from None
     try:
@@ -63,6 +64,12 @@ def scene_of(recording: Recording) -> Scene:
 
     principal = msgspec.structs.replace(WHOEVER, models=frozenset(models))
     return Scene(recording=recording, catalogue=catalogue, principal=principal)
+
+
+def notes_on(recording: Recording) -> tuple[str, ...]:
+    """What a reader should know of a recording before it is played."""
+    nodes = recording.request.served.get("nodes")
+    return (f"nodes of the operator's own, which are not played: {', '.join(map(str, nodes))}",) if nodes else ()
 
 
 def _catalogue(served: Mapping[str, Any]) -> Catalogue:

@@ -13,7 +13,7 @@ import trio
 
 from hyperinfer.api.data_plane import COUNTS
 from hyperinfer.api.replay.play import Played, Speed, play
-from hyperinfer.api.replay.reading import ReplayError, read_scene, scene_of
+from hyperinfer.api.replay.reading import ReplayError, notes_on, read_scene, scene_of
 from hyperinfer.api.replay.telling import KeepAlive, Told
 from hyperinfer.api.replay.verify import differences, unverifiable
 from hyperinfer.api.replay.wording import texts_of
@@ -151,9 +151,9 @@ def replay(
     Needs no network, no store and no loop of its own; it may be called in a test of any kind. Raises ReplayError for what
     cannot be replayed, and for `verify` where there is nothing to compare with, or with another format or other pieces.
     """
-    notes: tuple[str, ...] = ()
     if isinstance(recording, Recording):
         scene, name = scene_of(recording), "the recording"
+        notes = notes_on(recording)
     else:
         scene, notes = read_scene(Path(recording), entry)
         name = str(recording)

@@ -70,7 +70,15 @@ def _answer(chance: random.Random, protocol: Dialect, *, streamed: bool) -> Scri
     cuts = sorted({0, len(data), *(chance.randrange(len(data)) for _ in range(chance.randrange(6)))})
     pieces: list[Piece] = [(chance.choice([0.0, 0.5, 1.0, 2.0, 2.5]), data[begin:end]) for begin, end in pairwise(cuts)]
     end: list[Piece] = chance.choice(
-        [[], [], [], [(1.0, httpx2.ReadError("reset"))], [(1.0, ERROR_FRAMES[protocol])], [NEVER], [(2.0, b"data: {no\n\n")]]
+        [
+            [],
+            [],
+            [NEVER],
+            [(1.0, httpx2.ReadError("reset"))],
+            [(1.0, ERROR_FRAMES[protocol])],
+            [NEVER],
+            [(2.0, b"data: {no\n\n")],
+        ]
     )
     return Script([*(pieces[:-1] if end else pieces), *end])
 

@@ -137,6 +137,13 @@ def test_what_came_beside_a_sign_of_life_is_on_its_side_again(early: float, sign
     assert len(kept) == signs
 
 
+def test_nodes_of_the_operator_s_own_are_noted() -> None:
+    recording = TALES["a stream"].heard()
+    served = recording.request.served | {"nodes": ["redact", "acme:guard"]}
+    played = replay(rec.Recording(msgspec.structs.replace(recording.request, served=served), recording.lines))
+    assert played.notes == ("nodes of the operator's own, which are not played: redact, acme:guard",)
+
+
 def test_another_version_of_the_request_is_noted() -> None:
     recording = TALES["a stream"].heard()
     asked = msgspec.structs.replace(recording.lines[0], body=rec.Payload.of(b"{}"))
