@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from tests.api.custom_nodes import nodes
 from tests.nodes.envelopes import check_error, check_failed_stream
@@ -308,6 +309,41 @@ async def test_a_reload_is_for_requests_that_come_and_keeps_nodes_that_stay(auto
         assert gateway.pipelines.stream.node("redact") is before.node("redact")
         assert "shout" not in gateway.pipelines.stream.order
         assert [row.cost for _, row in gateway.store.settlements] == [COST, COST]
+
+
+@pytest.mark.parametrize("buffer", [0, 2])
+@pytest.mark.parametrize("form", ["wait", "wait_timed", "wait_task", "wait_graph"])
+@each_way
+async def test_nodes_that_change_nothing_change_nothing(
+    stream: bool, form: str, buffer: int, autojump_clock: object
+) -> None:
+    """In all places at once: the same bytes in the same writes at the same times, the same row."""
+
+    async def served(pipeline: str) -> tuple[list[tuple[float, bytes]], Any]:
+        async with bench(reply("openai_chat", stream=stream, apart=1.0), catalogue=catalogue(pipeline=pipeline)) as gateway:
+            began = trio.current_time()
+            exchange = await gateway.ask("openai_responses", "openai_chat", stream=stream)
+            return [(at - began, data) for at, data in exchange.writes], replace(gateway.row, workspace="", key_id="")
+
+    of = [
+        item(form, place, name=f"n{number}", buffer=buffer, seconds=0, item=kind)
+        for number, (place, kind) in enumerate(PLACES)
+    ]
+    assert await served(f"[{', '.join(of)}]") == await served("[]")
+
+
+@pytest.mark.parametrize("form", ["wait", "wait_timed", "wait_task"])
+@pytest.mark.parametrize(("place", "kind"), PLACES[1:])
+async def test_a_client_that_leaves_ends_the_node(place: str, kind: str, form: str, autojump_clock: object) -> None:
+    nodes.Wait.log.clear()
+    pipeline = f"[{item(form, place, seconds=10**6, item=kind)}]"
+    script = [Script([*((0.0, frame) for frame in STREAMS["openai_chat"][:3]), NEVER])] if kind == "Reply" else []
+    async with bench(*script, catalogue=catalogue(pipeline=pipeline)) as gateway:
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=True, leaves_at=5.0)
+        assert exchange.status is None
+        assert [row.status for _, row in gateway.store.settlements] == ["cancelled"] * (place not in ("before: admit",))
+        assert all(played.closed_at == 5.0 for played in gateway.transport.played)
+        assert nodes.Wait.log == ([] if form == "wait_task" else ["aborted"])
 
 
 async def test_without_nodes_the_graphs_are_what_they_were(autojump_clock: object) -> None:
