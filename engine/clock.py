@@ -39,10 +39,10 @@ class _Never:
 NEVER = _Never()
 
 
-def just_after(due: float) -> float:
+def just_after(due: float, steps: int = 1) -> float:
     """When to wake for a tick: one step of the clock's arithmetic late, so that whatever else is due at that instant comes
-    first, in whatever order tasks run."""
-    return math.nextafter(due, math.inf)
+    first, in whatever order tasks run. More steps where that may be late itself."""
+    return math.nextafter(due, math.inf) if steps == 1 else due + steps * math.ulp(due)
 
 
 async def by_the_clock(pull: Callable[[], Awaitable[Any]], link: Sink[Any], clock: Clock) -> None:

@@ -106,16 +106,24 @@ def cut(graph: Graph, *, fuse: bool) -> Plan:
                 departures=tuple(number[edge] for edge in leaving[names[-1]]),
             )
         )
+    main = _leading_to(graph.output, entering)
+    aside = {edge for edge in channels if edge.source in main and edge.target not in main}
     # Where edges part there is no short cut: branches work at the same time, and not one after the other in their sender.
-    joined = {edge for edges in leaving.values() if len(edges) == 1 for edge in edges}
+    ways = ([edge for edge in edges if edge not in aside] for edges in leaving.values())
+    alone = {edges[0] for edges in ways if len(edges) == 1}
     handed = (
         each.arrivals
         for each in segments
-        if fuse and each.head is None and len(each.arrivals) == 1 and channels[each.arrivals[0]] in joined
+        if fuse and each.head is None and len(each.arrivals) == 1 and channels[each.arrivals[0]] in alone
     )
-    main = _leading_to(graph.output, entering)
-    aside = (index for edge, index in number.items() if edge.source in main and edge.target not in main)
-    return Plan(tuple(segments), channels, frozenset(number for (number,) in handed), frozenset(aside), first, last)
+    return Plan(
+        tuple(segments),
+        channels,
+        frozenset(number for (number,) in handed),
+        frozenset(number[edge] for edge in aside),
+        first,
+        last,
+    )
 
 
 def _leading_to(name: str, entering: Mapping[str, tuple[Edge, ...]]) -> set[str]:

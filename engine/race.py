@@ -11,7 +11,7 @@ from hyperinfer.engine.branches import Part, consumed_by, graph_of, produced_by,
 from hyperinfer.engine.clock import just_after
 from hyperinfer.engine.errors import plain_nursery
 from hyperinfer.engine.failure import Failure
-from hyperinfer.engine.node import DONE, Node, Stage, stage
+from hyperinfer.engine.node import DONE, Kind, Node, Stage, stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,8 +57,25 @@ def race(*parts: Part, wins: Callable[[Any], bool] = no_failure, stagger: float 
     takes = consumed_by(parts, name)
     graphs = tuple(map(graph_of, parts))
     return stage(
-        partial(_Race, graphs, wins, stagger), name=name, consumes=takes, produces=produced_by(parts, takes), inner=parts
+        partial(_Race, graphs, wins, stagger, 1 + max(map(_lateness, graphs))),
+        name=name,
+        consumes=takes,
+        produces=produced_by(parts, takes),
+        inner=parts,
     )
+
+
+def _lateness(graph: Graph) -> int:
+    """By how many steps of the clock's arithmetic an item may come out late (`clock.just_after`), at most: through a race
+    there are those of its parts, those for which it waits, and as many again for each part that is asked later."""
+    steps = 0
+    for node in graph.flat.nodes:
+        inner = [_lateness(graph_of(part)) for part in node.inner]
+        if getattr(node.work, "func", None) is _Race:
+            steps += max(inner) + len(inner) * (1 + max(inner))
+        else:
+            steps += sum(inner) + (node.kind is Kind.TIMED)
+    return steps
 
 
 class _Lane:
@@ -95,8 +112,9 @@ class _Lane:
 class _Contest:
     """The race for one item."""
 
-    def __init__(self, sink: Sink[Any], wins: Callable[[Any], bool]) -> None:
+    def __init__(self, sink: Sink[Any], wins: Callable[[Any], bool], steps: int) -> None:
         self.sink, self.wins = sink, wins
+        self._steps = steps
         self.winner: _Lane | None = None
         self._running: list[_Lane] = []
         self._claims: list[_Lane] = []
@@ -116,7 +134,7 @@ class _Contest:
     async def _claimed_within(self, seconds: float) -> bool:
         """Whether a part has won when these are over, or when all that run have ended."""
         self._turn = trio.Event()
-        with trio.move_on_at(just_after(trio.current_time() + seconds)):
+        with trio.move_on_at(just_after(trio.current_time() + seconds, self._steps)):
             await self._turn.wait()
         return bool(self._claims)
 
@@ -131,8 +149,8 @@ class _Contest:
         self._claims.append(lane)
         self._turn.set()
         if len(self._running) > 1:
-            # Whatever else comes at this very instant comes first, in whatever order tasks run.
-            await trio.sleep_until(just_after(trio.current_time()))
+            # Whatever else comes of this very instant comes first, in whatever order tasks run.
+            await trio.sleep_until(just_after(trio.current_time(), self._steps))
         if self.winner is None:
             self.winner = min(self._claims, key=lambda each: each.place)
             for other in self._running:
@@ -143,8 +161,8 @@ class _Contest:
 
 
 class _Race(Stage[Any, Any]):
-    def __init__(self, graphs: tuple[Graph, ...], wins: Callable[[Any], bool], stagger: float) -> None:
-        self._graphs, self._wins, self._stagger = graphs, wins, stagger
+    def __init__(self, graphs: tuple[Graph, ...], wins: Callable[[Any], bool], stagger: float, steps: int) -> None:
+        self._graphs, self._wins, self._stagger, self._steps = graphs, wins, stagger, steps
 
     async def receive(self, item: Any, sink: Sink[Any]) -> None:
-        await _Contest(sink, self._wins).run(self._graphs, item, self._stagger)
+        await _Contest(sink, self._wins, self._steps).run(self._graphs, item, self._stagger)

@@ -81,7 +81,8 @@ def tee(
         produces=Never,
         accepts_failures=True,
     )
-    edges = (Edge("fork", "on"), Edge("fork", "side", buffer if slow == "wait" else 0))
+    # The side comes first: it is not to hear late of what the main line has to wait with.
+    edges = (Edge("fork", "side", buffer if slow == "wait" else MAX_CAPACITY), Edge("fork", "on"))
     return subgraph(Graph((fork, onward, beside), edges, "fork", "on"), name=name)
 
 

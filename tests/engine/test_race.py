@@ -64,6 +64,18 @@ def test_of_those_that_win_at_one_instant_it_is_the_first_named(seed: int) -> No
     assert played(race(answer("b", [(1, "x")]), long_way), [1], seed=seed)[0] == (1, "b1x")
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_race_within_a_race_comes_at_the_instant_of_its_items(seed: int) -> None:
+    def hedged(name: str) -> Node[int, Any]:
+        return race(answer(f"{name}1", [(9, "x")]), answer(f"{name}2", [(1, "x")]), stagger=1, name=name)
+
+    deep = race(race(hedged("a"), answer("z", [(9, "x")])), answer("z", [(9, "x")]))
+    plain = answer("b", [(2, "x")])
+    assert played(race(deep, plain), [1], seed=seed)[0] == (2, "a21x")
+    assert played(race(plain, deep), [1], seed=seed)[0] == (2, "b1x")
+    assert played(race(deep, plain, stagger=2), [1], seed=seed) == [(2, "a21x"), (2, None)]
+
+
 def test_a_loser_that_cleans_up_slowly_does_not_hold_up_the_winner() -> None:
     diary = Diary()
     parts = answer("a", [(9, "x")], diary, aborting=3), answer("b", [(1, "x"), (1, "y")], diary)

@@ -63,14 +63,8 @@ def test_a_side_may_be_a_node_or_a_graph_whose_output_is_dropped() -> None:
 def test_a_slow_side_is_waited_for() -> None:
     side = ListSink[int](every=3)
     main, ends = beats(5, side, "wait", buffer=1)
-    assert [when for when, _ in main] == [
-        1,
-        2,
-        3,
-        5,
-        8,
-        16,
-    ]  # one is read, one waits in the buffer; `run` waits for the last
+    # One is read, one waits in the buffer, and `run` waits for the last.
+    assert [when for when, _ in main] == [1, 2, 4, 7, 10, 16]
     assert side.items == [0, 1, 2, 3, 4]
     assert ends == [SideEnd(5, 0, "complete")]
 
