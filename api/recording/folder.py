@@ -21,6 +21,9 @@ _NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[A-Za-z0-9_-]+\.(?:jsonl|part)")
 _SPARE: Final = 16
 """So many times less than the limit is kept, and four times less is written before it is looked at again."""
 
+_ROOM: Final = 256 * 1024
+"""Bytes that must fit on the disk before anything is recorded."""
+
 _NEW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -66,6 +69,16 @@ class RecordingFolder:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._alone():
             pass
+
+    def try_room(self) -> None:
+        """Sees that there is room for more than a few lines. Raises OSError."""
+        path = self.path / f".room-{os.getpid()}"
+        descriptor = os.open(path, _NEW, 0o600)
+        try:
+            path.unlink()
+            OpenRecording(path, descriptor).append(bytes(_ROOM))
+        finally:
+            os.close(descriptor)
 
     def begin(self, name: str) -> OpenRecording:
         """A new file. Raises OSError."""

@@ -19,6 +19,7 @@ from hyperinfer.api.recording.redaction import Redactor
 from hyperinfer.api.recording.scribe_client import open_scribe_client
 from hyperinfer.api.recording.tapped import TappedExchange
 from hyperinfer.engine.recording import VERSION, Payload, Request
+from hyperinfer.providers.client import SHORTEST_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -174,12 +175,17 @@ class Recorder:
 
 
 def _keys_of(exchange: Exchange) -> list[str]:
-    """What the client signs in with, and whatever else it has sent where keys and cookies are sent."""
+    """What the client signs in with, and whatever else it has sent where keys and cookies are."""
     found: list[str] = []
     for name, value in exchange.headers:
         if name in (b"authorization", b"proxy-authorization", b"x-api-key", b"cookie"):
             text = value.decode("latin-1").strip()
-            found += [text, *text.split()[1:]] if name.endswith(b"authorization") else [text]
+            found.append(text)
+            if name == b"cookie":
+                values = [each.partition("=")[2].strip() for each in text.split(";")]
+                found += [each for each in values if len(each) >= SHORTEST_SECRET]  # shorter ones are words
+            else:
+                found += text.split()[1:]
     return found
 
 

@@ -59,6 +59,7 @@ def main(folder: Path, limit: int, peer: socket.socket) -> int:
             files.create()
             files.adopt()
             files.make_room(0)
+            files.try_room()
             with contextlib.suppress(ConnectionError):
                 peer.sendall(frame(READY))
                 while data := peer.recv(_READ):

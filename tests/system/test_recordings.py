@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from hyperinfer.api.replay import replay
 from hyperinfer.engine import recording as rec
 from hyperinfer.engine.recording_file import read_recording
 from tests.e2e.faults import CHUNKED, chunk, response
@@ -148,6 +149,13 @@ def test_a_round_of_tools(recorder: Recorder, route: Route) -> None:
     tools = [line.name for line in recording.lines if isinstance(line, rec.Tool)]
     assert len(recording.exchanges) == len(tools) + 1
     assert tools == ["datetime"]
+
+
+def test_each_of_them_plays_again_to_the_byte(recorder: Recorder) -> None:
+    files = sorted(recorder.folder.glob("*.jsonl"))
+    assert len(files) > 30
+    for file in files:
+        assert replay(file, verify=True).verified, file
 
 
 def test_files_are_their_owners_alone(recorder: Recorder) -> None:
