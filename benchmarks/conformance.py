@@ -114,7 +114,7 @@ _PORTKEY_HOW: Final = (
     "Told in each request where to go: `x-portkey-provider` openai or anthropic, and `x-portkey-custom-host`. With"
     " `x-portkey-strict-open-ai-compliance: false` it shows reasoning on Chat, and has Anthropic's stop reasons there:"
     " fewer findings pass. It has no way to say that an OpenAI upstream speaks only one of OpenAI's two APIs: it asks in"
-    " the one that the client asked in. Installed with an older `@hono/node-server` (1.3.3) than npm takes for it: with"
+    " the one that the client asked in. Installed with an older `@hono/node-server` (1.13.8) than npm takes for it: with"
     " the newest (1.19.19) each of its streams is a 500."
 )
 

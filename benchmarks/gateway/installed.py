@@ -19,7 +19,7 @@ from benchmarks.gateway.processes import ROOT, started, tree
 PLACE: Final = ROOT / ".bench-peers"
 PORTKEY_SETTINGS: Final = {"NODE_ENV": "production", "TRUSTED_CUSTOM_HOSTS": "127.0.0.1"}
 _READY_SECONDS = 90.0
-_NODE_SERVER = "1.3.3"  # with the newest that Portkey 1.15.2 lets npm take (1.19.19), each of its streams is a 500
+_NODE_SERVER = "1.13.8"  # with the newest that Portkey 1.15.2 lets npm take (1.19.19), each of its streams is a 500
 
 
 def litellm_program() -> tuple[Path, str]:

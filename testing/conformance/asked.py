@@ -17,7 +17,7 @@ class Asked:
 
     `choice`: `auto`, `required`, `none`, or `tool:NAME`; "" when nothing is said. `results`: (id of the call, text).
     `calls`: (id, name, value of the arguments). `opaque`: signatures and encrypted contents. `images`: in base64, or URLs.
-    `budget`: tokens of thinking, where the protocol counts them.
+    `budget`: tokens of thinking, where the protocol counts them. `schema`: of the JSON that the answer is to be.
     """
 
     protocol: Format
@@ -33,6 +33,7 @@ class Asked:
     effort: str = ""
     budget: int = 0
     limit: int | None = None
+    schema: Object | None = None
 
     @property
     def streamed(self) -> bool:
@@ -73,6 +74,7 @@ def _chat(asked: Asked) -> None:
     asked.choice = _choice(body.get("tool_choice"), record(record(body.get("tool_choice")).get("function")))
     asked.effort = string(body.get("reasoning_effort")) or string(record(body.get("reasoning")).get("effort"))
     asked.limit = count(body.get("max_completion_tokens")) or count(body.get("max_tokens"))
+    asked.schema = record(record(body.get("response_format")).get("json_schema")).get("schema")
 
 
 def _responses(asked: Asked) -> None:
@@ -101,6 +103,7 @@ def _responses(asked: Asked) -> None:
     asked.choice = _choice(body.get("tool_choice"), record(body.get("tool_choice")))
     asked.effort = string(record(body.get("reasoning")).get("effort"))
     asked.limit = count(body.get("max_output_tokens"))
+    asked.schema = record(record(body.get("text")).get("format")).get("schema")
 
 
 def _messages(asked: Asked) -> None:
@@ -122,6 +125,7 @@ def _messages(asked: Asked) -> None:
     asked.effort = string(record(body.get("output_config")).get("effort"))
     asked.budget = count(record(body.get("thinking")).get("budget_tokens")) or 0
     asked.limit = count(body.get("max_tokens"))
+    asked.schema = record(record(body.get("output_config")).get("format") or body.get("output_format")).get("schema")
 
 
 def _block(asked: Asked, block: Object) -> None:

@@ -66,7 +66,10 @@ def _event(error: dict[str, object], cell: Cell) -> Finding:
 
 
 def _closed(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
-    return PASSED if turns[0].left is not None else failed("the upstream's connection is closed", "it stays open")
+    left = turns[0].left
+    if left is None:
+        return failed("the upstream's connection is closed", "it stays open")
+    return Finding("pass", seen=f"closed after {left * 1000:.0f} ms")
 
 
 def _refused(code: str, scene: str, judge: Judge, wants: str) -> Check:

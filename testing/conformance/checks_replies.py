@@ -53,6 +53,11 @@ def _calls(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
     return PASSED if len(ids) == len(said) else failed(f"{len(said)} different ids", str([call.id for call in heard]))
 
 
+def _all_of_it(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
+    found = (judge(turns, cell, scene) for judge in (_text, _reasoning, _calls))
+    return next((finding for finding in found if finding.verdict != "pass"), PASSED)
+
+
 def _usage(*names: str) -> Judge:
     def judge(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
         told = scene.said().usage
@@ -88,6 +93,14 @@ CHECKS: Final = (
         source="RFC 3629; WHATWG HTML 9.2.5: the stream is decoded as UTF-8",
         scenes=("unicode",),
         judge=_text,
+    ),
+    Check(
+        id="text.lines",
+        wants="an upstream's event stream with CRLF line ends and comments is read as any other",
+        source="WHATWG HTML 9.2.5: lines end with CR, LF or both; those that begin with a colon are ignored",
+        scenes=("crlf",),
+        judge=_text,
+        modes=(True,),
     ),
     Check(
         id="stop.end",
@@ -130,6 +143,13 @@ CHECKS: Final = (
         source="Chat `tool_calls[].index`; Responses one item a call; Messages one block a call",
         scenes=("parallel",),
         judge=_calls,
+    ),
+    Check(
+        id="tools.mixed",
+        wants="thinking, text and two calls in one reply are all there",
+        source="Chat one message; Responses one item each; Messages one block each",
+        scenes=("mixed",),
+        judge=_all_of_it,
     ),
     Check(
         id="reasoning.text",

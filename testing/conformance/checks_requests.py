@@ -13,6 +13,7 @@ from hyperinfer.testing.conformance.scenes import OPAQUE, PIXEL
 
 if TYPE_CHECKING:
     from hyperinfer.testing.conformance.exchange import Turn
+    from hyperinfer.testing.conformance.said import Object
     from hyperinfer.testing.conformance.scenes import Scene
 
 _BUDGET = 8192  # tokens of thinking that count as high, where the protocol is told a number
@@ -37,13 +38,27 @@ def _image(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
     return PASSED if [each.rpartition(",")[2] for each in images] == [PIXEL] else failed("the PNG", short(images))
 
 
+def _schema(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
+    """Also by a tool that must be called with the JSON, as was usual before Messages had a field for it."""
+    asked, wanted = turns[0].asked[-1], scene.ask.schema or {}
+    by_tool = [schema for name, _, schema in asked.tools if asked.choice in ("required", f"tool:{name}")]
+    for schema in (asked.schema, *by_tool):
+        if schema is not None and _has(schema, wanted):
+            return PASSED
+    return failed(short(wanted), short(asked.schema))
+
+
+def _has(schema: object, wanted: Object) -> bool:
+    """A schema may be rounded out (strict ones list all properties), but what was said must still be said."""
+    text = json.dumps(schema, sort_keys=True)
+    return all(json.dumps(value, sort_keys=True) in text for value in wanted["properties"].values())
+
+
 def _declared(turns: Sequence[Turn], cell: Cell, scene: Scene) -> Finding:
     for wanted, seen in zip(scene.ask.tools, turns[0].asked[-1].tools, strict=False):
         if (wanted.name, wanted.description) != seen[:2]:
             return equal([wanted.name, wanted.description], list(seen[:2]))
-        # A schema may be rounded out (strict tools list all properties), but what was said must still be said.
-        schema = json.dumps(seen[2], sort_keys=True)
-        if any(json.dumps(value, sort_keys=True) not in schema for value in wanted.parameters["properties"].values()):
+        if not _has(seen[2], wanted.parameters):
             return failed(short(wanted.parameters), short(seen[2]))
     return equal(len(scene.ask.tools), len(turns[0].asked[-1].tools))
 
@@ -112,6 +127,13 @@ CHECKS: Final = (
         source="Chat `image_url`; Responses `input_image`; Messages `image`",
         scenes=("image",),
         judge=_image,
+    ),
+    Check(
+        id="request.schema",
+        wants="the schema of the JSON that the answer is to be",
+        source="Chat `response_format.json_schema`; Responses `text.format`; Messages `output_config.format`",
+        scenes=("schema",),
+        judge=_schema,
     ),
     Check(
         id="tools.declared",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hyperinfer.testing.conformance.said import Format
     from hyperinfer.testing.conformance.scenes import Scene
 
-_SCENES = ("text", "length", "tool", "parallel", "thinking")
+_SCENES = ("text", "length", "tool", "parallel", "thinking", "mixed")
 
 
 def _keeps(*rules: Rule) -> Judge:

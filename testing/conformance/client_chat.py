@@ -37,6 +37,9 @@ def body(ask: Ask, model: str, *, streamed: bool) -> Object:
         value |= {"stream": True, "stream_options": {"include_usage": True}}
     if ask.effort:
         value["reasoning_effort"] = ask.effort
+    if ask.schema is not None:
+        shape = {"name": "answer", "schema": ask.schema}
+        value["response_format"] = {"type": "json_schema", "json_schema": shape}
     if ask.tools:
         value["tools"] = [
             {

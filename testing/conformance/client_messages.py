@@ -48,6 +48,8 @@ def body(ask: Ask, model: str, *, streamed: bool) -> Object:
         value["stream"] = True
     if ask.effort:
         value |= {"thinking": {"type": "adaptive"}, "output_config": {"effort": ask.effort}}
+    if ask.schema is not None:
+        value["output_config"] = {"format": {"type": "json_schema", "schema": ask.schema}}
     if ask.tools:
         value["tools"] = [
             {"name": tool.name, "description": tool.description, "input_schema": tool.parameters} for tool in ask.tools

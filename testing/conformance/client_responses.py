@@ -37,6 +37,8 @@ def body(ask: Ask, model: str, *, streamed: bool) -> Object:
     if ask.effort:
         value["reasoning"] = {"effort": ask.effort, "summary": "auto"}
         value["include"] = ["reasoning.encrypted_content"]
+    if ask.schema is not None:
+        value["text"] = {"format": {"type": "json_schema", "name": "answer", "schema": ask.schema}}
     if ask.tools:
         value["tools"] = [
             {

@@ -94,10 +94,11 @@ Refusal: TypeAlias = Literal["bad_request", "bad_key", "rate_limit", "server_err
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """The reply, to its end. `scattered`: its bytes come in pieces that end within characters and lines."""
+    """The reply, to its end. `stream`: how its events come. `scattered`: in pieces that end within characters and lines;
+    `crlf`: in lines that end with CR and LF, with comments between the events."""
 
     said: Said
-    scattered: bool = False
+    stream: Literal["plain", "scattered", "crlf"] = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,8 @@ class Tool:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a client asks, apart from its format. `choice`: `required`, `none`, or the name of a tool. `image`: a PNG in
-    base64. `results`: what the tools return, in the order of the calls, in a second turn."""
+    base64. `schema`: of the JSON that the answer is to be. `results`: what the tools return, in the order of the calls, in a
+    second turn."""
 
     prompt: str
     system: str = ""
@@ -146,6 +148,7 @@ class Ask:
     choice: str = ""
     effort: str = ""
     image: str = ""
+    schema: Object | None = None
     limit: int = 4000
     results: Sequence[str] = ()
 

@@ -86,7 +86,9 @@ _NOW = Call(3, "get_time", ("{}",))
 
 _SCENES = (
     Scene(name="text", ask=Ask("Tell me a story.", system="You tell stories.", limit=3210), replies=(Says(_story()),)),
-    Scene(name="unicode", ask=Ask(UNICODE_PROMPT), replies=(Says(Said((_WORDS,)), scattered=True),)),
+    Scene(name="unicode", ask=Ask(UNICODE_PROMPT), replies=(Says(Said((_WORDS,)), "scattered"),)),
+    Scene(name="crlf", ask=Ask("Tell me a story."), replies=(Says(_story(), "crlf"),), only="streamed"),
+    Scene(name="schema", ask=Ask("The weather in Paris, as JSON.", schema=_WEATHER.parameters), replies=(Says(_story()),)),
     Scene(name="image", ask=Ask("What is it?", image=PIXEL), replies=(Says(_story()),)),
     Scene(name="length", ask=Ask("Tell me a story."), replies=(Says(_story("length")),)),
     Scene(name="refusal", ask=Ask("Tell me a story."), replies=(Says(_story("refusal")),)),
@@ -94,6 +96,11 @@ _SCENES = (
         name="tool",
         ask=Ask("The weather in Paris?", tools=TOOLS, results=('21 °C, "clear"',)),
         replies=(Says(Said((Text(("I ", "look.")), _PARIS), "tool")), Says(_story())),
+    ),
+    Scene(
+        name="mixed",
+        ask=Ask("Think, say what you do, and look at the weather.", effort="high", limit=32000, tools=TOOLS),
+        replies=(Says(Said((Thinking(("I need", " both."), OPAQUE), Text(("I ", "look.")), _PARIS, _NOW), "tool")),),
     ),
     Scene(
         name="parallel",

@@ -142,10 +142,13 @@ async def _play(stream: trio.SocketStream, connection: h11.Connection, stage: St
     events = vendor.stream(reply.said, asked.body)
     await stream.send_all(connection.send(head) or b"")
     match reply:
-        case Says(scattered=True):
+        case Says(stream="scattered"):
             for piece in _scattered(b"".join(events)):
                 await _piece(stream, connection, piece)
                 await trio.sleep(_SCATTER_SECONDS)
+        case Says(stream="crlf"):
+            for event in events:
+                await _piece(stream, connection, b": PROCESSING\r\n\r\n" + event.replace(b"\n", b"\r\n"))
         case Says():
             for event in events:
                 await _piece(stream, connection, event)

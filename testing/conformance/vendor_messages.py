@@ -62,7 +62,8 @@ def _block(part: Text | Thinking | Call) -> tuple[Object, list[Object]]:
             ]
         case Call(_, name, pieces):
             opened: Object = {"type": "tool_use", "id": call_id("messages", part), "name": name, "input": {}}
-            return opened, [{"type": "input_json_delta", "partial_json": piece} for piece in ("", *pieces)]
+            told = () if pieces == ("{}",) else pieces  # of a call without arguments there is but the empty piece
+            return opened, [{"type": "input_json_delta", "partial_json": piece} for piece in ("", *told)]
 
 
 def whole(said: Said, asked: Object) -> bytes:

@@ -80,7 +80,7 @@ async def test_a_gateway_that_holds_back_and_does_not_notice_leaving_fails_just_
             target, upstream, chosen(names), (f"conformance-u-{n}" for n in itertools.count()), leaving=0.3, patience=10.0
         )
     assert found(report, "chat", "chat") == {
-        "pass": {"text.equal", "text.unicode"},
+        "pass": {"text.equal", "text.unicode", "text.lines"},
         "fail": {"stream.early", "cancel.upstream"},
     }
 
