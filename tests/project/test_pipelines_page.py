@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -32,12 +31,6 @@ def said(folder: Path, environ: dict[str, str], *words: str) -> tuple[int, str]:
 
 def test_check_prints_what_the_page_says(tmp_path: Path, environ: dict[str, str]) -> None:
     (tmp_path / "providers.yaml").write_text(FILES["providers.yaml"])
-    code, printed = said(tmp_path, environ, "check", "--json")
-    assert code == 0
-    assert [(each["name"], each["package"]) for each in json.loads(printed)["pipeline"]] == [
-        ("redact", "acme-nodes 1.0"),
-        ("guard", "acme-nodes 1.0"),
-    ]
     code, printed = said(tmp_path, environ, "check")
     assert code == 0
     assert printed.endswith("\n\n" + OUTPUTS["check"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
@@ -93,6 +94,18 @@ def test_the_installed_program_finds_the_installed_nodes(tmp_path: Path, program
     (tmp_path / "providers.yaml").write_text(FILES["providers.yaml"])
     (tmp_path / "acme_nodes.py").write_text("raise RuntimeError('a file that only lies there is not loaded')")
     assert run([program, "check", "--data", "data"], tmp_path, **ENVIRON).endswith("\n\n" + OUTPUTS["check"])
+    document = json.loads(run([program, "check", "--json", "--data", "data"], tmp_path, **ENVIRON))
+    assert document["pipeline"] == [
+        {
+            "name": name,
+            "node": name,
+            "after": after,
+            "before": before,
+            "form": "step",
+            "package": "acme-nodes 1.0",
+        }
+        for name, after, before in [("redact", "decode", "route"), ("guard", "meter", "encode")]
+    ]
 
 
 def asked(server: Running, route: Route, text: str, *, stream: bool) -> tuple[int, str]:
