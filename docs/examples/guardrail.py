@@ -11,7 +11,7 @@ from collections import deque
 import trio
 
 from hyperinfer.engine import Failure, Graph, Sink, Source, node, open_run
-from hyperinfer.formats import ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES, text_of
+from hyperinfer.formats import ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES
 from hyperinfer.nodes import Answering, Chunk, Incoming, Reply, Ticket, call, decode, encode, to_model
 from hyperinfer.providers import open_upstreams, shipped_catalogue
 
@@ -29,7 +29,7 @@ async def guard(source: Source[Reply], sink: Sink[Reply | Failure]) -> None:
         if isinstance(item, Answering):
             await sink.send(item)
             continue
-        said += text_of(item)
+        said += "".join(getattr(event, "text", "") for event in item)  # reasoning and arguments of tool calls too
         if FORBIDDEN.search(said):
             await sink.send(Failure("content_filter", "This answer was stopped: it went on to what must stay in the house."))
             return  # and with it the request to the provider: nothing more is paid for

@@ -54,6 +54,11 @@ def _judge(output: str) -> None:
     assert end == "[DONE]"
 
 
+def _panel(output: str) -> None:
+    assert output.startswith("Hello! ")
+    assert "speaking OpenAI Responses. You wrote: “Several assistants have answered." in output
+
+
 def _hedge(output: str) -> None:
     answer, _, asked = output.partition("\nasked:")
     assert re.match(r"demo/\w+ answers after [\d.]+ s: Hello! .*“Be quick!”.* real answer\.", answer)
@@ -72,6 +77,7 @@ CHECKS: Final[dict[str, Callable[[str], None]]] = {
     "cache": _cache,
     "guardrail": _guardrail,
     "judge": _judge,
+    "panel": _panel,
     "hedge": _hedge,
     "batch": _batch,
 }

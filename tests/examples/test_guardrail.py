@@ -8,7 +8,7 @@ import pytest
 
 from hyperinfer.engine import Graph
 from hyperinfer.nodes import call, decode, encode, to_model
-from hyperinfer.testing import Reply, ScriptedUpstream, Text
+from hyperinfer.testing import Reasoning, Reply, ScriptedUpstream, Text, ToolCall
 from tests.examples.kit import CATALOGUE, asking, example, outputs, upstreams, written
 from tests.support.recordings import DIALECTS
 
@@ -45,6 +45,21 @@ async def test_it_stops_in_the_middle(client: Dialect, split: int, autojump_cloc
     assert ENDS[client] in told
     assert not any(word in told for word in SUCCESS)
     assert upstream.requests[0].outcome == "left"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(Text("Well. " * 20), Reasoning("Project Nightingale", split=3)),
+        Reply(Text("Well. " * 20), ToolCall("f", {"a": "project nightingale"}, split=3)),
+    ],
+    ids=["reasoning", "arguments"],
+)
+async def test_it_is_found_in_what_is_no_text(reply: Reply, autojump_clock: MockClock) -> None:
+    with ScriptedUpstream(reply) as upstream:
+        told = written(await outputs(graph(upstream), asking("Tell me")))
+    assert "must stay in the house" in told
+    assert "ingale" not in told
 
 
 @pytest.mark.parametrize("client", DIALECTS)

@@ -1,4 +1,4 @@
-"""A judge and a hedged call: one answer of two goes to the client, whole, and which is a matter of rules."""
+"""A judge, a panel and a hedged call: one answer goes to the client, whole, and which is a matter of rules."""
 
 from __future__ import annotations
 
@@ -50,6 +50,33 @@ async def test_the_better_answer_is_told_whole(one: Any, two: Any, winner: str, 
 async def test_two_failures_are_one(autojump_clock: MockClock) -> None:
     told = await judged(script(HttpError(400), HttpError(400)))
     assert told.count('"error"') == 1
+
+
+async def asked_of_a_panel(one: Answer | str, two: Answer | str, last: str | None = None) -> tuple[str, ScriptedUpstream]:
+    """What is told. The last word is that of the first model again."""
+    steps = [one] if last is None else [one, last]
+    upstream = ScriptedUpstream(by_model={"one": steps, "two": [two]})
+    with upstream:
+        graph = example("panel").panel(CATALOGUE, upstreams(upstream), ["test/one", "test/two"], last="test/one")
+        items = await outputs(graph, asking("Why?"))
+        failed = [item.code for item in items if isinstance(item, Failure)]
+        return said(items) or failed[0], upstream
+
+
+async def test_a_panel_makes_one_answer_of_all(autojump_clock: MockClock) -> None:
+    told, upstream = await asked_of_a_panel(Reply("So.", wait=9), "Or so.", "So or so.")
+    assert told == "So or so."
+    last = upstream.requests[-1]
+    assert [each.said for each in upstream.requests[:2]] == ["Why?", "Why?"]
+    assert "Why?" in last.body.decode()
+    assert last.said.endswith("say where they differ.\n\n---\n\nSo.\n\n---\n\nOr so.")
+
+
+async def test_a_panel_does_without_who_fails(autojump_clock: MockClock) -> None:
+    told, upstream = await asked_of_a_panel(HttpError(400), "Or so.", "So.")
+    assert told == "So."
+    assert upstream.requests[-1].said.endswith("---\n\nOr so.")
+    assert (await asked_of_a_panel(HttpError(413), HttpError(400)))[0] == "payload_too_large"
 
 
 async def hedged(upstream: ScriptedUpstream, after: float = 2.0) -> tuple[str, str, float]:
