@@ -89,8 +89,8 @@ class Recorded:
             self._cut_off("size")
 
     def payload(self, data: bytes) -> Payload:
-        """Bytes as they are recorded."""
-        return Payload.of(self._redactor.clean(data)) if self._bodies else Payload(length=len(data))
+        """Bytes as they are recorded; where nothing is any more, without looking at them."""
+        return Payload.of(self._redactor.clean(data)) if self._bodies and not self._cut else Payload(length=len(data))
 
     def now(self) -> float:
         """See `Listener`."""
@@ -224,7 +224,8 @@ class Recorded:
             for line in kept[written:before]:
                 self.note(line)
             written = max(written, before)
-            self.note(rec.Bytes(number, at, Payload.of(data) if self._bodies else Payload(length=len(data))))
+            clean = Payload.of(data) if self._bodies and not self._cut else Payload(length=len(data))
+            self.note(rec.Bytes(number, at, clean))
         for line in kept[written:]:
             self.note(line)
 

@@ -29,19 +29,21 @@ class Redactor:
 
     def clean(self, data: bytes) -> bytes:
         """Without them."""
-        if self._pattern is None:
+        if self._pattern is None or not self._somewhere_in(data):
             return data
         cleaned, count = self._pattern.subn(REDACTED.encode(), data)
         self.found += count
         return cleaned
 
-    def clean_text(self, text: str) -> str:
-        """Without them."""
-        return self.clean(text.encode("utf-8", "replace")).decode()
-
     def places(self, data: bytes) -> list[tuple[int, int]]:
         """Where they are."""
-        return [] if self._pattern is None else [found.span() for found in self._pattern.finditer(data)]
+        if self._pattern is None or not self._somewhere_in(data):
+            return []
+        return [found.span() for found in self._pattern.finditer(data)]
+
+    def _somewhere_in(self, data: bytes) -> bool:
+        # Eight times as fast as the pattern, which is for what is hardly ever there.
+        return any([word in data for word in self._words])
 
     def may_go_on(self, data: bytes) -> bool:
         """Whether the end of this could be the beginning of one."""
