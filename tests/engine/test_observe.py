@@ -9,7 +9,23 @@ import pytest
 import trio
 import trio.testing
 
-from hyperinfer.engine import ChannelCounts, Counts, Edge, Graph, Observer, Sink, Source, Stage, node, run, stage, step
+from hyperinfer.engine import (
+    ChannelCounts,
+    Counts,
+    Edge,
+    Graph,
+    Observer,
+    Sink,
+    Source,
+    Stage,
+    merge,
+    node,
+    race,
+    run,
+    stage,
+    step,
+    tee,
+)
 from hyperinfer.engine.testing import ListSink, ListSource
 
 both_ways = pytest.mark.parametrize("fused", [True, False])
@@ -135,3 +151,17 @@ async def test_a_channel_whose_reader_left_is_told_of_too() -> None:
         ("first", "out"): 1,
         ("rest", "out"): 3,
     }
+
+
+@both_ways
+async def test_nodes_made_of_others_are_seen_from_outside(fused: bool) -> None:
+    log, sink, side = Log(), ListSink[int](), ListSink[int]()
+    graph = Graph.linear(echo, race(echo, name="first"), merge(echo, name="both"), tee(side, slow="wait", name="watched"))
+    await run(graph, [1, 2, 3], sink, fused=fused, observer=log)
+    assert sink.items == side.items == [1, 2, 3]
+    ended = {entry[1]: entry[2] for entry in log.nodes if entry[0] == "completed"}
+    assert set(ended) == {
+        "echo", "first", "both/fork", "both/echo", "both/meet", "watched/fork", "watched/on", "watched/side",
+    }  # fmt: skip
+    assert {name: counts for name, counts in ended.items() if counts != Counts(3, 3)} == {"watched/side": Counts(3, 0)}
+    assert log.channels["watched/fork", "watched/side"].items == 3
