@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from hyperinfer.engine import Drain, Failure, HardEnd, Node, Sink, Stage, stage
+from hyperinfer.engine import Drain, Failure, HardEnd, Node, Sink, Stage, each, stage
 from hyperinfer.engine.node import Kind
 from hyperinfer.formats import events as ev
 from hyperinfer.formats.conversation import Turn
@@ -232,12 +232,10 @@ def tool_loop(inner: Node[Planned, Reply | Failure], tooling: Tooling) -> Node[P
     """The node of the gateway's own tools, around the one that asks a provider: `Planned` in, what `inner` gives out.
 
     For pipelines that serve `plugins`; without it a request that switches one on is served without, and told so by a Loss.
-    `inner`: usually `call(…)`, or another stage in its place; it is run once a round. A request that switches no tool on
-    passes straight through. Raises TypeError when `inner` is no stage.
+    `inner`: usually `call(…)`, or a race of such, or any other node in its place, also a sub-graph; it is run anew in each
+    round. A request that switches no tool on passes straight through.
     """
-    if inner.kind is not Kind.STAGE:
-        raise TypeError(f"tool_loop drives a stage; {inner.name!r} is a {inner.form.value}")
-    make: Callable[[], Stage[Any, Any]] = inner.work
+    make: Callable[[], Stage[Any, Any]] = (inner if inner.kind is Kind.STAGE else each(inner)).work
     return stage(
         lambda: ToolLoop(make, tooling), name="tool_loop", consumes=Planned, produces=Reply | Failure, inner=(inner,)
     )

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hyperinfer.engine import Graph, Node, subgraph, tee
+from hyperinfer.engine.testing import ListSink
 from hyperinfer.formats.usage import Usage
+from hyperinfer.nodes import Answering, tool_loop
 from tests.support.bench import DIALECTS, bench
 from tests.support.judge import breaches
 from tests.support.replies import usage_of
@@ -98,6 +101,22 @@ async def test_text_of_every_round_comes_when_it_is_said(autojump_clock: object)
         at = [when for when, data in exchange.writes if b"one " in data or b"two" in data]
     # 1 s to the text, 1 s to the call, 1 s to the end, 5 s for the tool, 1 s to the text of the second round.
     assert [when - at[0] for when in at] == [0.0, 8.0]
+
+
+async def test_what_it_drives_may_be_a_graph_with_tasks_of_its_own(autojump_clock: object) -> None:
+    search, watched = ScriptedTool(steps=[(5.0, found())]), ListSink[Any]()
+    first = upstream("openai_chat", text("one "), call("web_search"), stream=True)
+    second = upstream("openai_chat", text("two"), stream=True)
+    async with bench(first, second, tooling=tooling(search)) as gateway:
+        served = gateway.pipelines.stream
+        (called,) = served.node("tool_loop").inner
+        assert isinstance(called, Node)
+        looked_at = subgraph(Graph.linear(called, tee(watched, slow="wait")), name="looked_at")
+        gateway.pipelines.stream = served.replace("tool_loop", tool_loop(looked_at, tooling(search)))
+        exchange = await gateway.ask("openai_chat", "openai_chat", stream=True, **switched_on("openai_chat", "web_search"))
+        (said,) = sayings("openai_chat", exchange.sent)
+    assert said.text == "one two"
+    assert [item.round for item in watched.items if isinstance(item, Answering)] == [0, 1]
 
 
 async def test_calls_of_one_turn_run_at_once_and_keep_their_order(autojump_clock: object) -> None:
