@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hyperinfer.testing.parts import (
         Answer,
         Citation,
+        CustomToolCall,
         Cut,
         EndEarly,
         ErrorEvent,
@@ -42,6 +43,7 @@ __all__ = [
     "Asked",
     "Chunk",
     "Citation",
+    "CustomToolCall",
     "Cut",
     "EndEarly",
     "Ending",
@@ -72,8 +74,9 @@ __all__ = [
 
 _FROM: Final = {
     "parts": (
-        "Answer", "Citation", "Cut", "EndEarly", "ErrorEvent", "HttpError", "Pause", "RawBytes", "RawReply", "Reasoning",
-        "RedactedReasoning", "Refusal", "Reply", "Reset", "Stall", "Stop", "Text", "ToolCall", "Usage",
+        "Answer", "Citation", "CustomToolCall", "Cut", "EndEarly", "ErrorEvent", "HttpError", "Pause", "RawBytes",
+        "RawReply", "Reasoning", "RedactedReasoning", "Refusal", "Reply", "Reset", "Stall", "Stop", "Text", "ToolCall",
+        "Usage",
     ),
     "received": ("Received",),
     "recorded": ("RecordedUpstream",),

@@ -119,6 +119,26 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True, init=False)
+class CustomToolCall:
+    """A call of a tool that takes free text: `CustomToolCall("apply_patch", "*** Begin", " Patch")`. OpenAI's only: to a
+    request in Messages it is an error of the script. `id`: made up where None."""
+
+    name: str
+    pieces: tuple[str, ...]
+    id: str | None
+
+    def __init__(self, name: str, *pieces: str, split: int | None = None, id: str | None = None) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "pieces", _cut(pieces, split))
+        object.__setattr__(self, "id", id)
+
+    @property
+    def text(self) -> str:
+        """All of the tool's input."""
+        return "".join(self.pieces)
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Refusal:
     """The model will not answer. In Messages the words are the explanation in `stop_details`, and no text comes."""
 
@@ -179,7 +199,10 @@ class Stall:
 End: TypeAlias = ErrorEvent | EndEarly | Cut | Reset | Stall
 """Parts after which nothing can come."""
 
-Part: TypeAlias = Text | Reasoning | RedactedReasoning | ToolCall | Refusal | Pause | RawBytes | End
+Said: TypeAlias = Text | Reasoning | RedactedReasoning | ToolCall | CustomToolCall | Refusal
+"""Parts that the model makes."""
+
+Part: TypeAlias = Said | Pause | RawBytes | End
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +312,7 @@ def _cut(pieces: Sequence[str], split: int | None) -> tuple[str, ...]:
 
 
 def _stop(parts: Sequence[Part], stop_sequence: str | None) -> Stop:
-    if any(isinstance(part, ToolCall) for part in parts):
+    if any(isinstance(part, ToolCall | CustomToolCall) for part in parts):
         return "tool_calls"
     if any(isinstance(part, Refusal) for part in parts):
         return "refusal"

@@ -6,7 +6,18 @@ import json
 from collections.abc import Iterator
 from typing import Any, cast
 
-from hyperinfer.testing.parts import Citation, ErrorEvent, Reasoning, RedactedReasoning, Refusal, Reply, Text, ToolCall
+from hyperinfer.testing.parts import (
+    Citation,
+    CustomToolCall,
+    ErrorEvent,
+    Reasoning,
+    RedactedReasoning,
+    Refusal,
+    Reply,
+    Said,
+    Text,
+    ToolCall,
+)
 from hyperinfer.testing.wire import errors
 from hyperinfer.testing.wire.frames import Asked, Frame, compact, counted, event, mint
 
@@ -35,7 +46,7 @@ class MessagesWriter:
         usage.pop("output_tokens_details")
         yield self._event("message_start", message=self._message([], {"stop_reason": None, "stop_sequence": None}, usage))
 
-    def part(self, part: Text | Reasoning | RedactedReasoning | ToolCall | Refusal) -> Iterator[Frame]:
+    def part(self, part: Said) -> Iterator[Frame]:
         match part:
             case Text():
                 yield from self._open({"type": "text", "text": ""})
@@ -57,6 +68,8 @@ class MessagesWriter:
                 yield self._delta(None, type="input_json_delta", partial_json="")
                 for piece in part.pieces if part.text != "{}" else ():
                     yield self._delta(piece, type="input_json_delta", partial_json=piece)
+            case CustomToolCall():
+                raise ValueError(f"Messages has no custom tools: {part!r}")
             case Refusal():
                 return
         yield self._event("content_block_stop", index=self._blocks)
@@ -88,6 +101,8 @@ class MessagesWriter:
                 case ToolCall():
                     called = {"type": "tool_use", "id": self._id(part, len(content)), "name": part.name}
                     content.append({**called, "input": _object(part)})
+                case CustomToolCall():
+                    raise ValueError(f"Messages has no custom tools: {part!r}")
                 case _:
                     pass
         usage = {**self._usage(), "service_tier": "standard"}

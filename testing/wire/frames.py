@@ -9,7 +9,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
-from hyperinfer.testing.parts import Reasoning, RedactedReasoning, Refusal, Reply, Text, ToolCall, Usage
+from hyperinfer.testing.parts import Reasoning, RedactedReasoning, Reply, Said, Usage
 
 
 class Ending(Enum):
@@ -88,6 +88,7 @@ MINT: Final = {
     "msg": ("msg_", 50),
     "rs": ("rs_", 50),
     "fc": ("fc_", 50),
+    "ctc": ("ctc_", 50),
     "call": ("call_", 24),
     "message": ("msg_01", 22),
     "toolu": ("toolu_01", 22),
@@ -129,12 +130,12 @@ def counted(reply: Reply) -> Usage:
     given = reply.usage
     thought = sum(_tokens(part) for part in reply.parts if isinstance(part, Reasoning | RedactedReasoning))
     reasoning = thought if given.reasoning is None else given.reasoning
-    said = sum(_tokens(part) for part in reply.parts if isinstance(part, Text | ToolCall | Refusal))
+    said = sum(_tokens(part) for part in reply.parts if isinstance(part, Said)) - thought
     output = said + reasoning if given.output is None else given.output
     return Usage(given.input, output, given.cached, given.cache_written, reasoning)
 
 
-def _tokens(part: Text | Reasoning | RedactedReasoning | ToolCall | Refusal) -> int:
+def _tokens(part: Said) -> int:
     text = part.data if isinstance(part, RedactedReasoning) else part.text
     return -(-len(text) // 4)
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hyperinfer.testing.parts import Citation, ErrorEvent, Reasoning, RedactedReasoning, Refusal, Reply, Text, ToolCall
+from hyperinfer.testing.parts import (
+    Citation,
+    CustomToolCall,
+    ErrorEvent,
+    Reasoning,
+    RedactedReasoning,
+    Refusal,
+    Reply,
+    Said,
+    Text,
+    ToolCall,
+)
 from hyperinfer.testing.wire import errors
 from hyperinfer.testing.wire.frames import Asked, Frame, compact, counted, data, mint, obfuscation
 
@@ -33,9 +44,10 @@ class ChatWriter:
 
     def start(self) -> Iterator[Frame]:
         first = self._reply.parts[0] if self._reply.parts else None
-        yield self._delta({"role": "assistant", "content": None if isinstance(first, ToolCall) else "", "refusal": None})
+        content = None if isinstance(first, ToolCall | CustomToolCall) else ""
+        yield self._delta({"role": "assistant", "content": content, "refusal": None})
 
-    def part(self, part: Text | Reasoning | RedactedReasoning | ToolCall | Refusal) -> Iterator[Frame]:
+    def part(self, part: Said) -> Iterator[Frame]:
         match part:
             case Text():
                 yield from (self._delta({"content": piece}, piece) for piece in part.pieces)
@@ -48,12 +60,13 @@ class ChatWriter:
                 yield from (self._delta({"reasoning_content": piece}, piece) for piece in part.pieces)
             case Refusal():
                 yield from (self._delta({"refusal": piece}, piece) for piece in part.pieces)
-            case ToolCall():
+            case ToolCall() | CustomToolCall():
                 index, self._calls = self._calls, self._calls + 1
-                call = {"index": index, "id": self._id(part, index), "type": "function"}
-                yield self._delta({"tool_calls": [{**call, "function": {"name": part.name, "arguments": ""}}]})
+                kind, field = ("function", "arguments") if isinstance(part, ToolCall) else ("custom", "input")
+                call = {"index": index, "id": self._id(part, index), "type": kind}
+                yield self._delta({"tool_calls": [{**call, kind: {"name": part.name, field: ""}}]})
                 for piece in part.pieces:
-                    yield self._delta({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, piece)
+                    yield self._delta({"tool_calls": [{"index": index, kind: {field: piece}}]}, piece)
             case RedactedReasoning():
                 pass
 
@@ -81,6 +94,9 @@ class ChatWriter:
                 case ToolCall():
                     function = {"name": part.name, "arguments": part.text}
                     calls.append({"id": self._id(part, len(calls)), "type": "function", "function": function})
+                case CustomToolCall():
+                    custom = {"name": part.name, "input": part.text}
+                    calls.append({"id": self._id(part, len(calls)), "type": "custom", "custom": custom})
                 case _:
                     pass
         if calls:
@@ -99,7 +115,7 @@ class ChatWriter:
             }
         )
 
-    def _id(self, call: ToolCall, index: int) -> str:
+    def _id(self, call: ToolCall | CustomToolCall, index: int) -> str:
         return mint("call", self._asked.number, index) if call.id is None else call.id
 
     def _delta(self, delta: dict[str, Any], piece: str | None = None) -> Frame:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
-from hyperinfer.testing.parts import ErrorEvent, Reasoning, RedactedReasoning, Refusal, Reply, Text, ToolCall
+from hyperinfer.testing.parts import (
+    CustomToolCall,
+    ErrorEvent,
+    Reasoning,
+    RedactedReasoning,
+    Refusal,
+    Reply,
+    Said,
+    Text,
+    ToolCall,
+)
 from hyperinfer.testing.wire import errors
 from hyperinfer.testing.wire.frames import Asked, Frame, compact, counted, event, mint, obfuscation
 
@@ -57,7 +67,7 @@ class ResponsesWriter:
         yield self._event("response.created", response=response)
         yield self._event("response.in_progress", response=response)
 
-    def part(self, part: Text | Reasoning | RedactedReasoning | ToolCall | Refusal) -> Iterator[Frame]:
+    def part(self, part: Said) -> Iterator[Frame]:
         done = self._item(part, len(self._output))
         match part:
             case Text() | Refusal():
@@ -67,12 +77,15 @@ class ResponsesWriter:
                 yield self._added({**done, "summary": []})
                 if isinstance(part, Reasoning):
                     yield from self._summary(part, done)
-            case ToolCall():
-                yield self._added({**done, "status": "in_progress", "arguments": ""})
-                at = {"item_id": done["id"], "output_index": len(self._output)}
+            case ToolCall() | CustomToolCall():
+                field, name = "arguments", "function_call_arguments"
+                if isinstance(part, CustomToolCall):
+                    field, name = "input", "custom_tool_call_input"
+                yield self._added({**done, "status": "in_progress", field: ""})
+                at: Item = {"item_id": done["id"], "output_index": len(self._output)}
                 for piece in part.pieces:
-                    yield self._delta("response.function_call_arguments.delta", piece, at)
-                yield self._event("response.function_call_arguments.done", **at, arguments=part.text)
+                    yield self._delta(f"response.{name}.delta", piece, at)
+                yield self._event(f"response.{name}.done", **at, **{field: part.text})
         yield self._event("response.output_item.done", item=done, output_index=len(self._output))
         self._output.append(done)
 
@@ -89,9 +102,7 @@ class ResponsesWriter:
         yield self._event("response.failed", response=failed)
 
     def whole(self) -> str:
-        parts = [
-            part for part in self._reply.parts if isinstance(part, Text | Reasoning | RedactedReasoning | ToolCall | Refusal)
-        ]
+        parts = [part for part in self._reply.parts if isinstance(part, Said)]
         self._output = [self._item(part, place) for place, part in enumerate(parts)]
         return compact(self._response(self._status))
 
@@ -123,7 +134,7 @@ class ResponsesWriter:
             yield self._event("response.reasoning_summary_text.done", **at, text=part.text)
             yield self._event("response.reasoning_summary_part.done", **at, part=summary)
 
-    def _item(self, part: Text | Reasoning | RedactedReasoning | ToolCall | Refusal, index: int) -> Item:
+    def _item(self, part: Said, index: int) -> Item:
         number = self._asked.number
         match part:
             case Text():
@@ -140,6 +151,15 @@ class ResponsesWriter:
                     "status": self._ended(index),
                     "arguments": part.text,
                     "call_id": mint("call", number, index) if part.id is None else part.id,
+                    "name": part.name,
+                }
+            case CustomToolCall():
+                return {
+                    "id": mint("ctc", number, index),
+                    "type": "custom_tool_call",
+                    "status": self._ended(index),
+                    "call_id": mint("call", number, index) if part.id is None else part.id,
+                    "input": part.text,
                     "name": part.name,
                 }
             case Reasoning() | RedactedReasoning():
@@ -161,9 +181,7 @@ class ResponsesWriter:
 
     def _ended(self, index: int) -> str:
         """Of the items of a reply that was cut short only the last one is incomplete."""
-        parts = [
-            part for part in self._reply.parts if isinstance(part, Text | Reasoning | RedactedReasoning | ToolCall | Refusal)
-        ]
+        parts = [part for part in self._reply.parts if isinstance(part, Said)]
         return self._status if index == len(parts) - 1 else "completed"
 
     def _response(self, status: str) -> Item:

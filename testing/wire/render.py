@@ -14,14 +14,10 @@ from hyperinfer.testing.parts import (
     Pause,
     RawBytes,
     RawReply,
-    Reasoning,
-    RedactedReasoning,
-    Refusal,
     Reply,
     Reset,
+    Said,
     Stall,
-    Text,
-    ToolCall,
 )
 from hyperinfer.testing.wire import errors
 from hyperinfer.testing.wire.anthropic_messages import MessagesWriter
@@ -40,7 +36,7 @@ class Writer(Protocol):
         """What comes before any part."""
         ...
 
-    def part(self, part: Text | Reasoning | RedactedReasoning | ToolCall | Refusal) -> Iterator[Frame]:
+    def part(self, part: Said) -> Iterator[Frame]:
         """A part from its beginning to its end."""
         ...
 

@@ -9,7 +9,7 @@ import anyio
 import pydantic
 import pytest
 
-from hyperinfer.testing import Citation, Reasoning, Received, Reply, ScriptedUpstream, Text, ToolCall, Usage
+from hyperinfer.testing import Citation, CustomToolCall, Reasoning, Received, Reply, ScriptedUpstream, Text, ToolCall, Usage
 from tests.testing.clients import AsyncClients, Carrier, Clients, async_clients, clients
 
 # The SDKs leave their own generators to the collector, which trio remarks.
@@ -131,6 +131,19 @@ def test_helpers_that_parse() -> None:
         messages = with_clients.anthropic.messages
         found.append(messages.parse(model="m", max_tokens=9, messages=MESSAGES, output_format=Place).parsed_output)
     assert found == [Place(city="Paris")] * 4
+
+
+def test_custom_tools() -> None:
+    call = Reply(CustomToolCall("patch", "*** ", "Begin"))
+    with ScriptedUpstream(call, call, call) as upstream, clients(upstream, "transport") as with_clients:
+        chat: Any = with_clients.openai.chat.completions.create(model="m", messages=MESSAGES)
+        called = [(each.type, each.custom.name, each.custom.input) for each in chat.choices[0].message.tool_calls]
+        assert called == [("custom", "patch", "*** Begin")]
+        with with_clients.openai.responses.stream(model="m", input="hi") as stream:
+            streamed: Any = stream.get_final_response().output
+        whole: Any = with_clients.openai.responses.create(model="m", input="hi").output
+    for (item,) in (streamed, whole):
+        assert (item.type, item.name, item.input) == ("custom_tool_call", "patch", "*** Begin")
 
 
 @pytest.mark.parametrize("streamed", [True, False])

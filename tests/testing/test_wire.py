@@ -28,6 +28,7 @@ from hyperinfer.formats.registry import FORMATS
 from hyperinfer.testing import (
     Asked,
     Citation,
+    CustomToolCall,
     EndEarly,
     ErrorEvent,
     HttpError,
@@ -148,6 +149,25 @@ def test_streamed_and_whole_are_the_same_reply(dialect: Dialect, name: str) -> N
 def test_equal_requests_get_equal_bytes_and_others_other_ids(dialect: Dialect) -> None:
     first, again, other = (render(REPLIES["tools"], dialect, asked(number=number)).body for number in (1, 1, 2))
     assert first == again != other
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses"])
+def test_calls_of_custom_tools(dialect: Dialect) -> None:
+    reply = Reply("I patch.", CustomToolCall("apply_patch", "*** Begin", " Patch", id="call_1"))
+    stream = render(reply, dialect, asked()).body
+    if dialect == "openai_responses":  # what the judge goes by has no form for it in the streams of Chat Completions
+        assert breaches(dialect, stream) == []
+    whole = render(reply, dialect, asked(streamed=False)).body
+    found = told(FORMATS[dialect].decode_response(whole, Upstream(vendor="v", id_seed="s")))
+    assert found == told(decoded(dialect, stream))
+    assert found["calls"] == [["call_1", "apply_patch", "*** Begin Patch"]]
+    assert found["end"][0] == "tool_calls"
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_messages_has_no_custom_tools(streamed: bool) -> None:
+    with pytest.raises(ValueError, match="Messages has no custom tools"):
+        render(Reply(CustomToolCall("f", "a")), "anthropic_messages", asked(streamed=streamed))
 
 
 @everywhere
