@@ -42,14 +42,20 @@ class Page:
     """Prints a line for each event, as it comes, and then the sums. `format`: of the client, where it is another one."""
 
     def __init__(self, output: Output, *, made_of: Recording, format: str | None) -> None:
-        self._output, self._before = output, 0.0
+        self._output, self._before, self._begun = output, 0.0, False
         request = made_of.request
         path = f"as {format}" if format else request.path
-        self._show(Text(f"{request.method} {path}  {request.id}  {_moment(request.unix)}", style="bold"))
-        self._show(Text(f"{'TIME':>10} {'GAP':>9}  {'EVENT':<{_NAME_WIDTH}} ", style="bold"))
+        self._heading = f"{request.method} {path}  {request.id}  {_moment(request.unix)}"
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._show(Text(self._heading, style="bold"))
+            self._show(Text(f"{'TIME':>10} {'GAP':>9}  {'EVENT':<{_NAME_WIDTH}} ", style="bold"))
 
     def hear(self, told: Told) -> None:
         """The next one."""
+        self._begin()
         gap, self._before = told.at - self._before, told.at
         line = Text(f"{told.at:>10.3f} ")
         line.append(f"{f'+{gap:.3f}' if gap >= 0.0005 else '':>9}", style="bold yellow" if gap >= _LONG_GAP else "dim")
@@ -60,6 +66,7 @@ class Page:
 
     def close(self, made: Replay, *, verify: bool) -> None:
         """What it came to."""
+        self._begin()
         self._output.result(None, lambda console: _sums(console, made, verify=verify))
 
     def _show(self, text: Text) -> None:

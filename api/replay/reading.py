@@ -68,8 +68,12 @@ def scene_of(recording: Recording) -> Scene:
 
 def notes_on(recording: Recording) -> tuple[str, ...]:
     """What a reader should know of a recording before it is played."""
-    nodes = recording.request.served.get("nodes")
-    return (f"nodes of the operator's own, which are not played: {', '.join(map(str, nodes))}",) if nodes else ()
+    notes: list[str] = []
+    if recording.truncated is not None:
+        notes.append(f"it is played as far as it goes, and then its client leaves: {recording.truncated}")
+    if nodes := recording.request.served.get("nodes"):
+        notes.append(f"nodes of the operator's own, which are not played: {', '.join(map(str, nodes))}")
+    return tuple(notes)
 
 
 def _catalogue(served: Mapping[str, Any]) -> Catalogue:

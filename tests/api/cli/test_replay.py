@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from hyperinfer.engine import recording as rec
@@ -80,6 +81,25 @@ def test_for_programs(cli: Cli, file: str) -> None:
     assert (document["status"], document["text"], document["cost"]) == (200, "Hello", "0.0000942")
     assert document["events"][0] == {"at": 10.0, "event": "keep alive", "detail": ""}
     assert [each["code"] for each in document["attempts"]] == ["provider_unavailable", None]
+
+
+def test_one_that_was_cut_off_is_played_as_far_as_it_goes(cli: Cli, file: str, tmp_path: Path) -> None:
+    whole = Path(file).read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut.jsonl").write_bytes(b"".join(whole[:-4]))
+    done = cli("replay", str(tmp_path / "cut.jsonl"))
+    assert done.code == 0
+    assert "note: it is played as far as it goes, and then its client leaves: it has no end" in done.out
+    refused = cli("replay", str(tmp_path / "cut.jsonl"), "--verify")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.endswith("the recording is not whole: it has no end\n")
+
+
+def test_one_without_bodies_cannot_be_played(cli: Cli, recording: rec.Recording, tmp_path: Path) -> None:
+    without = msgspec.structs.replace(recording.request, body=rec.Payload(length=9), bodies=False)
+    write_recording(tmp_path / "none.jsonl", rec.Recording(without, recording.lines))
+    done = cli("replay", str(tmp_path / "none.jsonl"))
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "error: the recording was made without bodies, so there is nothing to replay\n"
 
 
 def test_what_cannot_be_done_says_why(cli: Cli, file: str, tmp_path: Path) -> None:
