@@ -78,15 +78,18 @@ class Recorded:
         """Whether something is missing of it."""
         return self._cut
 
-    def begin(self, request: rec.Request, body: bytes) -> None:
-        """The first line. A body that has no room is left out, and nothing follows."""
+    def begin(self, request: rec.Request, body: bytes) -> bool:
+        """The first line. A body that has no room is left out, and nothing follows. False where too much waits already to
+        begin at all."""
         fits = len(body) < self._left
         payload = self.payload(body) if fits else Payload(length=len(body))
         data = self._redactor.clean(line_bytes(msgspec.structs.replace(request, body=payload)))
         self._left -= len(data)
-        self._out(data, needed=True)
+        if not self._out(data):
+            return False
         if self._left < 0 or not fits:
             self._cut_off("size")
+        return True
 
     def payload(self, data: bytes) -> Payload:
         """Bytes as they are recorded; where nothing is any more, without looking at them."""

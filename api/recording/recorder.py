@@ -95,6 +95,10 @@ class Recorder:
     async def _serve_recorded(self, serve: Serve, head: RequestHead, incoming: Incoming, sink: ExchangeSink) -> None:
         ticket, exchange, left = incoming.ticket, sink.exchange, False
         recorded = self._begin(exchange, incoming)
+        if recorded is None:
+            self.missed += 1
+            await serve(head, incoming, sink)
+            return
         ticket.tap = recorded
         sink.out = TappedExchange(exchange, recorded)
         exchange.on_gone(recorded.left)
@@ -117,7 +121,7 @@ class Recorder:
             self.recorded += 1
             self.truncated += recorded.truncated
 
-    def _begin(self, exchange: Exchange, incoming: Incoming) -> Recorded:
+    def _begin(self, exchange: Exchange, incoming: Incoming) -> Recorded | None:
         ticket, settings = incoming.ticket, self._settings
         served = self._excerpt(models_named(incoming.body))
         secrets = [each.reveal() for each in (*served.secrets, *self._secrets)]
@@ -152,8 +156,7 @@ class Recorder:
                 "nodes": [each.name or each.node for each in self._catalogue().pipeline],
             },
         )
-        recorded.begin(request, incoming.body)
-        return recorded
+        return recorded if recorded.begin(request, incoming.body) else None
 
     def _out(self, number: int, name: str) -> Callable[..., bool]:
         names = [name]

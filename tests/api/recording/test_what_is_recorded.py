@@ -96,6 +96,14 @@ async def test_what_cannot_be_written_fast_enough_is_cut_short(autojump_clock: o
     assert recording.end.length == len(exchange.sent)
 
 
+async def test_where_too_much_waits_none_is_begun(autojump_clock: object) -> None:
+    async with bench(Script([(0.1, frame) for frame in STREAMS["openai_chat"]])) as gateway:
+        recorder, scribe = record(gateway)
+        scribe.files, scribe.most = {"others": b"x" * 100}, 50
+        assert (await gateway.ask("openai_chat", "openai_chat", stream=True)).status == 200
+        assert (set(scribe.files), recorder.recorded, recorder.missed) == ({"others"}, 0, 1)
+
+
 async def test_some_of_them(autojump_clock: object) -> None:
     numbers = iter([0.05, 0.5, 0.099, 0.1, 0.99])
     scripts = [Script([(0.0, WHOLES["openai_chat"])], headers=JSON)] * 5
