@@ -169,7 +169,9 @@ class _Reader:
         if not heard.must(good, "blocks", f"a delta of block {value.get('index')!r}, which is not open") or block is None:
             return
         delta = record(value.get("delta"))
-        kind, fields = string(delta.get("type")), _DELTAS.get(string(block.get("type")), {})
+        kind, fields = string(delta.get("type")), _DELTAS.get(string(block.get("type")))
+        if fields is None:
+            return  # of a server's tools, which nothing here asks for
         if heard.must(kind in fields, "blocks", f"{kind} in a block of type {block.get('type')!r}") and fields[kind]:
             name = "_buffer" if kind == "input_json_delta" else fields[kind]
             block[name] = string(block.get(name)) + string(delta.get(fields[kind]))
