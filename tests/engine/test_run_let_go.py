@@ -33,7 +33,6 @@ from hyperinfer.engine.testing import ListSink
 
 @pytest.fixture(autouse=True)
 def _without_collector() -> Iterator[None]:
-    gc.collect()
     alive.clear()
     gc.disable()
     yield
