@@ -35,9 +35,9 @@ def work() -> None:
 
 
 async def collect_in_time(clock: Callable[[], float]) -> None:
-    """For ever. A stream that lasts outlives the young generations, and what is left of it (some 10 kB in cycles) waits for
-    a full collection. By numbers of objects alone that is after thousands of streams: a hundred megabytes. So there is one
-    every few seconds too, where streams have come since the last, and seldom enough that all take but a little of the time.
+    """For ever. A stream that lasts outlives the young generations, and what is left of it (its connection's 6 kB in cycles)
+    waits for a full collection. By numbers of objects alone that is after thousands of streams. So there is one every few
+    seconds too, where streams have come since the last, and seldom enough that all take but a little of the time.
 
     `clock`: seconds of the processor that we had: what others took from us says nothing of what it costs.
     """
