@@ -89,13 +89,14 @@ class ReplayedClient:
 
     async def send_body(self, data: bytes) -> None:
         await trio.lowlevel.checkpoint()
+        if (misplaced := self._timeline.misplaced()) is not None:
+            self._misplaced(misplaced)
+            await trio.sleep_forever()
         if self._leaves_after is not None and self.length + len(data) > self._leaves_after:
             self.leave()
         if self._left:
             raise ClientGone("the client left")
-        if (misplaced := self._timeline.writes()) is not None:
-            self._misplaced(misplaced)
-            await trio.sleep_forever()
+        self._timeline.writes()
         self.length += len(data)
         write = Write(self._timeline.now, data, self._told())
         self.writes.append(write)

@@ -16,7 +16,7 @@ from hyperinfer.api.data_plane import COUNTS, ROUTES, DataPlane
 from hyperinfer.api.pipelines import Parts, build_pipelines
 from hyperinfer.api.replay.accounts import WHOEVER, RecordedBooks
 from hyperinfer.api.replay.client import ReplayedClient, Write
-from hyperinfer.api.replay.health import RecordedConversations, RecordedHealth
+from hyperinfer.api.replay.routing import RecordedConversations, RecordedHealth, RecordedRooms
 from hyperinfer.api.replay.telling import Hear, HeardFormat, Told
 from hyperinfer.api.replay.timeline import Misplaced, RecordedPause, Signs, Timeline
 from hyperinfer.api.replay.tools import RecordedTools
@@ -253,6 +253,7 @@ class _Playing:
             settlement=settlement,
             clients=upstreams,
             health=RecordedHealth(catalogue, lambda: upstreams.next, self._free),
+            rooms=RecordedRooms(lambda: upstreams.next, timeline),
             conversations=RecordedConversations(self._first),
             tooling=Tooling(tools=lambda: tools.box, read_pdf=tools.read_pdf, drain=drain),
             drain=drain,

@@ -66,16 +66,20 @@ class Timeline:
         """What is written next is a sign of life."""
         self._sign = True
 
-    def writes(self) -> Misplaced | None:
-        """The client is sent something; where a sign of life is wanted in its place, it is not."""
-        if self._signs is not None and not self._sign and self._signs.misplaces(self._writes, self.now):
-            if self._strict:
-                return Misplaced(self._writes, self.now)
-            while self._signs.at(self._writes) is not None:
-                self._writes += 1
+    def misplaced(self) -> Misplaced | None:
+        """What is about to be sent to the client, where a sign of life is wanted in its place; else None."""
+        if self._signs is None or self._sign or not self._signs.misplaces(self._writes, self.now):
+            return None
+        if self._strict:
+            return Misplaced(self._writes, self.now)
+        while self._signs.at(self._writes) is not None:
+            self._writes += 1
+        return None
+
+    def writes(self) -> None:
+        """The client is sent something."""
         self._sign = False
         self._writes += 1
-        return None
 
     def next_sign(self, now: float) -> float:
         """When the next sign of life is due, on trio's clock; `math.inf` where something else comes before it."""

@@ -47,7 +47,8 @@ def detail_of(what: ev.Event | KeepAlive | ErrorReport) -> str:
         case ev.Citation():
             return what.url or what.title or ""
         case ev.UsageUpdate():
-            return f"{what.usage.input_tokens} read, {what.usage.output_tokens} written"
+            told = f"{what.usage.input_tokens} read, {what.usage.output_tokens} written"
+            return f"{told}, the end of a round" if what.round_over else told
         case ev.MessageEnd() | ev.ChoiceEnd():
             return what.stop
         case ev.Unknown():

@@ -91,7 +91,7 @@ def test_a_failure_before_output_is_tried_again_after_the_pause_that_was_drawn()
     played = replay(story.recording)
     assert played.text == "Hello"
     assert [each.code for each in played.attempts] == ["provider_overloaded", None]
-    assert played.times[0] == 0.9
+    assert played.times[0] == pytest.approx(0.9)
 
 
 def test_the_routes_are_asked_in_the_order_in_which_they_were() -> None:

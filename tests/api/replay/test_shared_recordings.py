@@ -1,4 +1,4 @@
-"""Real exchanges of providers, played for clients of all three formats. Every fourth: `tests/system` has them all."""
+"""Real exchanges of providers, played for clients of all three formats. Every sixth: `tests/system` has them all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADDRESSES = {
     "openai_responses": "https://api.openai.com/v1/responses",
     "anthropic_messages": "https://api.anthropic.com/v1/messages",
 }
-EVERY = 4
+EVERY = 6
 
 
 def exchanged(recording: Recording) -> Exchanged:

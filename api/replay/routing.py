@@ -1,17 +1,19 @@
-"""How routes were doing when a request was recorded: well enough to be asked where they were."""
+"""Which routes were asked when a request was recorded, and when: these are asked again, then."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hyperinfer.nodes.concurrency import Room, Rooms
 from hyperinfer.nodes.stickiness import Conversations, Served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hyperinfer.api.replay.timeline import Timeline
     from hyperinfer.engine.recording import Attempt
     from hyperinfer.formats.upstream_errors import UpstreamFault
-    from hyperinfer.providers.catalogue import Catalogue, Route
+    from hyperinfer.providers.catalogue import Catalogue, Provider, Route
 
 
 class RecordedHealth:
@@ -71,6 +73,44 @@ class _RouteHealth:
         pass
 
     def measured(self, now: float, *, latency: float | None, throughput: float | None) -> None:
+        pass
+
+
+class RecordedRooms(Rooms):
+    """Places at providers: each attempt gets its own when it did, whatever it had waited for. `next`: as in
+    RecordedHealth."""
+
+    def __init__(self, next: Callable[[], Attempt | None], timeline: Timeline) -> None:
+        super().__init__()
+        self._room = _Room(next, timeline)
+
+    def of(self, provider: Provider) -> Room:
+        """See `Rooms`."""
+        return self._room
+
+
+class _Room(Room):
+    __slots__ = ("_next", "_timeline")
+
+    def __init__(self, next: Callable[[], Attempt | None], timeline: Timeline) -> None:
+        super().__init__(1)
+        self._next, self._timeline = next, timeline
+
+    @property
+    def full(self) -> bool:
+        return False
+
+    def enter(self) -> bool:
+        attempt = self._next()
+        return attempt is None or attempt.at <= self._timeline.now
+
+    async def wait(self, seconds: float) -> bool:
+        attempt = self._next()
+        if attempt is not None:
+            await self._timeline.reach(attempt.at)
+        return True
+
+    def leave(self) -> None:
         pass
 
 
