@@ -36,8 +36,9 @@ LEFTOVER = 0.1
 NEW = 1.0
 """Seconds from its start in which a connection is not ended for another's sake: its first request is on its way."""
 
-FRESH = 0.25
-"""The same at the beginning of a drain."""
+LAST_CALL = 0.25
+"""Seconds from the beginning of a drain in which idle connections may still ask. A busy client then mostly learns of the end
+by the answer to its next request, which says so, and not by the end of the connection that it was just sending it on."""
 
 CONNECTION = "hyperinfer.connection"
 """Where `scope["state"]` holds the `Connection` of a request."""
@@ -113,6 +114,7 @@ class Connection:
     window_deadline: WriteDeadline = field(init=False)
     """For what waits on the flow-control window of HTTP/2, which the deadline of the stream does not see."""
 
+    _closing: bool = False
     _lookouts: list[Callable[[], None]] = field(default_factory=lambda: list["Callable[[], None]"]())
     _forget: Callable[[], None] | None = None
 
@@ -130,7 +132,7 @@ class Connection:
             yield
         finally:
             self.requests -= 1
-            if self.draining:
+            if self._closing:
                 self.end_if_idle()
             self._end_if_over()
 
@@ -165,6 +167,7 @@ class Connection:
 
     def end_if_idle(self) -> None:
         """Ends the connection now, or with the response that is under way."""
+        self._closing = True
         # Told to end, hypercorn closes an HTTP/2 connection with the last stream, before that stream's end was sent.
         if not (self.http2 and self.requests):
             self.ending.fire()
@@ -271,13 +274,14 @@ class Connections:
     """The open connections of a worker."""
 
     draining: bool = False
+    _closing: bool = False
     _open: dict[Connection, None] = field(default_factory=lambda: dict[Connection, None]())  # the oldest first
-    _opening: dict[trio.CancelScope, float] = field(default_factory=lambda: dict[trio.CancelScope, float]())  # since when
+    _opening: set[trio.CancelScope] = field(default_factory=lambda: set[trio.CancelScope]())
 
     @contextmanager
     def holding(self, connection: Connection) -> Generator[None]:
-        if self.draining:
-            connection.draining = True
+        connection.draining = self.draining
+        if self._closing:
             connection.end_if_idle()
         self._open[connection] = None
         try:
@@ -289,13 +293,13 @@ class Connections:
     def opening(self, seconds: float) -> Generator[trio.CancelScope]:
         """A scope for what comes before the first request (the TLS handshake): ends after `seconds`, or by a drain."""
         with trio.move_on_after(seconds) as scope:
-            self._opening[scope] = trio.current_time()
+            self._opening.add(scope)
             try:
-                if self.draining:
+                if self._closing:
                     scope.cancel()
                 yield scope
             finally:
-                del self._opening[scope]
+                self._opening.discard(scope)
 
     def begin_drain(self) -> None:
         """Responses that begin from here on say `connection: close`."""
@@ -307,14 +311,13 @@ class Connections:
         """Takes what has come on all connections: whether something had."""
         return any([connection.look() for connection in list(self._open) if connection.look is not None])
 
-    def end_idle(self, latest: float) -> None:
-        """Idle connections and handshakes end that began by then; those with a response under way end with it."""
+    def end_idle(self) -> None:
+        """Idle connections and handshakes end; the others with the response that is under way."""
+        self._closing = True
         for connection in list(self._open):
-            if connection.began <= latest:
-                connection.end_if_idle()
-        for scope, began in self._opening.items():
-            if began <= latest:
-                scope.cancel()
+            connection.end_if_idle()
+        for scope in self._opening:
+            scope.cancel()
 
     def end_an_idle_one(self) -> None:
         """The oldest that has no request under way, if it is not new: somebody else waits for its place."""

@@ -7,8 +7,8 @@ connections, the strict lifespan, and a drain that the application hears of.
 A drain, seconds from the shutdown signal:
 
     0                       listeners close, when their backlogs are empty; requests that have come by then are let in;
-                            the application is told; idle connections and handshakes end, new ones in a moment;
-                            responses begun from here on say `connection: close`
+                            the application is told; responses begun from here on say `connection: close`
+    0.25                    idle connections and handshakes end
     grace                   the application ends its streams itself; a client that does not read has a third of the
                             settle margin from here
     grace + settle_margin   whatever still runs is cancelled, clients that do not read are reset
@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 import trio
@@ -28,7 +27,7 @@ import trio
 from hyperinfer.api.edge.address import url_of
 from hyperinfer.api.edge.asgi import CrashReply, EdgeApp, plain_crash_reply
 from hyperinfer.api.edge.connection import (
-    FRESH,
+    LAST_CALL,
     Choose,
     Connection,
     Connections,
@@ -156,8 +155,7 @@ class _Server:
                     await trio.sleep(COMING)
                 drain.begin(self._settings.grace)
                 self._connections.begin_drain()
-                self._connections.end_idle(trio.current_time() - FRESH)
-                guards.start_soon(self._end_fresh)
+                guards.start_soon(self._end_idle)
                 guards.start_soon(self._end_late, handlers.cancel_scope)
             guards.cancel_scope.cancel()
 
@@ -210,9 +208,9 @@ class _Server:
                 return
         await (await self._choose(stream, connection)).run()
 
-    async def _end_fresh(self) -> None:
-        await trio.sleep(FRESH)
-        self._connections.end_idle(inf)
+    async def _end_idle(self) -> None:
+        await trio.sleep(LAST_CALL)
+        self._connections.end_idle()
 
     async def _end_late(self, handlers: trio.CancelScope) -> None:
         await trio.sleep(self._settings.grace)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trio
 
 from hyperinfer.api.gateway import GatewaySettings, open_gateway
 from hyperinfer.engine import Drain
 from hyperinfer.nodes import translate
 from hyperinfer.providers.catalogue import CatalogueErrors, Limits
+from tests.api.control_plane.kit import KEY, served
+from tests.support.rawserver import Hold, Reply, Request, raw_server
+from tests.support.replies import WHOLES
 
 
 async def test_limits_reach_the_nodes_and_the_buckets(tmp_path: Path) -> None:
@@ -51,3 +55,27 @@ async def test_a_graph_that_was_assigned_stays(tmp_path: Path) -> None:
         await gateway.reload()
         assert gateway.pipelines.stream is own
         assert gateway.pipelines.whole is not built
+
+
+async def test_a_reload_leaves_the_connections_to_where_no_provider_is_any_more(tmp_path: Path) -> None:
+    body = WHOLES["openai_chat"]
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    async with raw_server([Request(), Reply(head + body), Hold()]) as upstream:
+        config = tmp_path / "providers.yaml"
+        config.write_text(
+            f"providers: {{up: {{protocol: openai_chat, base_url: '{upstream.url}/v1'}}}}\n"
+            "creators: {test: {name: Test}}\n"
+            "models: [{slug: test/up, context_length: 1000, pricing: {prompt: 1, completion: 1}, source: made up,"
+            " routes: [{provider: up, model: up}]}]\n"
+        )
+        async with served(tmp_path / "data", config=config) as server:
+            asked = {"model": "test/up", "messages": [{"role": "user", "content": "hi"}]}
+            headers = {"authorization": f"Bearer {KEY}"}
+            answer = await server.client.post("/api/v1/chat/completions", json=asked, headers=headers)
+            assert answer.status_code == 200
+            (peer,) = upstream.connections
+            assert not peer.closed.is_set(), "it is kept for the next request"
+            config.write_text("demo: true\n")
+            await server.gateway.reload()
+            with trio.fail_after(5):
+                await peer.closed.wait()

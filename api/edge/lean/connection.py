@@ -256,7 +256,7 @@ class LeanConnection:
             exchange.handled()
         if crashed or not exchange.finished:
             await self._make_up(exchange, crashed=crashed, left=left)
-        if not exchange.finished or exchange.closes or self.draining or self._ending or self.gone:
+        if not exchange.finished or exchange.closes or self._ending or self.gone:
             self._parser.end(0)
             self._replied = exchange.started
             return False

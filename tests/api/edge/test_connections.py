@@ -146,7 +146,7 @@ async def test_a_drain_ends_handshakes_that_are_under_way(autojump_clock: trio.t
     connections = Connections()
     with connections.opening(10) as scope:
         connections.begin_drain()
-        connections.end_idle(trio.current_time())
+        connections.end_idle()
         await trio.sleep_forever()
     assert scope.cancelled_caught
     assert trio.current_time() == 0

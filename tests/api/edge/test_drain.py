@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from trio.testing import wait_all_tasks_blocked
 
 from hyperinfer.api.edge import EdgeSettings, Exchange
 from hyperinfer.api.edge import serve as serving
-from hyperinfer.api.edge.connection import FRESH
 from hyperinfer.api.edge.serve import serve
 from tests.api.edge.clients import H1Client, H2Client, read_to_end
 from tests.api.edge.kit import CERTIFICATE, QUICK, Edge, RecordingDrain, data_plane, edge, hello, with_lifespan, within
@@ -77,18 +77,37 @@ async def answer_to(client: socket.socket) -> bytes:
         return await read_to_end(stream)
 
 
-async def test_what_lies_in_the_backlog_is_answered() -> None:
+async def test_what_lies_in_the_backlog_or_unread_is_served_before_the_drain(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(serving, "COMING", 0.3)
+    drain, during = RecordingDrain(), list[bool]()
+
+    async def handler(exchange: Exchange) -> None:
+        during.append(drain.began.is_set())
+        await exchange.send_head(200, [(b"content-length", b"5")])
+        await exchange.send_last(b"hello")
+
+    # The stock edge has but a task that waits for the next request of a connection.
+    kept = "lean" in request.node.name
     with within():
-        async with edge(with_lifespan(hello), SLOW) as server:
-            clients = [a_request(server) for _ in range(20)]
-            server.shutdown.set()
+        async with edge(data_plane(handler), SLOW, drain=drain) as server, await server.connect() as stream:
+            client = H1Client(stream)
+            assert (await client.ask("GET", "/")).complete
+            client.next_request()
+            with socket.socket(fileno=os.dup(stream.socket.fileno())) as at_once:
+                at_once.send(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n" if kept else b"")
+                clients = [a_request(server) for _ in range(20)]
+                server.shutdown.set()
+            if kept:
+                assert (await read_to_end(stream)).endswith(b"hello")
             assert all([(await answer_to(client)).endswith(b"hello") for client in clients])
             await server.ended.wait()
-        assert server.counters.requests == 20
+    assert during == [False] * (21 + kept)
 
 
 async def test_a_handshake_that_waits_in_the_backlog_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "FRESH", 3.0)
+    monkeypatch.setattr(serving, "LAST_CALL", 3.0)
     context = ssl.create_default_context(cafile=CERTIFICATE)
     settings = dataclasses.replace(SLOW, certfile=CERTIFICATE, keyfile=CERTIFICATE)
     with within():
@@ -101,7 +120,34 @@ async def test_a_handshake_that_waits_in_the_backlog_is_made(monkeypatch: pytest
                 assert (await H1Client(stream).ask("GET", "/")).complete
 
 
-async def test_a_request_that_has_come_on_an_idle_connection_is_answered(request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("protocol", ["http/1.1", "http/2"])
+async def test_an_idle_connection_may_ask_once_more(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "LAST_CALL", 3.0)
+    with within():
+        async with edge(with_lifespan(hello), SLOW) as server, await server.connect() as stream:
+            both, client = H2Client(stream), H1Client(stream)
+            if protocol == "http/2":
+                await both.head(1, "/")
+                await both.read_until(lambda: 1 in both.ended)
+            else:
+                assert (await client.ask("GET", "/")).complete
+                client.next_request()
+            server.shutdown.set()
+            await server.drain.began.wait()
+            await wait_all_tasks_blocked(0.01)
+            if protocol == "http/2":
+                await both.head(3, "/")
+                await both.read_until(lambda: 3 in both.ended)
+                assert both.bodies[3] == b"hello"
+            else:
+                answer = await client.ask("GET", "/")
+                assert (answer.body, answer.headers["connection"]) == (b"hello", "close")
+
+
+async def test_a_request_that_came_with_the_end_is_answered(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(serving, "LAST_CALL", 0.0)
     if "stock" in request.node.name:
         return  # which has but a task that waits for it
     with within():
@@ -109,15 +155,13 @@ async def test_a_request_that_has_come_on_an_idle_connection_is_answered(request
             client = H1Client(stream)
             assert (await client.ask("GET", "/")).complete
             client.next_request()
-            await trio.sleep(FRESH + 0.01)  # it is no new one
             await client.send("GET", "/")
             server.shutdown.set()
             assert (await client.receive()).body == b"hello"
-            await server.ended.wait()
 
 
 async def test_a_connection_that_has_just_begun_may_still_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "FRESH", 3.0)
+    monkeypatch.setattr(serving, "LAST_CALL", 3.0)
     with within():
         async with edge(with_lifespan(hello), SLOW) as server, await server.connect() as stream:
             await wait_all_tasks_blocked(0.01)
