@@ -10,18 +10,20 @@ from hyperinfer.engine import recording as rec
 from hyperinfer.nodes.ports import Principal
 
 if TYPE_CHECKING:
-    from hyperinfer.api.replay.timeline import Timeline
+    from collections.abc import Awaitable, Callable
+
     from hyperinfer.nodes.ports import Admission, Generation, Rate
 
 WHOEVER: Final = Principal(workspace="replay", workspace_name="replay", key_id="replay")
 
 
 class RecordedBooks:
-    """The ports `nodes.ports.Accounts` and `Ledger`, and what of `Idempotency` the data plane uses. `admits_at`: seconds
-    after which the request was let in. `row`: what was settled; None as long as nothing was."""
+    """The ports `nodes.ports.Accounts` and `Ledger`, and what of `Idempotency` the data plane uses. `admitted`: is
+    called when the request is let in, or is not. `row`: what was settled; None as long as nothing was."""
 
-    def __init__(self, principal: Principal, refusal: rec.Refusal | None, timeline: Timeline, admits_at: float) -> None:
-        self._principal, self._refusal, self._timeline, self._admits_at = principal, refusal, timeline, admits_at
+    def __init__(self, principal: Principal, refusal: rec.Refusal | None) -> None:
+        self._principal, self._refusal = principal, refusal
+        self.admitted: Callable[[], Awaitable[None]]
         self.row: Generation | None = None
 
     def _refused(self, by: str) -> Failure | None:
@@ -36,11 +38,12 @@ class RecordedBooks:
 
     async def admit(self, admission: Admission) -> Failure | None:
         """See the port."""
-        await self._timeline.reach(self._admits_at)
+        await self.admitted()
         return self._refused("ledger")
 
     async def take_rate(self, principal: Principal, rate: Rate) -> Failure | None:
         """See the port."""
+        await self.admitted()
         return self._refused("ledger")
 
     async def record(self, generation: Generation) -> bool:

@@ -27,13 +27,12 @@ from hyperinfer.formats import FORMATS, Dialect
 from hyperinfer.nodes.ports import Generation, Principal
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
-from hyperinfer.providers.catalogue import Catalogue, Limits, Route
+from hyperinfer.providers.catalogue import Catalogue, Limits
 
 if TYPE_CHECKING:
     from hyperinfer.api.idempotency import Idempotency
     from hyperinfer.api.ids import RequestIds
     from hyperinfer.formats.codec import Format
-    from hyperinfer.nodes.stickiness import Served
 
 Speed: TypeAlias = Literal["real", "fast"]
 """As long as it took, or no longer than it takes."""
@@ -158,7 +157,7 @@ class _Playing:
         timeline = Timeline(self._signs, strict=strict)
         upstreams = RecordedUpstreams(scripts_of(self._lines), timeline, self._chunks, self._depart)
         refusal = next((line for line in recording.lines if isinstance(line, rec.Refusal)), None)
-        books, drain = RecordedBooks(scene.principal, refusal, timeline, self._admits_at), Drain()
+        books, drain = RecordedBooks(scene.principal, refusal), Drain()
         data_plane = self._data_plane(timeline, upstreams, books, drain)
         client = self._client(timeline)
         format = HeardFormat(self._spoken, self._asked, timeline, self._note)
@@ -247,14 +246,21 @@ class _Playing:
         catalogue, unix = self._scene.catalogue, self._request.unix
         tools = RecordedTools(catalogue, self._lines, timeline, self._depart)
         settlement = Settlement(books)
+        health = RecordedHealth(catalogue, self._lines, lambda: upstreams.next)
+
+        async def admitted() -> None:
+            health.admitted = True
+            await timeline.reach(self._admits_at)
+
+        books.admitted = admitted
         parts = Parts(
             catalogue=lambda: catalogue,
             ledger=books,
             settlement=settlement,
             clients=upstreams,
-            health=RecordedHealth(catalogue, lambda: upstreams.next, self._free),
+            health=health,
             rooms=RecordedRooms(lambda: upstreams.next, timeline),
-            conversations=RecordedConversations(self._first),
+            conversations=RecordedConversations(health.first),
             tooling=Tooling(tools=lambda: tools.box, read_pdf=tools.read_pdf, drain=drain),
             drain=drain,
             now=lambda: unix + timeline.now,
@@ -272,13 +278,6 @@ class _Playing:
             say=lambda _: None,
         )
 
-    def _free(self, route: Route) -> bool:
-        """Whether a route may be chosen that was not asked: one that cannot count, where tokens are; any, of a request that
-        was refused before any was asked."""
-        if self._request.path in COUNTS:
-            return not route.provider.count_tokens
-        return not any(isinstance(line, rec.Attempt) for line in self._lines)
-
     @property
     def _admits_at(self) -> float:
         """When there was something to do for it: what it had waited for before is in no recording, but how long is."""
@@ -288,16 +287,6 @@ class _Playing:
             if isinstance(line, rec.Attempt | rec.Refusal):
                 return line.at
         return next((line.at for line in self._lines if isinstance(line, rec.Plan)), 0.0)
-
-    @property
-    def _first(self) -> Served | None:
-        """The route that was tried first, or would have been."""
-        for line in self._scene.recording.lines:
-            if isinstance(line, rec.Attempt):
-                return line.provider, line.model
-            if isinstance(line, rec.Plan) and line.routes:
-                return line.routes[0].get("provider", ""), line.routes[0].get("model", "")
-        return None
 
     def _limits(self, timeline: Timeline) -> Limits:
         limits = self._scene.catalogue.limits
