@@ -26,6 +26,7 @@ import trio
 
 from hyperinfer.api.edge.connection import Connection, EdgeCounters, connection_of, window_buffer_of
 from hyperinfer.api.edge.exchange import ClientGone
+from hyperinfer.api.edge.http2 import reset_stream
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.exchange import Headers
@@ -113,7 +114,7 @@ class EdgeApp:
         if crashed and not guard.started:
             await self._reply(scope, guard)
         else:
-            await guard.abandon(crashed=crashed)
+            await guard.abandon()
 
     async def _reply(self, scope: Scope, guard: RequestGuard) -> None:
         try:
@@ -136,6 +137,7 @@ class RequestGuard:
         self.started = False
         self.finished = False
         self.saw_client_go = False
+        self._disconnected = False  # which is said but once
         self._h2 = scope["http_version"] == "2"
         names = {name for name, _ in scope.get("headers", ())}
         self._length_in_doubt = b"transfer-encoding" in names and b"content-length" in names
@@ -149,8 +151,7 @@ class RequestGuard:
         return self.saw_client_go or (self.connection is not None and self.connection.stream.gone.is_set())
 
     async def receive(self) -> Message:
-        if self.saw_client_go:
-            # Perhaps without the application, and it is said but once.
+        if self._disconnected:
             await trio.lowlevel.checkpoint()
             return {"type": "http.disconnect"}
         self._receivers += 1
@@ -159,8 +160,8 @@ class RequestGuard:
         finally:
             self._receivers -= 1
         if message["type"] == "http.disconnect":
-            self.saw_client_go = True
-        if self.saw_client_go or not message.get("more_body", False):
+            self.saw_client_go = self._disconnected = True
+        if self._disconnected or not message.get("more_body", False):
             self._body_done.set()
         return message
 
@@ -182,7 +183,7 @@ class RequestGuard:
         else:
             await self._write(message)
 
-    async def abandon(self, *, crashed: bool) -> None:
+    async def abandon(self) -> None:
         """Ends a response that will not be completed, so that the client can tell, and nothing stays behind."""
         if self.connection is None:
             return
@@ -193,14 +194,27 @@ class RequestGuard:
         if not self._h2:
             # The end of the connection without the end of the chunks.
             self.connection.stream.close_after_reply()
-        elif crashed or not body_done:
+        elif not await self._reset_stream():
             # hypercorn would leave the stream open for ever.
             self.connection.stream.abort()
-        if not body_done:
+        if not body_done and not self._disconnected:
             # hypercorn waits for somebody to take the body messages, and the disconnect behind them.
             with trio.move_on_after(DROP_BODY):
-                while (await self._receive())["type"] != "http.disconnect":
-                    pass
+                await self._take_all()
+
+    async def _reset_stream(self) -> bool:
+        """Of HTTP/2, and nothing else of its connection. False where that cannot be."""
+        async with trio.open_nursery() as nursery:
+            if not self._disconnected:
+                nursery.start_soon(self._take_all)  # the disconnect waits behind the body messages
+            done = await reset_stream(self._send)
+            nursery.cancel_scope.cancel()
+        return done
+
+    async def _take_all(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._disconnected = True
 
     async def _write(self, message: Message) -> None:
         # A handler that only sends would otherwise never notice its cancellation.

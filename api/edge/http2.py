@@ -1,13 +1,17 @@
-"""What hypercorn takes from HTTP/2 clients for granted. Its connection would end with an exception, and with all of its
-streams, by what one of them sends."""
+"""What keeps the streams of an HTTP/2 connection apart: hypercorn's connection would end with an exception, and so would
+all of its streams, by what one of them sends; and it has no way of ending one alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
 
 import h2.connection
 import h2.errors
 import h2.events
+import h2.exceptions
+from hypercorn.protocol.events import StreamClosed
+from hypercorn.protocol.h2 import H2Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -44,6 +48,23 @@ class CheckedConnection:
                     self._connection.reset_stream(number, h2.errors.ErrorCodes.PROTOCOL_ERROR)
                 case _:
                     yield event
+
+
+async def reset_stream(send: object) -> bool:
+    """Resets the stream behind the ASGI `send` of an HTTP/2 request, on the wire and at hypercorn, which lets go of what
+    waits to be sent on it; the others of its connection go on. Whoever calls takes what `receive` still has. False where
+    there is no such stream. That all of this is found is seen in tests/api/edge/test_http2.py."""
+    stream: Any = getattr(send, "__self__", None)
+    found = getattr(getattr(stream, "send", None), "__self__", None)
+    if not isinstance(found, H2Protocol):
+        return False
+    protocol, number = cast("Any", found), cast("int", stream.stream_id)
+    with suppress(h2.exceptions.ProtocolError):  # it has ended meanwhile, by its client or with the connection
+        protocol.connection.reset_stream(number, h2.errors.ErrorCodes.INTERNAL_ERROR)
+    await protocol._flush()
+    await stream.send(StreamClosed(stream_id=number))
+    await protocol._window_updated(number)
+    return True
 
 
 def _can_be_read(fields: Any) -> bool:

@@ -26,19 +26,33 @@ START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 SOME: Message = {"type": "http.response.body", "body": b"some", "more_body": True}
 
 
-async def test_h2_a_crash_in_mid_response_is_told() -> None:
+@pytest.mark.parametrize("whole", [True, False], ids=["", "while its body comes"])
+async def test_h2_a_crash_in_mid_response_is_told_and_ends_its_stream_alone(whole: bool) -> None:
+    release = trio.Event()
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(START)
         await send(SOME)
-        raise ValueError("boom")
+        if scope["path"] == "/crashes":
+            raise ValueError("boom")
+        await release.wait()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     with within():
         async with edge(with_lifespan(app)) as server, await server.connect() as stream:
             client = H2Client(stream)
-            await client.head(1, "/")
+            await client.head(1, "/other")
+            await client.head(3, "/crashes", end=whole)
+            if not whole:  # more messages than hypercorn queues
+                for _ in range(15):
+                    client.protocol.send_data(3, bytes(1000))
+                    await client.flush()
+            await client.read_until(lambda: 3 in client.ended)
+            release.set()
             await client.read_until(lambda: 1 in client.ended)
-            assert client.ended.get(1) != "end"
+            assert client.ended == {1: "end", 3: "reset"}
             assert server.counters.crashes == 1
+        assert server.counters.connection_crashes == 0
 
 
 async def test_h2_an_early_reply_leaves_the_other_streams_alone() -> None:
@@ -70,10 +84,13 @@ async def test_h2_an_early_reply_leaves_the_other_streams_alone() -> None:
 @pytest.mark.parametrize("size", [1_000, 10_000, 100_000])
 async def test_h2_a_client_that_gives_no_window_is_given_up(size: int) -> None:
     taken: list[int] = []
+    release = trio.Event()
 
     async def handler(exchange: Exchange) -> None:
         await exchange.send_head(200, [])
-        if exchange.path == "/other":
+        if exchange.path != "/":
+            if exchange.path == "/waits":
+                await release.wait()
             return await exchange.send_last()
         sent = 0
         try:
@@ -89,14 +106,18 @@ async def test_h2_a_client_that_gives_no_window_is_given_up(size: int) -> None:
         async with edge(data_plane(handler), settings) as server, await server.connect() as stream:
             client = H2Client(stream)
             await client.head(1, "/")
+            await client.head(3, "/waits")
             await client.read_until(lambda: len(client.bodies.get(1, b"")) == 65535, acknowledge=False)
             await until(lambda: bool(server.counters.clients_gone))
             # The window that HTTP/2 gives a client that says nothing, the buffer, and what was being sent.
             assert taken[0] <= 65535 + H2_PIECE + size
-            # The connection serves its other streams.
-            await client.head(3, "/other")
+            await client.read_until(lambda: 1 in client.ended, acknowledge=False)
+            # The connection serves its other streams, those that were there and those that come.
+            await client.head(5, "/other")
+            await client.read_until(lambda: 5 in client.ended, acknowledge=False)
+            release.set()
             await client.read_until(lambda: 3 in client.ended, acknowledge=False)
-            assert client.ended == {3: "end"}
+            assert client.ended == {1: "reset", 3: "end", 5: "end"}
             assert server.counters.connection_crashes == 0
 
 
