@@ -1,14 +1,12 @@
 """A cache of answers: the same conversation again is answered from memory, streamed or whole.
 
-python docs/examples/cache.py
-"""
+python docs/examples/cache.py"""
 
 import hashlib
-import json
 from functools import partial
 
-import msgspec
 import trio
+from msgspec import json, structs
 
 from hyperinfer.engine import Failure, Graph, Sink, Stage, open_run, stage
 from hyperinfer.formats import OPENAI_CHAT, Conversation, MessageEnd
@@ -18,14 +16,8 @@ from hyperinfer.providers import open_upstreams, shipped_catalogue
 
 def key_of(conversation: Conversation) -> bytes:
     """Equal for equal requests, streamed or not: messages, tools, sampling and all."""
-    exact = msgspec.structs.replace(conversation, streamed=False, stream_options=None)
-    return hashlib.sha256(msgspec.json.encode(exact, order="deterministic")).digest()
-
-
-def again(answering: Answering, asked: Asked) -> Answering:
-    """The beginning of a kept reply, for this request. Clients see that it was kept."""
-    hit = (("x-cache", "hit"),)
-    return msgspec.structs.replace(answering, ticket=asked.ticket, conversation=asked.conversation, headers=hit)
+    exact = structs.replace(conversation, streamed=False, stream_options=None)
+    return hashlib.sha256(json.encode(exact, order="deterministic")).digest()
 
 
 class Cached(Stage[Asked, Reply | Failure]):
@@ -36,8 +28,10 @@ class Cached(Stage[Asked, Reply | Failure]):
 
     async def receive(self, item: Asked, sink: Sink[Reply | Failure]) -> None:
         key, heard = key_of(item.conversation), list[Reply]()
-        for each in self._kept.get(key, ()):
-            await sink.send(again(each, item) if isinstance(each, Answering) else each)
+        for one in self._kept.get(key, ()):
+            if isinstance(one, Answering):  # its beginning, for this request; clients see that it was kept
+                one = structs.replace(one, ticket=item.ticket, conversation=item.conversation, headers=(("x-cache", "hit"),))
+            await sink.send(one)
         if key not in self._kept:
             async with open_run(self._model, [item]) as replies:
                 async for each in replies:
@@ -53,12 +47,12 @@ async def main() -> None:
         model = Graph.linear(to_model(shipped_catalogue(), "demo/chat"), call(upstreams))
         graph = Graph.linear(decode(), stage(partial(Cached, model, {})), encode())
         for stream in (False, False, True):
-            started, ticket = trio.current_time(), Ticket.plain("cache-1", OPENAI_CHAT)
-            async with open_run(graph, [Incoming(ticket, json.dumps({**body, "stream": stream}).encode())]) as outputs:
+            began, ticket = trio.current_time(), Ticket.plain("cache-1", OPENAI_CHAT)
+            async with open_run(graph, [Incoming(ticket, json.encode({**body, "stream": stream}))]) as outputs:
                 head, *chunks = [output async for output in outputs]
-            headers, size = dict(head.headers), sum(len(chunk.data) for chunk in chunks)
-            cache, kind = headers.get("x-cache", "miss"), headers["content-type"]
-            print(f"{trio.current_time() - started:.3f} s, {cache}: {size} bytes of {kind}")
+            told, size = dict(head.headers), sum(len(chunk.data) for chunk in chunks)
+            took, cache = trio.current_time() - began, told.get("x-cache", "miss")
+            print(f"{took:.3f} s, {cache}: {size} bytes of {told['content-type']}")
 
 
 if __name__ == "__main__":

@@ -80,8 +80,8 @@ def test_who_watches_sees_every_event() -> None:
 
 async def test_who_does_not_read_is_not_waited_for(autojump_clock: MockClock) -> None:
     watchers = example("websocket").Watchers()
-    lazy, keen = trio.open_memory_channel[str](1), trio.open_memory_channel[str](10)
-    watchers.channels |= {lazy[0], keen[0]}
+    lazy, keen = trio.open_memory_channel[bytes](1), trio.open_memory_channel[bytes](10)
+    watchers |= {lazy[0], keen[0]}
     await watchers.send((TextDelta("a"), TextDelta("b")))
     await watchers.send(Failure("internal_error", "of no interest"))
     assert lazy[1].statistics().current_buffer_used == 1

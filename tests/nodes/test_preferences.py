@@ -60,9 +60,9 @@ def test_what_is_left_is_what_every_preference_leaves(wish: Routing) -> None:
     [
         ((), {"one", "two/eu", "three", "nowhere"}),
         (("EU",), {"one", "two/eu"}),  # `three` may serve from elsewhere too, and nobody says where `nowhere` is
-        (("US",), set()),
+        (("US",), set[str]()),
         (("US", "EU"), {"one", "two/eu", "three"}),
-        (("CH",), set()),
+        (("CH",), set[str]()),
     ],
 )
 def test_every_place_of_a_provider_is_among_those_asked_for(places: tuple[str, ...], names: set[str]) -> None:

@@ -11,10 +11,13 @@ import msgspec
 
 from hyperinfer.api.replay import Replay, replay
 from hyperinfer.engine import recording as rec
+from hyperinfer.formats.server_tools import ToolOutcome
 from tests.support.bench import PATHS, asked
+from tests.support.tool_rounds import call, text, upstream
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
+    from hyperinfer.formats.events import Event
 
 PRICE = {"prompt": 3, "completion": 15, "cached_prompt": 0.3, "cache_write": 3.75, "cache_write_1h": 6}
 
@@ -118,6 +121,22 @@ class Story:
     def heard(self) -> rec.Recording:
         """With what a client got, as this gateway answers now."""
         return with_what_was_sent(self.recording, replay(self.recording))
+
+
+def bodies(*blocks: list[Event]) -> list[bytes]:
+    """The pieces of a reply."""
+    return [piece for _, piece in upstream("openai_chat", *blocks, stream=True).pieces if isinstance(piece, bytes)]
+
+
+def tool_round() -> Story:
+    """A model that calls a tool of the gateway's, and is asked again."""
+    outcome = ToolOutcome(text="rain", summary="it rains")
+    story = Story(plugins=[{"id": "datetime", "events": True}], limits={"retries": 0})
+    story.asks(0.0).answers(0.1, bodies(call("datetime", timezone="Europe/Oslo")))
+    arguments = rec.Payload.of(b'{"timezone":"Europe/Oslo"}')
+    found = rec.Payload.of(msgspec.json.encode(outcome))
+    story.then(rec.Tool(at=3.0, began=0.1, name="datetime", arguments=arguments, outcome=found))
+    return story.asks(3.0).answers(3.5, bodies(text("It rains.")))
 
 
 def with_what_was_sent(recording: rec.Recording, played: Replay) -> rec.Recording:

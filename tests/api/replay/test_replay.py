@@ -12,11 +12,9 @@ import pytest
 from hyperinfer.api.replay import KeepAlive, Replay, ReplayError, Told, replay, replay_scene, scene_of
 from hyperinfer.engine import recording as rec
 from hyperinfer.formats import events as ev
-from hyperinfer.formats.server_tools import ToolOutcome
-from tests.api.replay.kit import Story
+from tests.api.replay.kit import Story, tool_round
 from tests.support.bench import DIALECTS
 from tests.support.replies import ERROR_FRAMES, STREAMS, WHOLES
-from tests.support.tool_rounds import call, text, upstream
 
 if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
@@ -27,11 +25,6 @@ EVERY = 0.5
 def hello(client: Dialect = "openai_chat", asked: Dialect = "openai_chat") -> Story:
     """A stream of small pieces."""
     return Story(client, asked).asks(0.01, asked).answers(0.2, STREAMS[asked], every=EVERY)
-
-
-def bodies(*blocks: list[ev.Event], protocol: Dialect = "openai_chat") -> list[bytes]:
-    """The pieces of a reply."""
-    return [piece for _, piece in upstream(protocol, *blocks, stream=True).pieces if isinstance(piece, bytes)]
 
 
 @pytest.mark.parametrize("client", DIALECTS)
@@ -129,14 +122,7 @@ def test_an_upstream_that_falls_silent_runs_into_the_deadline() -> None:
 
 
 def test_a_tool_comes_to_what_it_came_to() -> None:
-    outcome = ToolOutcome(text="rain", summary="it rains")
-    story = Story(plugins=[{"id": "datetime", "events": True}], limits={"retries": 0})
-    story.asks(0.0).answers(0.1, bodies(call("datetime", timezone="Europe/Oslo")))
-    arguments = rec.Payload.of(b'{"timezone":"Europe/Oslo"}')
-    found = rec.Payload.of(msgspec.json.encode(outcome))
-    story.then(rec.Tool(at=3.0, began=0.1, name="datetime", arguments=arguments, outcome=found))
-    story.asks(3.0).answers(3.5, bodies(text("It rains.")))
-    played = replay(story.recording)
+    played = replay(tool_round().recording)
     assert played.departed is None
     assert played.text == "It rains."
     ends = [(each.at, each.what.outcome.summary) for each in played.told if isinstance(each.what, ev.ToolRunEnd)]

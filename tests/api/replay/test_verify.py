@@ -7,7 +7,7 @@ import pytest
 
 from hyperinfer.api.replay import ReplayDiffers, ReplayError, replay
 from hyperinfer.engine import recording as rec
-from tests.api.replay.kit import Story, changed
+from tests.api.replay.kit import Story, changed, tool_round
 from tests.support.replies import ERROR_FRAMES, STREAMS, WHOLES
 
 TALES = {
@@ -23,6 +23,7 @@ TALES = {
     .fails(0.5, "ConnectError")
     .asks(0.5, "anthropic_messages")
     .answers(0.9, STREAMS["anthropic_messages"]),
+    "a round of a tool": tool_round(),
     "a client that left": Story("openai_responses").asks(0.0).answers(0.1, STREAMS["openai_chat"][:3]).then(rec.Abort(3.0)),
     "a refusal": Story().then(rec.Refusal(at=0.0, by="ledger", code="insufficient_credits", message="No credits.")),
 }
@@ -31,6 +32,28 @@ TALES = {
 @pytest.mark.parametrize("tale", TALES.values(), ids=TALES)
 def test_the_same_is_verified(tale: Story) -> None:
     assert replay(tale.heard(), verify=True).verified is True
+
+
+SAID = {
+    "a failure in the stream": (b"Hel", b"Hal"),
+    "a retry": (b"Hel", b"Hal"),
+    "a round of a tool": (b"It rains", b"It pains"),
+    "a client that left": (b"Hel", b"Hal"),
+    "one behind signs of life": (b"Hel", b"Hal"),
+    "a whole response": (b"Hello", b"Hallo"),
+}
+"""Tales in which the client was told something, and what of it an upstream may have said otherwise."""
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_changed_byte_is_found_whatever_else_happened(name: str) -> None:
+    recording, (was, other) = TALES[name].heard(), SAID[name]
+    places = [at for at, line in enumerate(recording.lines) if isinstance(line, rec.Bytes) and was in line.data.data]
+    line = recording.lines[places[-1]]
+    assert isinstance(line, rec.Bytes)
+    different = changed(recording, places[-1], data=rec.Payload.of(line.data.data.replace(was, other, 1)))
+    with pytest.raises(ReplayDiffers, match=r"first difference is at|the body"):
+        replay(different, verify=True)
 
 
 def test_any_changed_byte_of_the_answer_is_found() -> None:
