@@ -82,7 +82,7 @@ def _first(line: bytes, name: str) -> Request:
         if isinstance(version, int) and version != VERSION:
             raise RecordingError(name, 1, f"it is of version {version} of the format; this program reads {VERSION}")
         request = _FIRST.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordingError(name, 1, f"a recording begins with its request: {error}") from None
     if problem := request.body.problem():
         raise RecordingError(name, 1, problem)
@@ -102,7 +102,7 @@ class _Reading:
     def line(self, number: int, data: bytes) -> Line:
         try:
             line: Line = _LATER.decode(data)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RecordingError(self._name, number, str(error)) from None
         problem = self._problem(line)
         if problem is not None:

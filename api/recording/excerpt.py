@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from hyperinfer.api.recording.redaction import REDACTED
-from hyperinfer.formats.wire import is_array
+from hyperinfer.formats.json_text import read_json
+from hyperinfer.formats.wire import is_array, is_object
 from hyperinfer.providers.catalogue_records import Breaker, Timeouts
 from hyperinfer.providers.client import SHORTEST_SECRET
 from hyperinfer.providers.quirks import PROTOCOL_QUIRKS, quirk_facts
@@ -38,10 +39,19 @@ def models_named(body: bytes) -> tuple[str, ...]:
     """The models that a request may be served by, in the words of its body; none of one that cannot be read."""
     try:
         names = msgspec.json.decode(body, type=_Names)
-    except (msgspec.DecodeError, RecursionError):
-        return ()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        names = _named_anyhow(body)
     listed: list[object] = [names.model, *(names.models if is_array(names.models) else ())]
     return tuple(dict.fromkeys([name for name in listed if isinstance(name, str)]))
+
+
+def _named_anyhow(body: bytes) -> _Names:
+    """Of a body that is read as requests are; what cannot be so names nothing."""
+    try:
+        document = read_json(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Names()
+    return _Names(document.get("model"), document.get("models")) if is_object(document) else _Names()
 
 
 def excerpt(catalogue: Catalogue, names: Iterable[str]) -> Excerpt:

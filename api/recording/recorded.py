@@ -329,5 +329,5 @@ def _model_in(body: bytes) -> str:
     """What the upstream is asked for."""
     try:
         return msgspec.json.decode(body, type=_Model).model
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""

@@ -82,13 +82,13 @@ def _document(text: bytes) -> object:
     if text.lstrip()[:1] == b"{":
         try:
             return msgspec.json.decode(text)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UnreadableFile(f"it is no JSON: {error}") from None
     import yaml  # for those who read YAML
 
     try:
         return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UnreadableFile(f"it is neither JSON nor YAML: {str(error).splitlines()[0]}") from None
 
 

@@ -73,7 +73,7 @@ def _request_body(exchanged: Exchanged) -> tuple[bytes, str, tuple[str, ...]]:
         return msgspec.json.encode(_least(exchanged)), _UNNAMED, (_NO_REQUEST,)
     try:
         document: object = msgspec.json.decode(exchanged.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return exchanged.body, _UNNAMED, ()  # a 400, then and now
     if not is_object(document):
         return exchanged.body, _UNNAMED, ()

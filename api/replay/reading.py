@@ -13,6 +13,7 @@ from hyperinfer.api.replay.foreign import Exchanged, UnreadableFile, exchanges
 from hyperinfer.api.replay.imported import imported
 from hyperinfer.api.replay.play import Scene
 from hyperinfer.engine.recording_file import RecordingError, parse_recording
+from hyperinfer.formats.wire import is_array
 from hyperinfer.providers.catalogue import Catalogue, CatalogueErrors, load
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ def scene_of(recording: Recording) -> Scene:
         raise ReplayError(f"{path} is no path at which a model is asked")
     catalogue = _catalogue(served)
     models = served.get("key_models")
+    for name in ("key_models", "nodes"):
+        if not _names_or_none(served.get(name)):
+            raise ReplayError(f"`{name}` of the recording's `served` is no list of names")
     if models is None:
         return Scene(recording=recording, catalogue=catalogue)
     from hyperinfer.api.replay.accounts import WHOEVER
@@ -86,6 +90,10 @@ def _catalogue(served: Mapping[str, Any]) -> Catalogue:
         raise ReplayError(f"this program cannot use the catalogue in the recording:\n{error}") from None
 
 
+def _names_or_none(value: object) -> bool:
+    return value is None or (is_array(value) and all(isinstance(each, str) for each in value))
+
+
 def _ours(data: bytes) -> bool:
     """Whether the first line is that of a recording."""
     line = data.partition(b"\n")[0]
@@ -93,7 +101,7 @@ def _ours(data: bytes) -> bool:
         return False
     try:
         return msgspec.json.decode(line, type=dict[str, msgspec.Raw]).get("kind") == msgspec.Raw(b'"request"')
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 
 

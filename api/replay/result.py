@@ -183,7 +183,8 @@ def replay_scene(
     try:
         played = _outside(lambda: play(scene, speak=speak, chunks=chunks, speed=speed, hear=hear, sent=sent))
     except Withheld:
-        raise ReplayError("the recording was made without bodies, so there is nothing to replay") from None
+        without = "bodies" if not scene.recording.request.bodies else "the request's body, which was too large for it"
+        raise ReplayError(f"the recording was made without {without}, so there is nothing to replay") from None
     verified: bool | None = None
     if incomparable(scene, as_, chunks) is None:
         verified = not differences(scene.recording, played)

@@ -109,6 +109,10 @@ def test_a_catalogue_without_demo_models_has_none_again() -> None:
         (b'{"model": 7, "models": {}}', ()),
         (b'{"model": "a", "x": [', ()),
         (b"[1]", ()),
+        (b'{"model": "\xff"}', ()),
+        (b'{"model": "a", "models": ["\\ud800", "b"]}', ("a", "\ufffd", "b")),
+        (b'{"model": "\\ud800", "x": "\xff"}', ()),
+        (b'["\\ud800"]', ()),
         (b"", ()),
     ],
 )

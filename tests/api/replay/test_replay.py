@@ -183,9 +183,12 @@ def test_a_request_that_was_wrong_is_wrong_again() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"body": rec.Payload(length=9)}, "without bodies"),
+        ({"body": rec.Payload(length=9), "bodies": False}, "without bodies"),
+        ({"body": rec.Payload(length=9)}, "without the request's body, which was too large for it"),
         ({"served": {}}, "under which catalogue"),
         ({"served": {"catalogue": {"models": [{"slug": 1}]}}}, "cannot use the catalogue"),
+        ({"served": {"catalogue": {}, "key_models": 7}}, "`key_models` of the recording's `served` is no list of names"),
+        ({"served": {"catalogue": {}, "nodes": [1]}}, "`nodes` of the recording's `served` is no list of names"),
         ({"path": "/api/v1/models"}, "no path at which a model is asked"),
     ],
 )

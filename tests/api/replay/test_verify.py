@@ -71,6 +71,13 @@ def test_any_changed_byte_of_the_answer_is_found() -> None:
         assert "at event 1 (message start up, text start" in difference or "at event 3" in difference
 
 
+def test_a_secret_in_several_events_is_told_of() -> None:
+    """The client's response had it in one piece, and was recorded without it; the upstream's events had only letters."""
+    recording = TALES["a stream"].heard()
+    with pytest.raises(ReplayDiffers, match="one that came in several events differs for that alone"):
+        replay(changed(recording, -1, sha256="00", redacted=1), verify=True)
+
+
 def test_a_byte_that_nobody_sees_changes_nothing() -> None:
     recording = TALES["a stream"].heard()
     place = next(at for at, line in enumerate(recording.lines) if isinstance(line, rec.Bytes))
