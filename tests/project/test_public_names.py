@@ -18,7 +18,7 @@ PACKAGES = ["hyperinfer", *(f"hyperinfer.{layer}" for layer in LAYERS)]
 
 LIBRARY = [
     "hyperinfer.engine", "hyperinfer.formats", "hyperinfer.nodes", "hyperinfer.providers", "hyperinfer.testing",
-    "hyperinfer.testing.conformance",
+    "hyperinfer.testing.conformance", "hyperinfer.api.replay",
 ]  # fmt: skip
 """What people build on."""
 

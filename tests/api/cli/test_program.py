@@ -20,6 +20,7 @@ from hyperinfer.api.cli.output import console
 from hyperinfer.api.cli.parser import find_verb, parse
 from hyperinfer.api.cli.verb import Verb
 from hyperinfer.api.cli.verbs import GROUPS, VERBS
+from tests.api.cli.kit import Terminal, with_colours
 
 if TYPE_CHECKING:
     from hyperinfer.api.cli.invocation import Invocation
@@ -106,13 +107,7 @@ def test_the_version(cli: Cli) -> None:
 
 
 def test_help_is_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setenv("TERM", "xterm-256color")
-    for name in ("NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
+    with_colours(monkeypatch)
     for stream, no_color, coloured in ((Terminal(), "", True), (Terminal(), "1", False), (io.StringIO(), "", False)):
         monkeypatch.setenv("NO_COLOR", no_color)
         console(stream).print("[bold]x[/bold]", style="red")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+from hyperinfer.api.cli.output import Output
+from hyperinfer.api.cli.replay_page import Page
+from hyperinfer.api.replay import replay_scene, scene_of
 from hyperinfer.engine import recording as rec
 from hyperinfer.engine.recording_file import write_recording
+from tests.api.cli.kit import Terminal, with_colours
 from tests.api.replay.kit import Story, changed
 from tests.api.replay.test_foreign import cassette, har, har_entry
 from tests.support.replies import STREAMS
@@ -74,6 +80,28 @@ def test_the_bytes_alone(cli: Cli, file: str) -> None:
     assert chat.out.startswith(": keep-alive\n\ndata: {")
     assert chat.out.endswith("data: [DONE]\n\n")
     assert 'event: message_stop\ndata: {"type":"message_stop"}\n\n' in messages.out
+
+
+def test_as_slowly_as_it_was_it_shows_the_same(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "short.jsonl"
+    write_recording(path, Story().asks(0.0).answers(0.1, STREAMS["openai_chat"], every=0.05).heard())
+    began = time.monotonic()
+    slow = cli("replay", str(path), "--speed", "real", "--verify")
+    assert time.monotonic() - began >= 0.1 + 0.05 * len(STREAMS["openai_chat"])
+    fast = cli("replay", str(path), "--verify")
+    assert [line[20:] for line in slow.out.splitlines()] == [line[20:] for line in fast.out.splitlines()], (
+        "but for the times"
+    )
+
+
+def test_on_a_terminal_events_have_colours(recording: rec.Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_colours(monkeypatch)
+    shown = Terminal()
+    page = Page(Output(shown, io.StringIO(), json=False), made_of=recording, format=None)
+    page.close(replay_scene(scene_of(recording), hear=page.hear), verify=True)
+    *_, text, end = (line for line in shown.getvalue().splitlines() if "text delta" in line or "verified" in line)
+    assert "\x1b[32m'lo'" in text
+    assert "\x1b[32mverified" in end
 
 
 def test_for_programs(cli: Cli, file: str) -> None:

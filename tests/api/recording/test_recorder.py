@@ -106,6 +106,21 @@ async def test_a_failure_after_output(piece: Any, end: str, autojump_clock: obje
     check_sent(recording, exchange)
 
 
+async def test_what_could_not_be_said_otherwise(autojump_clock: object) -> None:
+    """Losses of the request and of the reply, those that the client is told of."""
+    citation = {"type": "char_location", "cited_text": "x", "document_index": 0, "start_char_index": 0, "end_char_index": 1}
+    told = {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": citation}}
+    frames = list(STREAMS["anthropic_messages"])
+    frames.insert(2, b"event: content_block_delta\ndata: " + json.dumps(told).encode() + b"\n\n")
+    async with bench(Script([(0.5, frame) for frame in frames])) as gateway:
+        _, scribe = record(gateway)
+        await gateway.ask("openai_chat", "anthropic_messages", stream=True, seed=1)
+        recording, row = scribe.one, gateway.row
+    assert recording.end is not None
+    assert sorted(path.startswith("response.") for path, _ in recording.end.losses) == [False, True]
+    assert recording.end.losses == tuple((loss.path, loss.reason) for loss in row.losses)
+
+
 async def test_runs_of_tools(autojump_clock: object) -> None:
     tool = ScriptedTool(steps=((2.0, found("rain")), (1e9, found("never"))), seconds=5.0)
     rounds = [
