@@ -87,6 +87,8 @@ def function_ports(work: Any) -> tuple[Callable[[Any], tuple[str, Any, Any]] | N
     returns = _returns(function)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{_name(work)}: a step does not wait; make it a stage, or a node with a task of its own")
+    if len(taken := _parameters(work)) > 1:
+        raise TypeError(f"{_name(work)}: a step takes one item, and this {len(taken)} arguments: {', '.join(taken)}")
     many = inspect.isgeneratorfunction(function) or returns in ("Iterator", "Generator")
     if returns == "Iterable" and not many:
         raise TypeError(f"{_name(work)}: returns Iterable: say Iterator for many items, or the type of the one item")
@@ -162,7 +164,9 @@ def stage_ports(work: Any) -> tuple[str, Any, Any]:
     if not hasattr(made, "receive"):
         raise TypeError(f"{where}: a stage makes objects with receive(item, sink)")
     hints = _hints(made.receive, where)
-    _, item, sink = _parameters(made.receive)
+    if len(taken := _parameters(made.receive)) != 3:
+        raise TypeError(f"{where}: a stage has a method receive(self, item: In, sink: Sink[Out])")
+    _, item, sink = taken
     return where, _argument(hints, item, where, "consumes"), _element(hints, sink, where, "produces")
 
 
@@ -171,7 +175,9 @@ def task_ports(work: Any) -> tuple[str, Any, Any]:
     where = _name(work)
     plain = _unwrap(work)
     hints = _hints(plain if inspect.isroutine(plain) else type(plain).__call__, where)
-    source, sink = _parameters(work)
+    if len(taken := _parameters(work)) != 2:
+        raise TypeError(f"{where}: a node is an async function of two: (source: Source[In], sink: Sink[Out]) -> None")
+    source, sink = taken
     return where, _element(hints, source, where, "consumes"), _element(hints, sink, where, "produces")
 
 

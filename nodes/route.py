@@ -152,7 +152,10 @@ def to_model(catalogue: Catalogue, slug: str) -> Node[Asked, Planned]:
     """
     model, routes = catalogue.model(slug), catalogue.routes_for(slug)
     if model is None:
-        raise ValueError(f"the catalogue has no model {slug!r}")
+        from hyperinfer.providers.catalogue_yaml import did_you_mean
+
+        near = did_you_mean(slug, catalogue.models)
+        raise ValueError(f"the catalogue has no model {slug!r}{near}")
     if not routes:
         missing = sorted({name for route in model.routes for name in route.provider.missing})
         raise ValueError(f"no route of {slug!r} can be called; unset: {', '.join(missing)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 Stop: TypeAlias = Literal[
     "end", "length", "tool_calls", "stop_sequence", "refusal", "content_filter", "context_window", "pause"
@@ -103,6 +103,9 @@ class ToolCall:
     arguments: Mapping[str, Any] | str | Sequence[str] = field(default_factory=dict[str, Any])
     id: str | None = None
     split: int | None = None
+
+    def __post_init__(self) -> None:
+        _ = self.text  # raises here, and not in the middle of a test, for what is no JSON
 
     @property
     def pieces(self) -> tuple[str, ...]:
@@ -250,6 +253,13 @@ class Reply:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         given = tuple(Text(part) if isinstance(part, str) else part for part in parts)
+        if stop is not None and stop not in get_args(Stop):
+            raise ValueError(f"stop is one of {', '.join(get_args(Stop))}, not {stop!r}")
+        for part in given:
+            untrusted: Any = part
+            if not isinstance(untrusted, Part):
+                names = ", ".join(kind.__name__ for kind in get_args(Part))
+                raise TypeError(f"a part is one of {names}, or text, not {untrusted!r}")
         for place, part in enumerate(given[:-1]):
             if isinstance(part, End):
                 raise ValueError(f"nothing can come after {part!r}, and {given[place + 1]!r} stands there")
@@ -307,6 +317,8 @@ Answer: TypeAlias = Reply | HttpError | RawReply | Cut | Reset | Stall
 
 def _cut(pieces: Sequence[str], split: int | None) -> tuple[str, ...]:
     if split is not None:
+        if split < 1:
+            raise ValueError(f"split is a number of characters from 1 on, not {split!r}")
         pieces = [piece[start : start + split] for piece in pieces for start in range(0, len(piece), split)]
     return tuple(piece for piece in pieces if piece)
 

@@ -62,7 +62,7 @@ class RecordedUpstream(Upstream):
                 return self._counts.pop(0)
             return self._beside(request, dict.fromkeys(exchange.asked.model for exchange in self.exchanges))
         if self._next == len(self._wires):
-            return self._unexpected(request, f"all {self._next} attempts of the recording were played")
+            return self._unexpected(request, self._exhausted())
         asked = self.exchanges[self._next].asked
         if (asked.protocol, asked.streamed) != (request.dialect, request.streamed):
             said = _kind(asked.protocol, asked.streamed)
@@ -71,12 +71,24 @@ class RecordedUpstream(Upstream):
         self._next += 1
         return self._wires[self._next - 1]
 
+    def _exhausted(self) -> str:
+        match self._next:
+            case 0:
+                return "no provider was asked in the recording"
+            case 1:
+                return "the one attempt of the recording was played"
+            case number:
+                return f"all {number} attempts of the recording were played"
+
     def _left(self) -> str | None:
         left = self.exchanges[self._next :]
         if not left:
             return None
         first = left[0].asked
-        return f"nobody asked for {len(left)} attempts of the recording, the first of {first.model!r} at {first.path}"
+        which = f"of {first.model!r} at {first.path}"
+        if len(left) == 1:
+            return f"nobody asked for 1 attempt of the recording, {which}"
+        return f"nobody asked for {len(left)} attempts of the recording, the first {which}"
 
 
 def _kind(protocol: str, streamed: bool) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, get_args
 
-from hyperinfer.testing.parts import Answer, Reply
+from hyperinfer.testing.parts import Answer, Part, Reply
 from hyperinfer.testing.received import Received
 from hyperinfer.testing.upstream import Upstream
 from hyperinfer.testing.wire.frames import Asked, Wire
@@ -18,7 +18,31 @@ Step: TypeAlias = Answer | str | Answering
 
 
 def _steps(given: Step | Iterable[Step]) -> list[Step]:
-    return [given] if isinstance(given, str | Answer) or callable(given) else list(given)
+    return _checked([given] if isinstance(given, str | Answer) or callable(given) else given)
+
+
+def _checked(given: Iterable[Step]) -> list[Step]:
+    """Steps, found to be such before the program under test meets them. Raises `TypeError`."""
+    steps = list(given)
+    for step in steps:
+        untrusted: Any = step
+        if not (isinstance(untrusted, str | Answer) or callable(untrusted)):
+            raise TypeError(_no_answer(untrusted))
+    return steps
+
+
+def _no_answer(found: Any) -> str:
+    names = ", ".join(kind.__name__ for kind in get_args(Answer))
+    hint = "; a part is put into a Reply" if isinstance(found, Part) else ""
+    if isinstance(found, list | tuple):
+        hint = "; a list is given step by step: *steps"
+    return f"an answer is one of {names}, text, or a function of the request that gives one, not {found!r}{hint}"
+
+
+def _count(steps: Sequence[object], whose: str) -> str:
+    if len(steps) == 1:
+        return f"1 answer of {whose}, {steps[0]!r}"
+    return f"{len(steps)} answers of {whose}, the next of them {steps[0]!r}"
 
 
 class ScriptedUpstream(Upstream):
@@ -47,7 +71,7 @@ class ScriptedUpstream(Upstream):
         pace: float = 1.0,
     ) -> None:
         super().__init__(pace=pace)
-        self._script = list(script)
+        self._script = _checked(script)
         self._by_model = {model: _steps(given) for model, given in (by_model or {}).items()}
         self._else = answer
         self._models = tuple(self._by_model if models is None else models)
@@ -56,8 +80,9 @@ class ScriptedUpstream(Upstream):
 
     def add(self, *script: Step, model: str | None = None) -> None:
         """Puts steps behind those that are there, for one model or for all that have none of their own."""
+        steps = _checked(script)
         with self._lock:
-            (self._script if model is None else self._by_model.setdefault(model, [])).extend(script)
+            (self._script if model is None else self._by_model.setdefault(model, [])).extend(steps)
 
     def answer_with(self, answer: Answering | None) -> None:
         """Has a function answer what the script does not; None takes it away."""
@@ -86,8 +111,7 @@ class ScriptedUpstream(Upstream):
             return Reply(found)
         untrusted: Any = found
         if found is not None and not isinstance(untrusted, Answer):
-            names = ", ".join(kind.__name__ for kind in get_args(Answer))
-            raise TypeError(f"an answer is one of {names}, or text, not {found!r}")
+            raise TypeError(_no_answer(untrusted))
         return found
 
     def _rendered(self, answer: Answer, request: Received) -> Wire:
@@ -103,10 +127,12 @@ class ScriptedUpstream(Upstream):
 
     def _exhausted(self, request: Received) -> str:
         own = f" for {request.model!r}" if request.model in self._by_model else ""
-        return f"the script{own} has no more answers ({self._played} were given)"
+        if not self._played and not own:
+            return "the script has no answers; they go into @pytest.mark.scripted_upstream(…), ScriptedUpstream(…) or add(…)"
+        return f"the script{own} has no more answers ({self._played} {'was' if self._played == 1 else 'were'} given)"
 
     def _left(self) -> str | None:
         scripts = [("the script", self._script)]
         scripts += [(f"the script for {model!r}", steps) for model, steps in self._by_model.items()]
-        told = [f"{len(steps)} answers of {whose}, the next of them {steps[0]!r}" for whose, steps in scripts if steps]
+        told = [_count(steps, whose) for whose, steps in scripts if steps]
         return f"nobody asked for {', and for '.join(told)}" if told else None

@@ -48,8 +48,11 @@ def conformance(invocation: Invocation) -> int:
 
     invocation.output.result(report.document(), show)
     if not report.reached:
-        needs = " ".join(_instructions(host, port, models))
-        raise CommandRefused("upstream_not_asked", f"the gateway never asked the scripted upstream. {needs}")
+        seen = next((result.finding.seen for result in report.results), "").rpartition("was not asked; ")[2]
+        needs = "\n".join(_instructions(host, port, models))
+        raise CommandRefused(
+            "upstream_not_asked", f"the gateway never asked the scripted upstream; it answered: {seen}\n{needs}"
+        )
     return DONE if report.clean else REFUSED
 
 
@@ -109,7 +112,8 @@ def _write(invocation: Invocation, file: Path, host: str, port: int) -> int:
         file.write_text(providers_yaml(host, port), "utf-8")
     except OSError as error:
         raise CommandRefused("unwritable", f"cannot write {file}: {error.strerror or error}") from None
-    invocation.output.result({"written": str(file)}, lambda console: console.print(f"{file}", soft_wrap=True))
+    lines = (f"{file}", f"Next: hyperinfer serve --config {file}, and hyperinfer conformance URL --key KEY beside it.")
+    invocation.output.result({"written": str(file)}, lambda console: console.print("\n".join(lines), soft_wrap=True))
     return DONE
 
 
@@ -117,19 +121,26 @@ def _run(invocation: Invocation, target: Target, checks: tuple[Check, ...]) -> R
     import trio
 
     from hyperinfer.testing.conformance import run, serving
+    from hyperinfer.testing.conformance.exchange import client, listens
 
     given, output = invocation.arguments, invocation.output
     host, port = given.listen
     token = secrets.token_hex(4)
     markers = (f"conformance-{token}-{number}" for number in itertools.count())
 
-    async def main() -> Report:
+    async def main() -> Report | None:
         async with serving(host, port) as upstream:
             for line in _instructions(host, upstream.port, target.models):
                 output.note(line)
+            async with client() as opened:
+                if not await listens(opened, target.url, given.patience):
+                    return None
             return await run(target, upstream, checks, markers, leaving=given.within / 1000, patience=given.patience)
 
     try:
-        return trio.run(main)
+        report = trio.run(main)
     except OSError as error:
         raise CommandRefused("cannot_listen", f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+    if report is None:
+        raise CommandRefused("gateway_unreachable", f"nothing listens at {target.url}; start the gateway first")
+    return report

@@ -258,7 +258,7 @@ _VERBS = (
             Argument(
                 name="--patience",
                 value="SECONDS",
-                help="how long one exchange may take (default: 15)",
+                help="how long one exchange may take, and a gateway that is just starting (default: 15)",
                 read=values.count,
                 default=15,
             ),

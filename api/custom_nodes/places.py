@@ -73,6 +73,9 @@ OWN_NAMES: Final = frozenset(
 PLACED_BEFORE: Final = ("route", "admit", "call", "encode")
 """The words for the places, as `before`."""
 
+PLACED_AFTER: Final = tuple(place.after for place in PLACES)
+"""The same as `after`."""
+
 
 def said(name: str) -> str:
     """The name of a node of ours as people know it."""
@@ -88,7 +91,8 @@ def place_of(custom: CustomNode) -> Place | str:
     for closed in CLOSED:
         if wanted and wanted == (closed.before if custom.side == "before" else closed.after):
             return f"nothing can stand {custom.side} {custom.neighbour}: {closed.why}"
-    return f"the gateway has no node {custom.neighbour[:80]!r}; before one of {', '.join(PLACED_BEFORE)}"
+    choice = PLACED_BEFORE if custom.side == "before" else PLACED_AFTER
+    return f"the gateway has no node {custom.neighbour[:80]!r}; {custom.side} one of {', '.join(choice)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

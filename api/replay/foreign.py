@@ -26,6 +26,7 @@ ENDINGS: Final[Mapping[str, Dialect]] = {
 """How the paths end at which models are asked."""
 
 _NO_TIMES = "no times: all of it comes at once"
+_NONE = "it is no recording of this gateway, no HAR file and no cassette of VCR"
 _NO_CHUNKS = "no chunk boundaries: the body comes in one piece, with its head"
 
 
@@ -69,7 +70,7 @@ def exchanges(text: bytes) -> list[Exchanged]:
         for name in ("interactions", "http_interactions"):
             if is_array(entries := document.get(name)):
                 return list(_known(entries, _of_cassette))
-    raise UnreadableFile("it is no recording of this gateway, no HAR file and no cassette of VCR")
+    raise UnreadableFile(_NONE)
 
 
 def dialect_of(url: str) -> Dialect | None:
@@ -83,13 +84,13 @@ def _document(text: bytes) -> object:
         try:
             return msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise UnreadableFile(f"it is no JSON: {error}") from None
+            raise UnreadableFile(f"{_NONE}: it is no JSON ({error})") from None
     import yaml  # for those who read YAML
 
     try:
         return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UnreadableFile(f"it is neither JSON nor YAML: {str(error).splitlines()[0]}") from None
+        raise UnreadableFile(f"{_NONE}: it is neither JSON nor YAML ({str(error).splitlines()[0]})") from None
 
 
 def _known(entries: list[Any], read: Callable[[int, Mapping[str, Any]], Exchanged | None]) -> Iterator[Exchanged]:

@@ -35,6 +35,8 @@ class SeveralEntries(ReplayError):
 def read_scene(path: Path, entry: int | None = None) -> tuple[Scene, tuple[str, ...]]:
     """What the file holds, ready to be played, and what its format could not say. `entry`: the number of one of several, as
     `SeveralEntries` lists them. Raises ReplayError, OSError."""
+    if path.is_dir():
+        raise ReplayError(f"{path} is a folder; name one of its files{_newest(path)}")
     data = path.read_bytes()
     if _ours(data):
         if entry not in (None, 1):
@@ -74,7 +76,7 @@ def notes_on(recording: Recording) -> tuple[str, ...]:
     """What a reader should know of a recording before it is played."""
     notes: list[str] = []
     if recording.truncated is not None:
-        notes.append(f"it is played as far as it goes, and then its client leaves: {recording.truncated}")
+        notes.append(f"the recording is not whole: {recording.truncated}. It was played that far, and then its client left")
     if nodes := recording.request.served.get("nodes"):
         notes.append(f"nodes of the operator's own, which are not played: {', '.join(map(str, nodes))}")
     return tuple(notes)
@@ -95,14 +97,20 @@ def _names_or_none(value: object) -> bool:
 
 
 def _ours(data: bytes) -> bool:
-    """Whether the first line is that of a recording."""
+    """Whether the first line is that of a recording, or the beginning of such a line."""
     line = data.partition(b"\n")[0]
     if not line.startswith(b"{"):
         return False
     try:
         return msgspec.json.decode(line, type=dict[str, msgspec.Raw]).get("kind") == msgspec.Raw(b'"request"')
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
+        return line.startswith(b'{"kind":"request"')
+
+
+def _newest(folder: Path) -> str:
+    """The recording in a folder that its reader most likely means. Their names sort by time."""
+    names = sorted(each.name for each in folder.glob("*.jsonl"))
+    return f", such as the newest of {len(names)} recordings, {folder / names[-1]}" if names else ""
 
 
 def _chosen(name: str, found: list[Exchanged], entry: int | None) -> Exchanged:

@@ -199,7 +199,7 @@ def _replaceable(event: ev.Event) -> bool:
 def incomparable(scene: Scene, as_: As | None, chunks: Chunks) -> str | None:
     """Why what comes out cannot be compared with what came out; None where it can."""
     if as_ is not None or chunks != "recorded":
-        return "only what is played as it was recorded can be compared with it"
+        return "only what is played as it was recorded can be compared with it: not in another format, nor in other chunks"
     return unverifiable(scene.recording)
 
 

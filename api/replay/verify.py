@@ -43,7 +43,8 @@ def differences(recording: Recording, played: Played) -> tuple[str, ...]:
     found += _headers(then, now)
     body = b"".join(write.data for write in played.writes)
     if (len(body), hashlib.sha256(body).hexdigest()) != (end.length, end.sha256 or hashlib.sha256(b"").hexdigest()):
-        found.append(f"the body has {len(body)} bytes, and had {end.length}: {_where(recording, body, played)}")
+        size = f"{len(body)} bytes, and had " + (f"{end.length}" if len(body) != end.length else "as many, but others")
+        found.append(f"the body has {size}: {_where(recording, body, played)}")
         if end.redacted:
             found.append("secrets were taken out of the recording; one that came in several events differs for that alone")
     return tuple(found)

@@ -85,6 +85,21 @@ async def client() -> AsyncGenerator[httpx2.AsyncClient]:
         yield opened
 
 
+async def listens(opened: httpx2.AsyncClient, url: str, patience: float) -> bool:
+    """Whether something speaks HTTP there: a gateway that was started a moment ago is waited for. `patience`: seconds."""
+    with trio.move_on_after(patience):
+        while True:
+            try:
+                await opened.get(url)
+            except httpx2.ConnectError:
+                await trio.sleep(0.1)
+            except httpx2.TransportError:
+                return True  # something is there; what it does is for the checks to see
+            else:
+                return True
+    return False
+
+
 async def versioned(opened: httpx2.AsyncClient, url: str) -> str:
     """The URL up to the version: as it is, or, when it has no path, with the first usual one that is there."""
     if httpx2.URL(url).path.strip("/"):

@@ -169,6 +169,15 @@ def makes_what():  # type: ignore[no-untyped-def]  # noqa: ANN201
     return Prefix()
 
 
+def adds_two(item: int, other: int) -> int:
+    return item + other
+
+
+class ReceivesNothing:
+    async def receive(self, item: int) -> None:
+        """No sink."""
+
+
 async def waits(item: int) -> int:
     return item
 
@@ -195,6 +204,18 @@ async def waits_often(item: int) -> AsyncIterator[int]:
         ),
         (partial(step, waits), "waits: a step does not wait; make it a stage, or a node with a task of its own"),
         (partial(step, waits_often), "waits_often: a step does not wait; make it a stage, or a node with a task of its own"),
+        (
+            partial(step, cast("Any", adds_two)),
+            "adds_two: a step takes one item, and this 2 arguments: item, other",
+        ),
+        (
+            partial(node, cast("Any", half)),
+            "half: a node is an async function of two: (source: Source[In], sink: Sink[Out]) -> None",
+        ),
+        (
+            partial(stage, cast("Any", ReceivesNothing)),
+            "receives_nothing: a stage has a method receive(self, item: In, sink: Sink[Out])",
+        ),
         (
             partial(stage, makes_what),
             "makes_what: annotate what the factory returns, or give consumes= and produces=",

@@ -115,7 +115,7 @@ async def test_with_a_demo_model() -> None:
 
 
 def test_a_model_that_is_not_there() -> None:
-    with pytest.raises(ValueError, match=r"^the catalogue has no model 'demo/chta'$"):
+    with pytest.raises(ValueError, match=r"^the catalogue has no model 'demo/chta'; did you mean 'demo/chat'\?$"):
         to_model(shipped_catalogue(), "demo/chta")
 
 

@@ -138,8 +138,10 @@ def test_fixtures_and_markers(tmp_path: Path) -> None:
         "test_recorded_without_a_file": "ERROR",
         "test_on_virtual_time": "PASSED",
     }
-    assert "nobody asked for 1 answers of the script, the next of them HttpError(status=429" in said
-    assert "unexpected <request 0: POST /v1/messages, model 'm'>: the script has no more answers (0 were given)" in said
+    assert "nobody asked for 1 answer of the script, HttpError(status=429" in said
+    assert (
+        "unexpected <request 0: POST /v1/messages, model 'm'>: the script has no answers; they go into @pytest.mark" in said
+    )
     assert "recorded_upstream wants a file" in said
 
 

@@ -67,10 +67,40 @@ def test_a_request_too_many_for_one_model() -> None:
 
 
 def test_answers_that_nobody_asked_for_fail_the_test() -> None:
-    words = "nobody asked for 2 answers of the script, the next of them 'two', and for 1 answers of the script for 'small'"
-    with pytest.raises(AssertionError, match=words):  # noqa: SIM117
+    words = "for 2 answers of the script, the next of them 'two', and for 1 answer of the script for 'small', 's'"
+    with pytest.raises(AssertionError, match=f"nobody asked {words}"):  # noqa: SIM117
         with ScriptedUpstream("one", "two", "three", by_model={"small": ["s"]}) as upstream:
             ask(upstream)
+
+
+def test_what_is_no_answer_is_refused_before_anybody_asks() -> None:
+    step: Any = 42
+    with pytest.raises(TypeError, match=r"an answer is one of Reply, .* not 42"):
+        ScriptedUpstream(step)
+    text: Any = Text("a part")
+    with pytest.raises(TypeError, match="; a part is put into a Reply"):
+        ScriptedUpstream(text)
+    steps: Any = ["one", "two"]
+    with pytest.raises(TypeError, match=r"not \['one', 'two'\]; a list is given step by step"):
+        ScriptedUpstream(steps)
+    with pytest.raises(TypeError, match="not 42"):
+        ScriptedUpstream(by_model={"m": ["one", step]})
+    upstream = ScriptedUpstream()
+    with pytest.raises(TypeError, match="not 42"):
+        upstream.add(step)
+
+
+def test_what_is_no_reply_is_refused_where_it_is_written() -> None:
+    wrong: Any = "lenght"
+    with pytest.raises(ValueError, match=r"stop is one of end, length, .* not 'lenght'"):
+        Reply("Hi", stop=wrong)
+    part: Any = HttpError(500)
+    with pytest.raises(TypeError, match=r"a part is one of Text, .* or text, not HttpError"):
+        Reply(part)
+    with pytest.raises(ValueError, match="split is a number of characters from 1 on, not 0"):
+        Text("Hi", split=0)
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        ToolCall("now", {"at": object()})
 
 
 def test_the_failure_of_the_test_itself_is_not_hidden() -> None:
@@ -92,12 +122,12 @@ def test_what_a_function_raises_is_the_tests() -> None:
 
 def test_what_is_no_answer_is_told() -> None:
     wrong: Any = Text("a part")
-    upstream = ScriptedUpstream(wrong, by_model={"m": Reply("one step")})
+    upstream = ScriptedUpstream(lambda request: wrong, by_model={"m": Reply("one step")})
     assert ask(upstream) == "one step"
     with pytest.raises(openai.BadRequestError, match="an answer is one of"):
         ask(upstream, "other")
     with pytest.raises(
-        TypeError, match=r"Reply, HttpError, RawReply, Cut, Reset, Stall, or text, not Text\(pieces=\('a part',\)"
+        TypeError, match=r"Stall, text, or a function of the request that gives one, not Text\(pieces=\('a part',\)"
     ):
         upstream.check()
 

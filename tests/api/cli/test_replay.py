@@ -116,10 +116,18 @@ def test_one_that_was_cut_off_is_played_as_far_as_it_goes(cli: Cli, file: str, t
     (tmp_path / "cut.jsonl").write_bytes(b"".join(whole[:-4]))
     done = cli("replay", str(tmp_path / "cut.jsonl"))
     assert done.code == 0
-    assert "note: it is played as far as it goes, and then its client leaves: it has no end" in done.out
+    assert "note: the recording is not whole: it has no end. It was played that far, and then its client left" in done.out
     refused = cli("replay", str(tmp_path / "cut.jsonl"), "--verify")
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.endswith("the recording is not whole: it has no end\n")
+
+
+def test_a_folder_is_none_but_its_newest_is_named(cli: Cli, tmp_path: Path) -> None:
+    assert cli("replay", str(tmp_path)).err == f"error: {tmp_path} is a folder; name one of its files\n"
+    for name in ("2.jsonl", "1.jsonl"):
+        (tmp_path / name).touch()
+    said = cli("replay", str(tmp_path)).err
+    assert said.endswith(f"name one of its files, such as the newest of 2 recordings, {tmp_path / '2.jsonl'}\n")
 
 
 def test_one_without_bodies_cannot_be_played(cli: Cli, recording: rec.Recording, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ pipeline:
   - {{node: "not a name", after: decode}}
   - {{node: "a:b:c", after: decode}}
   - {{node: "os:path", after: decode}}
+  - {{node: "{HERE}:shout", name: g, after: redact}}
 """
 
 EXPECTED = f"""\
@@ -82,6 +83,7 @@ the package, or write module:attribute
 24: [22].node: expected module:attribute, or the name of an entry point, got 'a:b:c'
 25: [23].node: os:path is of type module, no node and no function that makes one; nodes are made with step, stage, timed or \
 node of hyperinfer.engine
+26: [24].after: the gateway has no node 'redact'; after one of decode, route, admit, meter
 """
 
 

@@ -167,6 +167,7 @@ def test_a_deployment_without_a_model_in_the_body_is_played(tmp_path: Path) -> N
         (b"\xff\xfe\x00", "neither JSON nor YAML"),
         (b"[1, 2]", "no recording"),
         (b'{"kind": "request"}\n', "begins with its request"),
+        (b'{"kind":"request","version":1,"id":"0mw', "it ends before the request is whole"),
         (har({"request": {}}), "its entry 1 cannot be read"),
         (b'{"log": "\xff"}', "no JSON"),
         (b'{"a":' * 100_000, "no JSON"),
