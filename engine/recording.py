@@ -127,11 +127,13 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
 
 
 class Bytes(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="bytes"):
-    """A piece of the upstream's body, as one read gave it."""
+    """A piece of the upstream's body, as one read gave it. `crc32`: of these bytes, so that it shows where somebody changed
+    them later; None where they are not recorded."""
 
     attempt: int
     at: float
     data: Payload
+    crc32: int | None = None
 
 
 class Eof(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="eof"):

@@ -227,8 +227,10 @@ class Recorded:
             for line in kept[written:before]:
                 self.note(line)
             written = max(written, before)
-            clean = Payload.of(data) if self._bodies and not self._cut else Payload(length=len(data))
-            self.note(rec.Bytes(number, at, clean))
+            if self._bodies and not self._cut:
+                self.note(rec.Bytes(number, at, Payload.of(data), zlib.crc32(data)))
+            else:
+                self.note(rec.Bytes(number, at, Payload(length=len(data))))
         for line in kept[written:]:
             self.note(line)
 

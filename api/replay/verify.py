@@ -26,8 +26,8 @@ def unverifiable(recording: Recording) -> str | None:
 
 
 def differences(recording: Recording, played: Played) -> tuple[str, ...]:
-    """A line for each thing that is other than it was; none where all is the same. For a recording that is not
-    `unverifiable`."""
+    """A line for each thing that is other than it was, also in what the upstreams said; none where all is the same. For a
+    recording that is not `unverifiable`."""
     end = recording.end
     if end is None:
         return ()
@@ -47,6 +47,11 @@ def differences(recording: Recording, played: Played) -> tuple[str, ...]:
         found.append(f"the body has {size}: {_where(recording, body, played)}")
         if end.redacted:
             found.append("secrets were taken out of the recording; one that came in several events differs for that alone")
+    found += [
+        f"attempt {line.attempt + 1}: its bytes at {line.at:.3f} s are not those that were recorded"
+        for line in recording.lines
+        if isinstance(line, rec.Bytes) and line.crc32 is not None and crc32(line.data.data) != line.crc32
+    ]
     return tuple(found)
 
 

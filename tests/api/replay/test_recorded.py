@@ -7,6 +7,7 @@ import pytest
 from hyperinfer.api.replay import ReplayDiffers, replay
 from hyperinfer.engine import recording as rec
 from tests.api.replay.by_chance import in_virtual_time
+from tests.api.replay.kit import changed
 
 SEEDS = range(16)
 
@@ -28,6 +29,18 @@ def test_a_changed_byte_of_what_an_upstream_said_is_found() -> None:
         with pytest.raises(ReplayDiffers, match="the first difference is at"):
             replay(rec.Recording(recording.request, lines), verify=True)
     assert found > 2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_changed_byte_of_which_no_client_is_told_is_found_too(seed: int) -> None:
+    """Any byte of any attempt, also of one that failed and was made again, or behind which the client left."""
+    recording = in_virtual_time(seed)
+    pieces = [(place, line) for place, line in enumerate(recording.lines) if isinstance(line, rec.Bytes)]
+    for place, line in (*pieces[:1], *pieces[-1:]):
+        was = line.data.data
+        other = rec.Payload.of(was[:-1] + bytes([was[-1] ^ 1]))
+        with pytest.raises(ReplayDiffers, match=rf"attempt {line.attempt + 1}: its bytes at \d+\.\d{{3}} s are not those"):
+            replay(changed(recording, place, data=other), verify=True)
 
 
 def _without_hello(line: rec.Bytes) -> rec.Line:
