@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from hyperinfer.testing.checked import check_seconds, check_split, check_status
+
 Stop: TypeAlias = Literal[
     "end", "length", "tool_calls", "stop_sequence", "refusal", "content_filter", "context_window", "pause"
 ]
@@ -162,6 +164,9 @@ class Pause:
 
     seconds: float
 
+    def __post_init__(self) -> None:
+        check_seconds("seconds", self.seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class RawBytes:
@@ -177,6 +182,9 @@ class ErrorEvent:
 
     status: int = 500
     message: str | None = None
+
+    def __post_init__(self) -> None:
+        check_status(self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +271,9 @@ class Reply:
         for place, part in enumerate(given[:-1]):
             if isinstance(part, End):
                 raise ValueError(f"nothing can come after {part!r}, and {given[place + 1]!r} stands there")
+        check_seconds("wait", wait)
+        check_seconds("every", every)
+        check_split(split)
         put = object.__setattr__
         put(self, "parts", given)
         put(self, "stop", stop or _stop(given, stop_sequence))
@@ -298,6 +309,10 @@ class HttpError:
     wait: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def __post_init__(self) -> None:
+        check_status(self.status)
+        check_seconds("wait", self.wait)
+
 
 @dataclass(frozen=True, slots=True)
 class RawReply:
@@ -310,15 +325,19 @@ class RawReply:
     wait: float = 0.0
     every: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_status(self.status)
+        check_seconds("wait", self.wait)
+        check_seconds("every", self.every)
+
 
 Answer: TypeAlias = Reply | HttpError | RawReply | Cut | Reset | Stall
 """What a request can be given."""
 
 
 def _cut(pieces: Sequence[str], split: int | None) -> tuple[str, ...]:
+    check_split(split)
     if split is not None:
-        if split < 1:
-            raise ValueError(f"split is a number of characters from 1 on, not {split!r}")
         pieces = [piece[start : start + split] for piece in pieces for start in range(0, len(piece), split)]
     return tuple(piece for piece in pieces if piece)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
+from hyperinfer.formats.wire import is_object
+
 if TYPE_CHECKING:
     from hyperinfer.formats import Conversation, Dialect
 
@@ -98,7 +100,7 @@ class Received:
     @cached_property
     def tool_names(self) -> list[str]:
         """The names of the tools; the type of one that has no name."""
-        inner = [tool.get("function") or tool.get("custom") or tool for tool in self.tools]
+        inner = [next(filter(is_object, (tool.get("function"), tool.get("custom"))), tool) for tool in self.tools]
         return [str(tool.get("name") or tool.get("type")) for tool in inner]
 
     @cached_property

@@ -19,7 +19,7 @@ from hyperinfer.testing.parts import (
     ToolCall,
 )
 from hyperinfer.testing.wire import errors
-from hyperinfer.testing.wire.frames import Asked, Frame, compact, counted, event, mint
+from hyperinfer.testing.wire.frames import Asked, Frame, compact, counted, event, json_bytes, mint
 
 _STOP = {
     "end": "end_turn",
@@ -153,7 +153,7 @@ class MessagesWriter:
         text = compact({"type": name, **fields})
         # The vendor puts spaces before the last brace, more or fewer of them.
         spaces = " " * (self._frames * 7 % 15)
-        return Frame(f"event: {name}\ndata: {text[:-1]}{spaces}}}\n\n".encode())
+        return Frame(json_bytes(f"event: {name}\ndata: {text[:-1]}{spaces}}}\n\n"))
 
 
 def _cited(citation: Citation, text: str) -> dict[str, Any]:

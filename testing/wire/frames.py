@@ -9,6 +9,8 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
+from hyperinfer.formats.wire import is_object
+from hyperinfer.testing.checked import check_split
 from hyperinfer.testing.parts import Reasoning, RedactedReasoning, Reply, Said, Usage
 
 
@@ -115,14 +117,25 @@ def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def json_bytes(text: str) -> bytes:
+    """JSON on the wire. Half of a surrogate pair, which no UTF-8 can say, is escaped: as vendors do that cut such pairs."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def event(value: dict[str, Any]) -> bytes:
     """A frame that is named after its type."""
-    return f"event: {value['type']}\ndata: {compact(value)}\n\n".encode()
+    return json_bytes(f"event: {value['type']}\ndata: {compact(value)}\n\n")
 
 
 def data(value: object) -> bytes:
     """A frame without a name."""
-    return f"data: {compact(value)}\n\n".encode()
+    return json_bytes(f"data: {compact(value)}\n\n")
+
+
+def stream_options(asked: Asked) -> dict[str, Any]:
+    """Those of a request; none of one in which they are something else."""
+    options = asked.body.get("stream_options")
+    return options if is_object(options) else {}
 
 
 def counted(reply: Reply) -> Usage:
@@ -142,6 +155,7 @@ def _tokens(part: Said) -> int:
 
 def cut(chunks: Iterable[Chunk], split: int | Sequence[int] | Literal["whole"] | None) -> tuple[Chunk, ...]:
     """The same bytes at the same times, in the pieces that `Reply.split` asks for."""
+    check_split(split)
     if split is None:
         return tuple(chunks)
     runs: list[Chunk] = []
@@ -160,8 +174,6 @@ def cut(chunks: Iterable[Chunk], split: int | Sequence[int] | Literal["whole"] |
         while start < len(run.data):
             if not left:
                 left = split if isinstance(split, int) else next(sizes, len(run.data) + 1)
-                if left < 1:
-                    raise ValueError(f"a piece of {left} bytes is none: {split!r}")
             size = min(left, len(run.data) - start)
             pieces.append(Chunk(delay, run.data[start : start + size]))
             start, left, delay = start + size, left - size, 0.0

@@ -18,7 +18,7 @@ from hyperinfer.testing.parts import (
     ToolCall,
 )
 from hyperinfer.testing.wire import errors
-from hyperinfer.testing.wire.frames import Asked, Frame, compact, counted, data, mint, obfuscation
+from hyperinfer.testing.wire.frames import Asked, Frame, compact, counted, data, mint, obfuscation, stream_options
 
 _FINISH = {
     "end": "stop",
@@ -37,7 +37,7 @@ class ChatWriter:
 
     def __init__(self, reply: Reply, asked: Asked) -> None:
         self._reply, self._asked = reply, asked
-        options: dict[str, Any] = asked.body.get("stream_options") or {}
+        options = stream_options(asked)
         self._with_usage = bool(options.get("include_usage"))
         self._padded = options.get("include_obfuscation") is not False
         self._calls = self._chunks = self._length = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
+from hyperinfer.formats.wire import is_array
 from hyperinfer.testing.parts import (
     CustomToolCall,
     ErrorEvent,
@@ -17,7 +18,7 @@ from hyperinfer.testing.parts import (
     ToolCall,
 )
 from hyperinfer.testing.wire import errors
-from hyperinfer.testing.wire.frames import Asked, Frame, compact, counted, event, mint, obfuscation
+from hyperinfer.testing.wire.frames import Asked, Frame, compact, counted, event, mint, obfuscation, stream_options
 
 Item = dict[str, Any]
 
@@ -54,9 +55,9 @@ class ResponsesWriter:
 
     def __init__(self, reply: Reply, asked: Asked) -> None:
         self._reply, self._asked = reply, asked
-        include = asked.body.get("include") or ()
-        self._encrypted = "reasoning.encrypted_content" in include
-        options: Item = asked.body.get("stream_options") or {}
+        include = asked.body.get("include")
+        self._encrypted = is_array(include) and "reasoning.encrypted_content" in include
+        options = stream_options(asked)
         self._padded = options.get("include_obfuscation") is not False
         self._status = "incomplete" if reply.stop in _REASON else "completed"
         self._sequence = 0

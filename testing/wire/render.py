@@ -21,7 +21,7 @@ from hyperinfer.testing.parts import (
 )
 from hyperinfer.testing.wire import errors
 from hyperinfer.testing.wire.anthropic_messages import MessagesWriter
-from hyperinfer.testing.wire.frames import Asked, Chunk, Ending, Frame, Wire, compact, cut, mint
+from hyperinfer.testing.wire.frames import Asked, Chunk, Ending, Frame, Wire, compact, cut, json_bytes, mint
 from hyperinfer.testing.wire.openai_chat import ChatWriter
 from hyperinfer.testing.wire.openai_responses import ResponsesWriter
 
@@ -126,7 +126,7 @@ def _whole(reply: Reply, dialect: Dialect, asked: Asked) -> Wire:
     wait = reply.wait + sum(chunk.delay for chunk in stream.chunks) + stream.ending_delay
     if isinstance(reply.end, ErrorEvent):
         return _error(HttpError(reply.end.status, reply.end.message, wait=wait), dialect, asked.number)
-    body = _WRITERS[dialect](reply, asked).whole().encode()
+    body = json_bytes(_WRITERS[dialect](reply, asked).whole())
     headers = _headers(dialect, asked.number, "application/json", reply.headers)
     if reply.end is None:
         return Wire(200, headers, cut([Chunk(0.0, body)], reply.split), wait=wait)
@@ -145,7 +145,7 @@ def _error(error: HttpError, dialect: Dialect, number: int) -> Wire:
     if error.retry_after is not None:
         given["retry-after"] = f"{error.retry_after:g}"
     headers = _headers(dialect, number, "application/json", tuple(given.items()))
-    return Wire(error.status, headers, (Chunk(0.0, compact(body).encode()),), wait=error.wait)
+    return Wire(error.status, headers, (Chunk(0.0, json_bytes(compact(body))),), wait=error.wait)
 
 
 def _headers(

@@ -97,7 +97,7 @@ def test_what_is_no_reply_is_refused_where_it_is_written() -> None:
     part: Any = HttpError(500)
     with pytest.raises(TypeError, match=r"a part is one of Text, .* or text, not HttpError"):
         Reply(part)
-    with pytest.raises(ValueError, match="split is a number of characters from 1 on, not 0"):
+    with pytest.raises(ValueError, match="split is a number of characters or bytes from 1 on, not 0"):
         Text("Hi", split=0)
     with pytest.raises(TypeError, match="not JSON serializable"):
         ToolCall("now", {"at": object()})
