@@ -98,6 +98,8 @@ def _make_folder(record: RecordSettings) -> None:
 
     try:
         RecordingFolder(record.folder, record.folder_bytes).create()
+    except (FileExistsError, NotADirectoryError):
+        raise CommandRefused("settings", f"--record: {record.folder} is no folder, or lies in none") from None
     except OSError as error:
         raise CommandRefused("settings", f"--record: cannot write to {record.folder}: {error.strerror or error}") from None
 

@@ -26,7 +26,7 @@ def test_a_folder_that_is_none_is_refused(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "taken").write_bytes(b"")
     refused = cli(f"serve --json --record {tmp_path}/taken").error
     assert refused["code"] == "settings"
-    assert refused["message"] == f"--record: cannot write to {tmp_path}/taken: File exists"
+    assert refused["message"] == f"--record: {tmp_path}/taken is no folder, or lies in none"
     checked = cli(f"check --record {tmp_path}/taken")
     assert checked.code == 1
     assert f"problem: the folder of recordings {tmp_path}/taken is no folder" in checked.out
