@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, get_args
 
 import trio
 
@@ -15,6 +15,7 @@ from hyperinfer.api.data_plane import COUNTS
 from hyperinfer.api.replay.play import Played, Speed, play
 from hyperinfer.api.replay.reading import ReplayError, notes_on, read_scene, scene_of
 from hyperinfer.api.replay.telling import KeepAlive, Told
+from hyperinfer.api.replay.upstream import Chunks
 from hyperinfer.api.replay.verify import differences, unverifiable
 from hyperinfer.api.replay.wording import texts_of
 from hyperinfer.engine.recording import Recording, Withheld
@@ -24,7 +25,6 @@ from hyperinfer.formats.errors import ErrorReport
 if TYPE_CHECKING:
     from hyperinfer.api.replay.client import Write
     from hyperinfer.api.replay.play import Scene
-    from hyperinfer.api.replay.upstream import Chunks
     from hyperinfer.formats import Dialect
     from hyperinfer.formats.usage import Usage
     from hyperinfer.nodes.ports import Attempt, Generation, LossRecord
@@ -149,7 +149,8 @@ def replay(
     `verify`: raises `ReplayDiffers` where the client gets something else than it got.
 
     Needs no network, no store and no loop of its own; it may be called in a test of any kind. Raises ReplayError for what
-    cannot be replayed, and for `verify` where there is nothing to compare with, or with another format or other pieces.
+    cannot be replayed, and for `verify` where there is nothing to compare with, or with another format or other pieces;
+    OSError, and ValueError for an option of another value than its type has.
     """
     if isinstance(recording, Recording):
         scene, name = scene_of(recording), "the recording"
@@ -176,7 +177,10 @@ def replay_scene(
     sent: Callable[[Write], None] = lambda _: None,
 ) -> Replay:
     """The same of what was read already (`read_scene`). `hear`, `sent`: are told of events and bytes, with `real` as they
-    come. Raises ReplayError."""
+    come. Raises ReplayError, and ValueError for an option of another value than its type has."""
+    _one_of("as_", as_, (None, *DIALECTS))
+    _one_of("chunks", chunks, get_args(Chunks))
+    _one_of("speed", speed, get_args(Speed))
     speak = None if as_ is None else DIALECTS[as_]
     if speak is not None and scene.recording.request.path in COUNTS:
         raise ReplayError("a count of tokens is told in no other format")
@@ -189,6 +193,11 @@ def replay_scene(
     if incomparable(scene, as_, chunks) is None:
         verified = not differences(scene.recording, played)
     return Replay(scene.recording, played, notes, verified)
+
+
+def _one_of(option: str, given: object, choice: Sequence[object]) -> None:
+    if given not in choice:
+        raise ValueError(f"{option} is one of {', '.join(map(repr, choice))}, not {given!r}")
 
 
 def _replaceable(event: ev.Event) -> bool:

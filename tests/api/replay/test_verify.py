@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -159,6 +161,19 @@ def test_what_is_played_otherwise_is_not_compared() -> None:
     assert replay(recording, chunks="whole").verified is None
     with pytest.raises(ReplayError, match="only what is played as it was recorded"):
         replay(recording, as_="messages", verify=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"as_": "chats"}, "as_ is one of None, 'chat', 'responses', 'messages', not 'chats'"),
+        ({"chunks": "byte"}, "chunks is one of 'recorded', 'bytes', 'whole', not 'byte'"),
+        ({"speed": "slow"}, "speed is one of 'real', 'fast', not 'slow'"),
+    ],
+)
+def test_an_option_that_is_none_is_refused(options: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        replay(TALES["a stream"].heard(), **options)
 
 
 @pytest.mark.parametrize("early", [0.0, 0.0004])
