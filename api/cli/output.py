@@ -7,6 +7,8 @@ import re
 from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
+from hyperinfer.api.cli.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -56,7 +58,7 @@ class Output:
 
     def note(self, message: str) -> None:
         """A line on standard error for whoever operates this."""
-        self._to_stderr(_compact({"note": message}) if self.json else message)
+        self._to_stderr(_compact({"note": message}) if self.json else visible(message))
 
     def error(self, code: str, message: str, details: Mapping[str, object] | None = None, *, hint: str = "") -> None:
         """Why it was not done: `error: …`, or `{"error": {"code", "message", …}}`, on standard error."""
@@ -90,14 +92,14 @@ def _print(show: Callable[[Console], object], stream: TextIO, width: int) -> Non
 
 
 def console(stream: TextIO, width: int | None = None) -> Console:
-    """A rich console that prints text as it is."""
-    from rich.console import Console
+    """A rich console that prints text as it is, and control characters in it so that they are seen."""
+    from hyperinfer.api.cli.safe_console import SafeConsole
 
     if width is None and not stream.isatty():
         width = _UNBROKEN
     # rich itself would still print bold under NO_COLOR. None: it finds out.
     terminal = False if os.environ.get("NO_COLOR") else None
-    return Console(file=stream, force_terminal=terminal, markup=False, highlight=False, emoji=False, width=width)
+    return SafeConsole(file=stream, force_terminal=terminal, markup=False, highlight=False, emoji=False, width=width)
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
