@@ -37,8 +37,7 @@ class ExchangeSink:
     """Writes a pipeline's output to an exchange.
 
     `ended`: the response is over. `status`: of HTTP, once it was sent. A failure that comes out of the pipeline is told when
-    the pipeline is over (`finish`). `out`: what is written to; may be
-    exchanged for what does the same to it.
+    the pipeline is over (`finish`). `out`: what is written to; may be exchanged for what does the same to it.
     """
 
     def __init__(self, exchange: Exchange, ticket: Ticket) -> None:
