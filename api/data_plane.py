@@ -96,22 +96,22 @@ class DataPlane:
     def route(self, path: str) -> Handler | None:
         """The handler of a path, None when it is not one of these routes."""
         if (format := ROUTES.get(path)) is not None:
-            serve = self._answer if self.recorder is None else self.recorder.around(self._answer)
-            return partial(self._exchange, format, serve)
+            return partial(self._exchange, format, self._serving(self._answer))
         if (format := COUNTS.get(path)) is not None:
-            serve = self._count if self.recorder is None else self.recorder.around(self._count)
-            return partial(self._exchange, format, serve)
+            return partial(self._exchange, format, self._serving(self._count))
         return None
 
     def handle(self, format: Format, exchange: Exchange) -> Awaitable[None]:
         """One exchange that asks for an answer. Nothing that a client or an upstream does leaves it as an exception."""
-        serve = self._answer if self.recorder is None else self.recorder.around(self._answer)
-        return self._exchange(format, serve, exchange)
+        return self._exchange(format, self._serving(self._answer), exchange)
 
     def count(self, format: Format, exchange: Exchange) -> Awaitable[None]:
         """The same for one that asks for the number of its tokens."""
-        serve = self._count if self.recorder is None else self.recorder.around(self._count)
-        return self._exchange(format, serve, exchange)
+        return self._exchange(format, self._serving(self._count), exchange)
+
+    def _serving(self, serve: _Serve) -> _Serve:
+        """The same, recorded where requests are."""
+        return serve if self.recorder is None else self.recorder.around(serve)
 
     async def _exchange(self, format: Format, serve: _Serve, exchange: Exchange) -> None:
         ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
