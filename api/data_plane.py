@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 
@@ -49,6 +49,9 @@ ROUTES = {
 
 COUNTS = {f"{path}{COUNTING[format.dialect].path}": format for path, format in ROUTES.items() if format.dialect in COUNTING}
 """The same for the routes that count the tokens of a request."""
+
+CRASHES: Final = (Exception, SystemExit)
+"""What a bug raises; a node of the operator's may do anything."""
 
 CRASHED = Failure("internal_error", "The gateway made a mistake; it has been logged.")
 """What the client is told of a bug."""
@@ -136,7 +139,7 @@ class DataPlane:
                 await sink.fail(FULL)
             except ClientGone:
                 raise
-            except (Exception, SystemExit):  # a node of the operator's may do anything
+            except CRASHES:
                 log.exception("%s crashed", ticket.request_id)
                 await sink.fail(CRASHED)
         except ClientGone:
@@ -241,7 +244,7 @@ class DataPlane:
         ticket = incoming.ticket
         try:
             await run(graph, (incoming,), sink)
-        except (Exception, SystemExit) as error:  # raised when the request is settled
+        except CRASHES as error:  # raised when the request is settled
             crash = error
             ticket.tally.error_code = CRASHED.code
         finally:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import hyperinfer
-from hyperinfer.api.data_plane import CRASHED
+from hyperinfer.api.data_plane import CRASHED, CRASHES
 from hyperinfer.api.edge.exchange import ClientGone
 from hyperinfer.api.recording.excerpt import Excerpt, excerpt, models_named
 from hyperinfer.api.recording.folder import file_name
@@ -108,7 +108,7 @@ class Recorder:
         except ClientGone:
             left = True
             raise
-        except Exception:
+        except CRASHES:
             # As the data plane does; here the recording has it too.
             _REQUESTS.exception("%s crashed", ticket.request_id)
             await sink.fail(CRASHED)

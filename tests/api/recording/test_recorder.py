@@ -229,9 +229,12 @@ async def test_what_is_wrong_with_a_request(autojump_clock: object) -> None:
             check_sent(recording, exchange)
 
 
-async def test_a_crash_is_told_and_recorded(autojump_clock: object, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bug", [ZeroDivisionError, SystemExit])
+async def test_a_crash_is_told_and_recorded(
+    bug: type[BaseException], autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def crash(*_: object) -> None:
-        raise ZeroDivisionError
+        raise bug
 
     monkeypatch.setattr(import_module("hyperinfer.nodes.call"), "encoded_for", crash)
     async with bench() as gateway:
