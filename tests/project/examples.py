@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
 
+from tests.project.blocks import blocks_of
 from tests.project.tree import ROOT
 
 
@@ -30,7 +30,5 @@ class Example:
 
 def examples(page: str) -> dict[str, Example]:
     """The examples of a page by name."""
-    text = (ROOT / page).read_text("utf-8")
-    found = re.findall(r"<!-- example: (\w+) -->\n```python\n(.*?)```", text, re.DOTALL)
-    outputs = dict(re.findall(r"<!-- output: (\w+) -->\n```text\n(.*?)```", text, re.DOTALL))
-    return {name: Example(page, name, code, outputs.get(name)) for name, code in found}
+    found = {kind: {each.name: each.text for each in blocks_of(page) if each.kind == kind} for kind in ("example", "output")}
+    return {name: Example(page, name, code, found["output"].get(name)) for name, code in found["example"].items()}

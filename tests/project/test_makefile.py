@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.project.blocks import ANY, blocks
 from tests.project.tree import ROOT
 
 # All that the Makefile may count on: a POSIX shell with its usual commands, and make.
@@ -119,3 +121,15 @@ def test_plain_make_says_what_there_is(tmp_path: Path) -> None:
     assert {"make serve", "make test", "make test-system", "make lint", "make venv"} <= {
         line.partition("  ")[0] for line in done.stdout.splitlines()
     }
+
+
+def test_what_pages_have_made_can_be_made() -> None:
+    """Whether it then does what they say is for those to find who run it: `.ci/run` does, and `test_clean_clone.py`."""
+    goals = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    lines = [line.partition("#")[0] for block in blocks(ANY, "sh make") for line in block.text.splitlines()]
+    assert len(lines) > 5
+    for line in lines:
+        if goal := re.match(r"make ([\w-]+)", line):
+            assert goal[1] in goals
+        else:
+            assert (ROOT / line.strip()).exists(), line

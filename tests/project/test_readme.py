@@ -13,7 +13,9 @@ import pytest
 from hyperinfer.formats import OPENAI_CHAT, Upstream, Wait
 from hyperinfer.formats import events as ev
 from hyperinfer.providers import shipped_catalogue
+from tests.project.blocks import blocks
 from tests.project.examples import examples
+from tests.project.shown import check_shown
 from tests.project.tree import ROOT
 from tests.support.served import running
 
@@ -51,21 +53,13 @@ def test_the_real_model_of_the_text_is_there() -> None:
 
 
 def curls() -> list[str]:
-    (block,) = re.findall(r"```sh\n(export KEY=.*?)```", README, re.DOTALL)
-    return [part.strip() for part in block.split("\n\n") if part.startswith("curl ")]
+    (block,) = blocks("README.md", "sh curls")
+    return [part.strip() for part in block.text.split("\n\n") if part.startswith("curl ")]
 
 
 def shown() -> list[list[str]]:
     """What the README shows of each curl, line by line."""
-    blocks = re.findall(r"```text\n((?:data|event): .*?)```", README, re.DOTALL)
-    return [[line for line in block.splitlines() if line] for block in blocks]
-
-
-def pattern(line: str) -> str:
-    """A shown line as a pattern: `…` for anything, and any id and time."""
-    parts = [re.escape(part) for part in line.split("…")]
-    text = ".*".join(parts)
-    return re.sub(r'("id":")[\w\\-]+', r"\1[\\w-]+", re.sub(r'("created":)\d+', r"\1\\d+", text))
+    return [[line for line in block.text.splitlines() if line] for block in blocks("README.md", "text shown")]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the README's commands need curl")
@@ -81,19 +75,3 @@ def test_the_curls_print_what_is_shown(tmp_path: Path) -> None:
     assert len(printed) == len(shown()) == 3
     for lines, expected in zip(printed, shown(), strict=True):
         check_shown([line for line in lines.splitlines() if line], expected)
-
-
-def check_shown(printed: list[str], expected: list[str]) -> None:
-    """Every shown line is there, in order; a line `…` stands for any number of lines, and nothing follows the last."""
-    lines = iter(printed)
-    skipping = False
-    for line in expected:
-        if line == "…":
-            skipping = True
-            continue
-        found = next(lines)
-        while skipping and not re.fullmatch(pattern(line), found):
-            found = next(lines)
-        assert re.fullmatch(pattern(line), found), f"the README shows {line}\nthe curl printed {found}"
-        skipping = False
-    assert list(lines) == []

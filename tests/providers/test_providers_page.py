@@ -25,11 +25,12 @@ from hyperinfer.providers.catalogue_providers import BREAKER_KEYS, PROVIDER_KEYS
 from hyperinfer.providers.catalogue_sections import LIMIT_KEYS, SECTIONS
 from hyperinfer.providers.catalogue_tools import KINDS, OPENAI_IMAGE_MODEL, TOOL_KEYS
 from hyperinfer.providers.catalogue_values import PRICING_KEYS
+from tests.project.blocks import blocks
 from tests.project.tree import ROOT
 
 PAGE = (ROOT / "docs" / "providers.md").read_text("utf-8")
-(EXAMPLE,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-(TOOLS_EXAMPLE,) = re.findall(r"^```yaml tools\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+(EXAMPLE,) = (block.text for block in blocks("docs/providers.md", "yaml"))
+(TOOLS_EXAMPLE,) = (block.text for block in blocks("docs/providers.md", "yaml tools"))
 ENVIRON = {"BASEMENT_KEY": "k"}
 KEYS = {
     "The file": SECTIONS,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.project.blocks import named
 from tests.project.tree import ROOT
 
 PAGE = (ROOT / "docs" / "pipelines.md").read_text("utf-8")
-FILES: dict[str, str] = dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL))
-OUTPUTS: dict[str, str] = dict(re.findall(r"<!-- output: (\w+) -->\n```text\n(.*?)```", PAGE, re.DOTALL))
+FILES = named("docs/pipelines.md", "file")
+OUTPUTS = named("docs/pipelines.md", "output")
 
 
 def write_package(folder: Path) -> None:

@@ -11,10 +11,11 @@ import trio
 from trio.testing import MockClock
 
 from hyperinfer import testing
+from tests.project.blocks import named
 from tests.project.tree import ROOT
 
 TEXT = (ROOT / "docs" / "testing.md").read_text("utf-8")
-EXAMPLES = dict(re.findall(r"<!-- test: (\w+) -->\n```python\n(.*?)```", TEXT, re.DOTALL))
+EXAMPLES = named("docs/testing.md", "test")
 
 
 @pytest.mark.filterwarnings("ignore:Async generator .* was garbage collected:ResourceWarning")
@@ -49,8 +50,3 @@ def test_every_part_and_answer_is_explained() -> None:
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([A-Z]\w+)\(", TEXT)) - {"AsyncClient"}))
 def test_what_the_page_calls_is_there(name: str) -> None:
     assert hasattr(testing, name)
-
-
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!http)([^)#]+)", TEXT))))
-def test_links_lead_somewhere(target: str) -> None:
-    assert (ROOT / "docs" / target).exists()

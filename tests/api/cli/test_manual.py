@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING
 
 from hyperinfer.api.cli.verbs import VERBS
 from hyperinfer.api.settings import DATA, JSON, OTHER_VARIABLES, SERVE_FLAGS
+from tests.project.blocks import blocks
 from tests.project.tree import ROOT
 
 if TYPE_CHECKING:
     from tests.api.cli.kit import Cli
 
 MANUAL = (ROOT / "docs" / "cli.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```(sh.*?)\n(.*?)^```$", MANUAL, re.DOTALL | re.MULTILINE)
 
 
 def test_every_command_of_the_manual_runs(cli: Cli) -> None:
     key = ""
     ran = 0
-    for kind, block in BLOCKS:
-        if kind == "sh server":
-            continue  # test_serve.py runs this one
-        for line in block.splitlines():
+    for block in blocks("docs/cli.md", "sh"):
+        for line in block.text.splitlines():
             kept = re.fullmatch(r"KEY=\$\((.*)\)", line)
             program, *words = shlex.split((kept[1] if kept else line).replace("$KEY", key))
             assert program == "hyperinfer"
@@ -36,7 +34,8 @@ def test_every_command_of_the_manual_runs(cli: Cli) -> None:
 
 
 def test_the_servers_command_is_the_one_that_is_tested() -> None:
-    assert [block for kind, block in BLOCKS if kind == "sh server"] == ["hyperinfer serve --port 0\n"]
+    """test_serve.py runs this one."""
+    assert [block.text for block in blocks("docs/cli.md", "sh server")] == ["hyperinfer serve --port 0\n"]
 
 
 def test_the_manual_names_every_verb_flag_and_variable() -> None:
