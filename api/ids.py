@@ -33,6 +33,12 @@ class RequestIds:
         )
 
 
+def id_of_time(time: float) -> str:
+    """Before every id that is made from this time on, and after those made before it. time: unix seconds."""
+    milliseconds = min(max(int(time * 1000), 0), 36**9 - 1)
+    return _seven_digits(milliseconds // 1296) + _PAIRS[milliseconds % 1296]
+
+
 def bare_id(text: str) -> str:
     """A request id without the prefix that it has inside a response (`gen-`, `resp_`, `msg_`)."""
     for prefix in _PREFIXES:

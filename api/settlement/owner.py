@@ -286,6 +286,10 @@ class Owner:
         request = self._requests.get(r)
         return request.record if request is not None and request.phase in _UNSETTLED else None
 
+    def records(self) -> list[Record]:
+        """Of all requests."""
+        return [record for record in map(self.record, self._requests) if record is not None]
+
     def entries(self) -> list[Entry]:
         """What a journal that is begun anew has to hold: all that is owed."""
         entries: list[Entry] = []

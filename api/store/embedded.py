@@ -8,9 +8,8 @@ a process of its own.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, closing
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
 import trio
 
 from hyperinfer.api.store import messages
@@ -20,12 +19,13 @@ from hyperinfer.api.store.book import Book
 from hyperinfer.api.store.checks import check_enable, check_new_workspace, check_topup
 from hyperinfer.api.store.database import open_reader
 from hyperinfer.api.store.days import day_of
+from hyperinfer.api.store.embedded_reports import EmbeddedReports
 from hyperinfer.api.store.errors import Refused, StoreUnavailable, no_workspace, refusal_code
 from hyperinfer.api.store.generations import generation_row, read_generation
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, StoredKey, UsageBy, UsageRow
-from hyperinfer.api.store.report_process import run_report
-from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion
+from hyperinfer.api.store.reports import UsageQuestion
+from hyperinfer.api.store.request_pages import page_of
 from hyperinfer.api.store.writer_client import WriterClient, open_writer_client
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import SettlementRejected
@@ -38,20 +38,21 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.claims import Claim
     from hyperinfer.api.store.folder import DataFolder
     from hyperinfer.api.store.records import WorkspaceRecord
+    from hyperinfer.api.store.request_log import RequestsQuestion
+    from hyperinfer.api.store.request_pages import RequestsPage
     from hyperinfer.api.store.standing import Standing
     from hyperinfer.api.store.store import Dependency
     from hyperinfer.api.store.writer_client import Answer
     from hyperinfer.nodes.ports import Admission, Generation, Principal, Rate
     from hyperinfer.providers.secret import Secret
 
-T = TypeVar("T")
 _Send: TypeAlias = "Callable[[messages.Request, Callable[[Answer], None]], Awaitable[Answer | None]]"
 
 _CANNOT_RECORD = Failure("internal_error", "The gateway cannot record requests at the moment.", retry_after=1.0)
 
 
 class EmbeddedStore:
-    """Accounts, Ledger, Admin and Standings over one data folder. Made by `open_embedded`."""
+    """Accounts, Ledger, RequestLog, Admin and Standings over one data folder. Made by `open_embedded`."""
 
     def __init__(
         self,
@@ -64,9 +65,8 @@ class EmbeddedStore:
         clock: Callable[[], float],
         admitted: AdmittedJournal,
     ) -> None:
-        self._folder, self._clock, self._admitted = folder, clock, admitted
-        self._book, self._writer, self._reader = book, writer, reader
-        self._now, self._entropy = now, entropy
+        self._book, self._writer, self._reader, self._admitted = book, writer, reader, admitted
+        self._now, self._clock, self._entropy, self._reports = now, clock, entropy, EmbeddedReports(folder.database)
 
     @property
     def healthy(self) -> bool:
@@ -140,7 +140,15 @@ class EmbeddedStore:
 
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. One lookup by primary key, on the calling thread. Raises StoreUnavailable."""
-        return read_generation(self._reader, workspace, id)
+        return read_generation(self._reader, id, workspace)
+
+    async def requests(self, question: RequestsQuestion) -> RequestsPage:
+        """See RequestLog."""
+        return page_of(await self._reports.requests(question), question)
+
+    async def request(self, id: str) -> Generation | None:
+        """See RequestLog. One lookup by primary key, on the calling thread."""
+        return read_generation(self._reader, id)
 
     # Standings ##############################################################
 
@@ -260,11 +268,11 @@ class EmbeddedStore:
     ) -> tuple[UsageRow, ...]:
         """See Admin."""
         id_ = None if workspace is None else self._find(workspace).id
-        return await self._report(UsageQuestion(by, id_, since, until), tuple[UsageRow, ...])
+        return await self._reports.usage(UsageQuestion(by, id_, since, until))
 
     async def verify_ledger(self) -> LedgerReport:
         """See Admin."""
-        return await self._report(AuditQuestion(), LedgerReport)
+        return await self._reports.audit()
 
     # Inside #################################################################
 
@@ -307,10 +315,6 @@ class EmbeddedStore:
             raise Refused(refusal_code(answer.code), answer.message)
         assert isinstance(answer, messages.Done)
         return answer
-
-    async def _report(self, question: UsageQuestion | AuditQuestion, shape: type[T]) -> T:
-        arguments = [str(self._folder.database)]
-        return await run_report("hyperinfer.api.store.reports", arguments, msgspec.json.encode(question), shape)
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     limit_reached: bool = False
 
 
-_SELECT: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = ? AND workspace = ?"
+_SELECT: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = ?"
 packed_row = msgspec.msgpack.Encoder().encode
 """A `GenerationRow` as journals and holds keep it."""
 unpacked_row = msgspec.msgpack.Decoder(GenerationRow).decode
@@ -94,12 +94,17 @@ def unpacked_generation(data: bytes) -> Generation:
     return found if isinstance(found, Generation) else generation_from_row(found)
 
 
-def read_generation(connection: sqlite3.Connection, workspace: str, id: str) -> Generation | None:
-    """A workspace's generation in SQLite, by primary key; None when there is none. Raises StoreUnavailable."""
+def read_generation(connection: sqlite3.Connection, id: str, workspace: str | None = None) -> Generation | None:
+    """A generation in SQLite, by primary key; None when there is none, or none of this workspace where one is named.
+
+    Raises StoreUnavailable.
+    """
     try:
-        row = connection.execute(_SELECT, (id, workspace)).fetchone()
+        row = connection.execute(_SELECT, (id,)).fetchone()
     except UnicodeEncodeError:  # half of a surrogate pair is no text, and names nothing
         return None
     except sqlite3.Error as error:
         raise StoreUnavailable(f"the database cannot be read: {error}") from error
-    return None if row is None else generation_from_row(row)
+    if row is None or workspace not in (None, row[1]):
+        return None
+    return generation_from_row(row)

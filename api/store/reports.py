@@ -1,4 +1,4 @@
-"""Scans of the whole store: usage sums and the audit of the ledger.
+"""Scans of the whole store: usage sums, the audit of the ledger, and the search for requests.
 
 Never on the event loop's thread and not in the writer: each report runs in a process of its own,
 `python -m hyperinfer.api.store.reports DATABASE`, a JSON question on its standard input and the answer on its
@@ -27,6 +27,7 @@ from hyperinfer.api.store.differences import (
     wrong_sum,
 )
 from hyperinfer.api.store.records import LedgerReport, UsageBy, UsageRow
+from hyperinfer.api.store.request_log import COLUMNS, FoundRows, RequestsQuestion, Search
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,7 +64,9 @@ class AuditQuestion(msgspec.Struct, frozen=True, tag="audit"):
     """Recompute every balance from its rows and every cost from its arithmetic."""
 
 
-Question = UsageQuestion | AuditQuestion
+Question = UsageQuestion | AuditQuestion | RequestsQuestion
+
+_RANGE = "FROM generation WHERE id < ? AND id >= ?"
 
 
 def usage(connection: sqlite3.Connection, question: UsageQuestion) -> tuple[UsageRow, ...]:
@@ -78,6 +81,20 @@ def usage(connection: sqlite3.Connection, question: UsageQuestion) -> tuple[Usag
         list(given.values()),
     )
     return tuple(UsageRow(*row) for row in rows)
+
+
+def requests(connection: sqlite3.Connection, search: Search) -> FoundRows:
+    """A page of them, the latest first."""
+    conditions, values = search.question.conditions(lambda: "?")
+    steps = f"SELECT id {_RANGE} ORDER BY id DESC LIMIT 1 OFFSET ?"
+    rows = f"SELECT {COLUMNS} {_RANGE}{conditions} ORDER BY id DESC LIMIT ?"
+    more = True
+    while more:
+        lowest = connection.execute(steps, (search.below, search.floor, search.step - 1)).fetchone()
+        ends = search.floor if lowest is None else lowest[0]
+        found = connection.execute(rows, (search.below, ends, *values, search.wanted))
+        more = search.found(found, None if lowest is None else ends)
+    return search.page
 
 
 def audit(connection: sqlite3.Connection) -> LedgerReport:
@@ -131,6 +148,8 @@ def answer(database: Path, question: bytes) -> bytes:
     with contextlib.closing(open_reader(database)) as connection:
         if isinstance(asked, UsageQuestion):
             return msgspec.json.encode(usage(connection, asked))
+        if isinstance(asked, RequestsQuestion):
+            return msgspec.json.encode(requests(connection, Search(asked)))
         return msgspec.json.encode(audit(connection))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from hyperinfer.api.store.admin import Admin
 from hyperinfer.api.store.claims import Claims
+from hyperinfer.api.store.request_pages import RequestLog
 from hyperinfer.api.store.standing import Standings
 from hyperinfer.nodes.ports import Accounts, Ledger
 
@@ -31,7 +32,7 @@ class FullAdmin(Admin, Protocol):
         ...
 
 
-class Store(Accounts, Ledger, FullAdmin, Standings, Claims, Protocol):
+class Store(Accounts, Ledger, RequestLog, FullAdmin, Standings, Claims, Protocol):
     """Accounts, Ledger, administration, reports and health."""
 
     @property

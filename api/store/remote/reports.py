@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import msgspec
@@ -28,6 +29,7 @@ from hyperinfer.api.store.records import LedgerReport, UsageBy, UsageRow
 from hyperinfer.api.store.remote.driver import Connection, connect
 from hyperinfer.api.store.report_process import run_report
 from hyperinfer.api.store.reports import AuditQuestion, Question, UsageQuestion
+from hyperinfer.api.store.request_log import COLUMNS, FoundRows, RequestsQuestion, Search
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Sequence
@@ -88,6 +90,9 @@ SELECT DISTINCT day, workspace, key_id, model FROM (
 _COUNTS: Final = """
 SELECT (SELECT count(*) FROM workspace), (SELECT count(*) FROM ledger), (SELECT count(*) FROM generation)
 """
+# A step is a small part of a table; how small, statistics of another day do not tell.
+_BY_ID: Final = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
+_RANGE: Final = "FROM generation WHERE id < $1 AND id >= $2"
 # Where the server can, it looks whether we are still there: a report that nobody waits for ends.
 _LOOK_FOR_US: Final = """
 SELECT set_config(name, '5s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'
@@ -103,7 +108,7 @@ class _Asked(msgspec.Struct, frozen=True):
 
 @final
 class RemoteReports:
-    """Reports of the database at this address. Both raise StoreUnavailable."""
+    """Reports of the database at this address. All raise StoreUnavailable."""
 
     def __init__(self, url: Secret) -> None:
         self._url = url
@@ -115,6 +120,10 @@ class RemoteReports:
     async def audit(self) -> LedgerReport:
         """What differs, if anything, as of one instant."""
         return await self._run(AuditQuestion(), LedgerReport)
+
+    async def requests(self, question: RequestsQuestion) -> FoundRows:
+        """A page of them, the latest first."""
+        return await self._run(question, FoundRows)
 
     async def _run(self, question: Question, shape: type[T]) -> T:
         asked = msgspec.json.encode(_Asked(self._url.reveal(), question))
@@ -146,6 +155,22 @@ async def audit(connection: Connection) -> LedgerReport:
     return LedgerReport(workspaces, ledger_rows, generations, tuple(differences))
 
 
+async def requests(connection: Connection, search: Search) -> FoundRows:
+    """See `RemoteReports.requests`. asyncio."""
+    places = count(4)
+    conditions, values = search.question.conditions(lambda: f"${next(places)}")
+    steps = f"SELECT id {_RANGE} ORDER BY id DESC LIMIT 1 OFFSET $3::bigint"
+    rows = f"SELECT {COLUMNS} {_RANGE}{conditions} ORDER BY id DESC LIMIT $3::bigint"
+    more = True
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(_BY_ID)
+        while more:
+            lowest: str | None = await connection.fetchval(steps, search.below, search.floor, search.step - 1)
+            ends = search.floor if lowest is None else lowest
+            more = search.found(await connection.fetch(rows, search.below, ends, search.wanted, *values), lowest)
+    return search.page
+
+
 async def _differences(connection: Connection) -> AsyncIterator[str]:
     def rows(sql: str) -> AsyncIterable[Sequence[Any]]:
         return connection.cursor(sql, prefetch=FETCHED)
@@ -175,6 +200,8 @@ async def _answer(asked: _Asked) -> bytes:
         await connection.execute(_LOOK_FOR_US)
         if isinstance(asked.question, UsageQuestion):
             return msgspec.json.encode(await usage(connection, asked.question))
+        if isinstance(asked.question, RequestsQuestion):
+            return msgspec.json.encode(await requests(connection, Search(asked.question)))
         return msgspec.json.encode(await audit(connection))
     finally:
         await connection.close()

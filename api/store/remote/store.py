@@ -34,6 +34,7 @@ from hyperinfer.api.store.remote.standing import RemoteStandings
 from hyperinfer.api.store.remote.sweeper import sweep_once
 from hyperinfer.api.store.remote.text import can_be_stored, exactly
 from hyperinfer.api.store.remote.unsettled import pending_generation
+from hyperinfer.api.store.request_pages import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.keys import Entropy
     from hyperinfer.api.store.remote.bridge import Actor
     from hyperinfer.api.store.remote.driver import Connection
+    from hyperinfer.api.store.request_log import RequestsQuestion
+    from hyperinfer.api.store.request_pages import RequestsPage
     from hyperinfer.api.store.standing import Standing
     from hyperinfer.api.store.store import Dependency
     from hyperinfer.engine.failure import Failure
@@ -61,7 +64,8 @@ _RESTORED_AGAIN_SECONDS: Final = 0.1
 CLOSE_SECONDS: Final = 5.0
 """So long the end waits for what is not settled yet; the rest is in the journal, for whoever starts next."""
 
-_GENERATION: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = $1 AND workspace = $2"
+_REQUEST: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = $1"
+_GENERATION: Final = f"{_REQUEST} AND workspace = $2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,7 @@ class RemoteSettings:
 
 @final
 class RemoteStore(RemoteAdministration):
-    """Accounts, Ledger and Admin over Postgres and Redis. Made by `open_remote`."""
+    """Accounts, Ledger, RequestLog and Admin over Postgres and Redis. Made by `open_remote`."""
 
     def __init__(
         self,
@@ -162,6 +166,26 @@ class RemoteStore(RemoteAdministration):
         if away:
             raise StoreUnavailable("the database is away")
         return None
+
+    async def requests(self, question: RequestsQuestion) -> RequestsPage:
+        """See RequestLog. Those that this process has not settled yet are pending."""
+        found = await self._reports.requests(question)
+        pending = [pending_generation(record.body) for record in self.ledger.owner.records()]
+        return page_of(found, question, pending, exactly)
+
+    async def request(self, id: str) -> Generation | None:
+        """See RequestLog. Where it is in no row and not this process's to settle, nobody can tell."""
+        if not can_be_stored(id):
+            return None
+        pending = self.ledger.pending(id)
+        try:
+            with _as_unavailable():
+                row = await self.queries.run(lambda connection: connection.fetchrow(_REQUEST, id))
+        except StoreUnavailable:
+            if pending is None:
+                raise
+            return pending
+        return pending if row is None else generation_from_row(exactly(GenerationRow(*row)))
 
     async def claim(self, claim: Claim) -> Claim:
         """See Claims."""

@@ -12,6 +12,7 @@ from hyperinfer.api.store.admin import Admin, CreatedKey
 from hyperinfer.api.store.claims import CLAIM_SECONDS, Claim, Claims
 from hyperinfer.api.store.errors import Refused
 from hyperinfer.api.store.records import KeyTerms
+from hyperinfer.api.store.request_pages import RequestLog
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import Accounts, Admission, Ledger, Principal, Rate
 from tests.api.store.samples import NOW, USD, a_generation, an_admission
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from hyperinfer.providers.secret import Secret
 
 
-class Store(Accounts, Ledger, Claims, Admin, Protocol):
-    """What is under test: all three at once, its clock standing at NOW. And what only a first start does."""
+class Store(Accounts, Ledger, Claims, RequestLog, Admin, Protocol):
+    """What is under test: all of them at once, its clock standing at NOW. And what only a first start does."""
 
     async def create_key_with(self, workspace: str, terms: KeyTerms, secret: Secret) -> CreatedKey: ...
 

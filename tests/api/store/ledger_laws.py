@@ -16,6 +16,7 @@ from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import Principal, SettlementRejected
 from tests.api.store.admission_laws import ADMISSION_LAWS, Store, a_principal
+from tests.api.store.request_log_laws import REQUEST_LOG_LAWS
 from tests.api.store.samples import NOW, USD, a_generation, an_admission
 from tests.api.store.text_laws import TEXT_LAWS
 
@@ -317,6 +318,7 @@ async def what_is_taken_away_at_once_is_there(store: Store) -> None:
 LAWS: Final[tuple[Callable[[Store], Awaitable[None]], ...]] = (
     *ADMISSION_LAWS,
     *TEXT_LAWS,
+    *REQUEST_LOG_LAWS,
     one_row_for_each_request,
     what_is_taken_away_at_once_is_there,
     a_second_settlement_moves_nothing,

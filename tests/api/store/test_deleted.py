@@ -86,4 +86,4 @@ async def test_a_deleted_journal_is_begun_anew(tmp_path: Path) -> None:
 def test_a_database_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "hyperinfer.db").write_bytes(b"no database" * 1000)
     with closing(open_reader(tmp_path / "hyperinfer.db")) as reader, pytest.raises(StoreUnavailable):
-        read_generation(reader, "ws", "r1")
+        read_generation(reader, "r1", "ws")

@@ -12,6 +12,7 @@ from hyperinfer.api.store.claims import Claim
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.api.store.remote.store import open_remote
+from hyperinfer.api.store.request_log import RequestsQuestion
 from hyperinfer.nodes.ports import Principal
 from tests.api.store.remote.opened import a_place, opened
 from tests.api.store.samples import NOW, USD, a_generation, an_admission
@@ -27,7 +28,8 @@ FILL = f"""
 INSERT INTO workspace (id, name, created_at) SELECT 'old_' || n, 'old ' || n, 0 FROM generate_series(1, 50) n;
 INSERT INTO rollup SELECT {TODAY} - d, 'old_' || n, 'key_' || k, 'a/b', 1, 1, 1, 7
     FROM generate_series(0, 99) d, generate_series(1, 50) n, generate_series(1, 4) k;
-INSERT INTO generation SELECT 'g' || n, 'old_1', 'k', 1, 'm', 'p', 'api', 'completed', 1, 1, 0, 0, 0, 0, 7, 1, '{{}}'
+INSERT INTO generation SELECT 'g' || n, 'old_1', 'k', 1, 'm', 'p', 'api', 'completed', 1, 1, 0, 0, 0, 0, 7, 1,
+    '{{"lines":[],"upstream_model":"m","route":0,"ingress_format":"responses","streamed":true}}'
     FROM generate_series(1, 5000) n;
 INSERT INTO ledger (workspace, kind, amount, request, created_at)
     SELECT 'old_1', 'usage', -7, 'g' || n, 1 FROM generate_series(1, 5000) n;
@@ -60,6 +62,9 @@ async def test_no_table_that_grows_is_scanned(postgres: PostgresServer, valkey: 
         assert standing is not None
         assert standing.spent == 70
         assert (await store.weekly_tokens(NOW))["a/b"] > 1000
+        assert len((await store.requests(RequestsQuestion(limit=2))).requests) == 2
+        assert len((await store.requests(RequestsQuestion(workspace=lab))).requests) == 1
+        assert await store.request("g1") is not None
         claim = Claim(lab, b"k" * 32, b"b" * 32, "r1", NOW)
         assert await store.claim(claim) == await store.replace_claim("r0", claim)
         assert len(await store.keys("lab")) == 1
