@@ -65,6 +65,7 @@ class EmbeddedStore:
         clock: Callable[[], float],
         admitted: AdmittedJournal,
     ) -> None:
+        self.writer = writer  # the actor behind the writes
         self._book, self._writer, self._reader, self._admitted = book, writer, reader, admitted
         self._now, self._clock, self._entropy, self._reports = now, clock, entropy, EmbeddedReports(folder.database)
 
@@ -77,11 +78,6 @@ class EmbeddedStore:
     def checks(self) -> Mapping[Dependency, bool]:
         """See Store."""
         return {"store": self.healthy}
-
-    @property
-    def writer(self) -> WriterClient:
-        """The actor behind the writes."""
-        return self._writer
 
     # Accounts ###############################################################
 
@@ -141,6 +137,8 @@ class EmbeddedStore:
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. One lookup by primary key, on the calling thread. Raises StoreUnavailable."""
         return read_generation(self._reader, id, workspace)
+
+    # RequestLog #############################################################
 
     async def requests(self, question: RequestsQuestion) -> RequestsPage:
         """See RequestLog."""
