@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hyperinfer.api.cli.output import Output
 from hyperinfer.api.data_plane import COUNTS, ROUTES
@@ -24,7 +24,7 @@ from hyperinfer.api.hosted import Hosted
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.logs import Lines, configure_logging
 from hyperinfer.api.recording.settings import RecordSettings
-from hyperinfer.api.request_line import REQUESTS
+from hyperinfer.api.request_line import says_into, says_lines
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
 from hyperinfer.api.store.folder import FolderLock
 from hyperinfer.engine import Drain
@@ -35,6 +35,7 @@ from hyperinfer.providers.proxies import ProxySettingError
 
 if TYPE_CHECKING:
     from hyperinfer.api.edge.asgi import AsgiApp, Receive, Scope, Send
+    from hyperinfer.api.log_formats import LogFormat
     from hyperinfer.formats.codec import Format
 
 log = logging.getLogger("hyperinfer.edge")
@@ -48,7 +49,7 @@ class Application:
         self.greeting: str | None = None
         self._output = output or Output(sys.stdout, sys.stderr, json=False)
         self._settings, self._lines = settings, lines
-        self._say = REQUESTS.info if lines is None else lines.informs(REQUESTS)
+        self._say = says_lines() if lines is None else says_into(lines)
         self._gateway: Gateway | None = None
         self._control_plane: AsgiApp | None = None
         self._dispatch = Dispatch(self.handler, self._control, lifespan=self._lifespan)
@@ -109,7 +110,7 @@ def _first(group: BaseExceptionGroup[Exception]) -> str:
 def build(app: Mapping[str, object]) -> Hosted:
     """What the worker calls. `app`: `config` (a path or None), `catalogue` (its text, or None to read it), `data` (a path),
     `lock` (the descriptor of its lock, or None to take it), `outage` (one of OUTAGES), `json` (whether events are JSON),
-    `record` (the fields of RecordSettings, or None)."""
+    `record` (the fields of RecordSettings, or None), `log_format` and `log_level` (as the flags have them)."""
     config, data, lock, catalogue = app.get("config"), app.get("data"), app.get("lock"), app.get("catalogue")
     settings = GatewaySettings(
         config=Path(str(config)) if config else None,
@@ -120,7 +121,8 @@ def build(app: Mapping[str, object]) -> Hosted:
         refuse_without_postgres=app.get("outage") == "refuse",
         record=RecordSettings.heard(app.get("record")),
     )
-    lines = configure_logging()
+    log_as = cast("LogFormat", app.get("log_format", "text"))
+    lines = configure_logging(str(app.get("log_level", "info")).upper(), log_as)
     application = Application(settings, Output(sys.stdout, sys.stderr, json=app.get("json") is True), lines)
     return Hosted(
         app=application,

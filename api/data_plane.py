@@ -19,8 +19,9 @@ from hyperinfer.api.body_room import FREE, BodyRoom
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
 from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.key_places import KeyPlaces
+from hyperinfer.api.log_formats import REQUEST
 from hyperinfer.api.request_head import head_of
-from hyperinfer.api.request_line import REQUESTS, request_line
+from hyperinfer.api.request_line import says_lines
 from hyperinfer.api.waiting_room import WaitingRoom
 from hyperinfer.engine import Drain, DrainingError, Failure, FullError, run
 from hyperinfer.formats import COUNTING, FORMATS
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.pipelines import Pipelines
     from hyperinfer.api.recording.recorder import Recorder
     from hyperinfer.api.request_head import RequestHead
+    from hyperinfer.api.request_line import Say
     from hyperinfer.engine import Graph
     from hyperinfer.formats.codec import Format
     from hyperinfer.nodes.ports import Accounts, Principal
@@ -90,7 +92,7 @@ class DataPlane:
     drain: Drain
     body_limit: Callable[[], int]
     now: Callable[[], float]
-    say: Callable[[str], None] = REQUESTS.info
+    say: Say = field(default_factory=says_lines)
     key_places: KeyPlaces = field(default_factory=KeyPlaces)
     body_room: BodyRoom = field(default_factory=BodyRoom)
     waiting_room: WaitingRoom = field(default_factory=WaitingRoom)
@@ -119,6 +121,7 @@ class DataPlane:
     async def _exchange(self, format: Format, serve: _Serve, exchange: Exchange) -> None:
         ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
         sink, left = ExchangeSink(exchange, ticket), False
+        REQUEST.set(ticket.request_id)
         try:
             try:
                 try:
@@ -148,8 +151,9 @@ class DataPlane:
             left = exchange.gone and not sink.ended
             raise
         finally:
-            self.say(request_line(ticket, http=sink.status, left=left, now=trio.current_time))
+            self.say(ticket, sink.status, left)
             ticket.let_go()
+            REQUEST.set("")
 
     async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink, serve: _Serve) -> None:
         if exchange.method != "POST":

@@ -25,7 +25,7 @@ from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.key_places import KeyPlaces
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, PlaygroundLedger
-from hyperinfer.api.request_line import REQUESTS
+from hyperinfer.api.request_line import Say, says_lines
 from hyperinfer.api.settings import SharedServers, shared_servers
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.nodes.health import LocalHealth
@@ -114,7 +114,7 @@ async def open_gateway(
     *,
     now: Callable[[], float] = time.time,
     entropy: Callable[[int], bytes] = os.urandom,
-    say: Callable[[str], None] = REQUESTS.info,
+    say: Say | None = None,
 ) -> AsyncGenerator[Gateway]:
     """The gateway of one data folder. `say`: logs a line for each request. Raises `CatalogueErrors`, `FolderInUse`,
     `StoreUnavailable`, `ProxySettingError`."""
@@ -168,7 +168,7 @@ async def open_gateway(
             drain=drain,
             body_limit=lambda: _bytes(catalogue.current().limits.body_mb),
             now=now,
-            say=say,
+            say=says_lines() if say is None else say,
             key_places=KeyPlaces(limits.in_flight_per_key),
             body_room=BodyRoom(_bytes(limits.bodies_mb)),
             recorder=recorder,

@@ -14,12 +14,14 @@ import threading
 import time
 from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from hyperinfer.api.log_formats import LogFormat, form_of
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
 GATHER: Final = 0.1
 """Seconds for which lines of less than a warning are gathered."""
@@ -27,35 +29,22 @@ GATHER: Final = 0.1
 WAITING: Final = 1024 * 1024
 """Bytes that wait for a reader who has stopped."""
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+
 _AT_ONCE = select.PIPE_BUF
 """Bytes that a pipe takes whole and at once where it takes any (pipe(7)): so lines of several processes stay apart."""
 
 
-class LineFormatter(logging.Formatter):
-    """`DATE TIME,MILLISECONDS LEVEL NAME MESSAGE`. The second is written out once."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(name)s %(message)s")
-        self._second, self._text = -1, ""
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        return self.time(record.created)
-
-    def time(self, seconds: float) -> str:
-        """Of unix seconds."""
-        second = int(seconds)
-        if second != self._second:
-            self._second, self._text = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        return f"{self._text},{int((seconds - second) * 1000):03d}"
-
-
 class Lines(logging.Handler):
-    """Writes lines to a file descriptor: at once, or inside `gathered` a few together and without ever blocking."""
+    """Writes lines to a file descriptor: at once, or inside `gathered` a few together and without ever blocking.
+    `dropped`: how many were, in all."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, format: LogFormat = "text") -> None:
         super().__init__()
-        self._fd, self._format = fd, LineFormatter()
-        self.setFormatter(self._format)
+        self.form = form_of(format)
+        self._fd = fd
+        self.setFormatter(self.form)
+        self.dropped = 0
         self._waiting: deque[bytes] = deque()
         self._size = self._dropped = 0
         self._thread: int | None = None  # that of the loop, while lines are gathered
@@ -70,15 +59,15 @@ class Lines(logging.Handler):
             return
         self._take(line, urgent=record.levelno >= logging.WARNING)
 
-    def informs(self, logger: logging.Logger) -> Callable[[str], None]:
+    def informs(self, logger: logging.Logger) -> Callable[..., None]:
         """`logger.info` for who says much: the same line, at a quarter of what a record costs. `logger`: one of those that
-        have this handler alone."""
-        name, format, lock = logger.name, self._format, self.lock
+        have this handler alone. What it gives takes a message and, for JSON, fields that it is to have beside it."""
+        name, form, lock = logger.name, self.form, self.lock
         assert lock is not None
 
-        def info(message: str) -> None:
+        def info(message: str, fields: Mapping[str, Any] = _NOTHING) -> None:
             if logger.isEnabledFor(logging.INFO):
-                line = f"{format.time(time.time())} INFO    {name} {message}\n".encode("utf-8", "backslashreplace")
+                line = form.info(name, time.time(), message, fields)
                 with lock:
                     self._take(line, urgent=False)
 
@@ -89,6 +78,7 @@ class Lines(logging.Handler):
             self._write()
             if self._size + len(line) > WAITING:
                 self._dropped += 1
+                self.dropped += 1
                 return
         self._waiting.append(line)
         self._size += len(line)
@@ -168,11 +158,11 @@ class Lines(logging.Handler):
         return part
 
 
-def configure_logging(level: int = logging.INFO) -> Lines:
-    """Sends everything that HyperInfer logs to standard error. Called once, by the process that serves."""
+def configure_logging(level: str = "INFO", format: LogFormat = "text") -> Lines:
+    """Sends everything that HyperInfer logs, from a level on, to standard error. Called once, by the process that serves."""
     # Not in a line, and a third of what a record costs.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = Lines(sys.stderr.fileno())
+    handler = Lines(sys.stderr.fileno(), format)
     root = logging.getLogger("hyperinfer")
     root.handlers[:] = [handler]
     root.setLevel(level)

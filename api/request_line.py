@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
+import trio
+
+from hyperinfer.api.log_formats import JsonForm
 from hyperinfer.nodes.money import pico_to_usd_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from hyperinfer.api.logs import Lines
     from hyperinfer.nodes.items import Ticket
 
 REQUESTS = logging.getLogger("hyperinfer.requests")
+
+Say: TypeAlias = "Callable[[Ticket, int | None, bool], None]"
+"""Told of each request that is over: its ticket, the HTTP status that was sent (None for none), and whether its client had
+left before the end."""
 
 
 def request_line(ticket: Ticket, *, http: int | None, left: bool, now: Callable[[], float]) -> str:
@@ -23,8 +31,7 @@ def request_line(ticket: Ticket, *, http: int | None, left: bool, now: Callable[
     row, code = ticket.row, ticket.tally.error_code
     line = f"{ticket.request_id} format={ticket.format.dialect} http={http or '-'} "
     if row is None:
-        status = "refused" if code is not None else "cancelled" if left else "answered"
-        line += f"status={status} ms={round((now() - ticket.started) * 1000)}"
+        line += f"status={outcome(ticket, left=left)} ms={round((now() - ticket.started) * 1000)}"
     else:
         line += (
             f"status={row.status} model={row.model} provider={row.provider} "
@@ -35,3 +42,62 @@ def request_line(ticket: Ticket, *, http: int | None, left: bool, now: Callable[
     if code is not None:
         line += f" error={code}"
     return f"{line} client=left" if left else line
+
+
+def outcome(ticket: Ticket, *, left: bool) -> str:
+    """What became of a request that has no row."""
+    return "refused" if ticket.tally.error_code is not None else "cancelled" if left else "answered"
+
+
+def request_fields(ticket: Ticket, *, http: int | None, left: bool, now: Callable[[], float]) -> dict[str, Any]:
+    """The same as values: `request_id`, `format`, `http`, `status`, `model`, `provider`, `tokens_prompt`,
+    `tokens_completion`, `cost` (USD, exact), `ms`, `first_ms`, `error`, `client_left`; without those that there are none of.
+    """
+    row = ticket.row
+    if row is None:
+        more: dict[str, Any] = {
+            "status": outcome(ticket, left=left),
+            "ms": round((now() - ticket.started) * 1000),
+        }
+    else:
+        more = {
+            "status": row.status,
+            "model": row.model,
+            "provider": row.provider,
+            "tokens_prompt": row.tokens_prompt,
+            "tokens_completion": row.tokens_completion,
+            "cost": msgspec.Raw(pico_to_usd_text(row.cost).encode()),
+            "ms": row.latency_ms,
+            "first_ms": row.first_token_ms,
+        }
+    fields = {
+        "request_id": ticket.request_id,
+        "format": ticket.format.dialect,
+        "http": http,
+        **more,
+        "error": ticket.tally.error_code,
+        "client_left": left or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def says_lines(info: Callable[[str], None] = REQUESTS.info) -> Say:
+    """Says each request as text."""
+
+    def say(ticket: Ticket, http: int | None, left: bool) -> None:
+        info(request_line(ticket, http=http, left=left, now=trio.current_time))
+
+    return say
+
+
+def says_into(lines: Lines) -> Say:
+    """Says each request in the form of a log, at a fraction of what a record costs."""
+    info = lines.informs(REQUESTS)
+    if not isinstance(lines.form, JsonForm):
+        return says_lines(info)
+
+    def say(ticket: Ticket, http: int | None, left: bool) -> None:
+        fields = request_fields(ticket, http=http, left=left, now=trio.current_time)
+        info(f"a request is {fields['status']}", fields)
+
+    return say

@@ -77,12 +77,6 @@ def _edge(text: str) -> str:
     return text
 
 
-def _outage(text: str) -> str:
-    if text not in OUTAGES:
-        raise ValueError(f"not one of {', '.join(OUTAGES)}: {text!r}")
-    return text
-
-
 HOST = Flag(
     name="host", value="HOST", help="where to listen (default: 127.0.0.1; all interfaces: 0.0.0.0 or ::)", read=_text
 )
@@ -98,7 +92,7 @@ OUTAGE = Flag(
     name="outage",
     value="NAME",
     help="shared mode, while Postgres is away: journal (default: requests are served and journaled) or refuse",
-    read=_outage,
+    read=values.one_of(*OUTAGES),
 )
 RECORD = Flag(name="record", value="FOLDER", help="record requests: one file each, for replay (default: none)", read=_path)
 RECORD_SAMPLE = Flag(
@@ -123,6 +117,18 @@ SERVER = Flag(
     name="server", value="URL", help="the gateway to administer, over HTTP, instead of a data folder", read=values.server_url
 )
 DATA = Flag(name="data", value="FOLDER", help="accounts, keys and the ledger (default: ./data)", read=_path)
+LOG_FORMAT = Flag(
+    name="log-format",
+    value="NAME",
+    help="the log's lines: text (default) or json, an object each",
+    read=values.one_of("text", "json"),
+)
+LOG_LEVEL = Flag(
+    name="log-level",
+    value="NAME",
+    help="the least that is logged: info (default; a line for each request), warning or error",
+    read=values.one_of("info", "warning", "error"),
+)
 JSON = Flag(name="json", value="", help="JSON instead of text for people", read=values.switch)
 
 SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[float] | Flag[bool] | Flag[Path], ...]] = (
@@ -139,6 +145,8 @@ SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[float] | Flag[bool] | Flag
     RECORD_MB,
     RECORD_FILE_MB,
     RECORD_BODIES,
+    LOG_FORMAT,
+    LOG_LEVEL,
 )
 OTHER_VARIABLES: Final = {
     "HYPERINFER_POSTGRES_URL": "shared mode: the database (needs the next one too)",
@@ -208,6 +216,8 @@ class Settings:
     keyfile: Path | None = None
     outage: str = OUTAGES[0]
     record: RecordSettings | None = None
+    log_format: str = "text"
+    log_level: str = "info"
     postgres_url: Secret | None = None
     redis_url: Secret | None = None
 
@@ -245,6 +255,8 @@ def read_settings(given: Mapping[str, str | None], environ: Mapping[str, str]) -
         keyfile=read_flag(KEYFILE, given, environ),
         outage=read(OUTAGE, OUTAGES[0]),
         record=_record_settings(given, environ),
+        log_format=read(LOG_FORMAT, "text"),
+        log_level=read(LOG_LEVEL, "info"),
         postgres_url=_secret("postgres_url", environ),
         redis_url=_secret("redis_url", environ),
     )

@@ -38,6 +38,17 @@ def count(text: str) -> int:
     return int(text)
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of these."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"not one of {', '.join(words)}: {text!r}")
+        return text
+
+    return read
+
+
 def share(text: str) -> float:
     """A number from 0 to 1."""
     if not re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,18}", text) or not float(text) <= 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import time
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from hyperinfer.api.cli.catalogue_choice import choose_catalogue, open_catalogue
 from hyperinfer.api.cli.interrupt import passes_over_hangups
 from hyperinfer.api.cli.invocation import CommandRefused
+from hyperinfer.api.cli.server_words import Words, words_of
 from hyperinfer.api.custom_nodes.process import Looks
 from hyperinfer.api.settings import (
     DATA,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from hyperinfer.api.catalogue_file import CatalogueFile
     from hyperinfer.api.cli.invocation import Invocation
-    from hyperinfer.api.cli.output import Output
     from hyperinfer.api.configuration import Configuration
     from hyperinfer.api.edge.settings import EdgeSettings
     from hyperinfer.api.recording.settings import RecordSettings
@@ -77,8 +76,9 @@ def _serve(invocation: Invocation) -> int:
     config = choose_catalogue(settings.config, invocation.folder)
     file = open_catalogue(config, invocation.environ, Looks(invocation.environ))
     catalogue = file.current()
+    words = words_of(invocation.output, settings)
     for warning in (*catalogue.warnings, *unknown_variables(invocation.environ)):
-        invocation.output.note(f"warning: {warning}")
+        words.note(f"warning: {warning}")
     data = invocation.folder / settings.data
     if settings.record is not None:
         record = replace(settings.record, folder=invocation.folder / settings.record.folder)
@@ -89,7 +89,7 @@ def _serve(invocation: Invocation) -> int:
         greeting = None if settings.shared is None else _first_start(settings.shared, invocation)
         plan = plan_of(settings, catalogue.limits, config=config, data=data, lock=lock, json=output.json)
         plan, room = _fitted(replace(plan, configuration=_keeper(file)))
-        return _supervise(plan, output, [room, *([greeting] if greeting else [])])
+        return _supervise(plan, words, [room, *([greeting] if greeting else [])])
 
 
 def _make_folder(record: RecordSettings) -> None:
@@ -140,30 +140,28 @@ def _fitted(plan: Plan) -> tuple[Plan, str]:
     return replace(plan, edge=replace(plan.edge, max_connections=connections)), words
 
 
-def _supervise(plan: Plan, output: Output, greetings: Sequence[str]) -> int:
+def _supervise(plan: Plan, words: Words, greetings: Sequence[str]) -> int:
     """`greetings`: what there is to say once it listens, beside what the workers say."""
     import trio
 
     from hyperinfer.api.supervisor import supervise
 
-    # The supervisor's own lines go through `report`; what libraries log is for the operator as well.
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     listening = False
 
     def announce(line: str) -> None:
         nonlocal listening
-        output.event({"event": "listening", "url": line.removeprefix("listening ")}, line)
+        words.event({"event": "listening", "url": line.removeprefix("listening ")}, line)
         if not listening:
             for greeting in greetings:
-                output.note(greeting)
+                words.note(greeting)
         listening = True
 
     def report(line: str) -> None:
         # Before it has listened, whatever is reported is why it does not start.
         if listening:
-            output.note(line)
+            words.note(line)
         else:
-            output.error("not_started", line)
+            words.error("not_started", line)
 
     async def supervising() -> int:
         return await supervise(plan, announce=announce, report=report)
@@ -187,6 +185,8 @@ def plan_of(
         "outage": settings.outage,
         "record": None if settings.record is None else settings.record.told(),
         "json": json,
+        "log_format": settings.log_format,
+        "log_level": settings.log_level,
     }
     return Plan(
         bind=settings.bind,

@@ -19,6 +19,7 @@ from hyperinfer.api.control_plane.generation import generation_routes
 from hyperinfer.api.control_plane.health import health_routes
 from hyperinfer.api.control_plane.playground_keys import playground_routes
 from hyperinfer.api.edge.exchange import ClientGone
+from hyperinfer.api.log_formats import REQUEST
 from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.formats.errors import RequestError
 
@@ -57,6 +58,7 @@ class ControlPlane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = _Identified(scope, self._ids.next(), send)
+        REQUEST.set(exchange.request_id)
         if not scope["path"].startswith("/"):  # `OPTIONS *`; quart would make a URL of it
             await exchange.refuse(404, "invalid_request", NO_SUCH_PATH)
             return

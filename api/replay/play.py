@@ -275,7 +275,7 @@ class _Playing:
             drain=drain,
             body_limit=lambda: catalogue.limits.body_mb * 1024 * 1024,
             now=lambda: unix,
-            say=lambda _: None,
+            say=lambda _, __, ___: None,
         )
 
     @property

@@ -11,7 +11,6 @@ import trio
 from benchmarks.gateway.serving import slug
 from benchmarks.gateway.wire import question, script
 from hyperinfer.api.edge.exchange import HeadMemo
-from hyperinfer.api.request_line import request_line
 from hyperinfer.api.store.keys import digest
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.codec import Upstream
@@ -183,7 +182,7 @@ async def make_parts(gateway: Gateway, secret: str, client: Dialect, upstream: D
     settled = await settle()
 
     def logged() -> None:
-        gateway.data_plane.say(request_line(settled, http=200, left=False, now=trio.current_time))
+        gateway.data_plane.say(settled, 200, False)
 
     return Parts(
         authenticate=authenticate,

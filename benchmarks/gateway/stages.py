@@ -27,7 +27,7 @@ from benchmarks.gateway.stage_parts import FakeExchange, Parts, make_parts
 from benchmarks.gateway.wire import question
 from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
 from hyperinfer.api.logs import Lines
-from hyperinfer.api.request_line import REQUESTS
+from hyperinfer.api.request_line import REQUESTS, says_into
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.engine import Drain, Graph, run, step
 from hyperinfer.formats import FORMATS, Dialect
@@ -121,7 +121,7 @@ async def main(port: int, rounds: int, client: Dialect, upstream: Dialect) -> No
         settings = GatewaySettings(config=config, data=Path(place) / "data", environ={})
         lines = Lines(os.open(os.devnull, os.O_WRONLY))
         REQUESTS.setLevel(logging.INFO)
-        async with lines.gathered(), open_gateway(settings, Drain(), say=lines.informs(REQUESTS)) as gateway:
+        async with lines.gathered(), open_gateway(settings, Drain(), say=says_into(lines)) as gateway:
             await gateway.store.create_workspace("bench", 10**6 * 10**12)
             secret = (await gateway.store.create_key("bench", KeyTerms())).secret.reveal()
             parts = await make_parts(gateway, secret, client, upstream)

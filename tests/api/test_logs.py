@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 import pytest
 import trio
 
-from hyperinfer.api.logs import WAITING, LineFormatter, Lines
+from hyperinfer.api.log_formats import REQUEST, JsonForm, TextForm
+from hyperinfer.api.logs import WAITING, Lines
 
 
 @dataclass
@@ -47,10 +49,54 @@ def logger(lines: Lines) -> logging.Logger:
 def test_a_line_has_its_time_level_and_name() -> None:
     record = logging.LogRecord("hyperinfer.test", logging.INFO, "", 0, "said %d", (1,), None)
     usual = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s")
-    ours = LineFormatter()
+    ours = TextForm()
     for created in (1_795_600_000.0, 1_795_600_000.9991, 1_795_600_001.0004, 1_795_500_000.5):
         record.created, record.msecs = created, created % 1 * 1000
         assert ours.format(record) == usual.format(record)
+
+
+ID = "0mi9x2k5v" + "8q10000000000000"
+
+
+def line_of(*args: object, message: str = "said %s") -> dict[str, str]:
+    """A line of JSON."""
+    record = logging.LogRecord("hyperinfer.test", logging.WARNING, "", 0, message, args, None)
+    record.created = 1_795_600_000.25
+    line = JsonForm().format(record)
+    assert "\n" not in line
+    found: dict[str, str] = json.loads(line)
+    return found
+
+
+def test_a_line_of_json() -> None:
+    said = {"time": "2026-11-25T09:46:40.250Z", "level": "WARNING", "logger": "hyperinfer.test"}
+    assert line_of('a "b"\nc') == {**said, "message": 'said a "b"\nc'}
+    assert line_of("\udc80")["message"] == r"said \udc80"
+
+
+def test_a_traceback_is_one_value() -> None:
+    try:
+        raise ValueError("of a bug")
+    except ValueError as error:
+        record = logging.LogRecord("n", logging.ERROR, "", 0, "it crashed", (), (type(error), error, error.__traceback__))
+    found = json.loads(JsonForm().format(record))
+    assert found["message"] == "it crashed"
+    assert found["exception"].startswith("Traceback")
+    assert "of a bug" in found["exception"]
+
+
+def test_a_line_knows_its_request() -> None:
+    assert "request_id" not in line_of("nothing of the kind")
+    assert line_of(ID)["request_id"] == ID, "said by a task that works for many"
+    record = logging.LogRecord("n", logging.INFO, "", 0, "a page", (), None)
+    REQUEST.set(ID)
+    try:
+        assert line_of("no id")["request_id"] == ID
+        assert TextForm().format(record).endswith(f" n a page request={ID}")
+        record.msg = f"{ID} did this"
+        assert TextForm().format(record).endswith(f" n {ID} did this"), "once"
+    finally:
+        REQUEST.set("")
 
 
 def test_outside_of_serving_a_line_is_written_at_once(pipe: Pipe) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from hyperinfer.api import request_line
 from tests.support.bench import bench
 from tests.support.replies import STREAMS, WHOLES
 from tests.support.upstreams import NEVER, Script
@@ -14,9 +18,36 @@ FRAMES = STREAMS["openai_chat"]
 WHOLE = WHOLES["openai_chat"]
 
 
+if TYPE_CHECKING:
+    from hyperinfer.nodes.items import Ticket
+
+
 @pytest.fixture(autouse=True)
-def _level(caplog: pytest.LogCaptureFixture) -> None:
+def _level(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     caplog.set_level(logging.INFO, logger="hyperinfer.requests")
+    line = request_line.request_line
+
+    def says_the_same(ticket: Ticket, **more: Any) -> str:
+        fields = json.loads(msgspec.json.encode(request_line.request_fields(ticket, **more)), parse_float=str)
+        text = line(ticket, **more)
+        assert worded(fields) == text
+        return text
+
+    monkeypatch.setattr(request_line, "request_line", says_the_same)
+
+
+def worded(fields: dict[str, Any]) -> str:
+    """The values of JSON as the words of text."""
+    words = [f"{fields.pop('request_id')} format={fields.pop('format')} http={fields.pop('http', '-')}"]
+    for name in ("status", "model", "provider"):
+        words += [f"{name}={fields.pop(name)}"] if name in fields else []
+    if "cost" in fields:
+        words.append(f"tokens={fields.pop('tokens_prompt')}+{fields.pop('tokens_completion')} cost={fields.pop('cost')}")
+    for name in ("ms", "first_ms", "error"):
+        words += [f"{name}={fields.pop(name)}"] if name in fields else []
+    words += ["client=left"] if fields.pop("client_left", None) is True else []
+    assert not fields
+    return " ".join(words)
 
 
 def the_line(caplog: pytest.LogCaptureFixture) -> tuple[str, dict[str, str]]:

@@ -32,6 +32,8 @@ SAID = {
     "outage": ("refuse", "refuse"),
     "certfile": ("c.pem", Path("c.pem")),
     "keyfile": ("k.pem", Path("k.pem")),
+    "log_format": ("json", "json"),
+    "log_level": ("warning", "warning"),
 }
 
 
@@ -43,7 +45,7 @@ def test_the_defaults() -> None:
 
 def test_every_flag_is_tried_here() -> None:
     # Those of recordings: below.
-    assert {flag.name for flag in (*SERVE_FLAGS, DATA) if not flag.name.startswith("record")} == SAID.keys()
+    assert {flag.attribute for flag in (*SERVE_FLAGS, DATA) if not flag.name.startswith("record")} == SAID.keys()
 
 
 @pytest.mark.parametrize("name", SAID)

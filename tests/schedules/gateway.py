@@ -211,7 +211,7 @@ class _Run:
             drain=self._drain,
             body_limit=lambda: 10**6,
             now=lambda: NOW,
-            say=lambda _: None,
+            say=lambda _, __, ___: None,
             key_places=self._key_places,
             body_room=self._body_room,
         )
