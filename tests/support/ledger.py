@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import trio
@@ -23,18 +23,21 @@ from hyperinfer.api.store.embedded import EmbeddedStore
 from hyperinfer.api.store.folder import DataFolder
 from hyperinfer.api.store.messages import Request, Settled
 from hyperinfer.api.store.records import KeyTerms
-from hyperinfer.api.store.reports import AuditQuestion, UsageQuestion, audit, usage
+from hyperinfer.api.store.reports import audit, requests, usage
+from hyperinfer.api.store.request_log import Search
 from hyperinfer.api.store.writer import Writer
 from hyperinfer.nodes.ports import Admission, Generation, Principal, SettlementRejected
 from hyperinfer.nodes.settlement import recorded
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.admitted import AdmittedJournal
+    from hyperinfer.api.store.embedded_reports import EmbeddedReports
     from hyperinfer.api.store.messages import Hello, Reply
+    from hyperinfer.api.store.records import LedgerReport, UsageRow
+    from hyperinfer.api.store.reports import UsageQuestion
+    from hyperinfer.api.store.request_log import FoundRows, RequestsQuestion
     from hyperinfer.api.store.writer_client import Answer, WriterClient
     from hyperinfer.engine import Failure
-
-T = TypeVar("T")
 
 NOW = 1_795_600_000.25
 USD = 10**12
@@ -97,6 +100,22 @@ class _NoJournal:
         pass
 
 
+class _InlineReports:
+    """Without a process."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    async def usage(self, question: UsageQuestion) -> tuple[UsageRow, ...]:
+        return usage(self._connection, question)
+
+    async def audit(self) -> LedgerReport:
+        return audit(self._connection)
+
+    async def requests(self, question: RequestsQuestion) -> FoundRows:
+        return requests(self._connection, Search(question))
+
+
 class MemoryStore(EmbeddedStore):
     """Accounts, Ledger and Admin in memory. Made by `memory_store`.
 
@@ -112,6 +131,7 @@ class MemoryStore(EmbeddedStore):
         nowhere = DataFolder(Path("nowhere"))
         super().__init__(nowhere, book, writer, connection, now, os.urandom, trio.current_time, journal)
         self._connection = connection
+        self._reports = cast("EmbeddedReports", _InlineReports(connection))
         self.settling = self.admitting = 0.0
         self.rejects = False
         self.settlements: list[tuple[float, Generation]] = []
@@ -149,11 +169,6 @@ class MemoryStore(EmbeddedStore):
     def snapshot(self) -> bytes:
         """The database as it is."""
         return self._connection.serialize()
-
-    async def _report(self, question: UsageQuestion | AuditQuestion, shape: type[T]) -> T:
-        if isinstance(question, UsageQuestion):
-            return cast("T", usage(self._connection, question))
-        return cast("T", audit(self._connection))
 
     async def a_key(self, credits: int = 100 * USD, terms: KeyTerms | None = None) -> tuple[str, Principal]:
         """A workspace `lab` with credits, and a key of it: the secret and whose it is."""
