@@ -20,12 +20,12 @@ from hyperinfer.api.store.checks import check_enable, check_new_workspace, check
 from hyperinfer.api.store.database import open_reader
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.embedded_reports import EmbeddedReports
+from hyperinfer.api.store.embedded_request_log import EmbeddedRequestLog
 from hyperinfer.api.store.errors import Refused, StoreUnavailable, no_workspace, refusal_code
 from hyperinfer.api.store.generations import generation_row, read_generation
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, StoredKey, UsageBy, UsageRow
 from hyperinfer.api.store.reports import UsageQuestion
-from hyperinfer.api.store.request_pages import page_of
 from hyperinfer.api.store.writer_client import WriterClient, open_writer_client
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import SettlementRejected
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.claims import Claim
     from hyperinfer.api.store.folder import DataFolder
     from hyperinfer.api.store.records import WorkspaceRecord
-    from hyperinfer.api.store.request_log import RequestsQuestion
-    from hyperinfer.api.store.request_pages import RequestsPage
     from hyperinfer.api.store.standing import Standing
     from hyperinfer.api.store.store import Dependency
     from hyperinfer.api.store.writer_client import Answer
@@ -68,6 +66,8 @@ class EmbeddedStore:
         self.writer = writer  # the actor behind the writes
         self._book, self._writer, self._reader, self._admitted = book, writer, reader, admitted
         self._now, self._clock, self._entropy, self._reports = now, clock, entropy, EmbeddedReports(folder.database)
+        log = EmbeddedRequestLog(reader, book, self._reports)
+        self.requests, self.request, self.keys_by_id = log.requests, log.request, log.keys_by_id
 
     @property
     def healthy(self) -> bool:
@@ -137,16 +137,6 @@ class EmbeddedStore:
     async def generation(self, workspace: str, id: str) -> Generation | None:
         """See the port. One lookup by primary key, on the calling thread. Raises StoreUnavailable."""
         return read_generation(self._reader, id, workspace)
-
-    # RequestLog #############################################################
-
-    async def requests(self, question: RequestsQuestion) -> RequestsPage:
-        """See RequestLog."""
-        return page_of(await self._reports.requests(question), question)
-
-    async def request(self, id: str) -> Generation | None:
-        """See RequestLog. One lookup by primary key, on the calling thread."""
-        return read_generation(self._reader, id)
 
     # Standings ##############################################################
 

@@ -11,9 +11,10 @@ from hyperinfer.api.store.request_log import MOST
 from hyperinfer.nodes.ports import Generation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from hyperinfer.api.store.messages import GenerationRow
+    from hyperinfer.api.store.records import KeyRecord
     from hyperinfer.api.store.request_log import FoundRows, RequestsQuestion
 
 Exactly: TypeAlias = "Callable[[GenerationRow], GenerationRow]"
@@ -27,7 +28,7 @@ class RequestsPage(msgspec.Struct, frozen=True):
 
 
 class RequestLog(Protocol):
-    """The requests of all workspaces, for whoever operates the gateway. Both raise StoreUnavailable."""
+    """The requests of all workspaces, for whoever operates the gateway. All raise StoreUnavailable."""
 
     async def requests(self, question: RequestsQuestion) -> RequestsPage:
         """Those that are asked for. Also some whose row is not in the database yet, as far as this process knows them."""
@@ -35,6 +36,10 @@ class RequestLog(Protocol):
 
     async def request(self, id: str) -> Generation | None:
         """One of them, of whichever workspace; None when there is none, as far as can be told."""
+        ...
+
+    async def keys_by_id(self, ids: Collection[str]) -> Mapping[str, KeyRecord]:
+        """The keys of these ids, revoked ones too. An id of a key that is not stored, as of a one-time key, is left out."""
         ...
 
 

@@ -29,12 +29,12 @@ from hyperinfer.api.store.remote.ledger_journal import LARGE, LedgerJournal
 from hyperinfer.api.store.remote.orphans import Orphans
 from hyperinfer.api.store.remote.queries import Queries
 from hyperinfer.api.store.remote.reports import RemoteReports
+from hyperinfer.api.store.remote.request_log import RemoteRequestLog
 from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.api.store.remote.standing import RemoteStandings
 from hyperinfer.api.store.remote.sweeper import sweep_once
 from hyperinfer.api.store.remote.text import can_be_stored, exactly
 from hyperinfer.api.store.remote.unsettled import pending_generation
-from hyperinfer.api.store.request_pages import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.keys import Entropy
     from hyperinfer.api.store.remote.bridge import Actor
     from hyperinfer.api.store.remote.driver import Connection
-    from hyperinfer.api.store.request_log import RequestsQuestion
-    from hyperinfer.api.store.request_pages import RequestsPage
     from hyperinfer.api.store.standing import Standing
     from hyperinfer.api.store.store import Dependency
     from hyperinfer.engine.failure import Failure
@@ -64,8 +62,7 @@ _RESTORED_AGAIN_SECONDS: Final = 0.1
 CLOSE_SECONDS: Final = 5.0
 """So long the end waits for what is not settled yet; the rest is in the journal, for whoever starts next."""
 
-_REQUEST: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = $1"
-_GENERATION: Final = f"{_REQUEST} AND workspace = $2"
+_GENERATION: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = $1 AND workspace = $2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +107,8 @@ class RemoteStore(RemoteAdministration):
             ledger.release,
         )
         self._holds = holds
+        log = RemoteRequestLog(queries, ledger, reports)
+        self.requests, self.request, self.keys_by_id = log.requests, log.request, log.keys_by_id
         self._standings = RemoteStandings(queries, holds)
         self._claims = RemoteClaims(queries, admissions, ledger)
         self.postgres_healthy = self.redis_healthy = True
@@ -166,26 +165,6 @@ class RemoteStore(RemoteAdministration):
         if away:
             raise StoreUnavailable("the database is away")
         return None
-
-    async def requests(self, question: RequestsQuestion) -> RequestsPage:
-        """See RequestLog. Those that this process has not settled yet are pending."""
-        found = await self._reports.requests(question)
-        pending = [pending_generation(record.body) for record in self.ledger.owner.records()]
-        return page_of(found, question, pending, exactly)
-
-    async def request(self, id: str) -> Generation | None:
-        """See RequestLog. Where it is in no row and not this process's to settle, nobody can tell."""
-        if not can_be_stored(id):
-            return None
-        pending = self.ledger.pending(id)
-        try:
-            with _as_unavailable():
-                row = await self.queries.run(lambda connection: connection.fetchrow(_REQUEST, id))
-        except StoreUnavailable:
-            if pending is None:
-                raise
-            return pending
-        return pending if row is None else generation_from_row(exactly(GenerationRow(*row)))
 
     async def claim(self, claim: Claim) -> Claim:
         """See Claims."""

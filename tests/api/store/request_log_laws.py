@@ -40,6 +40,8 @@ async def requests_are_listed_page_by_page_the_latest_first(store: Store) -> Non
     assert (list(rest.requests), rest.next) == (latest[3:], None)
     assert [await store.request(each.id) for each in requests] == requests
     assert await store.request("none") is None
+    (key,) = await store.keys("lab")
+    assert await store.keys_by_id({key.id, "playground:console:abc", "nul\0"}) == {key.id: key}
 
 
 async def requests_are_found_by_what_they_are(store: Store) -> None:
