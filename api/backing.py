@@ -17,6 +17,7 @@ from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.api.tool_memory import LocalToolMemory
 
 if TYPE_CHECKING:
+    from hyperinfer.api.about import About
     from hyperinfer.api.settings import SharedServers
     from hyperinfer.api.store.remote.store import RemoteSettings
     from hyperinfer.api.store.store import Store
@@ -45,16 +46,18 @@ async def open_backing(
     servers: SharedServers | None,
     *,
     refuse_without_postgres: bool = False,
+    about: Callable[[], About] | None = None,
     now: Callable[[], float],
     entropy: Callable[[int], bytes],
 ) -> AsyncGenerator[Backing]:
     """The shared store where there are servers, else the embedded one, for as long as the block runs.
 
     `lock`: the folder's, where whoever started us holds it; else we take it. `refuse_without_postgres`: see RemoteSettings.
+    `about`: what the gateway says of itself to the owner of the folder.
     Raises FolderInUse, StoreUnavailable.
     """
     if servers is None:
-        async with _embedded(folder, lock or FolderLock.acquire(folder), now, entropy) as backing:
+        async with _embedded(folder, lock or FolderLock.acquire(folder), about, now, entropy) as backing:
             yield backing
     else:
         # Half of a megabyte and a tenth of a second, for those who use it.
@@ -72,7 +75,11 @@ async def open_backing(
 
 @asynccontextmanager
 async def _embedded(
-    folder: DataFolder, lock: FolderLock, now: Callable[[], float], entropy: Callable[[int], bytes]
+    folder: DataFolder,
+    lock: FolderLock,
+    about: Callable[[], About] | None,
+    now: Callable[[], float],
+    entropy: Callable[[int], bytes],
 ) -> AsyncGenerator[Backing]:
     with lock:
         async with (
@@ -80,7 +87,7 @@ async def _embedded(
             open_embedded(keeping, folder, now=now, entropy=entropy) as store,
             trio.open_nursery() as answering,
         ):
-            await answering.start(serve_control, store, folder.control_socket)
+            await answering.start(serve_control, store, folder.control_socket, about)
             yield Backing(store, MemoryPlaygroundKeys(now, trio.current_time, entropy), LocalToolMemory(trio.current_time))
             answering.cancel_scope.cancel()
 

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 import msgspec
 import trio
 
+from hyperinfer.api.about import About
 from hyperinfer.api.store.admin import Admin, CreatedKey
 from hyperinfer.api.store.errors import RefusalCode, Refused, StoreUnavailable
 from hyperinfer.api.store.frames import FrameReader, FrameTooLong, frame
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, UsageBy, UsageRow, WorkspaceRecord
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from hyperinfer.providers.secret import Secret
 
@@ -98,6 +99,7 @@ _VERBS: Final[dict[str, _Verb]] = {
     "revoke": _Verb(_Key, KeyRecord),
     "usage": _Verb(_Usage, tuple[UsageRow, ...]),
     "verify_ledger": _Verb(_Nothing, LedgerReport),
+    "about": _Verb(_Nothing, About),
 }
 
 
@@ -131,17 +133,23 @@ def _decode(data: bytes | msgspec.Raw, shape: Any) -> Any:
 
 
 async def serve_control(
-    admin: Admin, path: Path, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
+    admin: Admin,
+    path: Path,
+    about: Callable[[], About] | None = None,
+    *,
+    task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer on the socket until cancelled. The caller holds the data folder's lock, so a socket file found there is
-    a dead server's and is replaced. Raises StoreUnavailable when it cannot be made."""
+    """Answer on the socket until cancelled. `about`: what it says of itself, where it says anything.
+
+    The caller holds the data folder's lock, so a socket file found there is a dead server's and is replaced. Raises
+    StoreUnavailable when it cannot be made."""
     try:
         listening = _listen(path)
     except OSError as error:
         raise StoreUnavailable(f"cannot make the control socket {path}: {error.strerror}") from error
     async with trio.SocketListener(trio.socket.from_stdlib_socket(listening)) as listener:
         try:
-            await trio.serve_listeners(partial(_converse, admin), [listener], task_status=task_status)
+            await trio.serve_listeners(partial(_converse, admin, about), [listener], task_status=task_status)
         finally:
             _remove(path)
 
@@ -169,7 +177,7 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-async def _converse(admin: Admin, stream: trio.SocketStream) -> None:
+async def _converse(admin: Admin, about: Callable[[], About] | None, stream: trio.SocketStream) -> None:
     async with stream:
         inbox = FrameReader(_REQUEST_LIMIT)
         # Whatever the other end does is its own affair; it must not reach the server.
@@ -177,14 +185,16 @@ async def _converse(admin: Admin, stream: trio.SocketStream) -> None:
             while data := await stream.receive_some():
                 inbox.feed(data)
                 for payload in inbox.take(len(inbox)):
-                    await stream.send_all(frame(_encode(await _answer(admin, payload))))
+                    await stream.send_all(frame(_encode(await _answer(admin, about, payload))))
 
 
-async def _answer(admin: Admin, payload: bytes) -> _Answer:
+async def _answer(admin: Admin, about: Callable[[], About] | None, payload: bytes) -> _Answer:
     try:
         call = msgspec.msgpack.decode(payload, type=_Call)
         verb = _VERBS.get(call.verb)
-        if verb is None:
+        if call.verb == "about" and about is not None:
+            return _Result(msgspec.Raw(_encode(about())))
+        if verb is None or call.verb == "about":
             return _Refusal("unsupported", f"the running server does not know {call.verb!r}: it is of another version")
         arguments = msgspec.structs.asdict(_decode(call.arguments, verb.arguments))
     except msgspec.DecodeError as error:
@@ -261,6 +271,10 @@ class RemoteAdmin:
     async def verify_ledger(self) -> LedgerReport:
         """See Admin."""
         return cast("LedgerReport", await self._call("verify_ledger", _Nothing()))
+
+    async def about(self) -> About:
+        """What the server says of itself. Raises Refused for one that is too old to."""
+        return cast("About", await self._call("about", _Nothing()))
 
     async def _call(self, verb: str, arguments: msgspec.Struct) -> object:
         try:

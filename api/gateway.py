@@ -9,11 +9,13 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
+from hyperinfer.api.about import about
 from hyperinfer.api.backing import open_backing
 from hyperinfer.api.body_room import BodyRoom
 from hyperinfer.api.catalogue_file import CatalogueFile
@@ -130,6 +132,7 @@ async def open_gateway(
             settings.lock,
             settings.servers,
             refuse_without_postgres=settings.refuse_without_postgres,
+            about=partial(about, drain),
             now=now,
             entropy=entropy,
         ) as backing,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from hyperinfer.api import values
+from hyperinfer.api.cli.doctor_verb import DOCTOR
 from hyperinfer.api.cli.replay_verb import REPLAY
 from hyperinfer.api.cli.verb import Argument, Verb
 from hyperinfer.api.settings import CONFIG, DATA, JSON, SERVE_FLAGS, SERVER
@@ -52,6 +53,7 @@ _VERBS = (
             ("hyperinfer check --config new.yaml", "another one, before it replaces the old"),
         ),
     ),
+    DOCTOR,
     Verb(
         path=("models",),
         summary="List the models of the catalogue: limits, prices, and which can be called.",

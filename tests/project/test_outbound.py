@@ -44,6 +44,9 @@ STORES = {
 COMMAND_LINE = {
     "hyperinfer.api.cli.serve": {".connect", "socket.socket"},  # the service manager's socket (sd_notify)
     "hyperinfer.api.cli.verb": {DYNAMIC},  # the verb's module
+    # Providers of the catalogue, as its own requests go, and the gateway that is looked at.
+    "hyperinfer.api.doctor.ask": {".handle_async_request"},
+    "hyperinfer.api.doctor.gateway": {"hyperinfer.providers.transport.Transport", "socket.socket"},  # and the port of serve
     "hyperinfer.api.control": {".connect", "socket.socket", "trio.socket.socket"},  # the data folder's own socket
     "hyperinfer.api.http_admin": {"httpx2.AsyncClient"},  # --server URL
 }
