@@ -17,6 +17,7 @@ _START = (
     ("hyperinfer serve", "run the gateway; the first start prints an API key"),
     ("hyperinfer keys create --workspace default", "another key, while it runs"),
     ("hyperinfer check", "what the catalogue and the settings come to"),
+    ("hyperinfer doctor", "what is not well here, and what to do about it"),
 )
 _ENDING = (
     "Each verb has its own page: hyperinfer VERB --help. With a server running on the same data folder, verbs act through"

@@ -63,7 +63,12 @@ async def _ask_socket(surroundings: Surroundings, findings: Findings) -> None:
         findings.problem("running", f"it does not answer: {error}", "look at its log; restart it")
         return
     text = f"process {about.pid}, version {about.version}, {about.in_flight} requests in flight"
-    facts: dict[str, object] = {"pid": about.pid, "version": about.version, "in_flight": about.in_flight, "draining": about.draining}
+    facts: dict[str, object] = {
+        "pid": about.pid,
+        "version": about.version,
+        "in_flight": about.in_flight,
+        "draining": about.draining,
+    }
     if about.version != __version__:
         findings.warning("running", f"{text}; this program is {__version__}", _STARTED, **facts)
     elif about.draining:

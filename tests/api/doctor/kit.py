@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import ssl
@@ -33,8 +33,6 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
     def do_GET(self) -> None:
         self._answer()
 
@@ -42,9 +40,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        self.server.heard.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        server = cast("_Server", self.server)
+        server.heard.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         path = self.path.partition("?")[0]
-        said = self.server.answers.get(path) or self.server.answers.get("*") or Said(404, "{}")
+        said = server.answers.get(path) or server.answers.get("*") or Said(404, "{}")
         body = said.body.encode()
         self.send_response_only(said.status)
         for name, value in {"content-type": JSON, "connection": "close", **said.headers}.items():

@@ -17,6 +17,7 @@ import pytest
 from hyperinfer.api.settlement.effects import Admitted, Hold
 from hyperinfer.api.store.journal import JournalFolder
 from tests.api.doctor.kit import Said, server, states, told
+from tests.project.blocks import blocks
 from tests.support.served import ROOT, running
 
 if TYPE_CHECKING:
@@ -34,8 +35,19 @@ def test_a_fresh_folder_is_well(cli: Cli) -> None:
     assert cli("doctor --port 0").out.splitlines()[-1] == "all well"
 
 
+def test_the_commands_of_the_manual(cli: Cli) -> None:
+    for block in blocks("docs/cli.md", "sh doctor"):
+        for line in block.text.splitlines():
+            assert cli(line.removeprefix("hyperinfer "), environ={"HYPERINFER_PORT": "0"}).code == 0
+
+
 def test_settings_that_mean_nothing_or_too_little(cli: Cli) -> None:
-    environ = {"HYPERINFER_PROT": "1", "OPENAI_API_KEYS": "x", "HYPERINFER_INTERNAL_TOKEN": "short", "HYPERINFER_WORKERS": "3"}
+    environ = {
+        "HYPERINFER_PROT": "1",
+        "OPENAI_API_KEYS": "x",
+        "HYPERINFER_INTERNAL_TOKEN": "short",
+        "HYPERINFER_WORKERS": "3",
+    }
     ran = cli("doctor --port 0 --json", environ=environ)
     assert ran.code == 1
     said = [each["what"] for each in ran.document["checks"] if each["area"] == "settings" and each["state"] != "ok"]

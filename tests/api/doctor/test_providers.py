@@ -30,7 +30,9 @@ def catalogue(folder: Path, providers: dict[str, str], auth: str = "") -> Path:
     lines += ["creators:", "  c: {name: C}", "models:"]
     for name in providers:
         lines += [f"  - {{slug: c/{name}, name: N, context_length: 8, max_output_tokens: 4, creator: c,"]
-        lines += ["     pricing: {prompt: 0, completion: 0}, source: here, routes: [{provider: " + name + ", model: there}]}"]
+        lines += [
+            "     pricing: {prompt: 0, completion: 0}, source: here, routes: [{provider: " + name + ", model: there}]}"
+        ]
     file = folder / "providers.yaml"
     file.write_text("\n".join(lines).replace(" creator: c,", ""))
     return file
