@@ -13,7 +13,7 @@ DOCTOR: Final = Verb(
     summary="Look at all that a gateway here needs: keys, stores, disk, clocks, the way out. Say what to fix.",
     run="hyperinfer.api.cli.doctor:doctor",
     details="Takes what serve takes, and may run beside it. Each provider that is on is asked for its list of models, which"
-    " costs nothing and shows whether it takes the key. Exits with 1 when there is a problem or a warning. Shows no secrets.",
+    " costs nothing and shows whether it takes the key. Exits with 1 for a problem or a warning. Shows no secrets.",
     arguments=(
         *(Argument(name=f"--{flag.name}", value=flag.value, help=flag.help) for flag in SERVE_FLAGS),
         Argument(name=f"--{SERVER.name}", value=SERVER.value, help="look at a gateway elsewhere too"),
