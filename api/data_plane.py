@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hyperinfer.formats.codec import Format
     from hyperinfer.nodes.ports import Accounts, Principal
     from hyperinfer.nodes.settlement import Settlement
+    from hyperinfer.nodes.tap import Tap
 
 log = logging.getLogger("hyperinfer.requests")
 
@@ -106,9 +107,10 @@ class DataPlane:
             return partial(self._exchange, format, self._serving(self._count))
         return None
 
-    def handle(self, format: Format, exchange: Exchange) -> Awaitable[None]:
-        """One exchange that asks for an answer. Nothing that a client or an upstream does leaves it as an exception."""
-        return self._exchange(format, self._serving(self._answer), exchange)
+    def handle(self, format: Format, exchange: Exchange, tap: Tap | None = None) -> Awaitable[None]:
+        """One exchange that asks for an answer. Nothing that a client or an upstream does leaves it as an exception. `tap`:
+        looks on at it."""
+        return self._exchange(format, self._serving(self._answer), exchange, tap)
 
     def count(self, format: Format, exchange: Exchange) -> Awaitable[None]:
         """The same for one that asks for the number of its tokens."""
@@ -118,8 +120,8 @@ class DataPlane:
         """The same, recorded where requests are."""
         return serve if self.recorder is None else self.recorder.around(serve)
 
-    async def _exchange(self, format: Format, serve: _Serve, exchange: Exchange) -> None:
-        ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time())
+    async def _exchange(self, format: Format, serve: _Serve, exchange: Exchange, tap: Tap | None = None) -> None:
+        ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time(), tap=tap)
         sink, left = ExchangeSink(exchange, ticket), False
         REQUEST.set(ticket.request_id)
         try:
@@ -247,7 +249,7 @@ class DataPlane:
         crash: Exception | SystemExit | None = None
         ticket = incoming.ticket
         try:
-            await run(graph, (incoming,), sink)
+            await run(graph, (incoming,), sink, observer=None if ticket.tap is None else ticket.tap.observer)
         except CRASHES as error:  # raised when the request is settled
             crash = error
             ticket.tally.error_code = CRASHED.code

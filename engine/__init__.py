@@ -29,7 +29,7 @@ from hyperinfer.engine.node import (
     step,
     timed,
 )
-from hyperinfer.engine.observe import ChannelCounts, Counts, Observer
+from hyperinfer.engine.observe import ChannelCounts, Counts, Observer, Observers
 from hyperinfer.engine.open_run import open_run
 from hyperinfer.engine.race import race
 from hyperinfer.engine.render import graph_diagram, state_diagram
@@ -60,6 +60,7 @@ __all__ = [
     "Machine",
     "Node",
     "Observer",
+    "Observers",
     "Part",
     "SideEnd",
     "Sink",

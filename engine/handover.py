@@ -49,7 +49,6 @@ class _Place:
             trio.lowlevel.reschedule(task)
 
 
-@final
 class Handover:
     """One sender, one segment behind it, and at most `capacity` items between. With none, a sender is held up by an item
     that the segment has to wait with, for as long as it does: then nothing is held but what the segment holds itself."""
@@ -92,6 +91,21 @@ class Handover:
         else:
             return self._send_later(item)
         return DONE
+
+    @property
+    def fill(self) -> int:
+        """Items in the buffer."""
+        return len(self._items)
+
+    @property
+    def waiting(self) -> bool:
+        """The sender is held up."""
+        return self._sender.taken
+
+    @property
+    def left(self) -> bool:
+        """Nobody reads."""
+        return self._left
 
     def close(self) -> None:
         """Nothing more comes."""

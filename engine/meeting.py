@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from hyperinfer.engine.failure import Failure
+from hyperinfer.engine.watched_channels import WatchedReceiver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
@@ -49,5 +50,5 @@ async def pump(source: AsyncIterable[Any], send: trio.MemorySendChannel[Any], me
     except trio.BrokenResourceError:
         pass
     finally:
-        if isinstance(source, trio.MemoryReceiveChannel):
+        if isinstance(source, (trio.MemoryReceiveChannel, WatchedReceiver)):
             source.close()

@@ -29,11 +29,12 @@ from hyperinfer.engine.handover import Handover
 from hyperinfer.engine.links import ChannelOutlet, FinalOutlet, Inlet, Nowhere, join
 from hyperinfer.engine.meeting import Meeting, pump
 from hyperinfer.engine.node import DownstreamClosed
-from hyperinfer.engine.observe import CountingChannel, SegmentWatch
+from hyperinfer.engine.watched_channels import WatchedHandover, WatchedReceiver, watched_channel
+from hyperinfer.engine.watched_nodes import SegmentWatch
 
 if TYPE_CHECKING:
     from hyperinfer.engine.clock import Clock
-    from hyperinfer.engine.graph import Graph
+    from hyperinfer.engine.graph import Edge, Graph
     from hyperinfer.engine.links import Ending, Port
     from hyperinfer.engine.node import Node, Sink, Source
     from hyperinfer.engine.observe import Observer
@@ -126,7 +127,7 @@ async def _flow(
 
 def _puller(inputs: Inputs) -> Callable[[], Coroutine[Any, Any, Any]]:
     """How a node with its own task takes one input. Every pull is a checkpoint of its own or of the source's."""
-    if isinstance(inputs, trio.MemoryReceiveChannel):
+    if isinstance(inputs, (trio.MemoryReceiveChannel, WatchedReceiver)):
         return inputs.receive
     if isinstance(inputs, AsyncIterable):
         waiting = aiter(inputs)
@@ -196,7 +197,7 @@ def _to_raise(error: BaseException, troubles: list[Exception]) -> BaseException 
     return real
 
 
-_Arriving = trio.MemoryReceiveChannel[Any] | Handover
+_Arriving = trio.MemoryReceiveChannel[Any] | WatchedReceiver | Handover
 
 
 class _Tasks:
@@ -205,7 +206,7 @@ class _Tasks:
     def __init__(self, plan: Plan, inputs: Inputs, outlet: Sink[Any], abort_after: float, observer: Observer | None) -> None:
         self._plan, self._inputs, self._outlet = plan, inputs, outlet
         self._abort_after, self._observer = abort_after, observer
-        self._channels = [self._channel(number, edge.capacity) for number, edge in enumerate(plan.channels)]
+        self._channels = [self._channel(number, edge) for number, edge in enumerate(plan.channels)]
         self._crash: BaseException | None = None
 
     async def run(self) -> None:
@@ -226,11 +227,14 @@ class _Tasks:
             finally:
                 del raised
 
-    def _channel(self, number: int, capacity: int) -> tuple[Port, _Arriving]:
-        if self._observer is None and number in self._plan.handed:
-            handover = Handover(capacity)
+    def _channel(self, number: int, edge: Edge) -> tuple[Port, _Arriving]:
+        observer = self._observer
+        if number in self._plan.handed:
+            handover = Handover(edge.capacity) if observer is None else WatchedHandover(observer, edge)
             return handover, handover
-        channel: tuple[Port, _Arriving] = trio.open_memory_channel[Any](capacity)
+        if observer is not None:
+            return watched_channel(observer, edge)
+        channel: tuple[Port, _Arriving] = trio.open_memory_channel[Any](edge.capacity)
         return channel
 
     async def _segment(self, segment: Segment) -> None:
@@ -282,18 +286,12 @@ class _Tasks:
         self._nursery.cancel_scope.cancel()
 
     def _departing(self, segment: Segment) -> ChannelOutlet | Handover:
-        ports = [self._port(each) for each in segment.departures]
+        ports = [self._channels[each][0] for each in segment.departures]
         if len(ports) == 1:
             return ports[0] if isinstance(ports[0], Handover) else ChannelOutlet(ports)
         aside = [port for port, each in zip(ports, segment.departures, strict=True) if each in self._plan.aside]
         # A segment that is aside itself has only such behind it.
         return ChannelOutlet(ports, aside if len(aside) < len(ports) else ())
-
-    def _port(self, number: int) -> Port:
-        port = self._channels[number][0]
-        if self._observer is None:
-            return port
-        return CountingChannel(self._observer, self._plan.channels[number], cast("trio.MemorySendChannel[Any]", port))
 
     def _given(self, segment: Segment) -> Inputs:
         """The inputs of the run. A clock interrupts the waiting for them, which not every source survives."""
@@ -318,7 +316,7 @@ class _Tasks:
 
 
 def _leave(inputs: Inputs | Handover) -> None:
-    if isinstance(inputs, trio.MemoryReceiveChannel):
+    if isinstance(inputs, (trio.MemoryReceiveChannel, WatchedReceiver)):
         inputs.close()
     elif isinstance(inputs, Handover):
         inputs.leave()

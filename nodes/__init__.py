@@ -16,12 +16,14 @@ from hyperinfer.nodes.meter import meter
 from hyperinfer.nodes.rewrite import rewrite
 from hyperinfer.nodes.route import route, to_model, to_routes
 from hyperinfer.nodes.settlement import settle
+from hyperinfer.nodes.tap import AttemptTap, Tap
 from hyperinfer.nodes.tool_loop import tool_loop
 from hyperinfer.nodes.translate import translate
 
 __all__ = [
     "Answering",
     "Asked",
+    "AttemptTap",
     "BigBodies",
     "Chunk",
     "Failed",
@@ -30,6 +32,7 @@ __all__ = [
     "Output",
     "Planned",
     "Reply",
+    "Tap",
     "Ticket",
     "admit",
     "call",

@@ -45,9 +45,13 @@ class Admit(Stage[Planned, Planned | Failure]):
         if ticket.admitted is not None:
             raise RuntimeError(f"{ticket.request_id} came to admission twice")  # a node before us gave it, or kept it
         row = admitted_row(item)
+        if ticket.tap is not None:
+            ticket.tap.admitting(item)
         self._asking = ticket.request_id
         refusal = await self._ledger.admit(Admission(principal, self._hold_of(item), rate_of(principal, self._rate), row))
         self._asking = None
+        if ticket.tap is not None:
+            ticket.tap.admitted(refusal)
         if refusal is None:
             ticket.admitted = row
             await sink.send(item)

@@ -17,7 +17,7 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.answer_reply import AnswerRestorer
 from hyperinfer.formats.codec import Upstream
 from hyperinfer.formats.stop_sequences import StopSequences
-from hyperinfer.formats.upstream_errors import UpstreamFault
+from hyperinfer.nodes.attempt_faults import timeout, unfinished, unreadable
 from hyperinfer.nodes.bill import cost_lines, total
 from hyperinfer.nodes.ports import Attempt
 from hyperinfer.nodes.reply_reader import ReplyReader
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
     from hyperinfer.engine import Drain
     from hyperinfer.formats.events import Burst, Event
+    from hyperinfer.formats.upstream_errors import UpstreamFault
     from hyperinfer.nodes.items import Answering, HeaderList, Reply
     from hyperinfer.nodes.selection import Chosen
+    from hyperinfer.nodes.tap import AttemptTap
     from hyperinfer.providers.catalogue import Provider
     from hyperinfer.providers.client import UpstreamResponse
     from hyperinfer.providers.transport_scope import ExchangeScope
@@ -45,13 +47,6 @@ _NO_OUTPUT = frozenset({ev.MessageStart, ev.UsageUpdate, ev.Unknown, ev.TextStar
 """Events that say nothing of the model yet: while only these came, another attempt may still be made."""
 
 _LAST = (ev.MessageEnd, ev.UpstreamError)
-
-_EXPIRED: dict[Cause, str] = {
-    "stream": "The provider's stream took longer than {:g} s.",
-    "first_token": "The provider sent no output within {:g} s.",
-    "idle": "The provider fell silent for {:g} s.",
-    "whole": "The provider did not answer within {:g} s.",
-}
 
 
 class Client(Protocol):
@@ -82,7 +77,7 @@ class Attempting:
     be repeated. `complete`: the whole reply was handed on, or is `reply` (one that is not streamed is handed on by the
     caller, when no deadline can cut that short). `hard_end`: it was left because the grace of `drain` was over. `headers`:
     what of the upstream's headers the client gets. `held_up`: its stream had to wait for the client. `began`: trio's clock.
-    `chosen`: the way that it takes, whose health is told of its output.
+    `chosen`: the way that it takes, whose health is told of its output. `tap`: hears of it (`heard_attempt`).
     """
 
     def __init__(
@@ -106,6 +101,7 @@ class Attempting:
             self._stops = StopSequences(answering.stops, answering.conversation.sampling.n or 1)
         self._status: int | None = None
         self.record: int | None = None
+        self.tap: AttemptTap | None = None
         timeouts = answering.route.provider.timeouts
         if self._streamed:
             seconds: dict[Cause, float] = {"stream": timeouts.stream, "first_token": timeouts.first_token}
@@ -146,7 +142,7 @@ class Attempting:
                 if self.complete:
                     fault = None
                 elif deadlines.expired is not None:
-                    fault = _timeout(deadlines.expired)
+                    fault = timeout(deadlines.expired)
         finally:
             if fault is not None or self.record is None:
                 self._note(fault)
@@ -160,6 +156,8 @@ class Attempting:
         async with opening as response:
             del body
             self._status = response.status
+            if self.tap is not None:
+                self.tap.head(response.status, response.connected)
             self.headers = tuple(
                 passable_headers(response.meaningful, self._route.provider.protocol, self._ticket.format.dialect)
             )
@@ -206,16 +204,16 @@ class Attempting:
                     await self._linger(response)
                 return None
             if reader.error is not None:
-                return _unreadable(reader)
+                return unreadable(reader)
             if reader.failing:
                 came = await self._last_words(response, reader)
                 break
         else:
             if heard == "silence":
-                return _timeout(Expired("idle", idle))
+                return timeout(Expired("idle", idle))
             came = reader.receive_eof()
         fault = await self._take(response, came, sink) if came else None
-        return fault if fault is not None or self.complete else _unreadable(reader)
+        return fault if fault is not None or self.complete else unreadable(reader)
 
     @property
     def _plain(self) -> bool:
@@ -232,11 +230,13 @@ class Attempting:
             fault = response.fault_within(last)
         elif isinstance(last, ev.MessageEnd) and last.stop == "unfinished" and not self._tells_unfinished():
             events.pop()
-            fault = _unfinished(last, response.status)
+            fault = unfinished(last, response.status)
             if not self.output:
                 return fault
         if not self.output and not _NO_OUTPUT.issuperset(map(type, events)):
             self.output = True
+            if self.tap is not None:
+                self.tap.output()
             self._chosen.health.answered(self._chosen.attempt)
             self._note(None)
             if self._streamed:
@@ -318,28 +318,3 @@ def _until_stop(events: list[Event], stops: StopSequences) -> list[Event]:
     """What the caller gets of these events: up to the stop string that ends the reply, and then the end."""
     found = [given for event in events for given in stops.push(event)]
     return [*found, *stops.end()] if stops.matched else found
-
-
-def _timeout(expired: Expired) -> UpstreamFault:
-    message = _EXPIRED[expired.cause].format(expired.seconds)
-    return UpstreamFault(code="provider_timeout", message=message, detail=message, deadline=expired.cause)
-
-
-def _unfinished(end: ev.MessageEnd, status: int) -> UpstreamFault:
-    message = f"The provider's response has not ended: its status is {end.raw_stop}."
-    return UpstreamFault(code="provider_unavailable", message=message, detail=message, status=status, failover=True)
-
-
-def _unreadable(reader: ReplyReader) -> UpstreamFault:
-    reason = reader.error.reason if reader.error is not None else "no reply"
-    if reader.cut_short:
-        message = "The provider closed the connection before the end of its response."
-    else:
-        message = "The provider's response cannot be understood."
-    return UpstreamFault(
-        code="provider_unavailable",
-        message=message,
-        detail=f"{message} ({reason})",
-        retryable=reader.cut_short,
-        failover=True,
-    )

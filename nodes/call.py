@@ -26,6 +26,7 @@ from hyperinfer.nodes.attempt import Attempting, Clients
 from hyperinfer.nodes.big_bodies import BIG, BigBodies
 from hyperinfer.nodes.concurrency import Rooms
 from hyperinfer.nodes.health import LocalHealth
+from hyperinfer.nodes.heard_attempt import run_heard
 from hyperinfer.nodes.items import Answering, Failed, Planned, Reply
 from hyperinfer.nodes.refusal import refused, refused_losses, shutting_down
 from hyperinfer.nodes.selection import Chosen, Selection, Ways
@@ -52,8 +53,9 @@ class Call(Stage[Planned, Reply | Failure]):
 
     async def receive(self, item: Planned, sink: Sink[Reply | Failure]) -> None:
         """One request."""
-        if item.ticket.tap is not None:
-            self._clients, self._ways = item.ticket.tap.asked(item, self._clients, self._ways)
+        tap = item.ticket.tap
+        if tap is not None:
+            self._clients, self._ways = tap.asked(item, self._clients, self._ways)
         ending: Failed | Burst | None = None  # a failure, or a whole reply; one that is streamed went out by itself
         refusal: Failed | None = None
         selection: Selection | None = None
@@ -81,7 +83,7 @@ class Call(Stage[Planned, Reply | Failure]):
                     await sink.send(answering)
                     attempt = Attempting(answering, encoded.body, self._clients, self._now, self._ways.drain, chosen)
                     del encoded  # and its body with it, as soon as that was sent
-                    fault = await attempt.run(sink)
+                    fault = await (attempt.run(sink) if tap is None else run_heard(attempt, answering, tap, sink))
                     if fault is not None:
                         health.failed(chosen.attempt, fault, answered=attempt.output)
             finally:

@@ -27,7 +27,7 @@ from hyperinfer.formats.server_tools import ToolName
 from hyperinfer.formats.tokens import Written
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.ports import Attempt, ChosenBy, CostLine, Generation, Principal
-from hyperinfer.nodes.tap import Tap
+from hyperinfer.nodes.tap import Tap, Taps
 from hyperinfer.nodes.tools.port import ServerTool
 from hyperinfer.providers.catalogue import Model, Route
 
@@ -73,7 +73,8 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     settlement of this request is done or under way, with this `row`. `limit_reached`: the model has called server tools
     often enough. `last_words`: ends the stream that is being written with an error; None before. `notes`: what nodes of your
     own leave there for each other, each under a name of its own; nothing here reads them. `said`: something of a stream was
-    written for the client. `tap`: who looks on; None: nobody."""
+    written for the client. `tap`: who looks on; None: nobody. `trace_id`: of the trace that this request is part of, 32 hex
+    digits; None where there is none."""
 
     request_id: str
     format: Format
@@ -94,6 +95,11 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     notes: dict[str, Any] = {}
     said: bool = False
     tap: Tap | None = None
+    trace_id: str | None = None
+
+    def add_tap(self, tap: Tap) -> None:
+        """One more who looks on, behind those who do already."""
+        self.tap = tap if self.tap is None else Taps(self.tap, tap)
 
     def let_go(self) -> None:
         """When the request is over: of what it holds that refers back to it. In a circle the whole request would else wait

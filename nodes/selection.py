@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hyperinfer.nodes.items import Planned
     from hyperinfer.nodes.ports import Health
     from hyperinfer.nodes.retry import Jitter
+    from hyperinfer.nodes.tap import WaitsFor
 
 _FULL = "provider_overloaded"
 """Said where there was no place."""
@@ -100,7 +101,7 @@ class Selection:
         retrying = self._retrying
         while wait is not None:
             if wait:
-                if not await self._before_hard_end(partial(_slept, wait)):
+                if not await self._waited("pause", wait, partial(_slept, wait)):
                     return shutting_down(self.item.ticket)
                 wait = retrying.choose(trio.current_time())  # others may have found out something meanwhile
                 continue
@@ -108,7 +109,7 @@ class Selection:
             room = self._rooms[place]
             if room is not None and not room.enter():
                 began = trio.current_time()
-                entered = await self._before_hard_end(partial(room.wait, retrying.queue))
+                entered = await self._waited("place", retrying.queue, partial(room.wait, retrying.queue))
                 if entered is None:
                     return shutting_down(self.item.ticket)
                 if not entered:
@@ -118,8 +119,18 @@ class Selection:
             return Chosen(self.item.routes[place], health, health.begin(), room)
         return None
 
-    async def _before_hard_end(self, waiting: Callable[[], Awaitable[bool]]) -> bool | None:
+    async def _waited(self, what: WaitsFor, seconds: float, waiting: Callable[[], Awaitable[bool]]) -> bool | None:
         """None where the gateway's grace ended before that."""
+        tap = self.item.ticket.tap
+        if tap is None:
+            return await self._before_hard_end(waiting)
+        tap.waits(what, seconds)
+        try:
+            return await self._before_hard_end(waiting)
+        finally:
+            tap.waited()
+
+    async def _before_hard_end(self, waiting: Callable[[], Awaitable[bool]]) -> bool | None:
         if self._drain is None:
             return await waiting()
         done: bool | None = None

@@ -58,11 +58,17 @@ class Settlement:
         ticket.settled = True
         failed = ticket.tally.error_code is not None
         ticket.row = row = row_of(ticket, ticket.admitted, "failed" if failed else status, trio.current_time())
+        if ticket.tap is not None:
+            ticket.tap.settling(row)
+        in_time = False
         try:
             in_time = await self._ledger.record(row)
         except NotRecorded:
             log.exception("the settlement of %s failed", ticket.request_id)
             return False
+        finally:
+            if ticket.tap is not None:
+                ticket.tap.settled(row, in_time=in_time)
         if not in_time:
             log.error("the settlement of %s took longer than %g s", ticket.request_id, SETTLE_SECONDS)
         return in_time

@@ -156,7 +156,7 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         starts = tuple(ev.ToolRunStart(run_of(call, active)) for call, active in calls if active.events)
         await sink.send((ev.UsageUpdate(hearing.usage, round_over=True), *starts))
         with self._until_hard_end() as hard_end:
-            async with running(calls, ticket.tally.tools) as results:
+            async with running(calls, ticket) as results:
                 async for finished in results:
                     hearing.citing.know(finished.outcome.sources)
                     done.append(finished)

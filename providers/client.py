@@ -160,6 +160,13 @@ class UpstreamResponse:
         stream = self._stream
         return type(stream) is Exchange and stream.ended
 
+    @property
+    def connected(self) -> float | None:
+        """Trio's clock when its connection was there: before the request where the connection is used again. None where the
+        transport cannot say."""
+        stream = self._stream
+        return stream.connected if isinstance(stream, Exchange) else None
+
     async def aclose(self) -> None:
         """Closes the connection unless the body was read to its end. Our transport does so without waiting."""
         await self._stream.aclose()

@@ -27,10 +27,11 @@ class Connection:
     """A connected byte stream that closes without waiting.
 
     `close` is synchronous on purpose: it works in a cancelled task, in every phase, and the peer sees it at once. A TLS
-    connection ends without a goodbye; the framing of HTTP says whether a response was whole.
+    connection ends without a goodbye; the framing of HTTP says whether a response was whole. `since`: trio's clock when it
+    was there.
     """
 
-    __slots__ = ("_descriptor", "_hearing", "_poll", "_socket", "_sockets", "_stream", "idle_since", "origin")
+    __slots__ = ("_descriptor", "_hearing", "_poll", "_socket", "_sockets", "_stream", "idle_since", "origin", "since")
 
     def __init__(
         self, origin: Origin, socket_stream: trio.SocketStream, stream: trio.abc.Stream, sockets: Sockets | None = None
@@ -45,6 +46,7 @@ class Connection:
         self._hearing: Hearing | None = None
         self._poll = _poll_for(self._descriptor)
         self.idle_since = 0.0
+        self.since = trio.current_time()
 
     async def send(self, data: bytes) -> None:
         """Sends all of `data`. Raises `httpx2.WriteError` when the peer is gone."""

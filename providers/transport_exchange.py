@@ -35,7 +35,7 @@ class Exchange(httpx2.AsyncByteStream):
 
     Any exception on the way, cancellation included, closes the connection at once. The owner gets it back when the
     response was complete and clean, as soon as its last byte is here. `read_timeout` and `write_timeout` are seconds
-    for each read and write; None waits.
+    for each read and write; None waits. `connected`: trio's clock when its connection was there, which may be long before.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Exchange(httpx2.AsyncByteStream):
         write_timeout: float | None,
     ) -> None:
         self._connection: Connection | None = connection
+        self.connected = connection.since
         self._parser = ResponseParser(method)
         self._owner = owner
         self._read_timeout = read_timeout

@@ -17,6 +17,7 @@ from hyperinfer.api.recording.tapped import TappedClients, TappedTool
 from hyperinfer.engine import recording as rec
 from hyperinfer.engine.recording import Payload
 from hyperinfer.engine.recording_file import line_bytes
+from hyperinfer.nodes.tap import Tap
 
 if TYPE_CHECKING:
     import httpx2
@@ -55,7 +56,7 @@ class _Model(msgspec.Struct):
     model: str = ""
 
 
-class Recorded:
+class Recorded(Tap):
     """Looks on at one request (`nodes.tap.Tap`, `tapped.Listener`, and `engine.drain.Cancellable`).
 
     `started`: trio's clock when it came. `limit`: bytes of the file. `bodies`: whether bytes are recorded, or their number.

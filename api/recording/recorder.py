@@ -99,7 +99,7 @@ class Recorder:
             self.missed += 1
             await serve(head, incoming, sink)
             return
-        ticket.tap = recorded
+        ticket.add_tap(recorded)
         sink.out = TappedExchange(exchange, recorded)
         exchange.on_gone(recorded.left)
         self._drain.enter(recorded)

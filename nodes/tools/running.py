@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,6 +16,8 @@ from hyperinfer.formats.wire import is_object
 from hyperinfer.nodes.ports import CostLine
 
 if TYPE_CHECKING:
+    from hyperinfer.nodes.items import Ticket
+    from hyperinfer.nodes.tap import Tap
     from hyperinfer.nodes.tools.activation import Active
     from hyperinfer.nodes.tools.hearing import HeardCall
     from hyperinfer.nodes.tools.port import ServerTool
@@ -41,11 +43,9 @@ def run_of(call: HeardCall, active: Active) -> ToolRun:
 
 
 @asynccontextmanager
-async def running(
-    calls: Sequence[tuple[HeardCall, Active]], lines: list[CostLine]
-) -> AsyncGenerator[AsyncGenerator[Finished]]:
+async def running(calls: Sequence[tuple[HeardCall, Active]], ticket: Ticket) -> AsyncGenerator[AsyncGenerator[Finished]]:
     """Runs all of them; the results come in the order of the calls, each as soon as it and those before it are there. What
-    one costs joins `lines` when it is over, which may be earlier: it is owed whatever becomes of the others.
+    one costs joins the ticket's tally when it is over, which may be earlier: it is owed whatever becomes of the others.
 
     Leaving the block ends what still runs.
     """
@@ -53,10 +53,11 @@ async def running(
     done = [trio.Event() for _ in calls]
 
     async def one(index: int, call: HeardCall, active: Active) -> None:
-        outcome = await _outcome(call, active, crowded=index >= MOST_CALLS)
-        finished = over[index] = _finished(run_of(call, active), outcome, active)
+        run, running = run_of(call, active), _outcome(call, active, crowded=index >= MOST_CALLS)
+        outcome = await (running if ticket.tap is None else _looked_on(ticket.tap, run, running))
+        finished = over[index] = _finished(run, outcome, active)
         if finished.line is not None:
-            lines.append(finished.line)
+            ticket.tally.tools.append(finished.line)
         done[index].set()
 
     async def results() -> AsyncGenerator[Finished]:
@@ -77,6 +78,16 @@ async def running(
         nursery.cancel_scope.cancel()
     if broken is not None:
         raise broken
+
+
+async def _looked_on(tap: Tap, run: ToolRun, running: Awaitable[ToolOutcome]) -> ToolOutcome:
+    outcome = None
+    tap.tool_started(run)
+    try:
+        outcome = await running
+        return outcome
+    finally:
+        tap.tool_ended(run, outcome)
 
 
 async def _outcome(call: HeardCall, active: Active, *, crowded: bool) -> ToolOutcome:

@@ -15,6 +15,7 @@ from hyperinfer.engine import (
     Edge,
     Graph,
     Observer,
+    Observers,
     Sink,
     Source,
     Stage,
@@ -26,7 +27,7 @@ from hyperinfer.engine import (
     step,
     tee,
 )
-from hyperinfer.engine.testing import ListSink, ListSource
+from hyperinfer.engine.testing import ListSink, ListSource, run_virtual
 
 both_ways = pytest.mark.parametrize("fused", [True, False])
 
@@ -165,3 +166,74 @@ async def test_nodes_made_of_others_are_seen_from_outside(fused: bool) -> None:
     }  # fmt: skip
     assert {name: counts for name, counts in ended.items() if counts != Counts(3, 3)} == {"watched/side": Counts(3, 0)}
     assert log.channels["watched/fork", "watched/side"].items == 3
+
+
+class Watching(Observer):
+    """Items and fills, with trio's time."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[Any, ...]] = []
+
+    def received(self, node: str, item: Any) -> None:
+        self.lines.append((trio.current_time(), node, "received", item))
+
+    def sent(self, node: str, item: Any) -> None:
+        self.lines.append((trio.current_time(), node, "sent", item))
+
+    def filled(self, edge: Edge, fill: int, *, waiting: bool) -> None:
+        self.lines.append((trio.current_time(), edge.target, "waiting" if waiting else "filled", fill))
+
+
+def same(item: int) -> int:
+    return item
+
+
+def live(*, fused: bool) -> list[tuple[Any, ...]]:
+    """What is told of a reader that takes three seconds for each item, behind a buffer of one."""
+    watching = Watching()
+
+    class Slow(Stage[int, int]):
+        async def receive(self, item: int, sink: Sink[int]) -> None:
+            await trio.sleep(3)
+            await sink.send(item)
+
+    graph = Graph.linear(step(same, name="in"), stage(Slow), buffers={"slow": 1})
+
+    async def main() -> None:
+        await run(graph, ListSource([1, 2, 3], every=1), ListSink[int](), fused=fused, observer=watching)
+
+    run_virtual(main, seed=0)
+    return watching.lines
+
+
+@both_ways
+def test_one_run_is_seen_live(fused: bool) -> None:
+    lines = live(fused=fused)
+    assert [(time, number) for time, node, what, number in lines if (node, what) == ("slow", "received")] == [
+        (1, 1),
+        (4, 2),
+        (7, 3),
+    ]
+    assert [(time, number) for time, node, what, number in lines if (node, what) == ("slow", "sent")] == [
+        (4, 1),
+        (7, 2),
+        (10, 3),
+    ]
+    fills = {time: (what, fill) for time, node, what, fill in lines if node == "slow" and what in ("filled", "waiting")}
+    # What goes straight through is put and taken at once. The third waits until the second leaves the buffer to it.
+    assert fills == {1: ("filled", 0), 2: ("filled", 1), 3: ("waiting", 1), 4: ("filled", 1), 7: ("filled", 0)}
+
+
+async def test_several_observers_are_told_alike_and_a_hook_that_raises_ends_the_run(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    one, two = Watching(), Watching()
+    await run(Graph.linear(double, stage(Split)), [1], observer=Observers(one, two))
+    assert one.lines == two.lines != []
+
+    class Broken(Observer):
+        def sent(self, node: str, item: Any) -> None:
+            raise LookupError(node)
+
+    with pytest.raises(LookupError):
+        await run(Graph.linear(step(same), echo, buffers={"echo": 2}), [1], observer=Observers(one, Broken()))

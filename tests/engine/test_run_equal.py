@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperinfer.engine import (
+    ChannelCounts,
+    Counts,
     Edge,
     Failure,
     Form,
     Graph,
     Node,
+    Observer,
     Sink,
     Source,
     Stage,
@@ -148,6 +151,71 @@ def test_a_chain_gives_the_same_items_in_the_same_order(
     assert output(graph, given, fused=False, seed=seed + 1, closes_after=closes_after) == fused
     if closes_after is not None:
         assert fused == output(graph, given, fused=True, seed=seed)[:closes_after]
+
+
+class Looking(Observer):
+    """Counts what it is told, and checks it against what a channel can be."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, list[int]] = {}
+        self.ended: dict[str, Counts] = {}
+        self.channels = 0
+
+    def started(self, node: str) -> None:
+        assert node not in self.told
+        self.told[node] = [0, 0]
+
+    def received(self, node: str, item: Any) -> None:
+        self.told[node][0] += 1
+
+    def sent(self, node: str, item: Any) -> None:
+        self.told[node][1] += 1
+
+    def completed(self, node: str, counts: Counts) -> None:
+        assert node not in self.ended
+        self.ended[node] = counts
+
+    stopped = completed
+
+    def filled(self, edge: Edge, fill: int, *, waiting: bool) -> None:
+        assert 0 <= fill <= edge.capacity
+
+    def channel(self, edge: Edge, counts: ChannelCounts) -> None:
+        assert counts.peak <= edge.capacity
+        assert counts.waited <= counts.items + 1  # one may have waited for a reader who then left
+        self.channels += 1
+
+
+def outcome(
+    graph: Graph, given: list[Any], *, fused: bool, seed: int, closes_after: int | None, observer: Observer | None
+) -> list[tuple[float, Any]]:
+    """What came out, and when."""
+    came: list[tuple[float, Any]] = []
+
+    class Noting(ListSink[Any]):
+        async def send(self, item: Any, /) -> None:
+            await super().send(item)
+            came.append((trio.current_time(), item))
+
+    async def main() -> None:
+        await run(graph, given, Noting(closes_after=closes_after), fused=fused, observer=observer)
+        came.append((trio.current_time(), "end"))
+
+    run_virtual(main, seed=seed)
+    return came
+
+
+@given(chains(), items, st.integers(0, 2**16), st.none() | st.integers(0, 4), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_looking_on_changes_neither_what_comes_nor_when(
+    graph: Graph, given: list[Any], seed: int, closes_after: int | None, fused: bool
+) -> None:
+    looking = Looking()
+    seen = outcome(graph, given, fused=fused, seed=seed, closes_after=closes_after, observer=looking)
+    assert seen == outcome(graph, given, fused=fused, seed=seed, closes_after=closes_after, observer=None)
+    assert {name: Counts(*counts) for name, counts in looking.told.items()} == looking.ended
+    assert set(looking.told) == set(graph.flat.order)
+    assert looking.channels == len((graph.fused if fused else graph.unfused).channels)
 
 
 STEPS = [kind for kind in KINDS if kind.form is Form.STEP]
