@@ -4,7 +4,7 @@ A block's kind is what stands before it, `<!-- KIND: NAME -->`, or else what sta
 `sh server`. `LANGUAGE not-run: WHY` is held by nothing. A test takes its blocks by `blocks(PAGE, KIND, …)`, and
 `test_blocks.py` finds these calls: a block that no test takes fails there, as does a call that takes none.
 
-`sh run` is run on any page, and `text output` behind it compared (`test_commands.py`).
+`sh run` is run on any page, and `text output` behind it compared (`tests/system/test_commands.py`).
 """
 
 from __future__ import annotations

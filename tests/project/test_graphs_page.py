@@ -33,4 +33,3 @@ def test_every_public_name_of_the_engine_is_explained(name: str) -> None:
 def test_the_test_kit_has_what_the_page_names(name: str) -> None:
     assert name in TEXT
     assert hasattr(testing, name)
-

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 
+from tests.project.blocks import named
 from tests.support.judge import breaches
 from tests.support.served import KEY, gateway, generations, running
 from tests.system.agent_upstream import ROUTES
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from hyperinfer.formats import Dialect
 
 PROTOCOLS = {"chat": "openai_chat", "responses": "openai_responses", "messages": "anthropic_messages"}
+SETTINGS = named("docs/clients.md", "client")
+"""What the page tells users of each client."""
+PAGE_ADDRESS, PAGE_MODEL = "http://localhost:8080", "anthropic/claude-sonnet-5.5"
 NAMES = ("agent", "gpt-5.5", "gpt-6.1-sol")
 """Models by the names that they have behind the slash. Codex knows the last two, and offers them other tools."""
 
@@ -83,29 +87,38 @@ def agents(folder: Path) -> Generator[Agents]:
         yield Agents(server.url, upstream.url, folder)
 
 
+def at_gateway(text: str, url: str) -> str:
+    """What the page says, of a gateway at this address."""
+    assert PAGE_ADDRESS in text
+    return text.replace(PAGE_ADDRESS, url)
+
+
+def claude_environ(home: Path, url: str) -> dict[str, str]:
+    """What Claude Code finds in its environment: what the page says, and what keeps it quiet."""
+    lines = at_gateway(SETTINGS["claude_code"], url).splitlines()
+    said = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    said = {name: value.replace("$HYPERINFER_KEY", KEY) for name, value in said.items()}
+    return {"HOME": str(home), "DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1", **said}
+
+
 def codex_home(home: Path, url: str, model: str, *, retries: int = 0, more: str = "") -> dict[str, str]:
     """Sets Codex up to speak to a gateway; the environment that it runs in. `retries`: of a stream that breaks off.
     `more`: further lines of its settings."""
-    (home / ".codex").mkdir()
-    (home / ".codex" / "config.toml").write_text(
-        f"""
-model = "{model}"
-model_provider = "gateway"
-{more}
-approval_policy = "never"
-sandbox_mode = "danger-full-access"
-check_for_update_on_startup = false
-[analytics]
-enabled = false
-[model_providers.gateway]
-name = "HyperInfer"
-base_url = "{url}/api/v1"
-env_key = "HYPERINFER_KEY"
-wire_api = "responses"
-request_max_retries = 0
-stream_max_retries = {retries}
-"""
+    settings = "\n".join(
+        [
+            more,
+            'approval_policy = "never"',
+            'sandbox_mode = "danger-full-access"',
+            "check_for_update_on_startup = false",
+            at_gateway(SETTINGS["codex"], url).replace(PAGE_MODEL, model),
+            "request_max_retries = 0",
+            f"stream_max_retries = {retries}",
+            "[analytics]",
+            "enabled = false",
+        ]
     )
+    (home / ".codex").mkdir()
+    (home / ".codex" / "config.toml").write_text(settings)
     return {"HOME": str(home), "CODEX_HOME": str(home / ".codex"), "HYPERINFER_KEY": KEY}
 
 

