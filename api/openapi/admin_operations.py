@@ -93,7 +93,7 @@ def admin_paths() -> dict[str, dict[str, Operation]]:
             "get": _operation(
                 "getUsage",
                 "Sum up usage",
-                "Requests, tokens and cost, by day, key, model or workspace.",
+                "Requests, tokens and cost, by day, key, model or workspace, or by the keys or models of each day.",
                 rec.UsageReport,
                 _query("by", "What to group by; model without it.", {"type": "string", "enum": list(get_args(UsageBy))}),
                 _query("workspace", _OF_WORKSPACE),

@@ -122,7 +122,11 @@ class UsageGroup(UsageSums, frozen=True):
     """Sums over the requests of a group."""
 
     group: Annotated[
-        str, Meta(description="The UTC day (YYYY-MM-DD), the key's id, the model's slug or the workspace's id.")
+        str,
+        Meta(
+            description="The UTC day (YYYY-MM-DD), the key's id, the model's slug or the workspace's id. Of `day_key` and "
+            "`day_model`: the day, a space, and which."
+        ),
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-UsageBy = Literal["day", "key", "model", "workspace"]
+UsageBy = Literal["day", "key", "model", "workspace", "day_key", "day_model"]
 KeyStatus = Literal["active", "revoked", "expired", "disabled"]
 
 
@@ -82,7 +82,8 @@ class ModelTokens(msgspec.Struct, frozen=True):
 
 
 class UsageRow(msgspec.Struct, frozen=True):
-    """A sum over generations. group: the UTC day (YYYY-MM-DD), key id, model slug or workspace id."""
+    """A sum over generations. group: the UTC day (YYYY-MM-DD), key id, model slug or workspace id; of a day's
+    keys or models the day, a space, and which."""
 
     group: str
     requests: int

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+_DAY = "strftime('%Y-%m-%d', day * 86400, 'unixepoch')"
 _GROUPS: dict[UsageBy, str] = {
-    "day": "strftime('%Y-%m-%d', day * 86400, 'unixepoch')",
+    "day": _DAY,
+    "day_key": f"{_DAY} || ' ' || key_id",
+    "day_model": f"{_DAY} || ' ' || model",
     "key": "key_id",
     "model": "model",
     "workspace": "workspace",

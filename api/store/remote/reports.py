@@ -42,8 +42,11 @@ CONNECT_SECONDS: Final = 5.0
 FETCHED: Final = 500
 """Rows that are in memory at a time."""
 
+_DAY: Final = "to_char(to_timestamp(day * 86400) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
 _GROUPS: Final[dict[UsageBy, str]] = {
-    "day": "to_char(to_timestamp(day * 86400) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+    "day": _DAY,
+    "day_key": f"{_DAY} || ' ' || key_id",
+    "day_model": f"{_DAY} || ' ' || model",
     "key": "key_id",
     "model": "model",
     "workspace": "workspace",

@@ -283,6 +283,10 @@ async def usage_adds_up(store: Store) -> None:
     by_model = [(row.group, row.requests, row.tokens_prompt, row.cost) for row in await store.usage("model", "lab")]
     assert by_model == [("a/b", 1, 11, 7), ("c/d", 1, 11, 70)]
     assert {row.group: row.cost for row in await store.usage("workspace")} == {principal.workspace: 77, other: 700}
+    split = [(row.group, row.cost) for row in await store.usage("day_model")]
+    assert split == [("2024-10-04 a/b", 7), ("2024-10-04 c/d", 70), ("2024-10-05 a/b", 700)]
+    (key,) = [row.group for row in await store.usage("key", "lab")]
+    assert [(row.group, row.cost) for row in await store.usage("day_key", "lab")] == [(f"2024-10-04 {key}", 77)]
 
 
 async def a_negative_hold_is_a_bug(store: Store) -> None:
