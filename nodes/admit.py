@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
+import trio
 
 from hyperinfer.engine import Failure, Node, Sink, Stage, stage
 from hyperinfer.nodes.bill import admitted_row
@@ -53,7 +54,7 @@ class Admit(Stage[Planned, Planned | Failure]):
         if ticket.tap is not None:
             ticket.tap.admitted(refusal)
         if refusal is None:
-            ticket.admitted = row
+            ticket.admitted, ticket.admitted_at = row, trio.current_time()
             await sink.send(item)
             return
         await sink.send(told(refusal, ticket))

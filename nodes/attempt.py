@@ -292,15 +292,17 @@ class Attempting:
     def _note(self, fault: UpstreamFault | None) -> None:
         """Writes the attempt down, before anything of it is handed on: with its first output, or where it ended."""
         attempts = self._ticket.attempts
+        began, came = self._deadlines.began, self._ticket.started
         attempt = Attempt(
             provider=self._route.provider.name,
             model=self._route.model,
             status=self._status,
             code=None if fault is None else fault.code,
-            ms=math.floor((trio.current_time() - self._deadlines.began) * 1000),
+            ms=math.floor((trio.current_time() - began) * 1000),
             unbilled=None if fault is None or (self._streamed and self.output) else self._used(),
             deadline=None if fault is None else cast("Cause | None", fault.deadline),
             chosen_by=self._answering.by,
+            at=math.floor((began - came) * 1000),
         )
         if self.record is None:
             self.record = len(attempts)

@@ -6,6 +6,7 @@ Exact: tokens times pico-USD a token, bucket by bucket; the sum of the lines is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -104,6 +105,8 @@ def without_output(
         losses=loss_records(ticket.losses) if ticket.losses else (),
         attempts=tuple(ticket.attempts),
         limit_reached=ticket.limit_reached,
+        admitted_ms=_admitted_ms(ticket),
+        tools=tuple(ticket.tool_times),
     )
 
 
@@ -144,7 +147,13 @@ def generation_of(
         attempts=tuple(ticket.attempts),
         estimated=usage.estimated,
         limit_reached=ticket.limit_reached,
+        admitted_ms=_admitted_ms(ticket),
+        tools=tuple(ticket.tool_times) if ticket.tool_times else (),
     )
+
+
+def _admitted_ms(ticket: Ticket) -> int | None:
+    return None if ticket.admitted_at is None else floor((ticket.admitted_at - ticket.started) * 1000)
 
 
 def loss_records(losses: Sequence[Loss]) -> tuple[LossRecord, ...]:

@@ -26,7 +26,7 @@ from hyperinfer.formats.events import Burst, StopReason
 from hyperinfer.formats.server_tools import ToolName
 from hyperinfer.formats.tokens import Written
 from hyperinfer.formats.usage import Usage
-from hyperinfer.nodes.ports import Attempt, ChosenBy, CostLine, Generation, Principal
+from hyperinfer.nodes.ports import Attempt, ChosenBy, CostLine, Generation, Principal, ToolTime
 from hyperinfer.nodes.tap import Tap, Taps
 from hyperinfer.nodes.tools.port import ServerTool
 from hyperinfer.providers.catalogue import Model, Route
@@ -68,8 +68,9 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     `request_id`: bare. `format`: what the client speaks. `principal`: whose key it came with, None without accounts.
     `tally`: what the meter has counted. `created`: unix seconds. `started`: trio's clock when it came. `strict`: refuse
     instead of losing (`X-HyperInfer-Strict`). `upstream_headers`: the client's `anthropic-version` and `anthropic-beta`.
-    `body_size`: bytes of the request. `admitted`: its row if nothing more is heard of it, None before admission. `losses`
-    and `attempts`: all so far, for `/generation` (losses of the request on its route are in `Answering`). `settled`: the one
+    `body_size`: bytes of the request. `admitted`: its row if nothing more is heard of it, None before admission, which was
+    at `admitted_at` on trio's clock. `losses`, `attempts` and `tool_times`: all so far, for `/generation` (losses of the
+    request on its route are in `Answering`). `settled`: the one
     settlement of this request is done or under way, with this `row`. `limit_reached`: the model has called server tools
     often enough. `last_words`: ends the stream that is being written with an error; None before. `notes`: what nodes of your
     own leave there for each other, each under a name of its own; nothing here reads them. `said`: something of a stream was
@@ -85,8 +86,10 @@ class Ticket(msgspec.Struct, eq=False, kw_only=True):
     upstream_headers: HeaderList = ()
     body_size: int = 0
     admitted: Generation | None = None
+    admitted_at: float | None = None
     losses: list[Loss] = []
     attempts: list[Attempt] = []
+    tool_times: list[ToolTime] = []
     tally: Tally = msgspec.field(default_factory=Tally)
     limit_reached: bool = False
     settled: bool = False

@@ -92,7 +92,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     code: the failure's code, None when it succeeded. ms: how long it took, to the first output or the failure.
     unbilled: of one whose output the client never saw, what it used, in pico-USD, as far as the upstream said; None for the
     one that was answered with, which is billed. deadline: the one of ours that ended it (connect, first_token, idle, stream,
-    whole); None where none did. chosen_by: why this route was asked; None where its model has no other.
+    whole); None where none did. chosen_by: why this route was asked; None where its model has no other. at: milliseconds
+    from when the request came to when this began; None in rows of versions that did not write it down.
     """
 
     provider: str
@@ -103,6 +104,16 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     unbilled: int | None = None
     deadline: Cause | None = None
     chosen_by: ChosenBy | None = None
+    at: int | None = None
+
+
+class ToolTime(msgspec.Struct, frozen=True, gc=False):
+    """One run of a server tool: at, as of an attempt, and for how many ms. failed: the model was told of an error."""
+
+    name: str
+    at: int
+    ms: int
+    failed: bool = False
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -117,7 +128,9 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     limit_reached: the model wanted to call server tools more often than it may.
     cost: pico-USD, equal to the sum of `lines` and to the amount of the ledger row.
     error_code: set exactly when the status is failed.
-    latency_ms: from admission to the end. first_token_ms: from admission to the first output; None without any.
+    latency_ms: from when it came to the end. first_token_ms: to the first output; None without any. admitted_ms: to when it
+    was admitted, whatever it had to wait for; None in rows of versions that did not write it down.
+    tools: runs of server tools that are over, in that order.
     """
 
     id: str
@@ -148,6 +161,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     attempts: tuple[Attempt, ...] = ()
     estimated: bool = False
     limit_reached: bool = False
+    admitted_ms: int | None = None
+    tools: tuple[ToolTime, ...] = ()
 
 
 class Admission(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ import msgspec
 
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.messages import GenerationRow
-from hyperinfer.nodes.ports import Attempt, CostLine, Generation, IngressFormat, LossRecord
+from hyperinfer.nodes.ports import Attempt, CostLine, Generation, IngressFormat, LossRecord, ToolTime
 
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -27,6 +27,8 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     attempts: tuple[Attempt, ...] = ()
     estimated: bool = False
     limit_reached: bool = False
+    admitted_ms: int | None = None
+    tools: tuple[ToolTime, ...] = ()
 
 
 _SELECT: Final = f"SELECT {', '.join(GenerationRow._fields)} FROM generation WHERE id = ?"
@@ -59,6 +61,8 @@ def generation_row(generation: Generation) -> GenerationRow:
         g.attempts,
         g.estimated,
         g.limit_reached,
+        g.admitted_ms,
+        g.tools,
     )
     return GenerationRow(
         g.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from math import floor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ import trio
 from hyperinfer.formats.server_tools import ToolOutcome, ToolRun
 from hyperinfer.formats.tool_data import as_data, cleaned, one_line
 from hyperinfer.formats.wire import is_object
-from hyperinfer.nodes.ports import CostLine
+from hyperinfer.nodes.ports import CostLine, ToolTime
 
 if TYPE_CHECKING:
     from hyperinfer.nodes.items import Ticket
@@ -54,7 +55,9 @@ async def running(calls: Sequence[tuple[HeardCall, Active]], ticket: Ticket) -> 
 
     async def one(index: int, call: HeardCall, active: Active) -> None:
         run, running = run_of(call, active), _outcome(call, active, crowded=index >= MOST_CALLS)
+        began = trio.current_time()
         outcome = await (running if ticket.tap is None else _looked_on(ticket.tap, run, running))
+        ticket.tool_times.append(_time_of(run, outcome, began, ticket))
         finished = over[index] = _finished(run, outcome, active)
         if finished.line is not None:
             ticket.tally.tools.append(finished.line)
@@ -78,6 +81,11 @@ async def running(calls: Sequence[tuple[HeardCall, Active]], ticket: Ticket) -> 
         nursery.cancel_scope.cancel()
     if broken is not None:
         raise broken
+
+
+def _time_of(run: ToolRun, outcome: ToolOutcome, began: float, ticket: Ticket) -> ToolTime:
+    at, ms = began - ticket.started, trio.current_time() - began
+    return ToolTime(run.name, floor(at * 1000), floor(ms * 1000), outcome.error is not None)
 
 
 async def _looked_on(tap: Tap, run: ToolRun, running: Awaitable[ToolOutcome]) -> ToolOutcome:

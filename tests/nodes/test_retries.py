@@ -42,9 +42,9 @@ async def test_the_instants_of_a_repetition(stream: bool, autojump_clock: object
         assert [played.closed_at for played in gateway.transport.played[:2]] == [1.0, 2.1875]
         assert (exchange.status, exchange.head_at) == (200, 2.5625)
         assert gateway.row.attempts == (
-            Attempt("openai_chat", "up", 503, "provider_overloaded", 1000, 0),
-            Attempt("openai_chat", "up", 500, "provider_unavailable", 1000, 0),
-            Attempt("openai_chat", "up", 200, None, 0),
+            Attempt("openai_chat", "up", 503, "provider_overloaded", 1000, 0, at=0),
+            Attempt("openai_chat", "up", 500, "provider_unavailable", 1000, 0, at=1187),
+            Attempt("openai_chat", "up", 200, None, 0, at=2562),
         )
         assert (gateway.row.first_token_ms, gateway.row.latency_ms) == (2562, 2562)
 

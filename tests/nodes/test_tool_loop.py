@@ -10,6 +10,7 @@ from hyperinfer.engine import Graph, Node, subgraph, tee
 from hyperinfer.engine.testing import ListSink
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes import Answering, tool_loop
+from hyperinfer.nodes.ports import ToolTime
 from tests.support.bench import DIALECTS, bench
 from tests.support.judge import breaches
 from tests.support.replies import usage_of
@@ -78,6 +79,9 @@ async def test_a_round_of_a_tool_and_the_answer(
 
         row = gateway.row
         assert (row.status, row.finish_reason, row.limit_reached) == ("completed", "stop", False)
+        (looked,) = row.tools
+        assert looked == ToolTime("web_search", looked.at, 2000)
+        assert (row.admitted_ms, [attempt.at for attempt in row.attempts]) == (0, [0, looked.at + 2000])
         assert (row.tokens_prompt, row.tokens_cached_prompt, row.tokens_completion) == (250, 40, 28)
         assert {line.bucket: (line.tokens, line.cost) for line in row.lines} == {
             "prompt": (210, 210 * 3_000_000),

@@ -11,7 +11,7 @@ import trio
 
 from hyperinfer.api.store.embedded import EmbeddedStore, open_embedded
 from hyperinfer.api.store.folder import DataFolder, FolderLock
-from hyperinfer.nodes.ports import Admission, Attempt, CostLine, Generation, LossRecord, Principal, Rate
+from hyperinfer.nodes.ports import Admission, Attempt, CostLine, Generation, LossRecord, Principal, Rate, ToolTime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -51,7 +51,9 @@ def a_generation(id_: str, workspace: str, cost: int = 35, created_at: float = N
         first_token_ms=12,
         losses=(LossRecord("messages[0].name", "not expressible: «ü» 🙂"),),
         estimated=True,
-        attempts=(Attempt("other", "b", 503, "provider_overloaded", 5), Attempt("provider", "b-2026", 200, None, 7)),
+        attempts=(Attempt("other", "b", 503, "provider_overloaded", 5), Attempt("provider", "b-2026", 200, None, 7, at=6)),
+        admitted_ms=1,
+        tools=(ToolTime("web_search", 8, 3, failed=True),),
     )
 
 
