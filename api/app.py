@@ -88,7 +88,13 @@ class Application:
                 open_gateway(self._settings, self.drain, say=self._say) as gateway,
             ):
                 if self._settings.servers is None:  # else whoever starts the workers does it, once for all
-                    self.greeting = await first_start(gateway.store, self._settings.environ, self._output, now=gateway.now())
+                    self.greeting = await first_start(
+                        gateway.store,
+                        self._settings.environ,
+                        self._output,
+                        now=gateway.now(),
+                        console=self._settings.console,
+                    )
                 self._gateway = gateway
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
@@ -110,7 +116,8 @@ def _first(group: BaseExceptionGroup[Exception]) -> str:
 def build(app: Mapping[str, object]) -> Hosted:
     """What the worker calls. `app`: `config` (a path or None), `catalogue` (its text, or None to read it), `data` (a path),
     `lock` (the descriptor of its lock, or None to take it), `outage` (one of OUTAGES), `json` (whether events are JSON),
-    `record` (the fields of RecordSettings, or None), `log_format` and `log_level` (as the flags have them)."""
+    `record` (the fields of RecordSettings, or None), `console` (whether it is served), `log_format` and `log_level` (as the
+    flags have them)."""
     config, data, lock, catalogue = app.get("config"), app.get("data"), app.get("lock"), app.get("catalogue")
     settings = GatewaySettings(
         config=Path(str(config)) if config else None,
@@ -120,6 +127,7 @@ def build(app: Mapping[str, object]) -> Hosted:
         lock=FolderLock.adopt(lock) if isinstance(lock, int) else None,
         refuse_without_postgres=app.get("outage") == "refuse",
         record=RecordSettings.heard(app.get("record")),
+        console=app.get("console") is not False,
     )
     log_as = cast("LogFormat", app.get("log_format", "text"))
     lines = configure_logging(str(app.get("log_level", "info")).upper(), log_as)

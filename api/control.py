@@ -24,11 +24,10 @@ from hyperinfer.api.store.admin import Admin, CreatedKey
 from hyperinfer.api.store.errors import RefusalCode, Refused, StoreUnavailable
 from hyperinfer.api.store.frames import FrameReader, FrameTooLong, frame
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, UsageBy, UsageRow, WorkspaceRecord
+from hyperinfer.providers.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
-
-    from hyperinfer.providers.secret import Secret
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 600.0
@@ -98,6 +97,7 @@ _VERBS: Final[dict[str, _Verb]] = {
     "disable": _Verb(_Key, KeyRecord),
     "revoke": _Verb(_Key, KeyRecord),
     "usage": _Verb(_Usage, tuple[UsageRow, ...]),
+    "new_console_token": _Verb(_Nothing, Secret),
     "verify_ledger": _Verb(_Nothing, LedgerReport),
     "about": _Verb(_Nothing, About),
 }
@@ -267,6 +267,10 @@ class RemoteAdmin:
     ) -> tuple[UsageRow, ...]:
         """See Admin."""
         return cast("tuple[UsageRow, ...]", await self._call("usage", _Usage(by, workspace, since, until)))
+
+    async def new_console_token(self) -> Secret:
+        """See Admin."""
+        return cast("Secret", await self._call("new_console_token", _Nothing()))
 
     async def verify_ledger(self) -> LedgerReport:
         """See Admin."""

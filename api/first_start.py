@@ -1,10 +1,12 @@
-"""What the operator is told about API keys when a gateway starts: the first one, once; later, how many there are."""
+"""What the operator is told when a gateway starts: the first API key and the console's token, once each; later, how many
+keys there are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from hyperinfer.api.given_secrets import console_token
 from hyperinfer.api.store.bootstrap import Bootstrapped, bootstrap
 from hyperinfer.api.store.errors import Refused
 from hyperinfer.nodes.money import usd_to_pico
@@ -15,11 +17,22 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.store import FullAdmin
 
 
-async def first_start(store: FullAdmin, environ: Mapping[str, str], output: Output, *, now: float) -> str | None:
-    """Makes the workspace and the key of a store without keys, and says a key that was made here. `now`: unix seconds.
+async def first_start(
+    store: FullAdmin, environ: Mapping[str, str], output: Output, *, now: float, console: bool
+) -> str | None:
+    """Makes the workspace and the key of a store without keys, and the token of one without a token where there is a
+    `console` and the environment has none; says what was made here. `now`: unix seconds.
 
     Returns what else there is to say: about variables that are ignored and the keys that there are. Raises Refused.
     """
+    said = await _first_key(store, environ, output, now)
+    if console and console_token(environ) is None and (token := await store.console.first_token()) is not None:
+        text = token.reveal()
+        output.event({"event": "console_token", "token": text}, f"Token of the console (shown once): {text}")
+    return said
+
+
+async def _first_key(store: FullAdmin, environ: Mapping[str, str], output: Output, now: float) -> str | None:
     given = environ.get("HYPERINFER_BOOTSTRAP_KEY")
     credits = environ.get("HYPERINFER_BOOTSTRAP_CREDITS")
     try:

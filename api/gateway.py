@@ -19,9 +19,11 @@ from hyperinfer.api.about import about
 from hyperinfer.api.backing import open_backing
 from hyperinfer.api.body_room import BodyRoom
 from hyperinfer.api.catalogue_file import CatalogueFile
+from hyperinfer.api.console.settings import ConsoleSettings
 from hyperinfer.api.custom_nodes.checking import load_nodes
 from hyperinfer.api.data_plane import DataPlane
 from hyperinfer.api.edge.watch import Watch
+from hyperinfer.api.given_secrets import console_token
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.key_places import KeyPlaces
@@ -53,7 +55,7 @@ class GatewaySettings:
     """What a worker is told. `config`: path of the catalogue. `catalogue`: its text, where whoever started us has read it.
     `data`: the data folder. `environ`: the environment. `lock`: the folder's, where whoever started us holds it; else we
     take it. `refuse_without_postgres`: of the shared store, while it is away; else requests are journaled. `record`: which
-    requests are recorded, and where; None: none."""
+    requests are recorded, and where; None: none. `console`: whether it is served."""
 
     config: Path | None
     data: Path
@@ -62,12 +64,18 @@ class GatewaySettings:
     catalogue: str | None = field(default=None, repr=False)  # it may hold keys
     refuse_without_postgres: bool = False
     record: RecordSettings | None = None
+    console: bool = True
 
     @property
     def internal_token(self) -> Secret | None:
         """The shared secret of the platform's internal routes; None when it is not set."""
         token = self.environ.get("HYPERINFER_INTERNAL_TOKEN")
         return Secret(token) if token else None
+
+    @property
+    def console_settings(self) -> ConsoleSettings | None:
+        """Those of the console; None where it is off."""
+        return ConsoleSettings(console_token(self.environ)) if self.console else None
 
     @property
     def servers(self) -> SharedServers | None:
@@ -89,6 +97,7 @@ class Gateway:
     ids: RequestIds
     drain: Drain
     internal_token: Secret | None
+    console: ConsoleSettings | None
     now: Callable[[], float]
     upstreams: Upstreams
 
@@ -187,6 +196,7 @@ async def open_gateway(
             ids=ids,
             drain=drain,
             internal_token=settings.internal_token,
+            console=settings.console_settings,
             now=now,
             upstreams=upstreams,
         )
@@ -201,8 +211,8 @@ def _recorder(
     # Who does not record does not load it.
     from hyperinfer.api.recording.recorder import open_recorder
 
-    token = settings.internal_token
-    secrets = () if token is None else (token,)
+    tokens = (settings.internal_token, console_token(settings.environ))
+    secrets = tuple(token for token in tokens if token is not None)
     return open_recorder(settings.record, catalogue=catalogue.current, drain=drain, chance=random.random, secrets=secrets)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from hyperinfer.api import administered
 from hyperinfer.api.openapi.admin_records import (
+    ConsoleToken,
     KeyData,
     KeyReference,
     Keys,
@@ -132,6 +133,10 @@ class HttpAdmin:
             raise Refused("invalid", str(error)) from None
         report = await self._ask("GET", "/usage", UsageReport, query=query)
         return tuple(map(administered.usage_row, report.data))
+
+    async def new_console_token(self) -> Secret:
+        """See Admin."""
+        return Secret((await self._ask("POST", "/console/token", ConsoleToken)).token)
 
     async def verify_ledger(self) -> LedgerReport:
         """See Admin."""

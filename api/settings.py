@@ -6,13 +6,14 @@ concerns models, providers and limits stands in `providers.yaml` instead.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from hyperinfer.api import values
+from hyperinfer.api.given_secrets import CONSOLE_TOKEN, check_bootstrap, console_token
+from hyperinfer.api.given_secrets import SettingError as SettingError
 from hyperinfer.api.recording.settings import RecordSettings
 from hyperinfer.api.values import did_you_mean
 
@@ -28,10 +29,6 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8080
 OUTAGES: Final = ("journal", "refuse")
 """What becomes of new requests while Postgres is away: served and journaled, or refused."""
-
-
-class SettingError(Exception):
-    """A value that cannot be read. The message names the flag or the variable that it came from."""
 
 
 class SettingsConflict(Exception):
@@ -113,6 +110,7 @@ RECORD_BODIES = Flag(
     help="off: only how long bodies are, and when they came (default: on)",
     read=values.switch,
 )
+CONSOLE = Flag(name="console", value="on|off", help="the pages at / for operators (default: on)", read=values.switch)
 SERVER = Flag(
     name="server", value="URL", help="the gateway to administer, over HTTP, instead of a data folder", read=values.server_url
 )
@@ -147,11 +145,13 @@ SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[float] | Flag[bool] | Flag
     RECORD_BODIES,
     LOG_FORMAT,
     LOG_LEVEL,
+    CONSOLE,
 )
 OTHER_VARIABLES: Final = {
     "HYPERINFER_POSTGRES_URL": "shared mode: the database (needs the next one too)",
     "HYPERINFER_REDIS_URL": "shared mode: counters and holds",
     "HYPERINFER_INTERNAL_TOKEN": "the token of the platform's internal routes",
+    CONSOLE_TOKEN: "the token that signs in to the console, at least 16 characters (default: one is made)",
     "HYPERINFER_BOOTSTRAP_KEY": "the API key of the first start, beginning with hi-",
     "HYPERINFER_BOOTSTRAP_CREDITS": "the credits of the first start in USD (default: 100)",
 }
@@ -218,6 +218,7 @@ class Settings:
     record: RecordSettings | None = None
     log_format: str = "text"
     log_level: str = "info"
+    console: bool = True
     postgres_url: Secret | None = None
     redis_url: Secret | None = None
 
@@ -243,7 +244,8 @@ def read_settings(given: Mapping[str, str | None], environ: Mapping[str, str]) -
         value = read_flag(flag, given, environ)
         return default if value is None else value
 
-    _check_bootstrap(environ)
+    check_bootstrap(environ)
+    console_token(environ)
     return Settings(
         host=read(HOST, DEFAULT_HOST),
         port=read(PORT, DEFAULT_PORT),
@@ -257,6 +259,7 @@ def read_settings(given: Mapping[str, str | None], environ: Mapping[str, str]) -
         record=_record_settings(given, environ),
         log_format=read(LOG_FORMAT, "text"),
         log_level=read(LOG_LEVEL, "info"),
+        console=read(CONSOLE, True),
         postgres_url=_secret("postgres_url", environ),
         redis_url=_secret("redis_url", environ),
     )
@@ -327,16 +330,3 @@ def _secret(name: str, environ: Mapping[str, str]) -> Secret | None:
         # Not the text itself: there may be a password in it.
         raise SettingError(f"{variable}: must begin with {' or '.join(_SCHEMES[variable])}")
     return Secret(text)
-
-
-def _check_bootstrap(environ: Mapping[str, str]) -> None:
-    """Here as well as where they are used, so that a bad one is told before anything starts."""
-    key = environ.get("HYPERINFER_BOOTSTRAP_KEY")
-    if key and not re.fullmatch(r"hi-[!-~]+", key):
-        raise SettingError("HYPERINFER_BOOTSTRAP_KEY: must begin with 'hi-' and go on with visible ASCII")
-    credits = environ.get("HYPERINFER_BOOTSTRAP_CREDITS")
-    if credits:
-        try:
-            values.usd_not_negative(credits)
-        except ValueError as error:
-            raise SettingError(f"HYPERINFER_BOOTSTRAP_CREDITS: {error}") from None

@@ -86,7 +86,7 @@ def _serve(invocation: Invocation) -> int:
         _make_folder(record)
     output = invocation.output
     with take_folder(data) if settings.shared is None else share_folder(data) as lock:
-        greeting = None if settings.shared is None else _first_start(settings.shared, invocation)
+        greeting = None if settings.shared is None else _first_start(settings, settings.shared, invocation)
         plan = plan_of(settings, catalogue.limits, config=config, data=data, lock=lock, json=output.json)
         plan, room = _fitted(replace(plan, configuration=_keeper(file)))
         return _supervise(plan, words, [room, *([greeting] if greeting else [])])
@@ -110,7 +110,7 @@ def _keeper(file: CatalogueFile) -> Configuration:
     return CatalogueKeeper(file.absolute())
 
 
-def _first_start(servers: SharedServers, invocation: Invocation) -> str | None:
+def _first_start(settings: Settings, servers: SharedServers, invocation: Invocation) -> str | None:
     """Of the shared store: here, once for all workers. Raises StoreUnavailable, Refused."""
     import trio
 
@@ -121,7 +121,9 @@ def _first_start(servers: SharedServers, invocation: Invocation) -> str | None:
     async def starting() -> str | None:
         try:
             async with open_shared_admin_alone(servers) as admin:
-                return await first_start(admin, invocation.environ, invocation.output, now=invocation.now())
+                return await first_start(
+                    admin, invocation.environ, invocation.output, now=invocation.now(), console=settings.console
+                )
         except StoreAway as error:
             # Other gateways have made the first start.
             return f"warning: {error}: serving keys and accounts that Redis knows until it is back"
@@ -183,6 +185,7 @@ def plan_of(
         "data": str(data.absolute()),
         "lock": lock.descriptor,
         "outage": settings.outage,
+        "console": settings.console,
         "record": None if settings.record is None else settings.record.told(),
         "json": json,
         "log_format": settings.log_format,

@@ -22,6 +22,7 @@ _IN_WORKSPACE = Argument(name="--workspace", value="WORKSPACE", help="only this 
 GROUPS: Final[Mapping[str, str]] = {
     "workspaces": "Workspaces: who pays. Each has credits, and keys that spend them.",
     "keys": "API keys: what clients sign in with, and what each may do.",
+    "console": "The console: the pages at / of a running gateway, for those who operate it.",
     "ledger": "The ledger: every movement of credits.",
 }
 """The words that several verbs begin with."""
@@ -32,7 +33,8 @@ _VERBS = (
         summary="Run the gateway.",
         run="hyperinfer.api.cli.serve:serve",
         details="Prints `listening http://HOST:PORT` once it is ready; on a store without keys it also makes the workspace"
-        " `default` and prints its API key. SIGTERM and Ctrl-C drain: running requests may end; Ctrl-C again ends them."
+        " `default` and prints its API key, and once a token for the console, the pages at that address."
+        " SIGTERM and Ctrl-C drain: running requests may end; Ctrl-C again ends them."
         " SIGHUP reads the catalogue again. Every option is also an environment variable: --port is HYPERINFER_PORT.",
         arguments=(*_SERVE, *_COMMON),
         examples=(
@@ -197,6 +199,15 @@ _VERBS = (
             ("hyperinfer usage --by day --workspace acme", "what acme used, day by day"),
             ("hyperinfer usage --since 2026-11-01 --until 2026-11-30 --csv", "November by model, for a spreadsheet"),
         ),
+    ),
+    Verb(
+        path=("console", "token"),
+        summary="Make another token for the console and print it: this once, and nobody can show it again.",
+        run="hyperinfer.api.cli.console:token",
+        details="Prints the token alone. The last one signs in no more, and whoever had signed in is signed out. A gateway"
+        " where HYPERINFER_CONSOLE_TOKEN is set takes that one alone.",
+        arguments=_ADMIN,
+        examples=(("hyperinfer console token", "after somebody left, or when it is lost"),),
     ),
     Verb(
         path=("ledger", "verify"),

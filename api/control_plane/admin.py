@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final
 
-from quart import request
-from werkzeug.routing import BaseConverter
+from quart import Blueprint, request
 
-from hyperinfer.api.administered import (
-    key_data,
-    made_key,
-    moment,
-    usage_report,
-    verdict,
-    workspace_data,
-)
+from hyperinfer.api.administered import key_data, verdict
+from hyperinfer.api.control_plane.accounts import key_routes, usage_answer, workspace_routes
 from hyperinfer.api.control_plane.answer import answer
 from hyperinfer.api.control_plane.body import json_body
 from hyperinfer.api.control_plane.caller import require_platform
-from hyperinfer.api.control_plane.envelope import Refusal
-from hyperinfer.api.openapi.admin_records import KeyReference, Keys, NewKey, NewWorkspace, TopUpAmount, Workspaces
-from hyperinfer.api.store.records import KeyTerms, UsageBy
-from hyperinfer.api.values import utc_day
-from hyperinfer.formats.errors import RequestError
-from hyperinfer.nodes.money import usd_to_pico
+from hyperinfer.api.given_secrets import CONSOLE_TOKEN
+from hyperinfer.api.openapi.admin_records import ConsoleToken, KeyReference
+from hyperinfer.api.store.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,16 +28,8 @@ if TYPE_CHECKING:
 ADMIN_PATH: Final = "/api/v1/admin"
 
 
-class _Reference(BaseConverter):
-    """An id or a name, which may have slashes in it."""
-
-    regex = ".+?"
-    part_isolating = False
-
-
 def admin_routes(app: QuartTrio, gateway: Gateway) -> None:
     """Everything under /api/v1/admin."""
-    app.url_map.converters["reference"] = _Reference
 
     @app.before_request
     async def check() -> None:
@@ -56,126 +37,50 @@ def admin_routes(app: QuartTrio, gateway: Gateway) -> None:
         if request.path == ADMIN_PATH or request.path.startswith(ADMIN_PATH + "/"):
             require_platform(gateway)
 
-    _workspace_routes(app, gateway.store)
-    _key_routes(app, gateway.store, gateway.now)
-    _report_routes(app, gateway.store)
+    api = Blueprint("admin", __name__, url_prefix=ADMIN_PATH)
+    workspace_routes(api, gateway.store)
+    key_routes(api, gateway.store, gateway.now)
+    _key_changes(api, gateway.store, gateway.now)
+    _other_routes(api, gateway)
+    app.register_blueprint(api)
     del check
 
 
-def _workspace_routes(app: QuartTrio, admin: Admin) -> None:
-    @app.get(f"{ADMIN_PATH}/workspaces")
-    async def workspaces() -> Response:
-        return answer(Workspaces(tuple(map(workspace_data, await admin.workspaces()))))
-
-    @app.post(f"{ADMIN_PATH}/workspaces")
-    async def create_workspace() -> Response:
-        asked = await json_body(NewWorkspace)
-        return answer(workspace_data(await admin.create_workspace(asked.name, _pico(asked.credits, "credits"))), 201)
-
-    @app.get(f"{ADMIN_PATH}/workspaces/<reference:workspace>")
-    async def show_workspace(workspace: str) -> Response:
-        return answer(workspace_data(await admin.workspace(workspace)))
-
-    @app.post(f"{ADMIN_PATH}/workspaces/<reference:workspace>/topup")
-    async def topup(workspace: str) -> Response:
-        asked = await json_body(TopUpAmount)
-        return answer(workspace_data(await admin.topup(workspace, _pico(asked.amount, "amount"))))
-
-    @app.post(f"{ADMIN_PATH}/workspaces/<reference:workspace>/lock")
-    async def lock(workspace: str) -> Response:
-        return answer(workspace_data(await admin.lock(workspace)))
-
-    @app.post(f"{ADMIN_PATH}/workspaces/<reference:workspace>/unlock")
-    async def unlock(workspace: str) -> Response:
-        return answer(workspace_data(await admin.unlock(workspace)))
-
-    del workspaces, create_workspace, show_workspace, topup, lock, unlock
-
-
-def _key_routes(app: QuartTrio, admin: Admin, now: Callable[[], float]) -> None:
-    @app.get(f"{ADMIN_PATH}/keys")
-    async def keys() -> Response:
-        found = await admin.keys(request.args.get("workspace"))
-        return answer(Keys(tuple(key_data(each, now()) for each in found)))
-
-    @app.post(f"{ADMIN_PATH}/keys")
-    async def create_key() -> Response:
-        asked = await json_body(NewKey)
-        return answer(made_key(await admin.create_key(asked.workspace, _terms(asked)), now()), 201)
-
+def _key_changes(api: Blueprint, admin: Admin, now: Callable[[], float]) -> None:
     async def changed(change: Callable[[str], Awaitable[KeyRecord]]) -> Response:
         # The key is named in the body: it may be the key itself, which must not stand in anybody's log of addresses.
         return answer(key_data(await change((await json_body(KeyReference)).key), now()))
 
-    @app.post(f"{ADMIN_PATH}/keys/enable")
+    @api.post("/keys/enable")
     async def enable() -> Response:
         return await changed(admin.enable)
 
-    @app.post(f"{ADMIN_PATH}/keys/disable")
+    @api.post("/keys/disable")
     async def disable() -> Response:
         return await changed(admin.disable)
 
-    @app.post(f"{ADMIN_PATH}/keys/revoke")
+    @api.post("/keys/revoke")
     async def revoke() -> Response:
         return await changed(admin.revoke)
 
-    del keys, create_key, enable, disable, revoke
+    del enable, disable, revoke
 
 
-def _report_routes(app: QuartTrio, admin: Admin) -> None:
-    @app.get(f"{ADMIN_PATH}/usage")
+def _other_routes(api: Blueprint, gateway: Gateway) -> None:
+    admin = gateway.store
+
+    @api.get("/usage")
     async def usage() -> Response:
-        by = _by(request.args.get("by", "model"))
-        since, until = _day("since"), _day("until")
-        rows = await admin.usage(by, request.args.get("workspace"), since=since, until=None if until is None else until + 1)
-        return answer(usage_report(by, rows))
+        return await usage_answer(admin)
 
-    @app.get(f"{ADMIN_PATH}/ledger/verify")
+    @api.get("/ledger/verify")
     async def verify() -> Response:
         return answer(verdict(await admin.verify_ledger()))
 
-    del usage, verify
+    @api.post("/console/token")
+    async def new_console_token() -> Response:
+        if gateway.console is not None and gateway.console.token is not None:
+            raise Refused("unsupported", f"{CONSOLE_TOKEN} is set where the gateway runs, and wins: set another there")
+        return answer(ConsoleToken((await admin.new_console_token()).reveal()), 201)
 
-
-def _terms(asked: NewKey) -> KeyTerms:
-    try:
-        expires_at = None if asked.expires_at is None else moment(asked.expires_at)
-    except ValueError as error:
-        raise RequestError(str(error), param="expires_at") from None
-    return KeyTerms(
-        name=asked.name,
-        models=asked.models,
-        rate_per_minute=asked.rate_per_minute,
-        burst=asked.burst,
-        limit_daily=_maybe_pico(asked.limit_daily, "limit_daily"),
-        limit_monthly=_maybe_pico(asked.limit_monthly, "limit_monthly"),
-        limit_total=_maybe_pico(asked.limit_total, "limit_total"),
-        expires_at=expires_at,
-    )
-
-
-def _pico(amount: Decimal, param: str) -> int:
-    try:
-        return usd_to_pico(amount)
-    except ValueError as error:
-        raise RequestError(str(error), param=param) from None
-
-
-def _maybe_pico(amount: Decimal | None, param: str) -> int | None:
-    return None if amount is None else _pico(amount, param)
-
-
-def _by(text: str) -> UsageBy:
-    for known in get_args(UsageBy):
-        if text == known:
-            found: UsageBy = known
-            return found
-    raise Refusal("invalid_request", f"`by` is one of {', '.join(get_args(UsageBy))}.", param="by")
-
-
-def _day(name: str) -> int | None:
-    text = request.args.get(name)
-    try:
-        return None if text is None else utc_day(text)
-    except ValueError as error:
-        raise RequestError(str(error), param=name) from None
+    del usage, verify, new_console_token

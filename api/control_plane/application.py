@@ -9,7 +9,9 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from hyperinfer.api.console.guard import CLIENT_HEADERS, guarded, is_of_console
 from hyperinfer.api.control_plane.account import account_routes
+from hyperinfer.api.control_plane.accounts import Reference
 from hyperinfer.api.control_plane.admin import admin_routes
 from hyperinfer.api.control_plane.answer import without_content
 from hyperinfer.api.control_plane.catalogue import catalogue_routes
@@ -53,16 +55,19 @@ class ControlPlane:
     """
 
     def __init__(self, gateway: Gateway) -> None:
-        self._ids = gateway.ids
+        self._ids, self._console = gateway.ids, gateway.console is not None
         self._quart = _routes(gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = _Identified(scope, self._ids.next(), send)
+        exchange = _Identified(scope, self._ids.next(), send, of_console=self._console and is_of_console(scope["path"]))
         REQUEST.set(exchange.request_id)
         if not scope["path"].startswith("/"):  # `OPTIONS *`; quart would make a URL of it
             await exchange.refuse(404, "invalid_request", NO_SUCH_PATH)
             return
-        inner = cast("HypercornScope", {**scope, "headers": _headers(scope, exchange.request_id)})
+        inner = cast(
+            "HypercornScope",
+            {**scope, "headers": _headers(scope, exchange.request_id), CLIENT_HEADERS: scope["headers"]},
+        )
         try:
             await self._quart(inner, cast("ASGIReceiveCallable", receive), cast("ASGISendCallable", exchange.send))
         except* ClientGone:
@@ -83,10 +88,10 @@ def _headers(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
 class _Identified:
     """A request and its id. `send` puts the id on the response, under each name that the client's SDK looks for."""
 
-    def __init__(self, scope: Scope, request_id: str, send: Send) -> None:
+    def __init__(self, scope: Scope, request_id: str, send: Send, *, of_console: bool) -> None:
         self.request_id = request_id
         self.started = False
-        self._send = send
+        self._send, self._of_console = send, of_console
         version = any(name == b"anthropic-version" for name, _ in scope["headers"])
         self._anthropic = wants_anthropic(scope["path"], version)
 
@@ -97,6 +102,8 @@ class _Identified:
             headers = [*message.get("headers", ()), (b"x-request-id", value)]
             if self._anthropic:
                 headers.append((b"request-id", value))
+            if self._of_console:
+                headers = guarded(headers)
             message = {**message, "headers": headers}
         await self._send(message)
 
@@ -117,6 +124,7 @@ def _routes(gateway: Gateway) -> QuartTrio:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False  # it would redirect
+    app.url_map.converters["reference"] = Reference
     for register in (
         health_routes,
         catalogue_routes,
@@ -127,6 +135,10 @@ def _routes(gateway: Gateway) -> QuartTrio:
         document_routes,
     ):
         register(app, gateway)
+    if gateway.console is not None:
+        from hyperinfer.api.console.routes import console_routes
+
+        console_routes(app, gateway, gateway.console)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(Refusal, _refused)

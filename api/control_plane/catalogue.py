@@ -41,14 +41,19 @@ class _Volumes:
         return self._tokens
 
 
-class _Listing:
+class Listing:
     """The list as it is sent, made once for each catalogue and for what is known of its use."""
 
-    def __init__(self) -> None:
+    def __init__(self, gateway: Gateway) -> None:
+        self.volumes, self._catalogue = _Volumes(gateway.store, gateway.now), gateway.catalogue
         self._of: tuple[Catalogue, Mapping[str, int]] | None = None
         self._document = Cacheable(b"", 0)
 
-    def of(self, catalogue: Catalogue, tokens: Mapping[str, int]) -> Cacheable:
+    async def response(self) -> Response:
+        """Of now."""
+        return self._of_now(self._catalogue.current(), await self.volumes.read()).response()
+
+    def _of_now(self, catalogue: Catalogue, tokens: Mapping[str, int]) -> Cacheable:
         if self._of is None or self._of[0] is not catalogue or self._of[1] is not tokens:
             self._document = cacheable(public_models(catalogue, tokens), MAX_AGE)
             self._of = catalogue, tokens
@@ -57,17 +62,17 @@ class _Listing:
 
 def catalogue_routes(app: QuartTrio, gateway: Gateway) -> None:
     """GET /api/v1/models and GET /api/v1/models/{slug}, without authentication. A slug has slashes in it."""
-    listing, volumes = _Listing(), _Volumes(gateway.store, gateway.now)
+    listing = Listing(gateway)
 
     @app.get("/api/v1/models")
     async def models() -> Response:
-        return listing.of(gateway.catalogue.current(), await volumes.read()).response()
+        return await listing.response()
 
     @app.get("/api/v1/models/<path:slug>")
     async def model(slug: str) -> Response:
         found = gateway.catalogue.current().models.get(slug)
         if found is None:
             raise Refusal("invalid_request", f"There is no model {slug!r}.", param="model", status=404)
-        return cacheable(public_model(found, (await volumes.read()).get(slug)), MAX_AGE).response()
+        return cacheable(public_model(found, (await listing.volumes.read()).get(slug)), MAX_AGE).response()
 
     del models, model

@@ -89,6 +89,15 @@ def admin_paths() -> dict[str, dict[str, Operation]]:
         f"{_ADMIN}/keys/enable": {"post": _key("enableKey", "Enable a key", "Lets a key in again that was disabled.")},
         f"{_ADMIN}/keys/disable": {"post": _key("disableKey", "Disable a key", "Refuses it until it is enabled.")},
         f"{_ADMIN}/keys/revoke": {"post": _key("revokeKey", "Revoke a key", "Refuses it from now on, for good.")},
+        f"{_ADMIN}/console/token": {
+            "post": _operation(
+                "newConsoleToken",
+                "Make another token for the console",
+                "The answer has it, this once. The last one and all sessions of the console end.",
+                rec.ConsoleToken,
+                status="201",
+            )
+        },
         f"{_ADMIN}/usage": {
             "get": _operation(
                 "getUsage",

@@ -108,6 +108,12 @@ class KeyReference(msgspec.Struct, frozen=True):
     key: Annotated[str, Meta(description="Its id, its prefix or the beginning of that, or the key itself.")]
 
 
+class ConsoleToken(msgspec.Struct, frozen=True):
+    """A new token for the console, that nobody can show again."""
+
+    token: str
+
+
 class UsageSums(msgspec.Struct, frozen=True):
     """Sums over requests."""
 

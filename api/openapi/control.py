@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hyperinfer.api.openapi.account_records import CreditsReply, CurrentKeyReply
 from hyperinfer.api.openapi.admin_records import (
+    ConsoleToken,
     KeyData,
     KeyReference,
     Keys,
@@ -43,6 +44,7 @@ RECORDS = Family(
         Keys,
         KeyData,
         NewKey,
+        ConsoleToken,
         MadeKey,
         KeyReference,
         UsageReport,

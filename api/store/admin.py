@@ -80,6 +80,10 @@ class Admin(Protocol):
         these days (UTC, counted since 1970), from the first and before the second."""
         ...
 
+    async def new_console_token(self) -> Secret:
+        """Another token for the console, which ends the last one and all sessions."""
+        ...
+
     async def verify_ledger(self) -> LedgerReport:
         """Recompute balances and costs, and say what differs."""
         ...

@@ -17,6 +17,7 @@ from hyperinfer.api.store.admin import CreatedKey
 from hyperinfer.api.store.admitted import AdmittedJournal
 from hyperinfer.api.store.book import Book
 from hyperinfer.api.store.checks import check_enable, check_new_workspace, check_topup
+from hyperinfer.api.store.console_rows import EmbeddedConsole
 from hyperinfer.api.store.database import open_reader
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.embedded_reports import EmbeddedReports
@@ -24,7 +25,7 @@ from hyperinfer.api.store.embedded_request_log import EmbeddedRequestLog
 from hyperinfer.api.store.errors import Refused, StoreUnavailable, no_workspace, refusal_code
 from hyperinfer.api.store.generations import generation_row, read_generation
 from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, new_id, new_secret, shown
-from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, StoredKey, UsageBy, UsageRow
+from hyperinfer.api.store.records import KeyRecord, KeyTerms, StoredKey, UsageBy, UsageRow
 from hyperinfer.api.store.reports import UsageQuestion
 from hyperinfer.api.store.writer_client import WriterClient, open_writer_client
 from hyperinfer.engine.failure import Failure
@@ -68,6 +69,8 @@ class EmbeddedStore:
         self._now, self._clock, self._entropy, self._reports = now, clock, entropy, EmbeddedReports(folder.database)
         log = EmbeddedRequestLog(reader, book, self._reports)
         self.requests, self.request, self.keys_by_id = log.requests, log.request, log.keys_by_id
+        self.console = EmbeddedConsole(reader, writer, now, entropy)
+        self.new_console_token, self.verify_ledger = self.console.new_token, self._reports.audit
 
     @property
     def healthy(self) -> bool:
@@ -257,10 +260,6 @@ class EmbeddedStore:
         """See Admin."""
         id_ = None if workspace is None else self._find(workspace).id
         return await self._reports.usage(UsageQuestion(by, id_, since, until))
-
-    async def verify_ledger(self) -> LedgerReport:
-        """See Admin."""
-        return await self._reports.audit()
 
     # Inside #################################################################
 

@@ -102,7 +102,24 @@ class ClaimKey(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
     earlier: str | None
 
 
-Administration = CreateWorkspace | TopUp | SetLocked | CreateKey | EnableKey | RevokeKey
+class KeepToken(msgspec.Struct, frozen=True, array_like=True, tag="keep_token"):
+    """Let the token of this digest sign in to the console, and no other any more."""
+
+    seq: int
+    sha256: bytes
+    made_at: float
+
+
+class SignOut(msgspec.Struct, frozen=True, array_like=True, tag="sign_out"):
+    """End a session of the console before its time."""
+
+    seq: int
+    session: bytes
+    until: float
+    now: float
+
+
+Administration = CreateWorkspace | TopUp | SetLocked | CreateKey | EnableKey | RevokeKey | KeepToken | SignOut
 Request = Settle | ClaimKey | Administration
 
 

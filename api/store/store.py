@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hyperinfer.api.store.admin import CreatedKey
+    from hyperinfer.api.store.console_access import ConsoleAccess
     from hyperinfer.api.store.records import KeyTerms
     from hyperinfer.providers.secret import Secret
 
@@ -25,6 +26,11 @@ class FullAdmin(Admin, Protocol):
 
     async def create_key_with(self, workspace: str, terms: KeyTerms, secret: Secret) -> CreatedKey:
         """Make a key with a secret that the caller chose. Refused also when there is a key with it already."""
+        ...
+
+    @property
+    def console(self) -> ConsoleAccess:
+        """Who may sign in to the console."""
         ...
 
     async def has_key(self, sha256: bytes) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from hyperinfer.api.store.claims import CLAIM_SECONDS, Claim
+from hyperinfer.api.store.console_rows import keep_token, sign_out
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import Refused, secret_exists, workspace_exists
 from hyperinfer.api.store.messages import (
@@ -18,10 +19,12 @@ from hyperinfer.api.store.messages import (
     Done,
     EnableKey,
     GenerationRow,
+    KeepToken,
     RevokeKey,
     SetLocked,
     Settle,
     Settled,
+    SignOut,
     TopUp,
 )
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, StoredKey, WorkspaceRecord
@@ -142,6 +145,12 @@ def administer(connection: sqlite3.Connection, request: Administration) -> Done:
                 (request.revoked_at, request.id),
             )
             return Done(request.seq, key=_key(connection, request.id))
+        case KeepToken():
+            keep_token(connection, request)
+            return Done(request.seq)
+        case SignOut():
+            sign_out(connection, request)
+            return Done(request.seq)
 
 
 def move_balance(connection: sqlite3.Connection, workspace: str, amount: int) -> Balance:

@@ -22,6 +22,7 @@ from hyperinfer.api.store.keys import Entropy, check_terms, digest, find_key, ne
 from hyperinfer.api.store.records import KeyRecord, KeyTerms, LedgerReport, UsageBy, UsageRow, WorkspaceRecord
 from hyperinfer.api.store.remote.accounts import KEY_COLUMNS, KEY_VIEW, key_record, key_view
 from hyperinfer.api.store.remote.bridge import Busy
+from hyperinfer.api.store.remote.console_rows import RemoteConsole
 from hyperinfer.api.store.remote.queries import KEYS_CHANNEL
 from hyperinfer.api.store.remote.text import can_be_stored
 from hyperinfer.api.store.reports import UsageQuestion
@@ -94,6 +95,8 @@ class RemoteAdministration:
         self.queries, self.admissions = queries, admissions
         self._accounts, self._reports = accounts, reports
         self._now, self._entropy = now, entropy
+        self.console = RemoteConsole(self._ask, now, entropy)
+        self.new_console_token = self.console.new_token
 
     # Workspaces ###############################################################
 

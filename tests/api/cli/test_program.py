@@ -121,7 +121,7 @@ def test_help_is_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) ->
     ("words", "message"),
     [
         ("modles", "hyperinfer has no verb 'modles'; did you mean 'models'?"),
-        ("frobnicate", "hyperinfer has no verb 'frobnicate'; there are check, conformance, diagram"),
+        ("frobnicate", "hyperinfer has no verb 'frobnicate'; there are check, conformance, console, diagram"),
         ("keys creat", "hyperinfer keys has no verb 'creat'; did you mean 'create'?"),
         ("keys create", "the following arguments are required: --workspace"),
         ("workspaces create", "the following arguments are required: NAME"),

@@ -112,7 +112,8 @@ def test_the_plan_says_all_that_was_asked(tmp_path: Path) -> None:
     assert (plan.bind, plan.workers, order.factory) == ("[::1]:0", 1, FACTORY)
     said = {"log_format": "json", "log_level": "error"}
     paths = {"config": str(Path.cwd() / "p.yaml"), "data": str(tmp_path / "data")}
-    assert order.app == {**paths, "lock": lock.descriptor, "outage": "refuse", "record": None, "json": False, **said}
+    asked = {"outage": "refuse", "console": True, "record": None, "json": False}
+    assert order.app == {**paths, "lock": lock.descriptor, **asked, **said}
     assert plan.handed == (lock.descriptor,)
     assert (order.edge.grace, order.edge.write_deadline) == (7, 9)
     assert (order.edge.certfile, order.edge.keyfile) == ("c.pem", "k.pem")
@@ -251,7 +252,9 @@ def test_served_by_environment_with_json_and_ctrl_c(tmp_path: Path, cli: Cli) ->
         "HYPERINFER_PROT": "8081",
     }
     with served(tmp_path, "--json", **environ) as server:
-        assert server.lines == [f'{{"event":"listening","url":"{server.url}"}}\n']
+        token, listening = (json.loads(line) for line in server.lines)
+        assert re.fullmatch(r"hc-[\w-]{43}", token.pop("token"))
+        assert (token, listening) == ({"event": "console_token"}, {"event": "listening", "url": server.url})
         assert ask(server, "hi-chosen").status_code == 200
         assert cli("workspaces show default --data elsewhere --json").document["balance"] == 3
         code, said = server.end(signal.SIGINT)
@@ -268,10 +271,12 @@ def test_served_by_environment_with_json_and_ctrl_c(tmp_path: Path, cli: Cli) ->
 
 def test_the_first_start_in_json(tmp_path: Path) -> None:
     with served(tmp_path, "--json") as server:
-        first, listening = (json.loads(line) for line in server.lines)
+        first, token, listening = (json.loads(line) for line in server.lines)
         assert {"event": "first_start", "workspace": "default"}.items() <= first.items()
-        assert listening == {"event": "listening", "url": server.url}
+        assert (token["event"], listening) == ("console_token", {"event": "listening", "url": server.url})
         assert ask(server, first["key"]).status_code == 200
+        session = httpx2.post(f"{server.url}/console/api/session", json={"token": token["token"]}, timeout=PATIENCE)
+        assert session.status_code == 200
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes through /proc")

@@ -99,7 +99,7 @@ async def test_every_route_is_described_and_for_the_token_alone(gateway: Served,
         **{f"{ADMIN}/keys/{verb}": {"key": key} for verb in ("disable", "enable", "revoke")},
     }
     asks = [(path, path.replace("{workspace}", "default"), method.upper()) for path, of in paths.items() for method in of]
-    assert len(asks) == 13
+    assert len(asks) == 14
     for path, real, method in asks:
         for headers in ({}, {"X-Internal-Token": "wrong"}, {"X-Internal-Token": ""}, {"authorization": f"Bearer {key}"}):
             refused = await gateway.client.request(method, real, headers=headers, json=bodies.get(path))

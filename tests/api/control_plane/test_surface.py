@@ -21,7 +21,6 @@ READ = (
 )
 WRITE = ("/api/v1/playground-keys",)
 UNKNOWN = (
-    "/",
     "/nope",
     "/healthz/",
     "//healthz",
