@@ -61,7 +61,8 @@ class ControlPlane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = _Identified(scope, self._ids.next(), send, of_console=self._console and is_of_console(scope["path"]))
         REQUEST.set(exchange.request_id)
-        if not scope["path"].startswith("/"):  # `OPTIONS *`; quart would make a URL of it
+        # `OPTIONS *`, of which quart would make a URL; and more slashes, which it would pass over.
+        if not scope["path"].startswith("/") or scope["path"].startswith("//"):
             await exchange.refuse(404, "invalid_request", NO_SUCH_PATH)
             return
         inner = cast(
