@@ -50,11 +50,11 @@ class Unchanging:
 
 class Reloads:
     """The generations of a configuration, from 0. `report` is told of each that was refused, and of the newest accepted
-    one when somebody says that it has come to all."""
+    one when somebody says that it has come to all; `over` is called after either, and whatever else became of one."""
 
-    def __init__(self, configuration: Configuration, report: Callable[[str], None]) -> None:
+    def __init__(self, configuration: Configuration, report: Callable[[str], None], over: Callable[[], None]) -> None:
         self.generation = 0
-        self._configuration, self._report = configuration, report
+        self._configuration, self._report, self._over = configuration, report, over
         self._newer = trio.Event()
         self._turn = trio.Lock()
         self._to_say: str | None = None
@@ -79,8 +79,10 @@ class Reloads:
             self._to_say = await trio.to_thread.run_sync(self._configuration.renew, abandon_on_cancel=True)
         except ReloadRefused as refusal:
             self._report(f"not reloaded, the configuration stays as it was: {refusal}")
+            self._over()
         except Exception:
             log.exception("reloading failed; the configuration stays as it was")
+            self._over()
         else:
             self.generation += 1
             self._newer.set()
@@ -102,3 +104,4 @@ class Reloads:
         elif taken < workers:
             said += f"\nwarning: {workers - taken} of {workers} workers keep the old one; those that start have the new"
         self._report(said)
+        self._over()

@@ -25,14 +25,17 @@ import socket
 import subprocess
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import trio
 
+from hyperinfer.api.backoff import Backoff
 from hyperinfer.api.configuration import Configuration, Reloads, Unchanging
 from hyperinfer.api.edge.address import url_of
 from hyperinfer.api.edge.settings import EdgeSettings, hypercorn_config
 from hyperinfer.api.import_path import python_argv
+from hyperinfer.api.service_notify import READY, RELOADING, STOPPING, Notify, nobody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -71,27 +74,13 @@ def worker_argv() -> tuple[str, ...]:
     return python_argv("hyperinfer.api.worker")
 
 
-class Backoff:
-    """Seconds to wait before a worker that ended is replaced."""
-
-    STABLE = 10.0
-    LONGEST = 5.0
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def after(self, lived: float) -> float:
-        """`lived`: seconds from the worker's start to its end."""
-        delay = 0.0 if lived >= self.STABLE else self._next
-        self._next = min(self.LONGEST, max(0.1, delay * 2))
-        return delay
-
-
-async def supervise(plan: Plan, *, announce: Callable[[str], None], report: Callable[[str], None]) -> int:
+async def supervise(
+    plan: Plan, *, announce: Callable[[str], None], report: Callable[[str], None], notify: Notify = nobody
+) -> int:
     """Runs the service until it was told to stop; returns the exit code of the process.
 
     `announce` is called once, with `listening http://HOST:PORT`, when all workers serve; `report` with each line that
-    an operator should read.
+    an operator should read; `notify` is told of what a service manager wants to know.
     """
     try:
         sockets = _open_sockets(plan)
@@ -100,7 +89,7 @@ async def supervise(plan: Plan, *, announce: Callable[[str], None], report: Call
         report(f"cannot listen on {plan.bind}: {error.strerror or error}{hint}")
         return 1
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        supervisor = _Supervisor(plan, sockets, announce, report)
+        supervisor = _Supervisor(plan, sockets, announce, report, notify)
         return await supervisor.run(signals)
 
 
@@ -129,12 +118,20 @@ class _Worker:
 
 
 class _Supervisor:
-    def __init__(self, plan: Plan, sockets: Sockets, announce: Callable[[str], None], report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        sockets: Sockets,
+        announce: Callable[[str], None],
+        report: Callable[[str], None],
+        notify: Notify,
+    ) -> None:
         self._plan = plan
         self._sockets = sockets
         self._announce = announce
         self._report = report
-        self._reloads = Reloads(plan.configuration, report)
+        self._notify = notify
+        self._reloads = Reloads(plan.configuration, report, partial(self._tell, READY))
         self._workers: set[_Worker] = set()
         self._ready_slots = 0
         self._announced = False
@@ -276,6 +273,11 @@ class _Supervisor:
                     self._announce(f"listening {url_of(sock, tls=tls)}")
                 if message.get("greeting"):
                     self._report(str(message["greeting"]))
+                self._tell(READY)
+
+    def _tell(self, state: str) -> None:
+        if self._announced and not self._stopping.is_set():
+            self._notify(state)
 
     def _note_generations(self) -> None:
         newest, serving = self._reloads.generation, [worker for worker in self._workers if worker.ready]
@@ -304,6 +306,7 @@ class _Supervisor:
             self._report(_end_of(worker))
 
     def _stop(self) -> None:
+        self._notify(STOPPING)
         self._stopping.set()
         self._to_drain = sum(worker.ready for worker in self._workers)
         self._close_sockets()
@@ -318,6 +321,7 @@ class _Supervisor:
         async with trio.open_nursery() as reloading:
             async for number in signals:
                 if number == signal.SIGHUP:
+                    self._tell(RELOADING)
                     reloading.start_soon(self._reloads.renew)
                 elif not self._stopping.is_set():
                     self._interrupted = number == signal.SIGINT

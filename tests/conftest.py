@@ -20,7 +20,7 @@ from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.valkey import ValkeyServer, valkey_server
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT_GATEWAYS = frozenset({"formats", "engine", "fields", "project"})
+WITHOUT_GATEWAYS = frozenset({"deploy", "formats", "engine", "fields", "project"})
 GATEWAYS_APART = frozenset({"e2e", "system"})
 """Their gateways are processes of their own, and the clients of a file may keep their connections to the next test."""
 BARE_NAMES = frozenset({"api", "engine", "formats", "nodes", "providers", "testing"})

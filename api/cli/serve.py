@@ -14,6 +14,7 @@ from hyperinfer.api.cli.interrupt import passes_over_hangups
 from hyperinfer.api.cli.invocation import CommandRefused
 from hyperinfer.api.cli.server_words import Words, words_of
 from hyperinfer.api.custom_nodes.process import Looks
+from hyperinfer.api.service_notify import service_manager
 from hyperinfer.api.settings import (
     DATA,
     SERVE_FLAGS,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.configuration import Configuration
     from hyperinfer.api.edge.settings import EdgeSettings
     from hyperinfer.api.recording.settings import RecordSettings
+    from hyperinfer.api.service_notify import Notify
     from hyperinfer.api.store.folder import FolderLock
     from hyperinfer.api.supervisor import Plan
     from hyperinfer.providers.catalogue import Limits
@@ -89,7 +91,8 @@ def _serve(invocation: Invocation) -> int:
         greeting = None if settings.shared is None else _first_start(settings, settings.shared, invocation)
         plan = plan_of(settings, catalogue.limits, config=config, data=data, lock=lock, json=output.json)
         plan, room = _fitted(replace(plan, configuration=_keeper(file)))
-        return _supervise(plan, words, [room, *([greeting] if greeting else [])])
+        manager = service_manager(invocation.environ)
+        return _supervise(plan, words, [room, *([greeting] if greeting else [])], manager)
 
 
 def _make_folder(record: RecordSettings) -> None:
@@ -142,8 +145,8 @@ def _fitted(plan: Plan) -> tuple[Plan, str]:
     return replace(plan, edge=replace(plan.edge, max_connections=connections)), words
 
 
-def _supervise(plan: Plan, words: Words, greetings: Sequence[str]) -> int:
-    """`greetings`: what there is to say once it listens, beside what the workers say."""
+def _supervise(plan: Plan, words: Words, greetings: Sequence[str], notify: Notify) -> int:
+    """`greetings`: what there is to say once it listens, beside what the workers say. `notify`: of systemd."""
     import trio
 
     from hyperinfer.api.supervisor import supervise
@@ -166,7 +169,7 @@ def _supervise(plan: Plan, words: Words, greetings: Sequence[str]) -> int:
             words.error("not_started", line)
 
     async def supervising() -> int:
-        return await supervise(plan, announce=announce, report=report)
+        return await supervise(plan, announce=announce, report=report, notify=notify)
 
     return trio.run(supervising)
 

@@ -56,8 +56,10 @@ INSIDE = {
     "hyperinfer.api.custom_nodes.process": {"subprocess.run"},  # this program, to look at those modules
     "hyperinfer.api.edge.address": {"socket.socket"},
     "hyperinfer.api.edge.listener": {"socket.socket"},
+    "hyperinfer.api.probe": {"socket.create_connection", "socket.socket"},  # where `serve` listens
     "hyperinfer.api.recording.scribe": {"socket.socket"},  # its worker's
     "hyperinfer.api.recording.scribe_client": {"trio.lowlevel.open_process"},
+    "hyperinfer.api.service_notify": {".sendto", "socket.socket"},  # the socket that systemd has made
     "hyperinfer.api.store.outbox": {"socket.socket"},  # the writer's
     "hyperinfer.api.store.report_process": {"trio.run_process"},
     "hyperinfer.api.store.syncer": {"socket.socket", "trio.lowlevel.open_process"},

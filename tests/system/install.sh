@@ -9,7 +9,9 @@
 # missing, so running this twice costs nothing. Versions are pinned beside this script.
 set -euo pipefail
 
-THINGS=(llama aimock claude_code codex aisdk sdks frameworks schemathesis kit servers strace)
+THINGS=(
+    llama aimock claude_code codex aisdk sdks frameworks schemathesis kit servers strace bare_python systemd hadolint compose
+)
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
@@ -82,6 +84,28 @@ strace() {
     command_from_debian strace strace
 }
 
+# A Python that users other than root can run, as an image has it.
+bare_python() {
+    if /usr/bin/python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then return; fi
+    package_from_debian python3-venv
+}
+
+# Reads units, and says how far they are hardened.
+systemd() {
+    command_from_debian systemd-analyze systemd
+}
+
+# Knows what is unwise in a Dockerfile.
+hadolint() {
+    python_packages hadolint "$HERE/hadolint.txt"
+}
+
+# The schema of compose files.
+compose() {
+    command_from_debian npm npm
+    node_packages compose "$HERE/compose.json"
+}
+
 # python_packages NAME REQUIREMENTS: a virtual environment $CACHE/NAME with these packages.
 python_packages() {
     local folder="$CACHE/$1"
@@ -112,12 +136,16 @@ command_from_debian() {
         echo "install.sh: $1 is not on PATH, and only root on Debian can install it: apt-get install $2" >&2
         exit 1
     fi
-    say "$1: apt-get install $2"
+    package_from_debian "$2"
+}
+
+package_from_debian() {
+    say "$1: apt-get install"
     if [[ -z ${APT_IS_FRESH:-} ]]; then
         apt-get update -qq
         APT_IS_FRESH=1
     fi
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "$2" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "$1" >/dev/null
 }
 
 say() {

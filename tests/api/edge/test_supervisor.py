@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from hyperinfer.api.supervisor import Backoff, worker_argv
+from hyperinfer.api.backoff import Backoff
+from hyperinfer.api.supervisor import worker_argv
 from tests.api.edge.clients import Answer, H1Client
 from tests.api.edge.kit import until
 from tests.api.edge.service import EDGE, ROOT, command_of, service
