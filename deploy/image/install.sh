@@ -44,9 +44,10 @@ into_target() { "$work/build/bin/python" -m pip --python "$target/bin/python" in
 into_target --require-hashes --only-binary :all: -r "$source/requirements.lock"
 into_target --no-deps --no-index --find-links "$work/dist" hyperinfer
 
-# Compiled files that name no time, and are never compared with their sources: nobody can write there any more. One after the
-# other: what a file is compiled to depends, in small things, on what the process has compiled before.
-PYTHONHASHSEED=0 "$target/bin/python" -m compileall -qq --invalidation-mode unchecked-hash "$target/lib"
+# Compiled files that name no time, and are never compared with their sources: nobody can write there any more. Also of
+# what pip has loaded, and so compiled, itself (-f). One after the other: what a file is compiled to depends, in small things, on
+# what the process has compiled before.
+PYTHONHASHSEED=0 "$target/bin/python" -m compileall -qq -f --invalidation-mode unchecked-hash "$target/lib"
 chmod -R go-w,a+rX "$target"
 find "$target" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
