@@ -22,10 +22,11 @@ KEY = "hi-test-key-of-the-end-to-end-tests"
 
 @dataclass(frozen=True)
 class Running:
-    """A server process. `url` without a path."""
+    """A server process. `url` without a path. seen: what it printed until it listened, line by line."""
 
     url: str
     process: subprocess.Popen[str]
+    seen: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -38,7 +39,7 @@ def running(command: Sequence[str], environ: Mapping[str, str] | None = None) ->
         for line in process.stdout:
             seen.append(line)
             if found := re.match(r"(?:listening|ready) (http\S+)", line):
-                yield Running(found[1].rstrip("/"), process)
+                yield Running(found[1].rstrip("/"), process, tuple(seen))
                 break
         else:
             raise RuntimeError(f"{command} ended before it listened: {''.join(seen)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -85,6 +86,14 @@ def aisdk() -> Path:
 def sdks() -> Path:
     """A folder whose `node_modules` hold the official SDKs for Node.js."""
     return installed("sdks")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Path:
+    """A folder whose `node_modules` drive Debian's Chromium."""
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not on PATH: run tests/system/install.sh")
+    return installed("browser")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@
 set -euo pipefail
 
 THINGS=(
-    llama aimock claude_code codex aisdk sdks frameworks schemathesis kit servers strace bare_python systemd hadolint compose
+    llama aimock claude_code codex aisdk sdks frameworks schemathesis kit servers strace bare_python systemd hadolint compose browser
 )
 
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -104,6 +104,13 @@ hadolint() {
 compose() {
     command_from_debian npm npm
     node_packages compose "$HERE/compose.json"
+}
+
+# Chromium, what drives it, and what looks for barriers in pages.
+browser() {
+    command_from_debian chromium chromium
+    command_from_debian npm npm
+    node_packages browser "$HERE/browser.json"
 }
 
 # python_packages NAME REQUIREMENTS: a virtual environment $CACHE/NAME with these packages.
