@@ -132,6 +132,7 @@ class MemoryStore(EmbeddedStore):
         super().__init__(nowhere, book, writer, connection, now, os.urandom, trio.current_time, journal)
         self._connection = connection
         self._reports = cast("EmbeddedReports", _InlineReports(connection))
+        self.verify_ledger = self._reports.audit
         self.settling = self.admitting = 0.0
         self.rejects = False
         self.settlements: list[tuple[float, Generation]] = []
