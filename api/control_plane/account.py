@@ -70,9 +70,7 @@ def current_key(standing: Standing, default: Rate) -> CurrentKey:
         last4=key.last4,
         workspace=_workspace(standing),
         models=terms.models,
-        limits=KeyLimits(
-            daily=_usd(terms.limit_daily), monthly=_usd(terms.limit_monthly), total=_usd(terms.limit_total)
-        ),
+        limits=KeyLimits(daily=_usd(terms.limit_daily), monthly=_usd(terms.limit_monthly), total=_usd(terms.limit_total)),
         limit=_usd(limit),
         limit_remaining=_usd(left),
         limit_reset=reset,

@@ -9,7 +9,7 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from hyperinfer.api.console.guard import CLIENT_HEADERS, guarded, is_of_console
+from hyperinfer.api.console.guard import CLIENT_HEADERS, guarded, is_of_api, is_of_console
 from hyperinfer.api.control_plane.account import account_routes
 from hyperinfer.api.control_plane.accounts import Reference
 from hyperinfer.api.control_plane.admin import admin_routes
@@ -163,7 +163,9 @@ async def _not_as_asked(refused: Refused) -> Response:
 
 async def _unavailable(error: StoreUnavailable) -> Response:
     log.warning("%s: %s", request.headers["x-request-id"], error)
-    refusal = Refusal("internal_error", "The accounts cannot be read at the moment.", headers={"Retry-After": "1"})
+    status = 503 if is_of_api(request.path) else None  # the API's own statuses are those of its contract
+    message, headers = "The accounts cannot be read at the moment.", {"Retry-After": "1"}
+    refusal = Refusal("internal_error", message, status=status, headers=headers)
     return await _refused(refusal)
 
 
@@ -179,7 +181,10 @@ async def _http_error(error: HTTPException) -> Response:
         case 405:
             return await _wrong_method(error)
         case 413:
-            refusal = Refusal("payload_too_large", f"The body is larger than {BODY_LIMIT // (1024 * 1024)} MB.")
+            refusal = Refusal(
+                "payload_too_large",
+                f"The body is larger than {(request.max_content_length or BODY_LIMIT) // (1024 * 1024)} MB.",
+            )
         case 408:
             refusal = Refusal("invalid_request", "The body did not come in time.")
         case _:

@@ -27,7 +27,7 @@ MOST: Final = 100
 SCAN_SECONDS: Final = 2.0
 """So long a page is looked for."""
 FIRST_STEP: Final = 2_000
-LARGEST_STEP: Final = 64_000
+LARGEST_STEP: Final = 16_000
 """Rows that are looked through at once, more of them each time: a step takes a fraction of a second."""
 _NEWEST: Final = "z" * 40
 """After every id, by whatever rules a database sorts text: an id begins with a digit for some decades yet."""

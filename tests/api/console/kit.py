@@ -1,0 +1,104 @@
+"""A served gateway and somebody who is signed in at its console."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import trio
+
+from hyperinfer.api.app import Application
+from hyperinfer.api.gateway import GatewaySettings
+from tests.api.edge.kit import QUICK, edge
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from hyperinfer.api.edge import EdgeSettings
+    from hyperinfer.api.gateway import Gateway
+    from hyperinfer.nodes.ports import Generation
+    from tests.api.edge.kit import Edge
+
+KEY = "hi-test-key-of-the-default-workspace"
+TOKEN = "hc-token-of-the-tests-of-the-console"
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """The console through `client`, which sends the session and its CSRF token."""
+
+    application: Application
+    running: Edge
+    client: httpx2.AsyncClient
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.application.gateway
+
+    async def get(self, path: str) -> Any:
+        response = await self.client.get(f"/console/api{path}")
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def play(self, format: str, body: object, **more: object) -> list[dict[str, Any]]:
+        """All lines about a request from the playground."""
+        asked = {"workspace": "default", "format": format, "body": body, **more}
+        response = await self.client.post("/console/api/playground", json=asked)
+        assert response.status_code == 200, response.text
+        assert response.headers["content-type"] == "application/x-ndjson"
+        return [json.loads(line) for line in response.text.splitlines()]
+
+    def wire(self, format: str, body: object) -> bytes:
+        """The same as a browser sends it."""
+        content = json.dumps({"workspace": "default", "format": format, "body": body}).encode()
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.client.cookies.jar)
+        head = (
+            f"POST /console/api/playground HTTP/1.1\r\nHost: localhost\r\nCookie: {cookies}\r\n"
+            f"X-CSRF-Token: {self.client.headers['x-csrf-token']}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        )
+        return head.encode() + content
+
+    async def row(self, id: str) -> Generation:
+        """A request's row, as soon as it is there."""
+        with trio.fail_after(10):
+            while True:
+                if (found := await self.gateway.store.request(id)) is not None:
+                    return found
+                await trio.sleep(0.01)
+
+
+@asynccontextmanager
+async def signed_in(data: Path, config: Path | None = None, settings: EdgeSettings = QUICK) -> AsyncGenerator[SignedIn]:
+    """Serves a gateway on a data folder, with the packaged catalogue unless there is a `config`, and signs in."""
+    environ = {"HYPERINFER_BOOTSTRAP_KEY": KEY, "HYPERINFER_CONSOLE_TOKEN": TOKEN}
+    application = Application(GatewaySettings(config=config, data=data, environ=environ))
+    async with (
+        edge(application, settings) as running,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", timeout=10) as client,
+    ):
+        response = await client.post("/console/api/session", json={"token": TOKEN})
+        assert response.status_code == 200, response.text
+        client.headers["x-csrf-token"] = response.json()["csrf"]
+        yield SignedIn(application, running, client)
+
+
+def said(lines: list[dict[str, Any]]) -> str:
+    """The bytes of the response."""
+    return "".join(line["text"] for line in lines if line["kind"] == "bytes")
+
+
+def of(kind: str, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The lines of a kind."""
+    return [line for line in lines if line["kind"] == kind]
+
+
+def alike(text: str) -> str:
+    """A response without what differs from one request to the next: ids and times."""
+    text = re.sub(r"(?<![a-z0-9])0m[a-z0-9]{23}", "ID", text)
+    return re.sub(r'"(created|created_at|completed_at)":[0-9]+', r'"\1":0', text)
