@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 import trio
+import trio.testing
 
 from hyperinfer.api.data_plane import ROUTES
 from hyperinfer.api.store.errors import StoreUnavailable
@@ -183,6 +186,60 @@ async def test_a_browser_that_leaves_takes_the_request_with_it(served_by: Litera
         assert (row.status, row.error_code, row.tokens_completion > 0) == ("cancelled", None, True)
         assert (await console.client.get("/healthz")).status_code == 200
     assert console.application.drain.in_flight == 0
+
+
+async def test_the_end_of_a_drain(tmp_path: Path) -> None:
+    async with (
+        raw_server([Request(), Reply(STREAM % (len(CHUNK), CHUNK)), Hold()]) as upstream,
+        signed_in(tmp_path, a_catalogue(tmp_path, upstream.url)) as console,
+    ):
+        drain, ended = console.application.drain, trio.Event()
+
+        async def play() -> None:
+            lines = await console.play("openai_chat", a_request("openai_chat", "a/b", stream=True))
+            assert said(lines).endswith("data: [DONE]\n\n")
+            assert "shutting down" in said(lines)
+            assert [line["what"] for line in of("attempt", lines)][-1] == "cut_short"
+            assert lines[-1]["kind"] == "end"
+            ended.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(play)
+            with trio.fail_after(10):
+                while True:
+                    if upstream.requests:
+                        break
+                    await trio.sleep(0.01)
+            drain.begin(0.1)
+            with trio.fail_after(10):
+                await ended.wait()
+
+
+async def test_who_reads_slowly_is_waited_for(tmp_path: Path) -> None:
+    closed = trio.Event()
+
+    async def talk(stream: trio.SocketStream) -> None:
+        """A provider that never ends."""
+        await stream.receive_some()
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(STREAM % (len(CHUNK), CHUNK))
+            while True:
+                await stream.send_all(b"%x\r\n%b\r\n" % (len(CHUNK), CHUNK) * 100)
+        closed.set()
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, talk, 0, host="127.0.0.1"))
+        port = listeners[0].socket.getsockname()[1]
+        async with signed_in(tmp_path, a_catalogue(tmp_path, f"http://127.0.0.1:{port}")) as console:
+            async with await console.running.connect(receive_buffer=4096) as browser:
+                await browser.send_all(console.wire("openai_chat", a_request("openai_chat", "a/b", stream=True)))
+                assert await browser.receive_some()
+                with trio.fail_after(10):  # else everybody would go on working
+                    await trio.testing.wait_all_tasks_blocked(0.1)
+                assert console.application.drain.in_flight == 1
+            with trio.fail_after(5):
+                await closed.wait()
+        nursery.cancel_scope.cancel()
 
 
 async def test_the_store_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
