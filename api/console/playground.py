@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -11,6 +10,7 @@ import trio
 from quart import Response
 from quart.wrappers.response import ResponseBody
 
+from hyperinfer.api.console.audit import said
 from hyperinfer.api.console.guard import API_PATH
 from hyperinfer.api.console.live_picture import LivePicture
 from hyperinfer.api.console.outbox import Outbox
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from hyperinfer.engine import Graph
     from hyperinfer.formats.codec import Format
     from hyperinfer.providers.secret import Secret
-
-log = logging.getLogger("hyperinfer.console")
 
 FormatName: TypeAlias = Literal["openai_chat", "openai_responses", "anthropic_messages"]
 
@@ -79,6 +77,7 @@ def playground_routes(api: Blueprint, gateway: Gateway) -> None:
         asked = await json_body(PlaygroundRequest)
         workspace = await gateway.store.workspace(asked.workspace)
         headers = _headers(asked)
+        said(f"a request from the playground, for {workspace.id}")
         key, _ = await gateway.playground.mint(workspace.id, workspace.name, USER, "playground")
         # As any client sends it; also what is not a request of that format, which is then told so.
         run = Watched(gateway, FORMATS[asked.format], [*headers, _bearer(key)], bytes(asked.body))

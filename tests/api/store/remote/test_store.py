@@ -26,6 +26,7 @@ from hyperinfer.api.store.remote.operations import keep
 from hyperinfer.api.store.remote.rows import Rows
 from hyperinfer.api.store.remote.store import RemoteSettings, RemoteStore, open_remote
 from hyperinfer.api.store.remote.sweeper import sweep_once
+from hyperinfer.api.store.request_log import RequestsQuestion
 from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import Principal, Rate, SpendingLimits
 from hyperinfer.providers.secret import Secret
@@ -128,6 +129,11 @@ async def test_a_database_that_stops_costs_nobody_anything(servers: Servers) -> 
         pending = await store.generation("ws", "r1")
         assert pending is not None
         assert (pending.status, pending.cost) == ("pending", 70)
+        assert await store.request("r1") == pending
+        with pytest.raises(StoreUnavailable):
+            await store.requests(RequestsQuestion())
+        with pytest.raises(StoreUnavailable):
+            await store.request("unknown")
         await _admitted(store, "r4")
         servers.postgres.start()
         with trio.fail_after(10):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hyperinfer.api.store.request_log import RequestsQuestion
 from hyperinfer.nodes.ports import Principal
 from tests.api.store.remote.opened import a_place, opened
 from tests.api.store.samples import USD, a_generation, an_admission
@@ -65,6 +66,8 @@ async def test_a_postgres_that_only_reads_is_down(postgres: PostgresServer, valk
         pending = await store.generation(workspace, "r1")
         assert pending is not None
         assert pending.status == "pending"
+        assert (await store.requests(RequestsQuestion(statuses=("pending",)))).requests == (pending,)
+        assert await store.request("r1") == pending
         postgres.run(f"ALTER DATABASE {place.database} RESET default_transaction_read_only; {cut}")
         await store.ledger.wait_quiet()
         seen = await _seen(store)
@@ -73,3 +76,4 @@ async def test_a_postgres_that_only_reads_is_down(postgres: PostgresServer, valk
         settled = await store.generation(workspace, "r1")
         assert settled is not None
         assert settled.status == "completed"
+        assert (await store.requests(RequestsQuestion())).requests == (settled,)
