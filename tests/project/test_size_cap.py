@@ -15,7 +15,8 @@ LONGER: dict[str, str] = {}
 
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "stuff"}
 
-FILES = sorted({*source_files(), *python_files("tests", "benchmarks")})
+PAGES = [*(ROOT / "api/console/assets").rglob("*.js"), *(ROOT / "api/console/assets").rglob("*.css")]
+FILES = sorted({*source_files(), *python_files("tests", "benchmarks"), *PAGES})
 
 
 def lines(file: Path) -> int:

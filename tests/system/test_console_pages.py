@@ -18,6 +18,8 @@ from tests.support.served import KEY, ROOT, generations, running
 from tests.system.slow_model import CATALOGUE, slow_model
 
 SCENARIOS = Path(__file__).with_name("browser")
+ASSETS = ROOT / "api" / "console" / "assets"
+STRICT = {"strict": True, "noUncheckedIndexedAccess": True, "target": "es2024", "lib": ["es2024", "dom", "dom.iterable"]}
 TOKEN = re.compile(r"Token of the console \(shown once\): (hc-\S+)")
 
 
@@ -43,6 +45,15 @@ def console(tmp_path: Path) -> Generator[Console]:
             yield Console(server.url, found[1], tmp_path)
 
 
+def type_check(browser: Path, node: Path, folder: Path, options: dict[str, Any], files: list[str]) -> None:
+    """TypeScript's compiler says nothing of these files."""
+    config = folder / "tsconfig.json"
+    config.write_text(json.dumps({"compilerOptions": options, "include": files}))
+    command = [str(node), str(browser / "node_modules/typescript/bin/tsc"), "-p", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def scenario(name: str, console: Console, browser: Path, node: Path) -> Any:
     """What a scenario prints."""
     token = ["console", "token", "--json", "--data", str(console.folder / "data")]
@@ -52,6 +63,7 @@ def scenario(name: str, console: Console, browser: Path, node: Path) -> Any:
         "key": KEY,
         "chromium": shutil.which("chromium"),
         "python": sys.executable,
+        "folder": str(console.folder),
         "newToken": [sys.executable, "-m", "hyperinfer", *token],
     }
     command = [str(node), str(SCENARIOS / f"{name}.mjs"), str(browser), json.dumps(settings)]
@@ -60,10 +72,16 @@ def scenario(name: str, console: Console, browser: Path, node: Path) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_playground(console: Console, browser: Path, node: Path) -> None:
+def test_the_playground(console: Console, browser: Path, sdks: Path, node: Path) -> None:
+    # The code to copy imports the SDKs from beside itself.
+    (console.folder / "node_modules").symlink_to(sdks / "node_modules")
     scenario("playground", console, browser, node)
+    types = {**STRICT, "noEmit": True, "module": "nodenext", "types": [], "skipLibCheck": True}
+    declared = console.folder / "node.d.ts"
+    declared.write_text("declare const process: { env: Record<string, string>; stdout: { write(text: string): void } };\n")
+    type_check(browser, node, console.folder, types, ["*.mts", declared.name])
     rows = generations(console.folder)
-    assert rows[-1]["status"] == "cancelled"
+    assert [row["status"] for row in rows if row["model"] == "slow/chat"] == ["cancelled"]
     assert {row["source"] for row in rows} == {"playground", "api"}
 
 
@@ -73,3 +91,16 @@ def test_keys_requests_and_usage(console: Console, browser: Path, node: Path) ->
 
 def test_everybody_can_use_it(console: Console, browser: Path, node: Path) -> None:
     scenario("access", console, browser, node)
+
+
+def test_the_scripts_are_as_their_types_say(browser: Path, node: Path, tmp_path: Path) -> None:
+    types = {
+        **STRICT,
+        "allowJs": True,
+        "checkJs": True,
+        "noEmit": True,
+        "module": "esnext",
+        "moduleResolution": "bundler",
+        "types": [],
+    }
+    type_check(browser, node, tmp_path, types, [str(ASSETS / "js" / "**" / "*.js")])

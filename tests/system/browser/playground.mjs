@@ -1,8 +1,11 @@
 // The playground, as somebody uses it: each format streamed and whole, frames as a client gets them, stopping, code to copy.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { inBrowser, settings, signIn } from './harness.mjs'
 
+const run = promisify(execFile)
 const PATHS = { Chat: '/api/v1/chat/completions', Responses: '/api/v1/responses', Messages: '/api/v1/messages' }
 
 /** What differs from one request to the next. */
@@ -72,20 +75,22 @@ await inBrowser(async (page) => {
   await choose(page, 'Chat')
   await page.getByLabel('Streamed').setChecked(true)
   await page.getByText('Strict: refuse').click()
-  const ran = []
+  const written = []
   for (const format of Object.keys(PATHS)) {
     await choose(page, format)
     await page.getByRole('button', { name: 'Copy as code' }).click()
     const code = page.getByRole('dialog').locator('pre')
-    const environment = { ...process.env, HYPERINFER_API_KEY: settings.key }
-    const written = execFileSync('bash', ['-ec', `set -o pipefail; ${(await code.innerText()).replace('curl ', 'curl -sS ')}`], { env: environment, encoding: 'utf8' })
-    assert.match(written, /3 < 4/)
+    const file = `${settings.folder}/${format}.mts`
+    written.push(['bash', '-ec', (await code.innerText()).replace('curl ', 'curl -sS ')])
     await choose(page, 'Python')
-    assert.match(execFileSync(settings.python, ['-c', await code.innerText()], { env: environment, encoding: 'utf8' }), /3 < 4/)
+    written.push([settings.python, '-c', await code.innerText()])
     await choose(page, 'TypeScript')
-    ran.push(await code.innerText())
+    writeFileSync(file, await code.innerText())
+    written.push([process.execPath, file])
     await page.keyboard.press('Escape')
   }
+  const env = { ...process.env, HYPERINFER_API_KEY: settings.key }
+  const running = written.map(([program, ...words]) => run(program, words, { env }))
 
   // The gateway's own tool is told of, and the raw body is sent as it stands.
   await page.getByText('Strict: refuse').click()
@@ -115,5 +120,5 @@ await inBrowser(async (page) => {
   await page.getByRole('log').getByText('tick').waitFor()
   await page.getByRole('button', { name: 'Stop' }).click()
   await page.getByText('Stopped. What was made by then is billed.').waitFor()
-  return { typescript: ran }
+  for (const { stdout, stderr } of await Promise.all(running)) assert.match(stdout, /3 < 4/, stderr)
 })

@@ -88,7 +88,8 @@ export function brief(value) {
  */
 export function span(milliseconds) {
   if (milliseconds === null || milliseconds === undefined) return "–";
-  if (milliseconds < 1) return `${milliseconds.toFixed(1)} ms`;
+  if (milliseconds === 0) return "< 1 ms";
+  if (milliseconds < 1) return milliseconds < 0.05 ? "< 0.1 ms" : `${milliseconds.toFixed(1)} ms`;
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(2)} s`;
   return `${Math.floor(milliseconds / 60_000)} min ${Math.round((milliseconds % 60_000) / 1000)} s`;

@@ -57,6 +57,7 @@ class Bench {
     this.status = h("p", { class: "quiet small", role: "status" }, "Ready.");
     this.sendButton = h("button", { type: "submit", class: "button main" }, "Send");
     this.stopButton = h("button", { type: "button", class: "button", hidden: true, onclick: () => this.stop() }, "Stop");
+    this.stopBelow = h("button", { type: "button", class: "button little stop-below", hidden: true, onclick: () => this.stop() }, "Stop");
     this.output = h("div", { class: "output" }, this.answer.element);
     this.attempts = h("ul", { class: "tags attempts" });
     /** @type {AbortController | null} */
@@ -81,11 +82,11 @@ class Bench {
       h("div", { class: "row sending" }, this.sendButton, this.stopButton,
         h("button", { type: "button", class: "button light", onclick: () => this.code() }, "Copy as code"),
         h("span", { class: "small quiet hint-keys" }, "Ctrl + Enter sends"))),
-      h("div", { class: "stack" },
+      this.shown = h("div", { class: "stack shown" },
         h("section", { class: "card", "aria-label": "Pipeline" },
           h("header", null, h("h2", null, "Pipeline"), this.replay.element), this.picture.element, this.attempts),
         h("section", { class: "card", "aria-label": "Output" },
-          h("header", null, segments("View", [["answer", "Answer"], ["frames", "Raw frames"], ["timings", "Timings"]], "answer", (view) => put(this.output, views[view] ?? null)), this.status),
+          h("header", null, segments("View", [["answer", "Answer"], ["frames", "Raw frames"], ["timings", "Timings"]], "answer", (view) => put(this.output, views[view] ?? null)), h("div", { class: "row-actions status" }, this.status, this.stopBelow)),
           this.output),
         this.summary.element));
   }
@@ -108,6 +109,8 @@ class Bench {
     const running = new AbortController();
     this.running = running;
     this.busy(true);
+    // Below the form on a narrow screen: to where something happens now.
+    if (this.shown.getBoundingClientRect().top > innerHeight * 0.8) this.shown.scrollIntoView();
     this.status.textContent = "Sent; nothing has come yet.";
     const watch = new Watch(this, this.composer.format);
     try {
@@ -130,6 +133,7 @@ class Bench {
     const had = document.activeElement;
     this.sendButton.hidden = busy;
     this.stopButton.hidden = !busy;
+    this.stopBelow.hidden = !busy;
     // The pressed button is gone: the keyboard goes to the one in its place.
     if (busy && had === this.sendButton) this.stopButton.focus();
     if (!busy && had === this.stopButton) this.sendButton.focus();

@@ -29,9 +29,9 @@ export class Composer {
     this.model.value = known ? kept.model : first?.slug ?? "";
     this.message = h("textarea", { name: "message", rows: 4, value: kept.message ?? "Hello! What are you?" });
     this.system = h("textarea", { name: "system", rows: 2, value: kept.system ?? "" });
-    this.maxTokens = h("input", { name: "max_tokens", type: "number", min: 1, step: 1, inputmode: "numeric", placeholder: "the model's", value: kept.maxTokens ?? "" });
-    this.temperature = h("input", { name: "temperature", type: "number", min: 0, max: 2, step: 0.1, inputmode: "decimal", placeholder: "the model's", value: kept.temperature ?? "" });
-    this.effort = select(EFFORTS.map((each) => [each, each || "the model's"]), { name: "effort", value: kept.effort ?? "" });
+    this.maxTokens = h("input", { name: "max_tokens", type: "number", min: 1, step: 1, inputmode: "numeric", placeholder: "default", value: kept.maxTokens ?? "" });
+    this.temperature = h("input", { name: "temperature", type: "number", min: 0, max: 2, step: 0.1, inputmode: "decimal", placeholder: "default", value: kept.temperature ?? "" });
+    this.effort = select(EFFORTS.map((each) => [each, each || "default"]), { name: "effort", value: kept.effort ?? "" });
     this.stream = checkbox("Streamed", { name: "stream", checked: kept.stream ?? true });
     this.strict = checkbox("Strict: refuse rather than lose anything", { name: "strict", checked: kept.strict ?? false });
     this.tools = TOOLS.map((id) => ({ id, ...checkbox(id.replace("_", " "), { name: `tool-${id}`, checked: (kept.tools ?? []).includes(id) }) }));

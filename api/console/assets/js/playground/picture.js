@@ -82,7 +82,7 @@ export class Picture {
       const bounded = typeof edge.capacity === "number";
       under.append(s("path", { d: path, class: bounded ? "edge channel" : "edge" }));
       const drawn = { edge, path, fill: null, label: null, most: null, peak: 0, pulsed: 0, waited: 0 };
-      this.edges.push(bounded ? this.tank(drawn, middle) : drawn);
+      this.edges.push(bounded ? this.tank(drawn, middle, where.width) : drawn);
     }
     this.svg.append(under, this.pulses);
     for (const node of graph.nodes) {
@@ -96,13 +96,16 @@ export class Picture {
   /**
    * @param {DrawnEdge} drawn
    * @param {{ x: number, y: number }} middle
+   * @param {number} width of the whole picture
    */
-  tank(drawn, middle) {
+  tank(drawn, middle, width) {
     const fill = s("rect", { x: middle.x - TANK / 2 + 2, y: middle.y - 5, width: 0, height: 10, rx: 2, class: "fill" });
     const { from, to, capacity } = drawn.edge;
-    // Beside it where the channel runs down, else above and below.
+    // Beside it where the channel runs down, on the side that has room; else above and below.
     const down = /L(\S+) /.exec(drawn.path)?.[1] === /M(\S+) /.exec(drawn.path)?.[1];
-    const words = (/** @type {number} */ line) => (down ? { x: middle.x + TANK / 2 + 6, y: middle.y + 4 + line * 6 } : { x: middle.x, y: middle.y + (line < 0 ? -12 : 19), "text-anchor": "middle" });
+    const side = middle.x > width / 2 ? -1 : 1;
+    const beside = { x: middle.x + side * (TANK / 2 + 6), "text-anchor": side < 0 ? "end" : "start" };
+    const words = (/** @type {number} */ line) => (down ? { ...beside, y: middle.y + 4 + line * 6 } : { x: middle.x, y: middle.y + (line < 0 ? -12 : 19), "text-anchor": "middle" });
     const label = s("text", { ...words(-1), class: "tank-label" }, capacity ? `0/${capacity}` : "");
     const most = s("text", { ...words(1), class: "tank-label" }, "");
     const tank = s("g", { class: "tank" },

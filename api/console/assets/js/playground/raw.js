@@ -4,9 +4,13 @@ import { span } from "../amounts.js";
 import { h, put } from "../dom.js";
 import { copyButton } from "../parts/copying.js";
 
+/** So many are drawn: a page of more is slow. */
+const MOST = 2000;
+
 export class Raw {
   head = h("pre", { class: "raw-head" });
   list = h("ol", { class: "raw-list" });
+  more = h("p", { class: "quiet" }, `These are the first ${MOST}; “Copy all frames” has every one.`);
   element = h("div", { class: "stack" });
   bytes = "";
   last = 0;
@@ -19,6 +23,7 @@ export class Raw {
     this.bytes = "";
     this.last = 0;
     put(this.list);
+    this.more.hidden = true;
     put(this.element, h("p", { class: "quiet" }, "Here stands what a client gets, byte for byte, and when."));
   }
 
@@ -28,7 +33,7 @@ export class Raw {
     this.head.textContent = [`HTTP ${line.status}`, ...headers.map(([name, value]) => `${name}: ${value}`)].join("\n");
     put(this.element,
       h("div", { class: "raw-tools" }, h("h3", null, "Response"), copyButton(() => this.bytes, "Copy all frames")),
-      this.head, this.list);
+      this.head, this.list, this.more);
   }
 
   /** @param {string} text */
@@ -38,6 +43,10 @@ export class Raw {
 
   /** @param {import("./frames.js").Frame} frame */
   frame(frame) {
+    if (this.list.childElementCount >= MOST) {
+      this.more.hidden = false;
+      return;
+    }
     const gap = frame.at - this.last;
     this.last = frame.at;
     this.list.append(h("li", null, h("span", { class: "when", title: `${span(gap * 1000)} after the one before` }, span(frame.at * 1000)), h("pre", null, frame.text)));
