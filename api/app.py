@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from hyperinfer.api.cli.output import Output
-from hyperinfer.api.data_plane import COUNTS, ROUTES
+from hyperinfer.api.data_plane import COUNTS, MISTAKE, ROUTES
 from hyperinfer.api.edge.asgi import Reply
 from hyperinfer.api.edge.dispatch import Dispatch, Handler
 from hyperinfer.api.edge.lifespan import StartupFailed
@@ -165,7 +165,7 @@ def _headers(format: Format, report: ErrorReport) -> list[tuple[bytes, bytes]]:
 def _crash_reply(ids: RequestIds, scope: Scope) -> Reply:
     """The last resort, for a request whose handler threw: the native envelope of the path, with a request id."""
     format = _format_of(scope["path"])
-    report = ErrorReport("internal_error", "The gateway made a mistake; it has been logged.", ids.next())
+    report = ErrorReport("internal_error", MISTAKE, ids.next())
     body = format.encode_error(report)
     headers = [*_headers(format, report), (b"content-length", str(len(body)).encode())]
     return Reply(report.http_status, headers, body)

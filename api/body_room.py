@@ -21,7 +21,9 @@ PATIENCE: Final = 10.0
 """Seconds that one waits for room."""
 
 _NO_ROOM = Failure(
-    "provider_overloaded", "The gateway holds as many bytes of requests as it takes at once.", retry_after=PATIENCE
+    "provider_overloaded",
+    "The gateway holds as many bytes of requests as it takes at once; try again in ten seconds.",
+    retry_after=PATIENCE,
 )
 
 

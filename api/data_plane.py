@@ -56,11 +56,19 @@ COUNTS = {f"{path}{COUNTING[format.dialect].path}": format for path, format in R
 CRASHES: Final = (Exception, SystemExit)
 """What a bug raises; a node of the operator's may do anything."""
 
-CRASHED = Failure("internal_error", "The gateway made a mistake; it has been logged.")
+MISTAKE: Final = "The gateway made a mistake; it has been logged under this request id. Tell whoever runs it."
+CRASHED = Failure("internal_error", MISTAKE)
 """What the client is told of a bug."""
 
-FULL = Failure("provider_overloaded", "The gateway has as many requests as it takes at once.", retry_after=1.0)
+FULL = Failure(
+    "provider_overloaded", "The gateway has as many requests as it takes at once; try again in a second.", retry_after=1.0
+)
 """What the client is told where no room is for its request (`limits.in_flight`)."""
+
+LEAVING = Failure(
+    "provider_overloaded", "The gateway is shutting down; send the request again in a second.", retry_after=1.0
+)
+"""The same during a drain."""
 
 _STREAM = b'"stream"'
 _IS_TRUE = re.compile(rb"\s*:\s*true")
@@ -139,7 +147,7 @@ class DataPlane:
                     if self.body_room.held:
                         self.body_room.leave(ticket.request_id)
             except DrainingError:
-                await sink.fail(Failure("provider_overloaded", "The gateway is shutting down.", retry_after=1.0))
+                await sink.fail(LEAVING)
             except FullError:
                 await sink.fail(FULL)
             except ClientGone:
@@ -160,13 +168,13 @@ class DataPlane:
     async def _serve(self, exchange: Exchange, ticket: Ticket, sink: ExchangeSink, serve: _Serve) -> None:
         if exchange.method != "POST":
             message = f"{exchange.method} is not possible here; use POST."
-            await sink.fail(Failure("invalid_request", message), status=405, headers=(("allow", "POST"),))
+            await sink.fail_for_anybody(Failure("invalid_request", message), status=405, headers=(("allow", "POST"),))
             return
         head = head_of(exchange)
         try:
             incoming = await self._incoming(exchange, head, ticket)
         except SlowBody:
-            await sink.fail(Failure("invalid_request", "The body did not come in time."), status=408)
+            await sink.fail(Failure("invalid_request", "The body did not come in time: send it without pauses."), status=408)
             return
         if isinstance(incoming, Failure):
             await sink.fail(incoming)
@@ -235,7 +243,8 @@ class DataPlane:
         try:
             body = await exchange.read_body(limit)
         except BodyTooLarge:
-            return Failure("payload_too_large", f"The body is larger than {limit / (1024 * 1024):g} MB.")
+            message = f"The body is larger than {limit / (1024 * 1024):g} MB: send less, or give files by URL."
+            return Failure("payload_too_large", message)
         if size is None:
             self.body_room.correct(ticket.request_id, len(body))
         ticket.principal = principal

@@ -98,6 +98,22 @@ class ExchangeSink:
             last = b"event: error\ndata: " + self._ticket.format.encode_error(report) + b"\n\n"
         await self.out.send_last(last)
 
+    async def fail_for_anybody(self, failure: Failure, *, status: int, headers: HeaderList = ()) -> None:
+        """The same before anything was sent, to somebody who may be a person: a browser gets a page. Raises `ClientGone`."""
+        from hyperinfer.api.explained import PAGE_HEADERS, error_page, prefers_page
+
+        accept = b",".join(value for name, value in self.exchange.headers if name == b"accept")
+        if not prefers_page(accept.decode("latin-1")):
+            await self.fail(failure, status=status, headers=headers)
+            return
+        request_id = self._ticket.request_id
+        page = error_page(failure.code, status, failure.message, request_id)
+        self._ticket.tally.error_code = failure.code
+        fields = [*PAGE_HEADERS.items(), ("Content-Length", str(len(page))), ("X-Request-Id", request_id), *headers]
+        self.status, self.ended = status, True
+        await self.out.send_head(status, [(name.lower().encode(), value.encode()) for name, value in fields])
+        await self.out.send_last(page)
+
     def _write(self, item: Output) -> Awaitable[None]:
         if isinstance(item, Head):
             if item.ticket is not self._ticket and item.ticket is not None:

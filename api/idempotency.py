@@ -36,7 +36,11 @@ LOOKUP_SECONDS: Final = 3.0
 """So long a request waits for its key to be looked up."""
 WITHDRAW_SECONDS: Final = 1.0
 
-_AWAY: Final = Failure("internal_error", "The gateway cannot look this Idempotency-Key up at the moment.", retry_after=1.0)
+_AWAY: Final = Failure(
+    "internal_error",
+    "The gateway cannot look this Idempotency-Key up at the moment; try again in a second.",
+    retry_after=1.0,
+)
 
 
 class Refused(NamedTuple):
@@ -99,7 +103,8 @@ class Idempotency:
         found = await self._claims.claim(claim)
         while found.request != request:
             if found.body != said:
-                return _refused(400, "This Idempotency-Key was used with another request.", found.request)
+                message = "This Idempotency-Key was used with another request: make a new one for each."
+                return _refused(400, message, found.request)
             if (refused := await self._standing(found)) is not None:
                 return refused
             found = await self._claims.replace_claim(found.request, claim)
@@ -117,7 +122,10 @@ class Idempotency:
         if row is not None and row.status != "pending":
             if not _stands(row):
                 return None
-            return _refused(409, f"This request was made before, as {first.request}; its answer is not kept.", first.request)
+            message = (
+                f"This request was made before, as {first.request}; its answer is not kept. For a new one, send a new key."
+            )
+            return _refused(409, message, first.request)
         if row is not None or first.request in self._running or await self._claims.under_way(first.workspace, first.request):
             return _refused(409, f"This request is still running, as {first.request}.", first.request)
         # One that is far ahead is from before the clock went back: it may be as old as any.

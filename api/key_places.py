@@ -24,7 +24,7 @@ class KeyPlaces:
         """None when the request is in."""
         taken = self._taken.get(key, 0)
         if self.most is not None and taken >= self.most:
-            message = f"This key may have {self.most} requests under way at once, and has."
+            message = f"This key may have {self.most} requests under way at once, and has: wait for one to end."
             return Failure("rate_limit_exceeded", message, retry_after=1.0)
         self._taken[key] = taken + 1
         return None

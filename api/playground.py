@@ -21,7 +21,7 @@ from hyperinfer.providers.secret import Secret
 LIFETIME = 600.0
 """Seconds that a key may be used, and that it may then read its generation."""
 
-USED_UP: Final = Failure("invalid_api_key", "This one-time key has been used or has expired.")
+USED_UP: Final = Failure("invalid_api_key", "This one-time key was used or has expired: make a new one for each request.")
 
 Source = Literal["playground", "chat"]
 

@@ -78,7 +78,7 @@ def _refusal_of(fields: dict[str, str]) -> Failure | None:
         message = "The body must be JSON, with the header Content-Type: application/json."
         return Failure("invalid_request", message)
     if fields.get("content-encoding", "identity").lower() != "identity":
-        return Failure("invalid_request", "The body must not be compressed.")
+        return Failure("invalid_request", "The body must not be compressed: send it without Content-Encoding.")
     if fields.get("x-hyperinfer-strict", "").lower() not in ("", "true", "false"):
         # Taken for a "no", it would lose what its sender asked not to lose.
         return Failure("invalid_request", "X-HyperInfer-Strict is true or false.", param="X-HyperInfer-Strict")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +23,9 @@ log = logging.getLogger("hyperinfer.routes")
 
 _NAME = 100
 """Characters of an unknown model's name that are said back."""
+
+_COMPARED = 200
+"""Models of a catalogue with which an unknown name is compared at most, beside those that end with it."""
 
 _VARIANTS: dict[str, Sort] = {":nitro": "throughput", ":floor": "price"}
 """Ends of a model's name that are short for a sort, as OpenRouter has them."""
@@ -78,7 +82,8 @@ def _preferred(asked: Asked, catalogue: Catalogue, orders: Choosing) -> Planned 
     for name, path in named.items():
         model, sort = _model(catalogue, name)
         if model is None:
-            message = f"The model '{name[:_NAME]}' is not in this gateway's catalogue. GET /api/v1/models lists what is."
+            message = f"The model '{name[:_NAME]}' is not in this gateway's catalogue{_meant(name, catalogue)}."
+            message += " GET /api/v1/models lists what is."
             return Failed("invalid_request", message, param=path, ticket=ticket)
         if allowed is not None and model.slug not in allowed:
             return _not_allowed(model.slug, path, ticket)
@@ -134,14 +139,26 @@ def _across(asked: Asked, wanted: list[_Wanted], orders: Choosing) -> list[Choic
     ]
 
 
+def _meant(name: str, catalogue: Catalogue) -> str:
+    """Which model may have been meant: the creator before the name was left out, or it is misspelt."""
+    if len(name) > _NAME:
+        return ""
+    whole = [slug for slug in catalogue.models if slug.endswith(f"/{name}")]
+    # What anybody may cause is bounded.
+    near = whole or (get_close_matches(name, catalogue.models, 1, 0.7) if len(catalogue.models) <= _COMPARED else [])
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
 def _not_allowed(slug: str, param: str, ticket: Ticket) -> Failed:
-    return Failed("model_not_allowed", f"This key may not use the model '{slug}'.", param=param, ticket=ticket)
+    message = f"This key may not use the model '{slug}'; GET /api/v1/key says which it may."
+    return Failed("model_not_allowed", message, param=param, ticket=ticket)
 
 
 def _not_set_up(model: Model, ticket: Ticket) -> Failed:
     missing = sorted({name for route in model.routes for name in route.provider.missing})
     log.warning("%s '%s' has no route that can be called; unset: %s", ticket.request_id, model.slug, ", ".join(missing))
-    return Failed("provider_unavailable", f"No provider of '{model.slug}' is set up on this gateway.", ticket=ticket)
+    message = f"No provider of '{model.slug}' is set up on this gateway: GET /api/v1/models says which are `available`."
+    return Failed("provider_unavailable", message, ticket=ticket)
 
 
 def to_model(catalogue: Catalogue, slug: str) -> Node[Asked, Planned]:

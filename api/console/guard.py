@@ -60,9 +60,9 @@ def is_of_api(path: str) -> bool:
 def guarded(headers: Headers) -> list[tuple[bytes, bytes]]:
     """The headers of a response of the console: with those that all have, and kept by nobody unless it says otherwise."""
     given = list(headers)
-    if not any(name.lower() == b"cache-control" for name, _ in given):
-        given.append((b"cache-control", b"no-store"))
-    return [*given, *SECURITY_HEADERS]
+    names = {name.lower() for name, _ in given}  # what a page has of its own is stricter
+    usual = ((b"cache-control", b"no-store"), *SECURITY_HEADERS)
+    return [*given, *(each for each in usual if each[0] not in names)]
 
 
 def comes_from_elsewhere(headers: Headers) -> bool:

@@ -20,7 +20,10 @@ from hyperinfer.api.control_plane.envelope import Refusal, error_body, wants_ant
 from hyperinfer.api.control_plane.generation import generation_routes
 from hyperinfer.api.control_plane.health import health_routes
 from hyperinfer.api.control_plane.playground_keys import playground_routes
+from hyperinfer.api.control_plane.wrong_path import no_such_path
+from hyperinfer.api.data_plane import MISTAKE
 from hyperinfer.api.edge.exchange import ClientGone
+from hyperinfer.api.explained import PAGE_HEADERS, error_page, prefers_page
 from hyperinfer.api.log_formats import REQUEST
 from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.formats.errors import RequestError
@@ -39,8 +42,6 @@ BODY_LIMIT = 1024 * 1024
 
 BODY_TIMEOUT = 30.0
 """Seconds in which a request body has to come."""
-
-NO_SUCH_PATH = "There is no such path. The API's paths begin with /api/v1/, and /openapi.json describes them all."
 
 
 def control_plane(gateway: Gateway) -> AsgiApp:
@@ -63,7 +64,7 @@ class ControlPlane:
         REQUEST.set(exchange.request_id)
         # `OPTIONS *`, of which quart would make a URL; and more slashes, which it would pass over.
         if not scope["path"].startswith("/") or scope["path"].startswith("//"):
-            await exchange.refuse(404, "invalid_request", NO_SUCH_PATH)
+            await exchange.refuse(404, "invalid_request", no_such_path(scope["path"]))
             return
         inner = cast(
             "HypercornScope",
@@ -76,7 +77,7 @@ class ControlPlane:
         except* Exception:
             log.exception("%s crashed: %s %s", exchange.request_id, scope["method"], scope["path"])
             if not exchange.started:
-                await exchange.refuse(500, "internal_error", "The gateway made a mistake; it has been logged.")
+                await exchange.refuse(500, "internal_error", MISTAKE)
 
 
 def _headers(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
@@ -149,8 +150,12 @@ def _routes(gateway: Gateway) -> QuartTrio:
 
 
 async def _refused(refusal: Refusal) -> Response:
+    request_id = request.headers["x-request-id"]
+    if prefers_page(request.headers.get("accept", "")) and not is_of_api(request.path):  # a person, who opened an address
+        page = error_page(refusal.code, refusal.http_status, refusal.message, request_id)
+        return Response(page, refusal.http_status, {**PAGE_HEADERS, **refusal.headers})
     anthropic = wants_anthropic(request.path, "anthropic-version" in request.headers)
-    body = error_body(refusal, request.headers["x-request-id"], anthropic=anthropic)
+    body = error_body(refusal, request_id, anthropic=anthropic)
     return Response(body, refusal.http_status, refusal.headers, content_type="application/json")
 
 
@@ -164,7 +169,7 @@ async def _not_as_asked(refused: Refused) -> Response:
 async def _unavailable(error: StoreUnavailable) -> Response:
     log.warning("%s: %s", request.headers["x-request-id"], error)
     status = 503 if is_of_api(request.path) else None  # the API's own statuses are those of its contract
-    message, headers = "The accounts cannot be read at the moment.", {"Retry-After": "1"}
+    message, headers = "The accounts cannot be read at the moment; try again in a second.", {"Retry-After": "1"}
     refusal = Refusal("internal_error", message, status=status, headers=headers)
     return await _refused(refusal)
 
@@ -177,7 +182,7 @@ async def _http_error(error: HTTPException) -> Response:
     """What werkzeug refuses: no such path, another method, too large or slow a body, a malformed host."""
     match error.code:
         case 404:
-            refusal = Refusal("invalid_request", NO_SUCH_PATH, status=404)
+            refusal = Refusal("invalid_request", no_such_path(request.path), status=404)
         case 405:
             return await _wrong_method(error)
         case 413:
@@ -186,9 +191,9 @@ async def _http_error(error: HTTPException) -> Response:
                 f"The body is larger than {(request.max_content_length or BODY_LIMIT) // (1024 * 1024)} MB.",
             )
         case 408:
-            refusal = Refusal("invalid_request", "The body did not come in time.")
+            refusal = Refusal("invalid_request", "The body did not come in time: send it without pauses.")
         case _:
-            refusal = Refusal("invalid_request", "The request is malformed.")
+            refusal = Refusal("invalid_request", "The request is malformed: it is no HTTP request that can be understood.")
     return await _refused(refusal)
 
 

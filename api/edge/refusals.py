@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from hyperinfer.api.edge.exchange import Headers
 
 _WORDS = {
-    403: "There is no WebSocket here.",
-    408: "The request did not come in time.",
-    431: "The head of the request is too large.",
-    501: "Neither CONNECT nor a transfer coding other than chunked is possible here.",
+    403: "There is no WebSocket here: use streamed HTTP.",
+    408: "The request did not come in time: send it without pauses.",
+    431: "The head of the request is too large: send fewer or shorter headers.",
+    501: "Neither CONNECT nor a transfer coding other than chunked is possible here: this is no proxy.",
     505: "HTTP/1.1 and HTTP/1.0 are spoken here.",
 }
 

@@ -10,7 +10,7 @@ from hyperinfer.nodes.ports import Principal, SpendingLimits
 if TYPE_CHECKING:
     from hyperinfer.api.store.records import KeyRecord
 
-UNKNOWN: Final = Failure("invalid_api_key", "The API key is missing or unknown.")
+UNKNOWN: Final = Failure("invalid_api_key", "This API key is not known here: look whether it is whole, and of this gateway.")
 
 
 def principal_of(record: KeyRecord, workspace_name: str) -> Principal:
@@ -33,8 +33,8 @@ def refusal_of(record: KeyRecord, now: float) -> Failure | None:
         case "active":
             return None
         case "revoked":
-            return Failure("invalid_api_key", "This API key has been revoked.")
+            return Failure("invalid_api_key", "This API key has been revoked: ask for another.")
         case "disabled":
-            return Failure("invalid_api_key", "This API key is disabled.")
+            return Failure("invalid_api_key", "This API key is disabled: whoever runs the gateway can enable it again.")
         case "expired":
-            return Failure("invalid_api_key", "This API key has expired.")
+            return Failure("invalid_api_key", "This API key has expired: ask for another.")

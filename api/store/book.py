@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hyperinfer.api.store.authentication import UNKNOWN, principal_of, refusal_of
 from hyperinfer.api.store.days import day_of
+from hyperinfer.api.store.refusals import LOCKED, NO_CREDITS, NO_WORKSPACE, limit_reached, too_fast
 from hyperinfer.api.store.spending import NOTHING_SPENT, KeySpending, Spending
 from hyperinfer.api.store.standing import Standing
 from hyperinfer.api.store.token_buckets import TokenBuckets
 from hyperinfer.api.store.volumes import Volumes
-from hyperinfer.engine.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.days import Day
     from hyperinfer.api.store.messages import Balance
     from hyperinfer.api.store.records import KeyRecord, KeySpent, ModelTokens, StoredKey, WorkspaceRecord
+    from hyperinfer.engine.failure import Failure
     from hyperinfer.nodes.ports import Admission, Principal, Rate
 
 
@@ -127,17 +128,17 @@ class Book:
             return None
         key, account = principal.key_id, self._accounts.get(principal.workspace)
         if account is None or account.record.locked:
-            return _NO_WORKSPACE if account is None else _LOCKED
+            return NO_WORKSPACE if account is None else LOCKED
         wait, full_at = self._buckets.look(key, admission.rate, clock)
         if wait is not None:
-            return _too_fast(wait)
+            return too_fast(wait)
         day = day_of(row.created_at)
         spending = self._spending.of(key) if key in self._keys else None
         limit = (spending or NOTHING_SPENT).reached(principal.spending, day)
         if limit is not None:
-            return Failure("key_limit_exceeded", f"This key's {limit} spending limit is reached.")
+            return limit_reached(limit)
         if amount > 0 and account.balance - account.held <= 0:
-            return Failure("insufficient_credits", "The workspace has no credits left for this request.")
+            return NO_CREDITS
         self._buckets.keep(key, full_at, clock)
         self._holds[row.id] = _Hold(account, spending, day.number, amount)
         account.held += amount
@@ -149,9 +150,9 @@ class Book:
         """See `Ledger.take_rate`."""
         account = self._accounts.get(principal.workspace)
         if account is None or account.record.locked:
-            return _NO_WORKSPACE if account is None else _LOCKED
+            return NO_WORKSPACE if account is None else LOCKED
         wait = self._buckets.take(principal.key_id, rate, clock)
-        return None if wait is None else _too_fast(wait)
+        return None if wait is None else too_fast(wait)
 
     def settled(self, request_id: str, cost: int, model: str = "", tokens: int = 0) -> None:
         """A request's row is there; its hold is given back, and what it cost and used is counted. The first time counts."""
@@ -225,11 +226,3 @@ class Book:
         if record.version == account.version:
             return record
         return type(record)(record.id, record.name, record.locked, account.balance, account.version, record.created_at)
-
-
-_NO_WORKSPACE = Failure("invalid_api_key", "The workspace of this API key does not exist.")
-_LOCKED = Failure("workspace_locked", "This workspace is locked.")
-
-
-def _too_fast(wait: float) -> Failure:
-    return Failure("rate_limit_exceeded", "This key's rate limit is reached.", retry_after=wait)

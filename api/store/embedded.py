@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 
 _Send: TypeAlias = "Callable[[messages.Request, Callable[[Answer], None]], Awaitable[Answer | None]]"
 
-_CANNOT_RECORD = Failure("internal_error", "The gateway cannot record requests at the moment.", retry_after=1.0)
+_CANNOT_RECORD = Failure(
+    "internal_error", "The gateway cannot record requests at the moment; try again in a second.", retry_after=1.0
+)
 
 
 class EmbeddedStore:

@@ -17,13 +17,14 @@ import trio
 from hyperinfer.api.store.authentication import UNKNOWN, principal_of, refusal_of
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.records import KeyRecord, KeyTerms
+from hyperinfer.api.store.refusals import KEYS_AWAY
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.key_cache import KEPT_SECONDS, KeyView
-from hyperinfer.engine.failure import Failure
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.remote.key_cache import KeyCache
     from hyperinfer.api.store.remote.queries import Queries
+    from hyperinfer.engine.failure import Failure
     from hyperinfer.nodes.ports import Principal
 
 FRESH_SECONDS: Final = 15.0
@@ -85,7 +86,7 @@ class RemoteAccounts:
         if known is None or not self._fresh(known):
             known = await self._look(secret_sha256)
             if known is None:
-                return Failure("internal_error", "The gateway cannot check keys at the moment.", retry_after=1.0)
+                return KEYS_AWAY
         if known.record is None or known.principal is None:
             return UNKNOWN
         return refusal_of(known.record, self._now()) or known.principal

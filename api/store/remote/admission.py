@@ -10,10 +10,10 @@ import trio
 from hyperinfer.api.settlement.effects import Balance
 from hyperinfer.api.store.days import day_of, neighbours
 from hyperinfer.api.store.errors import StoreUnavailable
+from hyperinfer.api.store.refusals import LOCKED, NO_CREDITS, NO_WORKSPACE, RESTORING, limit_reached, too_fast
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.holds import Epoch, Spent
 from hyperinfer.api.store.remote.operations import Operation, Terms, rate, take
-from hyperinfer.engine.failure import Failure
 
 if TYPE_CHECKING:
     from hyperinfer.api.settlement.effects import Hold
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.store.remote.driver import Connection
     from hyperinfer.api.store.remote.holds import Holds
     from hyperinfer.api.store.remote.queries import Queries
+    from hyperinfer.engine.failure import Failure
     from hyperinfer.nodes.ports import Admission, Principal, Rate
 
 ADMIT_SECONDS: Final = 3.0
@@ -105,24 +106,24 @@ class Admissions:
             if answer is None:
                 epoch = self._epoch if self._epoch is not None and self._epoch.trusted else await self.look()
                 if not epoch.trusted:
-                    return Failure("internal_error", "The gateway is restoring its accounts.", retry_after=1.0)
+                    return RESTORING
                 answer = await self._holds.ask(operation(epoch.name), told)
             match bytes(answer[0]):
                 case b"ok":
                     return None
                 case b"epoch":
                     if not await self._load(await self.look(), workspace):
-                        return Failure("invalid_api_key", "The workspace of this API key does not exist.")
+                        return NO_WORKSPACE
                 case b"counters":
                     await count()
                 case b"locked":
-                    return Failure("workspace_locked", "This workspace is locked.")
+                    return LOCKED
                 case b"rate":
-                    return Failure("rate_limit_exceeded", "This key's rate limit is reached.", retry_after=float(answer[1]))
+                    return too_fast(float(answer[1]))
                 case b"limit":
-                    return Failure("key_limit_exceeded", f"This key's {answer[1].decode()} spending limit is reached.")
+                    return limit_reached(answer[1].decode())
                 case b"credits":
-                    return Failure("insufficient_credits", "The workspace has no credits left for this request.")
+                    return NO_CREDITS
                 case other:
                     raise StoreUnavailable(f"Redis answers {other.decode()}")
             answer = None

@@ -61,7 +61,9 @@ BEGIN_AGAIN_FIRST: Final = 1.0
 """A journal that failed is begun anew after so long, twice as long when that fails too, and so on."""
 BEGIN_AGAIN_MOST: Final = 16.0
 
-AWAY: Final = Failure("internal_error", "The gateway cannot admit requests at the moment.", retry_after=1.0)
+AWAY: Final = Failure(
+    "internal_error", "The gateway cannot admit requests at the moment; try again in a second.", retry_after=1.0
+)
 """Whatever is wrong with a store, to a client."""
 
 

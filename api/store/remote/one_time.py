@@ -13,13 +13,14 @@ import trio
 from hyperinfer.api.playground import LIFETIME, USED_UP, Source, new_one_time_key, tag_of
 from hyperinfer.api.store.errors import StoreUnavailable, reason_of
 from hyperinfer.api.store.keys import digest
+from hyperinfer.api.store.refusals import KEYS_AWAY
 from hyperinfer.api.store.remote.bridge import Busy
 from hyperinfer.api.store.remote.scripts import Command
-from hyperinfer.engine.failure import Failure
 from hyperinfer.nodes.ports import Principal
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.remote.bridge import Actor
+    from hyperinfer.engine.failure import Failure
     from hyperinfer.providers.secret import Secret
 
 log = logging.getLogger("hyperinfer.playground")
@@ -29,7 +30,7 @@ KEEP_SECONDS: Final = int(2 * LIFETIME)
 """So long Redis keeps a key after it was made, and again after it was used: twice its life, so that one which is over is
 told from one that never was."""
 
-AWAY: Final = Failure("internal_error", "The gateway cannot check keys at the moment.", retry_after=1.0)
+AWAY: Final = KEYS_AWAY
 
 
 class _About(NamedTuple):
