@@ -27,6 +27,29 @@ if TYPE_CHECKING:
 KEY = "hi-test-key-of-the-default-workspace"
 TOKEN = "hc-token-of-the-tests-of-the-console"
 
+CHUNK = (
+    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,'
+    b'"delta":{"role":"assistant","content":"Hello"},"finish_reason":null}]}\n\n'
+)
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n"
+
+
+def a_request(format: str, model: str, *, stream: bool, **more: object) -> dict[str, Any]:
+    hello = {"role": "user", "content": "Hello"}
+    body: dict[str, Any] = {"model": model, "stream": stream, **more}
+    return body | ({"input": [hello]} if format == "openai_responses" else {"messages": [hello], "max_tokens": 100})
+
+
+def a_catalogue(folder: Path, url: str, body_mb: int = 50) -> Path:
+    path = folder / "providers.yaml"
+    path.write_text(
+        f"providers: {{up: {{protocol: openai_chat, base_url: '{url}/v1'}}}}\n"
+        "models: [{slug: a/b, name: B, context_length: 1000, max_output_tokens: 100, routes: [{provider: up, model: m}],\n"
+        "          pricing: {prompt: 1, completion: 2}, source: nobody}]\n"
+        f"limits: {{retries: 0, body_mb: {body_mb}}}\n"
+    )
+    return path
+
 
 @dataclass(frozen=True)
 class SignedIn:
