@@ -26,9 +26,14 @@ def _quoted(text: str) -> str:
     return text.replace("&", "#amp;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")
 
 
-def _item_type(expression: Any, aliases: Mapping[str, Any] | None) -> str:
+def item_type(expression: Any, aliases: Mapping[str, Any] | None) -> str:
+    """The type of an item as pictures name it."""
     name = known_name(expression) if aliases is None else type_name(expression, aliases)
-    return _quoted(name if len(name) <= _WIDEST_TYPE else name[: _WIDEST_TYPE - 1] + "…")
+    return name if len(name) <= _WIDEST_TYPE else name[: _WIDEST_TYPE - 1] + "…"
+
+
+def _item_type(expression: Any, aliases: Mapping[str, Any] | None) -> str:
+    return _quoted(item_type(expression, aliases))
 
 
 def graph_diagram(graph: Graph, aliases: Mapping[str, Any] | None = None) -> str:
@@ -95,11 +100,13 @@ def _part(part: Node[Any, Any] | Graph, id: str, indent: str) -> list[str]:
     return [*lines, f"{indent}end"]
 
 
-def _state(state: object) -> str:
+def state_name(state: object) -> str:
+    """A state as pictures name it."""
     return state.name if isinstance(state, Enum) else str(state)
 
 
-def _event(event: object) -> str:
+def event_name(event: object) -> str:
+    """An event as pictures name it."""
     if isinstance(event, Enum):
         return event.name
     return event.__name__ if isinstance(event, type) else str(event)
@@ -113,16 +120,16 @@ def state_diagram(table: Mapping[tuple[S, E], S], *, initial: S, final: Collecti
     """
     arrows: dict[tuple[str, str], list[str]] = {}
     for (source, event), target in table.items():
-        arrows.setdefault((_state(source), _state(target)), []).append(_event(event))
-    names = dict.fromkeys([_state(initial), *(name for pair in arrows for name in pair), *map(_state, final)])
+        arrows.setdefault((state_name(source), state_name(target)), []).append(event_name(event))
+    names = dict.fromkeys([state_name(initial), *(name for pair in arrows for name in pair), *map(state_name, final)])
     ids = {name: f"s{index}" for index, name in enumerate(names)}
     if all(re.fullmatch(r"[A-Za-z_]\w*", name) and name.lower() not in ("end", "state", "note") for name in names):
         ids = {name: name for name in names}
     lines = ["stateDiagram-v2"]
     lines += [f'    state "{_quoted(name)}" as {ids[name]}' for name in names if ids[name] != name]
-    lines.append(f"    [*] --> {ids[_state(initial)]}")
+    lines.append(f"    [*] --> {ids[state_name(initial)]}")
     for (before, after), events in arrows.items():
         label = re.sub("[:;]", lambda found: f"#{ord(found[0])};", ", ".join(events))
         lines.append(f"    {ids[before]} --> {ids[after]} : {label}")
-    lines += [f"    {ids[_state(state)]} --> [*]" for state in final]
+    lines += [f"    {ids[state_name(state)]} --> [*]" for state in final]
     return "\n".join(lines) + "\n"
