@@ -22,6 +22,10 @@ def diagram(invocation: Invocation) -> int:
     """Print one drawing or all, or write the pages of all. Raises CatalogueRefused."""
     name, into = invocation.arguments.name, invocation.arguments.write
     plugs = _plugs(invocation)
+    if invocation.arguments.svg:
+        if name is None or into is not None:
+            raise UsageError("--svg draws one: say which", see="hyperinfer diagram")
+        return _picture(drawn(name, plugs), invocation)
     if into is None:
         return _print([drawn(each, plugs) for each in ([name] if name else DRAWINGS)], invocation)
     if name is not None:
@@ -69,6 +73,13 @@ def _print(drawings: list[Drawing], invocation: Invocation) -> int:
         ]
     }
     invocation.output.result(document, show)
+    return DONE
+
+
+def _picture(drawing: Drawing, invocation: Invocation) -> int:
+    svg = drawing.picture.svg(drawing.title)
+    document = {"data": [{"name": drawing.name, "title": drawing.title, "text": drawing.text, "svg": svg}]}
+    invocation.output.result(document, lambda console: console.print(svg, end="", soft_wrap=True, markup=False))
     return DONE
 
 

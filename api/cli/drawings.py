@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from hyperinfer.api.custom_nodes.places import Plugs
     from hyperinfer.engine import Graph
+    from hyperinfer.engine.pictures import Picture
     from hyperinfer.nodes.attempt import Clients
     from hyperinfer.nodes.ports import Health, Ledger
 
@@ -24,13 +25,15 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One page of charts. `text`: what it shows."""
+    """One page of charts. `text`: what it shows; `picture`: all charts as one, for SVG."""
 
     name: str
     title: str
     text: str
     charts: tuple[Chart, ...]
+    picture: Picture
     table: tuple[tuple[str, str], ...] = ()
+    table_head: tuple[str, str] = ("phase", "what happens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ LAYERS: Final[Mapping[str, Layer]] = {
 
 def layers() -> Drawing:
     """Which folder imports which."""
+    from hyperinfer.engine.pictures import box_picture
+
     lines = ["flowchart TD"]
     lines += [f'    {name}["<b>{name}/</b><br/>{layer.what}"]' for name, layer in LAYERS.items()]
     lines += [f"    {name} --> {used}" for name, layer in LAYERS.items() for used in layer.uses]
@@ -62,14 +67,44 @@ def layers() -> Drawing:
         "Layers",
         "Which source folder imports which. Imports go downward only, and a test holds that.",
         (Chart("", "An arrow means: imports.", "\n".join(lines) + "\n"),),
+        box_picture(
+            {f"{name}/": [layer.what] for name, layer in LAYERS.items()},
+            [(f"{name}/", f"{used}/") for name, layer in LAYERS.items() for used in layer.uses],
+        ),
+    )
+
+
+def processes() -> Drawing:
+    """What runs beside what."""
+    from hyperinfer.api.cli.processes import PROCESSES
+    from hyperinfer.engine.pictures import box_picture
+
+    ids = {name: f"p{number}" for number, name in enumerate(PROCESSES)}
+    lines = ["flowchart TD"]
+    lines += [f'    {ids[name]}["<b>{name}</b><br/>{each.what}"]' for name, each in PROCESSES.items()]
+    lines += [f"    {ids[name]} --> {ids[other]}" for name, each in PROCESSES.items() for other in each.speaks]
+    return Drawing(
+        "processes",
+        "Processes",
+        "What runs while a gateway serves, and what it speaks with. There may be any number of workers, each with"
+        " helpers of its own; of the stores there is one kind, embedded or shared.",
+        (Chart("", "An arrow leads to whom is asked or told.", "\n".join(lines) + "\n"),),
+        box_picture(
+            {name: [each.what] for name, each in PROCESSES.items()},
+            [(name, other) for name, each in PROCESSES.items() for other in each.speaks],
+        ),
+        tuple((name, ", ".join(f"`{where}`" for where in each.where)) for name, each in PROCESSES.items() if each.where),
+        ("process", "module"),
     )
 
 
 def pipeline(plugs: Plugs = ()) -> Drawing:
     """The graphs that requests run through. `plugs`: nodes of an operator's own in them."""
     from hyperinfer.engine import graph_diagram
+    from hyperinfer.engine.pictures import beside, graph_picture
     from hyperinfer.nodes import Output, Reply
 
+    graphs = served_graphs(plugs)
     names = {"Reply": Reply, "Output": Output}
     what = {
         "stream": "A streamed response runs as two tasks: one reads the upstream, and writes too while the client takes at"
@@ -83,7 +118,8 @@ def pipeline(plugs: Plugs = ()) -> Drawing:
         "The graphs that requests run through, as the server runs them. A box is a task. Steps are"
         " round, stages square, nodes with a task of their own double-edged. Thin arrows are calls; thick ones are channels,"
         " with the number of items they hold. What the items are is said in [docs/library.md](../docs/library.md).",
-        tuple(Chart(name, what.get(name, ""), graph_diagram(graph, names)) for name, graph in served_graphs(plugs).items()),
+        tuple(Chart(name, what.get(name, ""), graph_diagram(graph, names)) for name, graph in graphs.items()),
+        beside([(name, graph_picture(graph, names)) for name, graph in graphs.items()]),
     )
 
 
@@ -118,14 +154,17 @@ class _Nothing:
 def lifecycle() -> Drawing:
     """The legal order of a reply's events."""
     from hyperinfer.engine import state_diagram
+    from hyperinfer.engine.pictures import state_picture
     from hyperinfer.formats.lifecycle import TRANSITIONS, State
 
+    final = (State.ENDED, State.FAILED)
     return Drawing(
         "lifecycle",
         "Lifecycle of a reply",
         "The legal order of the events of a reply, whatever format they are decoded from or encoded to. Decoders and"
         " encoders step this one table, so none can be laxer than another.",
-        (Chart("", "", state_diagram(TRANSITIONS, initial=State.START, final=(State.ENDED, State.FAILED))),),
+        (Chart("", "", state_diagram(TRANSITIONS, initial=State.START, final=final)),),
+        state_picture(TRANSITIONS, initial=State.START, final=final),
     )
 
 
@@ -134,30 +173,39 @@ def shutdown() -> Drawing:
     from hyperinfer.api.edge.settings import EdgeSettings
     from hyperinfer.api.shutdown_sequence import FIRST, LAST, SEQUENCE, transitions
     from hyperinfer.engine import state_diagram
+    from hyperinfer.engine.pictures import state_picture
 
+    table = transitions(EdgeSettings())
     return Drawing(
         "shutdown",
         "Shutdown",
         "What happens from SIGTERM to the end of the process. The times are the defaults; `limits.grace` moves them all.",
-        (Chart("", "", state_diagram(transitions(EdgeSettings()), initial=FIRST, final=LAST)),),
+        (Chart("", "", state_diagram(table, initial=FIRST, final=LAST)),),
+        state_picture(table, initial=FIRST, final=LAST),
         tuple((phase.name, phase.what) for phase in SEQUENCE),
     )
 
 
-DRAWINGS: Final = {"layers": layers, "pipeline": pipeline, "lifecycle": lifecycle, "shutdown": shutdown}
+DRAWINGS: Final = {
+    "layers": layers,
+    "processes": processes,
+    "pipeline": pipeline,
+    "lifecycle": lifecycle,
+    "shutdown": shutdown,
+}
 """By name, in the order of the README."""
 
 
 def page(drawing: Drawing) -> str:
     """A Markdown page that a code host shows as a picture."""
-    parts = [f"# {drawing.title}", drawing.text]
+    parts = [f"# {drawing.title}", f"{drawing.text}\n[As one picture]({drawing.name}.svg)."]
     for chart in drawing.charts:
         parts += [f"## {chart.title}"] if chart.title else []
         parts += [chart.text] if chart.text else []
         parts.append(f"```mermaid\n{chart.mermaid}```")
     if drawing.table:
         rows = "\n".join(f"| {name} | {what} |" for name, what in drawing.table)
-        parts.append(f"| phase | what happens |\n|---|---|\n{rows}")
+        parts.append(f"| {' | '.join(drawing.table_head)} |\n|---|---|\n{rows}")
     parts.append("Made by `hyperinfer diagram --write`; a test fails while it differs from the code.")
     return "\n\n".join(parts) + "\n"
 
@@ -168,9 +216,9 @@ def drawn(name: str, plugs: Plugs = ()) -> Drawing:
 
 
 def pages(plugs: Plugs = ()) -> Mapping[str, str]:
-    """Every page by file name, the README that lists them included. `plugs`: as in `pipeline`."""
+    """Every page and picture by file name, the README that lists them included. `plugs`: as in `pipeline`."""
     drawings = [drawn(name, plugs) for name in DRAWINGS]
-    rows = [f"- [{each.title}]({each.name}.md): {_first_sentence(each.text)}" for each in drawings]
+    rows = [f"- [{each.title}]({each.name}.md): {_lower(_first_sentence(each.text))}" for each in drawings]
     readme = "\n\n".join(
         [
             "# How it hangs together",
@@ -178,9 +226,16 @@ def pages(plugs: Plugs = ()) -> Mapping[str, str]:
             "Made by `hyperinfer diagram --write`; `hyperinfer diagram NAME` prints one for the terminal or another tool.",
         ]
     )
-    return {"README.md": readme + "\n", **{f"{each.name}.md": page(each) for each in drawings}}
+    return {
+        "README.md": readme + "\n",
+        **{f"{each.name}.md": page(each) for each in drawings},
+        **{f"{each.name}.svg": each.picture.svg(f"{_first_sentence(each.text)}.") for each in drawings},
+    }
 
 
 def _first_sentence(text: str) -> str:
-    sentence = text.split(". ")[0].removesuffix(".")
+    return text.split(". ")[0].removesuffix(".")
+
+
+def _lower(sentence: str) -> str:
     return f"{sentence[0].lower()}{sentence[1:]}"

@@ -294,20 +294,21 @@ _VERBS = (
     REPLAY,
     Verb(
         path=("diagram",),
-        summary="Draw how it hangs together, as Mermaid.",
+        summary="Draw how it hangs together, as Mermaid or SVG.",
         run="hyperinfer.api.cli.diagram:diagram",
-        details="layers: which folder imports which. pipeline: the graphs that requests run through. lifecycle: the order of"
-        " a reply's events. shutdown: what happens after SIGTERM, and when.",
+        details="layers: which folder imports which. processes: what runs beside what. pipeline: the graphs that requests"
+        " run through. lifecycle: the order of a reply's events. shutdown: what happens after SIGTERM, and when.",
         arguments=(
             Argument(
                 name="NAME",
-                help="layers, pipeline, lifecycle or shutdown (default: all)",
-                choices=("layers", "pipeline", "lifecycle", "shutdown"),
+                help="layers, processes, pipeline, lifecycle or shutdown (default: all)",
+                choices=("layers", "processes", "pipeline", "lifecycle", "shutdown"),
             ),
+            Argument(name="--svg", help="print the one that is named as a picture, SVG"),
             Argument(
                 name="--write",
                 value="DIR",
-                help="write one page for each and a README, instead of printing (default DIR: diagrams)",
+                help="write a page and a picture of each and a README, instead of printing (default DIR: diagrams)",
                 bare="diagrams",
             ),
             Argument(
@@ -318,6 +319,7 @@ _VERBS = (
         examples=(
             ("hyperinfer diagram pipeline", "one, for the terminal or another tool"),
             ("hyperinfer diagram pipeline --config providers.yaml", "the same with nodes of your own"),
+            ("hyperinfer diagram pipeline --svg >pipeline.svg", "as a picture, light and dark"),
             ("hyperinfer diagram --write", "the pages of this repository's diagrams/"),
         ),
     ),

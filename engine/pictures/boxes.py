@@ -11,7 +11,7 @@ from hyperinfer.engine.pictures.layered import Arrow, Size, layout
 def box_picture(boxes: Mapping[str, Sequence[str]], arrows: Sequence[tuple[str, str]]) -> Picture:
     """`boxes`: what stands in each, by its name; an arrow leads from one name to another."""
     sizes: dict[Hashable, Size] = {
-        name: (max(width_of(name), *(width_of(line, 0.9) for line in lines), 0.0) + 28, LINE * (1 + len(lines)) + 16)
+        name: (max(width_of(name, 1.1), *(width_of(line, 0.9) for line in lines), 0.0) + 28, LINE * (1 + len(lines)) + 16)
         for name, lines in boxes.items()
     }
     placed = layout(sizes, [Arrow(*ends) for ends in arrows])

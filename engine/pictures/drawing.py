@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
@@ -22,7 +23,8 @@ svg { --ink: #1f2328; --soft: #59636e; --line: #818b98; --box: #ffffff; --fill: 
 @media (prefers-color-scheme: dark) { svg { --ink: #f0f6fc; --soft: #9198a1; --line: #7d8590; --box: #0d1117;
   --fill: #14233a; --edge: #5a93dc; --task: #151b23; --rim: #3d444d; --strong: #f0883e; --back: #0d1117; } }
 .back { fill: var(--back); } text { fill: var(--ink); text-anchor: middle; } .soft { fill: var(--soft); font-size: 11.5px; }
-.left { text-anchor: start; } .right { text-anchor: end; } .name { font-weight: 600; } .title { font-weight: 600; font-size: 14px; }
+.left { text-anchor: start; } .right { text-anchor: end; } .name { font-weight: 600; }
+.title { font-weight: 600; font-size: 14px; }
 .node { fill: var(--fill); stroke: var(--edge); stroke-width: 1.4; } .plain { fill: var(--box); stroke: var(--line); }
 .inner { fill: none; stroke: var(--edge); } .task { fill: var(--task); stroke: var(--rim); }
 .part { fill: none; stroke: var(--line); stroke-dasharray: 4 3; } .dot { fill: var(--ink); }
@@ -74,13 +76,15 @@ def beside(pictures: Sequence[tuple[str, Picture]], gap: float = 36.0) -> Pictur
 
 
 def num(value: float) -> str:
-    """A number as short as a tenth of a unit allows."""
-    return f"{value:.1f}".removesuffix(".0").replace("-0", "0") if abs(value) < 0.05 else f"{value:.1f}".removesuffix(".0")
+    """A number as short as a tenth of a unit allows. What lies between two tenths goes up, however it was added."""
+    return f"{value + 1e-6:.1f}".removesuffix(".0").replace("-0", "0")
 
 
 def width_of(text: str, scale: float = 1.0) -> float:
     """About how wide a line of words is: rather too much, as the reader's letters are not known."""
-    return scale * sum(4.2 if letter in _NARROW else 11.0 if letter in _WIDE else 8.0 if letter.isupper() else 7.2 for letter in text)
+    return scale * sum(
+        4.2 if letter in _NARROW else 11.0 if letter in _WIDE else 8.0 if letter.isupper() else 7.2 for letter in text
+    )
 
 
 def size_of(lines: Sequence[str], scale: float = 0.9) -> Size:
@@ -115,7 +119,7 @@ def arrow(way: Way, look: str = "", both: bool = False) -> list[str]:
     """The arrow along a way; `both`: with a head at either end."""
     points = way.points
     path = [f"M{num(points[0][0])} {num(points[0][1])}"]
-    for (x, y), (next_x, next_y) in zip(points, points[1:], strict=False):
+    for (x, y), (next_x, next_y) in pairwise(points):
         if abs(x - next_x) < 0.5:
             path.append(f"L{num(next_x)} {num(next_y)}")
         else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from hyperinfer.engine.node import Form, Node
-from hyperinfer.engine.pictures.drawing import LINE, Picture, arrow, box, num, size_of, width_of, words
+from hyperinfer.engine.pictures.drawing import LINE, Picture, arrow, box, num, width_of, words
 from hyperinfer.engine.pictures.layered import Arrow, Size, Way, layout
 from hyperinfer.engine.render import item_type
 
@@ -51,11 +51,13 @@ def graph_picture(graph: Graph, aliases: Mapping[str, Any] | None = None) -> Pic
         blocks[number] = _task(f"task {number + 1}", segment, {name: item_type(given[name], aliases) for name in given})
     blocks["output"] = _pill("output")
     task = {node.name: number for number, segment in enumerate(plan.segments) for node in segment.nodes}
-    arrows = [("input", plan.first, item_type(flat.node(flat.input).consumes, aliases), "")]
+    arrows: list[tuple[Hashable, Hashable, str, str]] = [
+        ("input", plan.first, item_type(flat.node(flat.input).consumes, aliases), "")
+    ]
     for edge in plan.channels:
         label = f"{item_type(given[edge.source], aliases)} × {edge.capacity}"
-        arrows.append((task[edge.source], task[edge.target], label, "channel"))  # type: ignore[arg-type]
-    arrows.append((plan.last, "output", item_type(given[flat.output], aliases), ""))  # type: ignore[arg-type]
+        arrows.append((task[edge.source], task[edge.target], label, "channel"))
+    arrows.append((plan.last, "output", item_type(given[flat.output], aliases), ""))
     placed = layout(
         {name: block.size for name, block in blocks.items()},
         [Arrow(source, target, (2 * width_of(label, 0.9) + 16, LINE)) for source, target, label, _ in arrows],
@@ -124,6 +126,7 @@ def _stack(blocks: Sequence[_Block], parts: Sequence[Sequence[str]], labels: Seq
         while shared < min(len(open_), len(names)) and open_[shared][0] == names[shared]:
             shared += 1
         close(shared)
+        beside = top + GAP / 2  # below what the node before drives
         top += (GAP if labels[number - 1] else GAP * 0.55) if number else 0.0
         for name in names[shared:]:
             open_.append((name, top))
@@ -131,7 +134,7 @@ def _stack(blocks: Sequence[_Block], parts: Sequence[Sequence[str]], labels: Seq
         if number:
             way = Way(((axis, last), (axis, top + block.first)), (0.0, 0.0), upward=False)
             body += arrow(way)
-            body.append(words((axis + 8, (last + top + block.first) / 2), labels[number - 1], "soft left"))
+            body.append(words((axis + 8, beside), labels[number - 1], "soft left"))
         else:
             first = top + block.first
         body += block.at(axis - block.axis, top)

@@ -1,14 +1,15 @@
 """Where boxes and arrows go, from top to bottom: the layered layout of Sugiyama, Tagawa and Toda (1981).
 
 Boxes are ranked so that arrows lead downward, an arrow that crosses a rank has a place in it, each rank is put into an order
-with few crossings, and then each box is moved as near to its neighbours as the order allows. A label takes a rank of its own,
-between those of its boxes, so that nothing is ever drawn over it.
+with few crossings, and then each box is moved as near to its neighbours as the order allows. A label takes a rank of its
+own, between those of its boxes, so that nothing is ever drawn over it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 SWEEPS: Final = 24
@@ -71,9 +72,7 @@ class _Spot:
         return self.size[0] - self.left
 
 
-def layout(
-    boxes: Mapping[Hashable, Size], arrows: Sequence[Arrow], axes: Mapping[Hashable, float] | None = None
-) -> Layout:
+def layout(boxes: Mapping[Hashable, Size], arrows: Sequence[Arrow], axes: Mapping[Hashable, float] | None = None) -> Layout:
     """Places all boxes. Arrows from a box to itself are not taken. `axes`: how far from its left edge arrows come into a
     box, where that is not its middle; `Layout.middles` then has these places."""
     axes = axes or {}
@@ -81,9 +80,7 @@ def layout(
     upward = _upward(boxes, ends)
     downward = [(end, start) if back else (start, end) for (start, end), back in zip(ends, upward, strict=True)]
     ranks = _ranks(boxes, downward)
-    spots = {
-        name: _Spot(size, 2 * ranks[name], axes.get(name, size[0] / 2), is_box=True) for name, size in boxes.items()
-    }
+    spots = {name: _Spot(size, 2 * ranks[name], axes.get(name, size[0] / 2), is_box=True) for name, size in boxes.items()}
     chains = [_chain(spots[start], spots[end], arrow.label) for (start, end), arrow in zip(downward, arrows, strict=True)]
     rows = _rows([*spots.values(), *(spot for chain in chains for spot in chain[1:-1])])
     _order(rows)
@@ -136,7 +133,7 @@ def _chain(start: _Spot, end: _Spot, label: Size) -> list[_Spot]:
     middle = chain[(len(chain) // 4) * 2 + 1 if len(chain) > 3 else 1]
     middle.size = (max(label[0], 8.0), label[1])
     middle.left = middle.size[0] / 2
-    for upper, lower in zip(chain, chain[1:], strict=False):
+    for upper, lower in pairwise(chain):
         upper.below.append(lower)
         lower.above.append(upper)
     return chain
@@ -165,6 +162,19 @@ def _order(rows: list[list[_Spot]]) -> None:
         if (crossings := _crossings(rows)) < least:
             best, least = [list(row) for row in rows], crossings
     rows[:] = best
+    _exchange(rows, least)
+
+
+def _exchange(rows: list[list[_Spot]], least: int) -> None:
+    """Neighbours that cross less the other way round. One that crosses as much is exchanged too: it may take a crossing
+    to where the next one undoes it."""
+    for row in [*rows, *reversed(rows)] * 2:
+        for place in range(len(row) - 1):
+            row[place], row[place + 1] = row[place + 1], row[place]
+            if (crossings := _crossings(rows)) <= least:
+                least = crossings
+            else:
+                row[place], row[place + 1] = row[place + 1], row[place]
 
 
 def _crossings(rows: Sequence[Sequence[_Spot]]) -> int:

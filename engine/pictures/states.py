@@ -16,7 +16,7 @@ S = TypeVar("S")
 E = TypeVar("E")
 
 _BEGINNING, _END = object(), object()
-ANY: Final = "any of these"
+ANY: Final = "any state"
 _DOT: Final = (14.0, 14.0)
 _WIDEST: Final = 26
 
@@ -32,17 +32,18 @@ def state_picture(table: Mapping[tuple[S, E], S], *, initial: S, final: Collecti
     inside = {name: _lines(events.get((name, name), [])) for name in names}
     sizes: dict[Hashable, Size] = {_BEGINNING: _DOT}
     for name, lines in inside.items():
-        sizes[name] = (max(width_of(name), size_of(lines)[0]) + 26, LINE * (1 + len(lines)) + 14)
+        sizes[name] = (max(width_of(name, 1.1), size_of(lines)[0]) + 26, LINE * (1 + len(lines)) + 14)
     if last:
         sizes[_END] = _DOT
     arrows, labels = [Arrow(_BEGINNING, first)], [[""]]
-    twofold = [False]
-    for (source, target), there in events.items():
-        back = events.get((target, source))
-        if source == target or (back is not None and (target, source) in [(each.source, each.target) for each in arrows]):
+    twofold, drawn = [False], list[Arrow]()
+    for (before, after), there in events.items():
+        back = events.get((after, before))
+        if before == after or (back is not None and Arrow(after, before) in drawn):
             continue
+        drawn.append(Arrow(before, after))
         lines = _lines(there) if back is None else [*_lines(there, "↓ "), *_lines(back, "↑ ")]
-        arrows.append(Arrow(source, target, size_of(lines)))
+        arrows.append(Arrow(before, after, size_of(lines)))
         labels.append(lines)
         twofold.append(back is not None)
     for name in last:

@@ -6,12 +6,14 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import trio
 
 from hyperinfer import nodes
 from hyperinfer.api.cli.drawings import DRAWINGS, LAYERS, layers, lifecycle, pages, pipeline, served_graphs, shutdown
+from hyperinfer.api.cli.processes import PROCESSES
 from hyperinfer.api.edge.settings import EdgeSettings
 from hyperinfer.api.gateway import GatewaySettings, open_gateway
 from hyperinfer.api.pipelines import STREAM_BUFFER, named_graphs
@@ -59,6 +61,27 @@ def test_the_layers_are_those_that_the_imports_make() -> None:
 
 def _ours(module: str) -> bool:
     return module.startswith("hyperinfer.")
+
+
+def test_the_processes_are_those_that_are_started() -> None:
+    drawn = {where for each in PROCESSES.values() for where in each.where}
+    started = {
+        str(file.relative_to(ROOT)) for file in python_files("api") if 'if __name__ == "__main__"' in file.read_text("utf-8")
+    }
+    assert drawn == started | {"api/supervisor.py"}, "the supervisor is the command's own process"
+    assert {other for each in PROCESSES.values() for other in each.speaks} <= set(PROCESSES)
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_each_picture_is_a_document_that_says_all_that_its_charts_do(name: str) -> None:
+    drawing = DRAWINGS[name]()
+    root = ElementTree.fromstring(drawing.picture.svg(drawing.title))
+    said = {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
+    for chart in drawing.charts:
+        named = re.findall(r'^ +(?:state |\w+[(\[]+)"(?:<b>)?([\w ,/]+)["<]', chart.mermaid, re.MULTILINE)
+        names = named or re.findall(r"^ +(\w+) -->", chart.mermaid, re.MULTILINE)
+        assert names
+        assert set(names) <= said
 
 
 async def test_the_pipeline_is_the_one_that_is_served(tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ def test_help_is_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) ->
         ("models --config", "--config: expected one argument"),
         ("usage --by week", "--by: invalid choice: 'week'"),
         ("diagram frobnicate", "NAME: invalid choice: 'frobnicate'"),
+        ("diagram --svg", "--svg draws one: say which"),
         ("diagram layers --write", "--write writes all pages; leave out 'layers'"),
         ("workspaces create a --credits 1e-20", "--credits: finer than 1e-12 USD: 1e-20 USD"),
         ("workspaces create a --credits -1", "--credits: cannot be negative: -1"),
