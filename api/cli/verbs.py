@@ -319,7 +319,7 @@ _VERBS = (
         examples=(
             ("hyperinfer diagram pipeline", "one, for the terminal or another tool"),
             ("hyperinfer diagram pipeline --config providers.yaml", "the same with nodes of your own"),
-            ("hyperinfer diagram pipeline --svg >pipeline.svg", "as a picture, light and dark"),
+            ("hyperinfer diagram pipeline --svg", "as a picture, light and dark"),
             ("hyperinfer diagram --write", "the pages of this repository's diagrams/"),
         ),
     ),
