@@ -59,9 +59,10 @@ function report({ rows, total, names }, { since, until, split }) {
   const days = daysBetween(since, until);
   const name = (/** @type {string} */ group) => names.get(group) ?? group;
   const perDay = new Map(grouped(rows, (row) => row.day ?? "").map((each) => [each.group, each]));
-  const groups = grouped(rows, (row) => row.group).sort((one, other) => (one.cost < other.cost ? 1 : one.cost > other.cost ? -1 : other.requests - one.requests));
-  const spend = seriesOf(rows, days, costOf, name);
-  const tokens = seriesOf(rows, days, tokensOf, name);
+  const groups = grouped(rows, (row) => row.group).sort((one, other) => (one.cost < other.cost ? 1 : one.cost > other.cost ? -1 : other.prompt + other.completion - one.prompt - one.completion));
+  const order = groups.map((each) => each.group);
+  const spend = seriesOf(rows, days, order, costOf, name);
+  const tokens = seriesOf(rows, days, order, tokensOf, name);
   const free = groups.every((each) => each.cost === 0n);
   const totals = { group: "Total", requests: total.requests, prompt: total.tokens_prompt, completion: total.tokens_completion, cost: costOf(total) };
   return [
@@ -69,7 +70,7 @@ function report({ rows, total, names }, { since, until, split }) {
       figure("Spent", usd(usdText(totals.cost))), figure("Requests", count(totals.requests)), figure("Prompt tokens", count(totals.prompt)), figure("Completion tokens", count(totals.completion)))),
     h("section", { class: "card" }, h("header", null, h("h2", null, "Spend by day")),
       free ? h("p", { class: "quiet" }, "All of it was free of charge.") : stackedBars({
-        label: `USD spent by day, by ${split}`, days, axis: (value) => `$${brief(value)}`,
+        label: `USD spent by day, by ${split}`, days, axis: axisUsd,
         series: spend.map((each) => ({ name: each.name, values: each.sums.map((sum) => Number(sum) / 1e12), texts: each.sums.map((sum) => usd(usdText(sum))) })),
         totals: days.map((day) => usd(usdText(perDay.get(day)?.cost ?? 0n))),
       })),
@@ -84,6 +85,11 @@ function report({ rows, total, names }, { since, until, split }) {
     h("section", { class: "card" }, h("header", null, h("h2", null, "By day")),
       sumsTable("Day", [...perDay.values()].sort((one, other) => (one.group < other.group ? 1 : -1)), totals)),
   ];
+}
+
+/** @param {number} value */
+function axisUsd(value) {
+  return value === 0 || value >= 1000 ? `$${brief(value)}` : `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 6 })}`;
 }
 
 /**

@@ -37,14 +37,15 @@ export function daysBetween(since, until) {
 }
 
 /**
- * What each group came to on each day; those beyond the six largest together.
+ * What each group came to on each day; those beyond the first six together. Plots of one order have one colour for each group.
  * @param {UsageRow[]} rows with their days
  * @param {string[]} days
+ * @param {string[]} order the groups, the largest first
  * @param {(row: UsageRow) => bigint} size
  * @param {(group: string) => string} name
- * @returns {{ name: string, sums: bigint[] }[]} the largest first
+ * @returns {{ name: string, sums: bigint[] }[]}
  */
-export function seriesOf(rows, days, size, name) {
+export function seriesOf(rows, days, order, size, name) {
   const place = new Map(days.map((day, at) => [day, at]));
   /** @type {Map<string, bigint[]>} */
   const found = new Map();
@@ -55,8 +56,7 @@ export function seriesOf(rows, days, size, name) {
     sums[at] = (sums[at] ?? 0n) + size(row);
     found.set(row.group, sums);
   }
-  const whole = (/** @type {bigint[]} */ sums) => sums.reduce((one, other) => one + other, 0n);
-  const sorted = [...found].sort(([, one], [, other]) => (whole(one) < whole(other) ? 1 : -1));
+  const sorted = [...found].sort(([one], [other]) => order.indexOf(one) - order.indexOf(other));
   const series = sorted.slice(0, SERIES).map(([group, sums]) => ({ name: name(group), sums }));
   const rest = sorted.slice(SERIES);
   if (rest.length) series.push({ name: `${rest.length} others`, sums: days.map((_, at) => rest.reduce((one, [, sums]) => one + (sums[at] ?? 0n), 0n)) });
