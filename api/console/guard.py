@@ -80,9 +80,10 @@ def comes_from_elsewhere(headers: Headers) -> bool:
     if origin is None:
         return False
     try:
-        return urlsplit(origin).netloc.lower() != fields.get(b"host", "").lower() or origin == "null"
+        its_host = urlsplit(origin).netloc.lower()
     except ValueError:
         return True
+    return not its_host or its_host != fields.get(b"host", "").lower()
 
 
 def came_by_tls(scheme: str, headers: Headers) -> bool:

@@ -15,6 +15,7 @@ import trio
 
 from hyperinfer.api.control import connect_admin, serve_control
 from hyperinfer.api.store.admin import CreatedKey
+from hyperinfer.api.store.console_access import kept_of, proof_of
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.api.store.frames import FrameReader, frame
@@ -67,6 +68,9 @@ class Both:
                 "create_key_with",
                 "replace_claim",
                 "under_way",
+                "requests",
+                "request",
+                "keys_by_id",
             }
             else self._admin,
             name,
@@ -88,6 +92,8 @@ async def test_a_change_holds_from_the_next_request_on(tmp_path: Path) -> None:
         key = hashlib.sha256(created.secret.reveal().encode()).digest()
         assert isinstance(await store.authenticate(key), Principal)
         async with open_admin(tmp_path) as admin:
+            token = await admin.new_console_token()
+            assert await store.console.kept() == kept_of(proof_of(token))
             await admin.revoke(created.record.prefix)
         assert isinstance(await store.authenticate(key), Failure)
 

@@ -15,6 +15,7 @@ import trio
 from hyperinfer.api.control_plane import control_plane
 from hyperinfer.api.gateway import GatewaySettings, open_gateway
 from hyperinfer.api.http_admin import HttpAdmin, connect_http_admin
+from hyperinfer.api.store.console_access import kept_of, proof_of
 from hyperinfer.api.store.errors import Refused, StoreUnavailable
 from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.engine import Drain
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def administered(path: Path) -> AsyncGenerator[tuple[EmbeddedStore, HttpAdmin]]:
+async def administered(path: Path, **environ: str) -> AsyncGenerator[tuple[EmbeddedStore, HttpAdmin]]:
     """A gateway's store, its time standing still, and the administration of it through the routes."""
-    settings = GatewaySettings(config=None, data=path, environ={"HYPERINFER_INTERNAL_TOKEN": TOKEN})
+    settings = GatewaySettings(config=None, data=path, environ={"HYPERINFER_INTERNAL_TOKEN": TOKEN, **environ})
     async with open_gateway(settings, Drain(), now=lambda: NOW) as gateway:
         transport = httpx2.ASGITransport(cast("Any", control_plane(gateway)))
         async with httpx2.AsyncClient(transport=transport, headers={"x-internal-token": TOKEN}) as client:
@@ -90,6 +91,16 @@ async def test_what_is_told_is_what_the_store_tells(tmp_path: Path) -> None:
             assert used == await store.usage("key", "lab", since=since, until=until)
             assert [row.cost for row in used] == [cost]
         assert await admin.verify_ledger() == await store.verify_ledger()
+        token = await admin.new_console_token()
+        assert await store.console.kept() == kept_of(proof_of(token))
+
+
+async def test_a_token_of_the_environment_is_set_there(tmp_path: Path) -> None:
+    async with administered(tmp_path, HYPERINFER_CONSOLE_TOKEN="one-of-the-environment") as (store, admin):
+        with pytest.raises(Refused, match="HYPERINFER_CONSOLE_TOKEN is set where the gateway runs") as caught:
+            await admin.new_console_token()
+        assert caught.value.code == "unsupported"
+        assert await store.console.kept() is None
 
 
 NAMES = ("a/b", "a/topup", "/", "..", ".", "a b", "ü?#%2F&", "a//b/lock", "lock")

@@ -35,6 +35,7 @@ POSTGRES = "canary6postgres7f3a9c51d2e84b60"
 REDIS = "canary7redis7f3a9c51d2e84b60"
 TOKEN = "canary8token7f3a9c51d2e84b60"
 BAD_TOKEN = "canary9badtoken7f3a9c51d2e84b60"
+CONSOLE = "canary1console7f3a9c51d2e84b60"
 PROXY = "canary0proxy7f3a9c51d2e84b60"
 
 
@@ -84,7 +85,7 @@ class Run:
     def secrets(self) -> list[str]:
         """Every one there is."""
         providers = (*KEY_OF.values(), *HEADER_OF.values())
-        return [CLIENT, WRONG, *providers, TOOL_KEY, POSTGRES, REDIS, TOKEN, BAD_TOKEN, PROXY, *self.made]
+        return [CLIENT, WRONG, *providers, TOOL_KEY, POSTGRES, REDIS, TOKEN, BAD_TOKEN, CONSOLE, PROXY, *self.made]
 
     def ask(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer | None:
         """One request; what came of it is kept. None where there was no answer."""
@@ -183,6 +184,34 @@ def administration(run: Run) -> None:
         for _ in range(2):
             body = json.dumps(ROUTES[1].body("telling/broken-chat")).encode()
             run.ask("POST", ROUTES[1].path, authorized(key), body)
+
+
+def console(run: Run) -> None:
+    """Somebody signs in and makes a key; others guess, and send what they have to the wrong place."""
+    path, json_of = "/console/api/session", {"content-type": "application/json"}
+    for wrong in (WRONG, BAD_TOKEN, f"{CONSOLE} "):
+        run.ask("POST", path, json_of, json.dumps({"token": wrong}).encode())
+    for body in (b'{"token": "%s' % CONSOLE.encode(), b'{"token": ["%s"]}' % CONSOLE.encode()):
+        run.ask("POST", path, json_of, body)
+    run.ask("GET", "/console/api/keys", {"authorization": f"Bearer {CONSOLE}", "cookie": CONSOLE, "x-csrf-token": CONSOLE})
+    signed_in = ask(run.url, "POST", path, json_of, json.dumps({"token": CONSOLE}).encode())
+    cookie, csrf = signed_in.headers["set-cookie"].partition(";")[0], signed_in.document["csrf"]
+    headers = {**json_of, "cookie": cookie, "x-csrf-token": csrf}
+    made = ask(run.url, "POST", "/console/api/keys", headers, b'{"workspace": "default", "name": "console"}')
+    assert (signed_in.status, made.status) == (200, 201)
+    run.made += [cookie.partition("=")[2], csrf, made.document["key"]]
+    for method, where, body in (
+        ("GET", "keys", b""),
+        ("GET", "workspaces", b""),
+        ("POST", f"keys/{made.document['id']}/disable", b"{}"),
+        ("POST", "workspaces/default/lock", b""),
+        ("POST", "workspaces/default/unlock", b""),
+    ):
+        assert run.ask(method, f"/console/api/{where}", headers, body) is not None
+    wrong = {**headers, "cookie": cookie[:-1] + "x", "x-csrf-token": csrf[:-1]}
+    run.ask("DELETE", path, wrong)
+    assert run.ask("DELETE", path, headers) is not None
+    run.ask("GET", path, headers)
 
 
 def reloads(run: Run) -> None:

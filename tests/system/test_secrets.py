@@ -19,6 +19,7 @@ from hyperinfer.engine.recording_file import read_recording
 from tests.support.served import ROOT
 from tests.system.canaries import (
     CLIENT,
+    CONSOLE,
     HEADER_OF,
     KEY_OF,
     POSTGRES,
@@ -31,6 +32,7 @@ from tests.system.canaries import (
     administration,
     bad_requests,
     catalogue,
+    console,
     death,
     files_of,
     outage,
@@ -58,6 +60,7 @@ def environ(postgres: PostgresServer, valkey: ValkeyServer) -> Iterator[dict[str
         "HYPERINFER_REDIS_URL": f"unix://canary:{REDIS}@{valkey.socket}",
         "HYPERINFER_INTERNAL_TOKEN": TOKEN,
         "HYPERINFER_BOOTSTRAP_KEY": CLIENT,
+        "HYPERINFER_CONSOLE_TOKEN": CONSOLE,
         "CANARY_TOOL": TOOL_KEY,
         **{f"CANARY_{name.upper()}": key for name, key in KEY_OF.items()},
         "HTTPS_PROXY": f"http://user:{PROXY}@127.0.0.1:9",
@@ -72,7 +75,7 @@ def run(environ: dict[str, str], postgres: PostgresServer, tmp_path_factory: pyt
     with telling_upstream() as telling:
         (folder / "providers.yaml").write_text(catalogue(telling.url))
         with serving(folder, environ, telling) as run:
-            for step in (requests, bad_requests, tools, administration, reloads):
+            for step in (requests, bad_requests, tools, administration, console, reloads):
                 step(run)
             outage(run, postgres)
             death(run)
@@ -100,7 +103,7 @@ def test_not_in_what_clients_are_told(run: Run) -> None:
 
 
 def test_made_keys_are_there_at_all(run: Run) -> None:
-    assert len(run.made) == 2
+    assert len(run.made) == 5
 
 
 def test_not_in_the_database(run: Run, environ: dict[str, str], postgres: PostgresServer) -> None:
@@ -182,6 +185,6 @@ def test_not_in_the_errors_of_a_start_or_a_command(wrong: str, environ: dict[str
             said = done.stdout + done.stderr
         except subprocess.TimeoutExpired as late:  # it serves, or waits for a server
             said = (late.stdout or b"") + (late.stderr or b"")
-        secrets = [CLIENT, *KEY_OF.values(), POSTGRES, REDIS, TOKEN, PROXY]
+        secrets = [CLIENT, *KEY_OF.values(), POSTGRES, REDIS, TOKEN, CONSOLE, PROXY]
         assert found(secrets, said) == [], words
     nobody.close()

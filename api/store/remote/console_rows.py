@@ -21,6 +21,7 @@ _NEW: Final = (
     "INSERT INTO console_token (sha256, made_at) VALUES ($1, $2)"
     " ON CONFLICT (one) DO UPDATE SET sha256 = excluded.sha256, made_at = excluded.made_at"
 )
+_NONE_SIGNED_OUT: Final = "DELETE FROM console_signed_out"
 _FORGET: Final = "DELETE FROM console_signed_out WHERE until <= $1"
 _SIGN_OUT: Final = "INSERT INTO console_signed_out (session, until) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
@@ -59,8 +60,15 @@ class RemoteConsole:
 
     async def new_token(self) -> Secret:
         """See ConsoleAccess."""
-        token = new_console_token(self._entropy)
-        await self._execute(_NEW, kept_of(proof_of(token)), self._now())
+        token, now = new_console_token(self._entropy), self._now()
+        kept = kept_of(proof_of(token))
+
+        async def replace(connection: Connection) -> None:
+            async with connection.transaction():
+                await connection.execute(_NEW, kept, now)
+                await connection.execute(_NONE_SIGNED_OUT)  # theirs have all ended
+
+        await self._ask(replace)
         return token
 
     async def sign_out(self, session: bytes, until: float) -> None:

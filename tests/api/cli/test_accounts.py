@@ -61,6 +61,21 @@ def test_a_key_is_printed_alone(cli: Cli) -> None:
     assert made.err == ""
 
 
+def test_a_token_of_the_console_is_printed_alone(cli: Cli) -> None:
+    refused = cli("console token")
+    assert (refused.code, refused.out) == (1, "")
+    assert "there is no store in" in refused.err
+    cli("workspaces create acme")
+    made = cli("console token")
+    assert re.fullmatch(r"hc-[A-Za-z0-9_-]{43}\n", made.out)
+    assert made.err == ""
+    again = cli("console token --json").document
+    assert re.fullmatch(r"hc-[A-Za-z0-9_-]{43}", again.pop("token"))
+    assert again == {}
+    warned = cli("console token", environ={"HYPERINFER_CONSOLE_TOKEN": "one-of-the-environment"})
+    assert warned.err == ("warning: HYPERINFER_CONSOLE_TOKEN is set: a gateway that has it takes that, and not this one\n")
+
+
 def test_a_key_has_the_terms_that_were_asked(cli: Cli) -> None:
     workspace = cli("workspaces create acme --json").document["id"]
     made = cli(

@@ -15,6 +15,7 @@ from hyperinfer.api.store.records import KeyTerms
 from hyperinfer.nodes.ports import Principal
 from tests.api.store.admission_laws import a_principal
 from tests.api.store.clock_laws import CLOCK_LAWS, DAY, WallClock
+from tests.api.store.console_laws import CONSOLE_LAWS
 from tests.api.store.ledger_laws import LAWS
 from tests.api.store.samples import USD, a_generation, a_store, an_admission
 
@@ -22,12 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from hyperinfer.api.store.store import FullAdmin
     from tests.api.store.admission_laws import Store
     from tests.api.store.clock_laws import TimedStore
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 async def test_law(law: Callable[[Store], Awaitable[None]], tmp_path: Path) -> None:
+    async with a_store(tmp_path) as store:
+        await law(store)
+
+
+@pytest.mark.parametrize("law", CONSOLE_LAWS, ids=lambda law: law.__name__)
+async def test_console_law(law: Callable[[FullAdmin], Awaitable[None]], tmp_path: Path) -> None:
     async with a_store(tmp_path) as store:
         await law(store)
 
