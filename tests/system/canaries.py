@@ -208,8 +208,8 @@ def console(run: Run) -> None:
         ("POST", "workspaces/default/unlock", b""),
     ):
         assert run.ask(method, f"/console/api/{where}", headers, body) is not None
-    wrong = {**headers, "cookie": cookie[:-1] + "x", "x-csrf-token": csrf[:-1]}
-    run.ask("DELETE", path, wrong)
+    broken = {**headers, "cookie": cookie[:-1] + "x", "x-csrf-token": csrf[:-1]}
+    run.ask("DELETE", path, broken)
     assert run.ask("DELETE", path, headers) is not None
     run.ask("GET", path, headers)
 

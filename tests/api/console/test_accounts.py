@@ -75,9 +75,9 @@ async def test_accounts_are_administered(tmp_path: Path) -> None:
         assert (await browser.get("/workspaces")).json()["data"] == [(await browser.get("/workspaces/lab")).json()]
         models = await browser.get("/models")
         assert models.content == (await browser.client.get("/api/v1/models")).content
-        for path, body, status, param in WRONG:
+        for path, body, code, param in WRONG:
             refused = await browser.post(path, body)
-            assert (refused.status_code, refused.json()["error"]["param"]) == (status, param), (path, body, refused.text)
+            assert (refused.status_code, refused.json()["error"]["param"]) == (code, param), (path, body, refused.text)
         assert len(await store.keys()) == 1
 
 
