@@ -70,7 +70,7 @@ async def test_every_route_is_tried_here(tmp_path: Path) -> None:
         rules = [rule.rule for rule in console.app._quart.url_map.iter_rules() if rule.rule.startswith(API)]
     tried = {path.partition("?")[0] for path in (*READS, *(path for path, _ in CHANGES))}
     shapes = {path.replace("/lab", "/<reference:workspace>").replace("/key_1", "/<key>") for path in tried}
-    assert {rule.removeprefix(API) for rule in rules} - shapes == {"/requests/<id>"}, "read like those that are tried"
+    assert {rule.removeprefix(API) for rule in rules} - shapes == {"/requests/<id_>"}, "read like those that are tried"
 
 
 async def test_a_session_lasts_as_long_as_it_says(tmp_path: Path) -> None:
