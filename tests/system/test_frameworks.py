@@ -17,7 +17,7 @@ from hyperinfer.providers.demo.anthropic_messages import SIGNATURE
 from hyperinfer.providers.demo.openai_responses import ENCRYPTED
 from tests.support.served import KEY
 from tests.system.agent_upstream import heard, script
-from tests.system.agents import PROTOCOLS, Agents, agents, run
+from tests.system.agents import PROTOCOLS, SETTINGS, Agents, agents, at_gateway, run
 
 CLIENTS = Path(__file__).with_name("clients")
 TEXT = "Hello there, gateway."
@@ -47,32 +47,45 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
         yield server
 
 
-def report(served: Agents, folder: Path, *command: str | Path) -> Reported:
+def settings(name: str, served: Agents, uses: str) -> str:
+    """What docs/clients.md has a user of a framework write, up to where it is used."""
+    made, found, _ = at_gateway(SETTINGS[name], served.url).partition(f"\n{uses}")
+    assert found
+    return made
+
+
+def report(served: Agents, folder: Path, settings: str | Path, *command: str | Path) -> Reported:
     """Runs a framework's tasks."""
     turns = [
         "Do it. " + script(("lookup", {"word": "alpha"}), ("lookup", {"word": "beta"})),
         "And again. " + script(("lookup", {"word": "gamma"})),
     ]
-    tasks = json.dumps({"models": [f"{name}/agent" for name in PROTOCOLS], "text": TEXT, "turns": turns})
-    found = [
-        json.loads(line) for line in run([*command, served.url, KEY, tasks], folder, {"HOME": str(folder)}).splitlines()
-    ]
+    models = [f"{name}/agent" for name in PROTOCOLS]
+    tasks = json.dumps({"models": models, "text": TEXT, "turns": turns, "settings": str(settings)})
+    environ = {"HOME": str(folder), "HYPERINFER_KEY": KEY}
+    found = [json.loads(line) for line in run([*command, tasks], folder, environ).splitlines()]
     return Reported({(task["client"], task["model"], task["task"]): task for task in found}, served.heard())
 
 
 @pytest.fixture(scope="module")
 def langchain(frameworks: Path, served: Agents, tmp_path_factory: pytest.TempPathFactory) -> Reported:
-    return report(served, tmp_path_factory.mktemp("langchain"), frameworks, CLIENTS / "langchain_client.py")
+    made = settings("langchain", served, "for model in")
+    return report(served, tmp_path_factory.mktemp("langchain"), made, frameworks, CLIENTS / "langchain_client.py")
 
 
 @pytest.fixture(scope="module")
 def pydantic_ai(frameworks: Path, served: Agents, tmp_path_factory: pytest.TempPathFactory) -> Reported:
-    return report(served, tmp_path_factory.mktemp("pydantic_ai"), frameworks, CLIENTS / "pydantic_ai_client.py")
+    made = settings("pydantic_ai", served, "for model in")
+    return report(served, tmp_path_factory.mktemp("pydantic_ai"), made, frameworks, CLIENTS / "pydantic_ai_client.py")
 
 
 @pytest.fixture(scope="module")
 def vercel(node: Path, aisdk: Path, served: Agents, tmp_path_factory: pytest.TempPathFactory) -> Reported:
-    return report(served, tmp_path_factory.mktemp("vercel"), node, CLIENTS / "aisdk_client.mjs", aisdk)
+    folder = tmp_path_factory.mktemp("vercel")
+    made = settings("vercel", served, "const { textStream }")
+    (folder / "node_modules").symlink_to(aisdk / "node_modules")
+    (folder / "settings.mjs").write_text(f"{made}\nexport {{ anthropic, hyperinfer, openai }}\n")
+    return report(served, folder, folder / "settings.mjs", node, CLIENTS / "aisdk_client.mjs", aisdk)
 
 
 @pytest.fixture(params=["langchain", "pydantic_ai", "vercel"])

@@ -1,39 +1,32 @@
 // The Vercel AI SDK's providers of all three formats. Runs with the packages that `install.sh` makes.
 //
-//     node aisdk_client.mjs PACKAGES URL KEY TASKS     prints a JSON line for each task: {client, model, task, got | error}
+//     node aisdk_client.mjs PACKAGES TASKS     prints a JSON line for each task: {client, model, task, got | error}
 //
-// PACKAGES: the folder with node_modules. TASKS: JSON, {models: [...], text: PROMPT, turns: [PROMPT, ...]}; the prompts of
-// `turns` call the tool `lookup`.
+// PACKAGES: the folder with node_modules. TASKS: JSON, {models: [...], text: PROMPT, turns: [PROMPT, ...], settings: FILE}; the
+// prompts of `turns` call the tool `lookup`, and FILE, which is that of docs/clients.md, exports the providers.
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 
-const [packages, url, apiKey, given] = process.argv.slice(2)
+const [packages, given] = process.argv.slice(2)
 const tasks = JSON.parse(given)
 const resolve = createRequire(`${packages}/package.json`).resolve
 const load = (name) => import(pathToFileURL(resolve(name)))
 const { generateText, streamText, tool, stepCountIs, Output } = await load('ai')
-const { createOpenAI } = await load('@ai-sdk/openai')
-const { createAnthropic } = await load('@ai-sdk/anthropic')
-const { createOpenAICompatible } = await load('@ai-sdk/openai-compatible')
+const { anthropic, hyperinfer, openai } = await import(pathToFileURL(tasks.settings))
 const { z } = await load('zod')
 globalThis.AI_SDK_LOG_WARNINGS = false
 
-const openai = createOpenAI({ baseURL: `${url}/api/v1`, apiKey })
-const anthropic = createAnthropic({ baseURL: `${url}/api/v1`, apiKey })
-const compatible = createOpenAICompatible({
-  name: 'gateway', baseURL: `${url}/api/v1`, apiKey, includeUsage: true, supportsStructuredOutputs: true,
-})
 const thinking = {
   openai: { reasoningEffort: 'high', reasoningSummary: 'auto', store: false, include: ['reasoning.encrypted_content'],
     forceReasoning: true },
   anthropic: { thinking: { type: 'enabled', budgetTokens: 1024 } },
-  gateway: { reasoningEffort: 'high' },
+  hyperinfer: { reasoningEffort: 'high' },
 }
 const clients = {
   chat: (model) => openai.chat(model),
   responses: (model) => openai.responses(model),
   messages: (model) => anthropic(model),
-  compatible: (model) => compatible(model),
+  compatible: (model) => hyperinfer(model),
 }
 const lookup = tool({
   description: 'Looks a word up.',

@@ -1,8 +1,9 @@
 """LangChain's clients of all three formats. Runs in the environment that `install.sh` makes.
 
-    python langchain_client.py URL KEY TASKS     prints a JSON line for each task: {client, model, task, got | error}
+    python langchain_client.py TASKS     prints a JSON line for each task: {client, model, task, got | error}
 
-TASKS: JSON, {models: [...], text: PROMPT, turns: [PROMPT, ...]}; the prompts of `turns` call the tool `lookup`.
+TASKS: JSON, {models: [...], text: PROMPT, turns: [PROMPT, ...], settings: CODE}; the prompts of `turns` call the tool
+`lookup`, and CODE, which is that of docs/clients.md, makes the models `chat`, `responses` and `messages`.
 """
 
 # It runs in an environment of its own, whose packages the type checkers do not see.
@@ -14,13 +15,13 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
-from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
-url, key, tasks = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+tasks = json.loads(sys.argv[1])
+made: dict[str, Any] = {}
+exec(tasks["settings"], made)
 
 
 class Answer(BaseModel):
@@ -39,22 +40,17 @@ lookup = tool("lookup")(look_up)
 
 
 def chat(model: str, **options: Any) -> Any:
-    return ChatOpenAI(model=model, base_url=f"{url}/api/v1", api_key=key, max_retries=0, **options)
+    return made["chat"].model_copy(update={"model_name": model, **options})
 
 
 def responses(model: str, **options: Any) -> Any:
-    thinks = (
-        {"reasoning": {"effort": "high", "summary": "auto"}, "store": False} if options.pop("reasoning_effort", 0) else {}
-    )
-    thinks |= {"include": ["reasoning.encrypted_content"]} if thinks else {}
-    return chat(model, use_responses_api=True, output_version="responses/v1", **thinks)
+    thinks = {"reasoning": {"effort": "high", "summary": "auto"}} if options else {}
+    return made["responses"].model_copy(update={"model_name": model, **thinks})
 
 
 def messages(model: str, **options: Any) -> Any:
     thinks = {"thinking": {"type": "enabled", "budget_tokens": 1024}} if options else {}
-    return ChatAnthropic(
-        model_name=model, base_url=f"{url}/api", api_key=key, max_tokens_to_sample=4096, max_retries=0, **thinks
-    )
+    return made["messages"].model_copy(update={"model": model, **thinks})
 
 
 def text(model: Any, *, streamed: bool) -> Any:

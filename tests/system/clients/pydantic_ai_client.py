@@ -1,8 +1,9 @@
 """Pydantic AI's clients of all three formats. Runs in the environment that `install.sh` makes.
 
-    python pydantic_ai_client.py URL KEY TASKS     prints a JSON line for each task: {client, model, task, got | error}
+    python pydantic_ai_client.py TASKS     prints a JSON line for each task: {client, model, task, got | error}
 
-TASKS: JSON, {models: [...], text: PROMPT, turns: [PROMPT, ...]}; the prompts of `turns` call the tool `lookup`.
+TASKS: JSON, {models: [...], text: PROMPT, turns: [PROMPT, ...], settings: CODE}; the prompts of `turns` call the tool
+`lookup`, and CODE, which is that of docs/clients.md, makes the providers `openai` and `anthropic`.
 """
 
 # It runs in an environment of its own, whose packages the type checkers do not see.
@@ -20,10 +21,10 @@ from pydantic_ai import Agent, NativeOutput, ToolOutput
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.profiles import ModelProfile
-from pydantic_ai.providers.anthropic import AnthropicProvider
-from pydantic_ai.providers.openai import OpenAIProvider
 
-url, key, tasks = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+tasks = json.loads(sys.argv[1])
+made: dict[str, Any] = {}
+exec(tasks["settings"], made)
 
 
 class Answer(BaseModel):
@@ -39,16 +40,16 @@ def lookup(word: str) -> str:
 
 
 def chat(model: str) -> Any:
-    return OpenAIChatModel(model, provider=OpenAIProvider(base_url=f"{url}/api/v1", api_key=key))
+    return OpenAIChatModel(model, provider=made["openai"])
 
 
 def responses(model: str) -> Any:
-    return OpenAIResponsesModel(model, provider=OpenAIProvider(base_url=f"{url}/api/v1", api_key=key))
+    return OpenAIResponsesModel(model, provider=made["openai"])
 
 
 def messages(model: str) -> Any:
     able = ModelProfile(supports_json_schema_output=True)  # it goes by the names of Anthropic's own models
-    return AnthropicModel(model, provider=AnthropicProvider(base_url=f"{url}/api", api_key=key), profile=able)
+    return AnthropicModel(model, provider=made["anthropic"], profile=able)
 
 
 THINKING: dict[str, Any] = {
