@@ -176,30 +176,6 @@ def test_what_the_command_line_does_holds_at_once_for_all_workers(setting: Setti
     assert not (setting.folder / "elsewhere").exists()
 
 
-def test_a_session_of_the_console_holds_on_every_worker(setting: Setting) -> None:
-    path = "/console/api/session"
-
-    def sign_in(token: str) -> Answer:
-        return ask(setting.url, "POST", path, {"content-type": "application/json"}, json.dumps({"token": token}).encode())
-
-    def sessions(signed_in: Answer) -> list[int]:
-        cookie = signed_in.headers["set-cookie"].partition(";")[0]
-        found = setting.on_each(lambda: ask(setting.url, "GET", path, {"cookie": cookie}))
-        assert all(each.document["csrf"] == signed_in.document["csrf"] for each in found if each.status == 200)
-        return [each.status for each in found]
-
-    token = setting.cli("console", "token")["token"]
-    one, other = sign_in(token), sign_in(token)
-    assert (sessions(one), sessions(other)) == ([200] * 2, [200] * 2)
-    headers = {"cookie": one.headers["set-cookie"].partition(";")[0], "x-csrf-token": one.document["csrf"]}
-    assert ask(setting.url, "DELETE", path, headers).status == 204
-    assert (sessions(one), sessions(other)) == ([401] * 2, [200] * 2)
-    newer = setting.cli("console", "token")["token"]
-    assert sessions(other) == [401] * 2
-    assert [answer.status for answer in setting.on_each(lambda: sign_in(token))] == [401] * 2
-    assert sessions(sign_in(newer)) == [200] * 2
-
-
 def test_limits_hold_across_workers(setting: Setting) -> None:
     rated = setting.cli("keys", "create", "--workspace", "default", "--rate", "1", "--burst", "5")["key"]
     answers = at_once(12, lambda: chat(setting.url, rated))

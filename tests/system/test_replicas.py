@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.test_shared import COST, TOKEN, a_place, at_once, chat, codes
 from tests.support.formats import CHAT
-from tests.support.rawclient import ask, connected, head
+from tests.support.rawclient import Answer, ask, connected, head
 from tests.system.replicas import Clients, Cluster, Replica, a_cluster, until
 
 if TYPE_CHECKING:
@@ -83,6 +83,32 @@ def test_a_one_time_key_of_one_is_used_once_at_either(cluster: Cluster) -> None:
     for replica in (first, second):
         found = ask(replica.url, "GET", f"/api/v1/generation?id={used}", bearer(key))
         assert (found.status, found.document["data"]["status"]) == (200, "completed")
+
+
+def test_a_session_of_the_console_holds_at_both(cluster: Cluster) -> None:
+    path = "/console/api/session"
+
+    def sign_in(replica: Replica, token: str) -> Answer:
+        body = json.dumps({"token": token}).encode()
+        return ask(replica.url, "POST", path, {"content-type": "application/json"}, body)
+
+    def at_both(signed_in: Answer) -> list[int]:
+        cookie = signed_in.headers["set-cookie"].partition(";")[0]
+        found = [ask(each.url, "GET", path, {"cookie": cookie}) for each in cluster.replicas]
+        assert all(each.document["csrf"] == signed_in.document["csrf"] for each in found if each.status == 200)
+        return [each.status for each in found]
+
+    first, second = cluster.replicas
+    token = cluster.cli("console", "token")["token"]
+    one, other = sign_in(first, token), sign_in(second, token)
+    assert (at_both(one), at_both(other)) == ([200] * 2, [200] * 2)
+    headers = {"cookie": one.headers["set-cookie"].partition(";")[0], "x-csrf-token": one.document["csrf"]}
+    assert ask(second.url, "DELETE", path, headers).status == 204
+    assert (at_both(one), at_both(other)) == ([401] * 2, [200] * 2)
+    newer = cluster.admin(first, "POST", "console/token")["token"]
+    assert at_both(other) == [401] * 2
+    assert [sign_in(each, token).status for each in cluster.replicas] == [401] * 2
+    assert at_both(sign_in(second, newer)) == [200] * 2
 
 
 def test_the_ledger_is_what_clients_saw(cluster: Cluster) -> None:
