@@ -104,3 +104,9 @@ def test_the_scripts_are_as_their_types_say(browser: Path, node: Path, tmp_path:
         "types": [],
     }
     type_check(browser, node, tmp_path, types, [str(ASSETS / "js" / "**" / "*.js")])
+
+
+def test_what_the_scripts_compute(node: Path) -> None:
+    command = [str(node), "--no-warnings", str(SCENARIOS / "units.mjs"), str(ASSETS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

@@ -33,6 +33,8 @@ export function playgroundPage() {
   page.addEventListener("shown", (event) => {
     wanted = /** @type {CustomEvent<URLSearchParams>} */ (event).detail.get("model") ?? "";
     if (wanted) bench?.composer.choose(wanted);
+    // Others may have been made on the page that the reader comes from.
+    if (bench) void get("/workspaces").then((found) => bench?.composer.offer(found.data), () => undefined);
   });
   page.addEventListener("leaving", () => {
     bench?.stop();

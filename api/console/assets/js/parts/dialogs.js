@@ -17,6 +17,8 @@ export function showDialog(title, content, { wide = false, closed = () => undefi
   dialog.addEventListener("close", () => {
     dialog.remove();
     closed();
+    // What had opened it may be gone: the keyboard goes on from the content, not from the top of the page.
+    if (document.activeElement === document.body) document.getElementById("main")?.focus();
   });
   if (stays) dialog.addEventListener("cancel", (event) => event.preventDefault());
   document.body.append(dialog);

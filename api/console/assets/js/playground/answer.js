@@ -1,6 +1,7 @@
 // The answer as it is read by a person: text, reasoning, calls of tools, errors, in the order in which they came.
 
 import { h, put } from "../dom.js";
+import { remedy } from "./remedies.js";
 import { hear } from "./replies.js";
 
 export class Answer {
@@ -107,7 +108,17 @@ export class Answer {
   fail(message, code) {
     this.failed = code || "error";
     this.open = null;
-    this.element.append(h("div", { class: "note bad", role: "alert" }, h("div", null, h("p", null, h("strong", null, message)), code ? h("p", { class: "mono small" }, code) : null)));
+    this.element.append(h("div", { class: "note bad", role: "alert" },
+      h("div", null, h("p", null, h("strong", null, message)), h("p", null, remedy(code)), code ? h("p", { class: "mono small" }, code) : null)));
+  }
+
+  /** @param {string} source an image that a model or a tool made, as a data address */
+  picture(source) {
+    this.said = true;
+    this.open = null;
+    // Nothing is loaded from elsewhere: the page's policy would not let it.
+    if (source.startsWith("data:image/")) this.element.append(h("img", { src: source, alt: "Made on request" }));
+    else if (/^https?:/.test(source)) this.element.append(h("p", null, h("a", { href: source, rel: "noreferrer", target: "_blank" }, "An image, at another address")));
   }
 
   /** @param {NonNullable<Answer["usage"]>} usage */

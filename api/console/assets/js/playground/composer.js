@@ -118,6 +118,13 @@ export class Composer {
     }
   }
 
+  /** @param {{ id: string, name: string }[]} workspaces */
+  offer(workspaces) {
+    const chosen = this.workspace.value;
+    put(this.workspace, workspaces.map(({ id, name }) => h("option", { value: id }, name)));
+    if (workspaces.some(({ id }) => id === chosen)) this.workspace.value = chosen;
+  }
+
   /** @param {string} slug */
   choose(slug) {
     if (this.models.some((model) => model.slug === slug)) {

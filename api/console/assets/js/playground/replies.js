@@ -8,6 +8,7 @@
  * @property {(kind: "text" | "reasoning", text: string) => void} say
  * @property {(id: string, name: string, more: string) => void} call a piece of a call's arguments
  * @property {(id: string, name: string, what: string) => void} ran what came of a run of the gateway's own tool
+ * @property {(source: string) => void} picture
  * @property {(message: string, code: string) => void} fail
  * @property {(usage: { input: number, output: number, reasoning: number, cost: string | null }) => void} used
  * @property {(reason: string) => void} ended
@@ -57,6 +58,7 @@ function chat(said, ear, data) {
   if (reasoning) ear.say("reasoning", reasoning);
   if (part.content) ear.say("text", part.content);
   if (part.refusal) ear.say("text", part.refusal);
+  for (const image of part.images ?? []) if (image.image_url?.url) ear.picture(image.image_url.url);
   (part.tool_calls ?? []).forEach((/** @type {any} */ call, /** @type {number} */ place) => {
     ear.call(String(call.index ?? place), call.function?.name ?? "", call.function?.arguments ?? "");
   });
@@ -137,6 +139,7 @@ function finished(response, ear, data) {
  * @param {Ear} ear
  */
 function ownTool(item, ear) {
+  if (item.type === "image_generation_call" && item.result) ear.picture(`data:image/${item.output_format ?? "png"};base64,${item.result}`);
   if (item.hi_tool_event) toolRun(item.hi_tool_event, ear);
   else if (["mcp_call", "web_search_call", "image_generation_call"].includes(item.type)) ear.ran(item.id, item.name ?? item.type, item.output ?? item.status ?? "");
 }
