@@ -25,7 +25,7 @@ LABEL org.opencontainers.image.title="HyperInfer" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 # The base image has its standard library without compiled files, which nobody could write later.
-RUN ["python", "-c", "import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path('stdlib'), quiet=2, rx=re.compile('site-packages|/test/|/tests/|idlelib|lib2to3'), invalidation_mode=compileall.PycInvalidationMode.UNCHECKED_HASH)"]
+RUN ["python", "-c", "import compileall, py_compile, re, sysconfig; compileall.compile_dir(sysconfig.get_path('stdlib'), quiet=2, rx=re.compile('site-packages|/test/|/tests/|idlelib|lib2to3'), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)"]
 COPY --from=build /opt/hyperinfer /opt/hyperinfer
 COPY --from=build --chown=10001:10001 /data /data
 ENV PATH=/opt/hyperinfer/bin:/usr/local/bin:/usr/bin:/bin \

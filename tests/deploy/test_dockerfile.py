@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import hyperinfer
 from hyperinfer.api.settings import known_variables
@@ -47,6 +50,20 @@ def test_it_runs_as_nobody_in_particular_and_is_stopped_as_the_program_expects()
 
 def test_its_variables_mean_something() -> None:
     assert {name for name in dockerfile.environment() if name.startswith("HYPERINFER_")} <= known_variables()
+
+
+def test_the_standard_library_is_compiled_for_good(tmp_path: Path) -> None:
+    (program,) = [json.loads(words) for name, words in dockerfile.instructions() if name == "RUN" and "compileall" in words]
+    assert program[:2] == ["python", "-c"]
+    (tmp_path / "module.py").write_text("x = 1\n")
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "module.py").write_text("x = 1\n")
+    code = program[2].replace("sysconfig.get_path('stdlib')", repr(str(tmp_path)))
+    assert code != program[2]
+    subprocess.run([sys.executable, "-c", code], check=True)
+    (compiled,) = tmp_path.rglob("*.pyc")
+    assert compiled.parent == tmp_path / "__pycache__"
+    assert compiled.read_bytes()[4:8] == b"\x01\0\0\0"  # by hash, and never looked at again (PEP 552)
 
 
 def test_it_says_what_it_is() -> None:
