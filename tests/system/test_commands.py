@@ -1,7 +1,8 @@
 """The commands that pages mark as `sh run` are run beside a gateway as a reader has it, page by page and in order.
 
 What stands behind one as `text output` is what it prints (`shown.py`). The gateway is a fresh one with the shipped catalogue
-at `localhost:8080`, its data in the folder in which the commands run, and its first key is the `hi-...` of the pages.
+at `localhost:8080`, its data in the folder in which the commands run, and its first key is the `hi-...` of the pages, which
+they have as `$KEY`. A request that is refused fails them.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ def script(commands: list[Block], address: str) -> str:
 def test_the_commands_of_a_page_run(page: str, tmp_path: Path) -> None:
     commands = [block for block in RUN if block.page == page]
     (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")  # an answer with an error fails the page
     environ = {
         "HOME": str(tmp_path),
+        "KEY": KEY,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "NO_PROXY": "127.0.0.1",
