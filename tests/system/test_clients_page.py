@@ -130,7 +130,7 @@ print(anthropic.Anthropic().messages.create(**ask).content[0].text)
     assert printed(["sh", "-c", lines], tmp_path).count(SAID) == 2
 
 
-@pytest.mark.parametrize("name", ["opus", "sonnet", "haiku", "openai/gpt-5.5"])
+@pytest.mark.parametrize("name", ["fable", "opus", "sonnet", "haiku", "openai/gpt-5.5"])
 def test_claude_code(claude_code: Path, served: Served, tmp_path: Path, name: str) -> None:
     """Its own names for models are those that the page gives them; it asks for no other."""
     (tmp_path / "work").mkdir()
