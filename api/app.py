@@ -27,6 +27,7 @@ from hyperinfer.api.recording.settings import RecordSettings
 from hyperinfer.api.request_line import says_into, says_lines
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
 from hyperinfer.api.store.folder import FolderLock
+from hyperinfer.api.tracing.settings import TracingSettingError
 from hyperinfer.engine import Drain
 from hyperinfer.formats import FORMATS
 from hyperinfer.formats.errors import ErrorReport
@@ -98,7 +99,15 @@ class Application:
                 self._gateway = gateway
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
-        except* (CatalogueErrors, FolderInUse, StoreUnavailable, Refused, ProxySettingError, OSError) as group:
+        except* (
+            CatalogueErrors,
+            FolderInUse,
+            StoreUnavailable,
+            Refused,
+            ProxySettingError,
+            TracingSettingError,
+            OSError,
+        ) as group:
             raise StartupFailed(_first(group)) from None
         finally:
             self._gateway = None
@@ -116,8 +125,8 @@ def _first(group: BaseExceptionGroup[Exception]) -> str:
 def build(app: Mapping[str, object]) -> Hosted:
     """What the worker calls. `app`: `config` (a path or None), `catalogue` (its text, or None to read it), `data` (a path),
     `lock` (the descriptor of its lock, or None to take it), `outage` (one of OUTAGES), `json` (whether events are JSON),
-    `record` (the fields of RecordSettings, or None), `console` (whether it is served), `log_format` and `log_level` (as the
-    flags have them)."""
+    `record` (the fields of RecordSettings, or None), `console` (whether it is served), `tls` (whether clients come by it),
+    `log_format` and `log_level` (as the flags have them)."""
     config, data, lock, catalogue = app.get("config"), app.get("data"), app.get("lock"), app.get("catalogue")
     settings = GatewaySettings(
         config=Path(str(config)) if config else None,
@@ -128,6 +137,7 @@ def build(app: Mapping[str, object]) -> Hosted:
         refuse_without_postgres=app.get("outage") == "refuse",
         record=RecordSettings.heard(app.get("record")),
         console=app.get("console") is not False,
+        tls=app.get("tls") is True,
     )
     log_as = cast("LogFormat", app.get("log_format", "text"))
     lines = configure_logging(str(app.get("log_level", "info")).upper(), log_as)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.recording.recorder import Recorder
     from hyperinfer.api.request_head import RequestHead
     from hyperinfer.api.request_line import Say
+    from hyperinfer.api.tracing.tracer import Tracer
     from hyperinfer.engine import Graph
     from hyperinfer.formats.codec import Format
     from hyperinfer.nodes.ports import Accounts, Principal
@@ -91,7 +92,7 @@ _Serve: TypeAlias = "Callable[[RequestHead, Incoming, ExchangeSink], Awaitable[N
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPlane:
     """The parts that a request needs. `body_limit`: bytes. `now`: unix seconds. `say`: logs a line for each request.
-    `recorder`: of requests; None: none is recorded."""
+    `recorder`, `tracer`: of requests; None: none is recorded, or traced."""
 
     accounts: Accounts
     settlement: Settlement
@@ -106,6 +107,7 @@ class DataPlane:
     body_room: BodyRoom = field(default_factory=BodyRoom)
     waiting_room: WaitingRoom = field(default_factory=WaitingRoom)
     recorder: Recorder | None = None
+    tracer: Tracer | None = None
 
     def route(self, path: str) -> Handler | None:
         """The handler of a path, None when it is not one of these routes."""
@@ -132,6 +134,7 @@ class DataPlane:
         ticket = Ticket(request_id=self.ids.next(), format=format, created=self.now(), started=trio.current_time(), tap=tap)
         sink, left = ExchangeSink(exchange, ticket), False
         REQUEST.set(ticket.request_id)
+        trace = None if self.tracer is None else self.tracer.begin(ticket, exchange)
         try:
             try:
                 try:
@@ -162,6 +165,8 @@ class DataPlane:
             raise
         finally:
             self.say(ticket, sink.status, left)
+            if trace is not None:
+                trace.end(sink.status, left=left)
             ticket.let_go()
             REQUEST.set("")
 

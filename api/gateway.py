@@ -32,6 +32,7 @@ from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, Playgr
 from hyperinfer.api.request_line import Say, says_lines
 from hyperinfer.api.settings import SharedServers, shared_servers
 from hyperinfer.api.store.folder import DataFolder, FolderLock
+from hyperinfer.api.tracing.settings import tracing_settings
 from hyperinfer.nodes.health import LocalHealth
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from hyperinfer.api.recording.recorder import Recorder
     from hyperinfer.api.recording.settings import RecordSettings
     from hyperinfer.api.store.store import Store
+    from hyperinfer.api.tracing.settings import TracingSettings
+    from hyperinfer.api.tracing.tracer import Tracer
     from hyperinfer.engine import Drain
     from hyperinfer.nodes.ports import Ledger
     from hyperinfer.providers.egress.addresses import Network
@@ -55,7 +58,7 @@ class GatewaySettings:
     """What a worker is told. `config`: path of the catalogue. `catalogue`: its text, where whoever started us has read it.
     `data`: the data folder. `environ`: the environment. `lock`: the folder's, where whoever started us holds it; else we
     take it. `refuse_without_postgres`: of the shared store, while it is away; else requests are journaled. `record`: which
-    requests are recorded, and where; None: none. `console`: whether it is served."""
+    requests are recorded, and where; None: none. `console`: whether it is served. `tls`: clients come by TLS."""
 
     config: Path | None
     data: Path
@@ -65,6 +68,7 @@ class GatewaySettings:
     refuse_without_postgres: bool = False
     record: RecordSettings | None = None
     console: bool = True
+    tls: bool = False
 
     @property
     def internal_token(self) -> Secret | None:
@@ -81,6 +85,11 @@ class GatewaySettings:
     def servers(self) -> SharedServers | None:
         """Those of the shared store; None for the embedded one."""
         return shared_servers(self.environ)
+
+    @property
+    def tracing(self) -> TracingSettings | None:
+        """Where traces go; None: nothing is traced. Raises TracingSettingError."""
+        return tracing_settings(self.environ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +137,7 @@ async def open_gateway(
     say: Say | None = None,
 ) -> AsyncGenerator[Gateway]:
     """The gateway of one data folder. `say`: logs a line for each request. Raises `CatalogueErrors`, `FolderInUse`,
-    `StoreUnavailable`, `ProxySettingError`."""
+    `StoreUnavailable`, `ProxySettingError`, `TracingSettingError`."""
     catalogue = CatalogueFile(settings.config, settings.environ, settings.catalogue)
     limits = catalogue.current().limits
     plugs = load_nodes(catalogue.current().pipeline)
@@ -147,6 +156,7 @@ async def open_gateway(
         ) as backing,
         open_upstreams(environ=settings.environ, now=now, sockets=watch if watch.watches_sockets else None) as upstreams,
         _recorder(settings, catalogue, drain) as recorder,
+        _tracer(settings, upstreams, now, entropy) as tracer,
         trio.open_nursery() as serving,
     ):
         serving.start_soon(watch.run)
@@ -184,6 +194,7 @@ async def open_gateway(
             key_places=KeyPlaces(limits.in_flight_per_key),
             body_room=BodyRoom(_bytes(limits.bodies_mb)),
             recorder=recorder,
+            tracer=tracer,
         )
         yield Gateway(
             catalogue=catalogue,
@@ -214,6 +225,19 @@ def _recorder(
     tokens = (settings.internal_token, console_token(settings.environ))
     secrets = tuple(token for token in tokens if token is not None)
     return open_recorder(settings.record, catalogue=catalogue.current, drain=drain, chance=random.random, secrets=secrets)
+
+
+def _tracer(
+    settings: GatewaySettings, upstreams: Upstreams, now: Callable[[], float], entropy: Callable[[int], bytes]
+) -> AbstractAsyncContextManager[Tracer | None]:
+    configured = settings.tracing
+    if configured is None:
+        return nullcontext()
+    # Who does not trace does not load it.
+    from hyperinfer.api.tracing.opening import open_tracer
+
+    scheme = "https" if settings.tls else "http"
+    return open_tracer(configured, upstreams.network, scheme=scheme, now=now, entropy=entropy)
 
 
 def _bytes(mb: int) -> int:

@@ -51,10 +51,12 @@ def given_settings(invocation: Invocation) -> Settings:
 
 
 def check_together(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Raises SettingsConflict for impossible combinations, CommandRefused for a certificate or a proxy that is none."""
+    """Raises SettingsConflict for impossible combinations, CommandRefused for a certificate or a proxy that is none, and for
+    a setting of traces that cannot be used."""
     check_settings(settings)
     _check_certificate(settings)
     _check_proxies(environ)
+    _check_tracing(environ)
 
 
 def _check_proxies(environ: Mapping[str, str]) -> None:
@@ -63,6 +65,15 @@ def _check_proxies(environ: Mapping[str, str]) -> None:
     try:
         Proxies.of(environ)
     except ProxySettingError as error:
+        raise CommandRefused("settings", str(error)) from None
+
+
+def _check_tracing(environ: Mapping[str, str]) -> None:
+    from hyperinfer.api.tracing.settings import TracingSettingError, tracing_settings
+
+    try:
+        tracing_settings(environ)
+    except TracingSettingError as error:
         raise CommandRefused("settings", str(error)) from None
 
 
@@ -190,6 +201,7 @@ def plan_of(
         "outage": settings.outage,
         "console": settings.console,
         "record": None if settings.record is None else settings.record.told(),
+        "tls": settings.certfile is not None,
         "json": json,
         "log_format": settings.log_format,
         "log_level": settings.log_level,

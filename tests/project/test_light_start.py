@@ -29,7 +29,8 @@ atexit.register(note)
 """
 
 HEAVY = {
-    "asyncio", "asyncpg", "lxml", "openai", "pypdf", "quart", "redis", "rich", "trafilatura", "unittest",
+    "asyncio", "asyncpg", "google.protobuf", "lxml", "openai", "opentelemetry", "pypdf", "quart", "redis", "rich",
+    "trafilatura", "unittest",
 }  # fmt: skip
 """What is for control planes, documents, the shared store, people at a terminal: nobody waits for it at the start."""
 

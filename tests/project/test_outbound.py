@@ -34,6 +34,8 @@ PROVIDERS = {
     },
     "hyperinfer.providers.ways_left": {".handle_async_request"},
 }
+# The collector of traces, which the environment names.
+COLLECTOR = {"hyperinfer.api.tracing.exporter": {".handle_async_request"}}
 # The settings of the stores.
 STORES = {
     "hyperinfer.api.store.database": {".connect"},  # a file, for SQLite
@@ -82,7 +84,7 @@ TESTS = {
     "hyperinfer.testing.transports": {"httpx"},  # the base class of a transport that leads nowhere
     "hyperinfer.testing.conformance.exchange": {"httpx2.AsyncClient"},  # the URL of the gateway that is tested
 }
-KNOWN = {**GUARDED, **PROVIDERS, **STORES, **COMMAND_LINE, **INSIDE, **TESTS}
+KNOWN = {**GUARDED, **PROVIDERS, **COLLECTOR, **STORES, **COMMAND_LINE, **INSIDE, **TESTS}
 
 
 def test_the_ways_out_are_these_and_no_others() -> None:

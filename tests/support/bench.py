@@ -36,6 +36,7 @@ from tests.support.upstreams import Script, ScriptedTransport
 if TYPE_CHECKING:
     from hyperinfer.api.edge.dispatch import Handler
     from hyperinfer.api.store.records import KeyTerms
+    from hyperinfer.api.tracing.tracer import Tracer
     from hyperinfer.nodes.ports import Generation, Principal
 
 DIALECTS: tuple[Dialect, ...] = ("openai_chat", "openai_responses", "anthropic_messages")
@@ -157,9 +158,10 @@ async def bench(
     terms: KeyTerms | None = None,
     now: Callable[[], float] = lambda: NOW,
     tooling: Tooling | None = None,
+    tracer: Tracer | None = None,
 ) -> AsyncGenerator[Bench]:
     """A bench whose upstreams play `scripts`, one an attempt. Afterwards nothing may be left: no response open, no hold.
-    `terms`: of its key. `now`: its wall clock. `tooling`: its tools."""
+    `terms`: of its key. `now`: its wall clock. `tooling`: its tools. `tracer`: of its requests."""
     current = catalogue or _USUAL
 
     async def reload(other: Catalogue) -> None:
@@ -200,6 +202,7 @@ async def bench(
             now=now,
             key_places=KeyPlaces(current.limits.in_flight_per_key),
             body_room=BodyRoom(current.limits.bodies_mb * 1024 * 1024),
+            tracer=tracer,
         )
         yield Bench(
             store=store,

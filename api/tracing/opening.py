@@ -1,0 +1,54 @@
+"""A tracer whose traces are sent, for as long as a worker serves. Loaded where traces are configured."""
+
+from __future__ import annotations
+
+import logging
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import hyperinfer
+from hyperinfer.api.tracing.exporter import Exporter, running
+from hyperinfer.api.tracing.tracer import Tracer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from hyperinfer.api.tracing.exporter import Posts
+    from hyperinfer.api.tracing.settings import TracingSettings
+
+log = logging.getLogger("hyperinfer.tracing")
+
+
+@asynccontextmanager
+async def open_tracer(
+    settings: TracingSettings,
+    transport: Posts,
+    *,
+    scheme: str,
+    now: Callable[[], float],
+    entropy: Callable[[int], bytes],
+    jitter: Callable[[], float] = random.random,
+) -> AsyncGenerator[Tracer]:
+    """Never fails for what a collector does. `transport`: leads to it. `scheme`: by which clients come. `now`: unix
+    seconds. At the end of the block, which comes after the last request, what is left is sent, within a few seconds."""
+    version = hyperinfer.__version__
+    resource = {
+        "service.version": version,
+        "service.instance.id": entropy(16).hex(),  # each worker is one
+        "telemetry.sdk.language": "python",
+        "telemetry.sdk.name": "hyperinfer",
+        "telemetry.sdk.version": version,
+        **dict(settings.resource),
+    }
+    exporter = Exporter(settings, transport, resource=resource, version=version, now=now, jitter=jitter)
+    log.info("traces go to %s", settings.host)
+    async with running(exporter):
+        yield Tracer(settings.sampler, exporter, scheme=scheme, entropy=entropy)
+    if exporter.dropped or exporter.failed:
+        log.warning(
+            "%d spans were sent, %d could not be, %d were dropped for want of room",
+            exporter.sent,
+            exporter.failed,
+            exporter.dropped,
+        )
