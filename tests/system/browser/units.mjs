@@ -35,6 +35,22 @@ function framed(pieces) {
   return found
 }
 
+// Lines come whole, however they are cut; a connection that breaks off ends them.
+const { readLines } = await load('playground/lines.js')
+for (const breaks of [false, true]) {
+  const lines = []
+  const pieces = ['{"a": "', 'ü"}\n{"b"', ': 2}\n\n{"c": 3'].map((piece) => new TextEncoder().encode(piece))
+  await readLines(new ReadableStream({
+    pull(controller) {
+      const piece = pieces.shift()
+      if (piece) controller.enqueue(piece)
+      else if (breaks) controller.error(new TypeError('network error'))
+      else controller.close()
+    },
+  }), (line) => lines.push(line))
+  assert.deepEqual(lines, [{ a: 'ü' }, { b: 2 }])
+}
+
 // Replies: what is heard of each format.
 function heard(format, streamed, ...frames) {
   const told = []

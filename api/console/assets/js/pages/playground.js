@@ -191,7 +191,7 @@ class Watch {
       const chip = attempts.children[line.number - 1] ?? attempts.appendChild(h("li", { class: "tag" }));
       const what = line.what === "failed" ? line.code : line.what.replace("_", " ");
       chip.className = { failed: "tag bad", completed: "tag good" }[/** @type {string} */ (line.what)] ?? "tag";
-      put(chip, `${line.provider} / ${line.model} · ${what}${line.ms ? ` · ${span(line.ms)}` : ""}`);
+      put(chip, `${line.provider} / ${line.model}${line.round ? `, round ${line.round + 1}` : ""} · ${what}${line.ms ? ` · ${span(line.ms)}` : ""}`);
     } else if (line.kind === "admit") {
       this.admitted ||= line.what === "admitted";
     } else if (line.kind === "wait") {

@@ -43,7 +43,7 @@ function whole(record) {
     h("section", { class: "card" }, h("header", null, h("h2", null, "What took how long")),
       record.waterfall?.length ? waterfall(record.waterfall, record.latency_ms) : h("p", { class: "quiet" }, "Nothing is known of it.")),
     h("section", { class: "card" }, h("header", null, h("h2", null, "Arithmetic"), record.estimated ? h("span", { class: "tag warn" }, "tokens estimated") : null), arithmetic(record)),
-    h("section", { class: "card" }, h("header", null, h("h2", null, "Tries")), attempts(record.attempts)),
+    h("section", { class: "card" }, h("header", null, h("h2", null, "Provider calls")), attempts(record.attempts)),
     h("section", { class: "card" }, h("header", null, h("h2", null, "Losses")), losses(record.losses)),
   ];
 }
@@ -67,7 +67,7 @@ function arithmetic(record) {
 function attempts(rows) {
   if (!rows.length) return h("p", { class: "quiet" }, "No provider was asked.");
   return tableOf({
-    caption: "Tries at providers, in order", rows,
+    caption: "Calls of providers, in order", rows,
     columns: [
       { name: "Provider", heads: true, of: (row) => row.provider },
       { name: "Model there", of: (row) => row.model },

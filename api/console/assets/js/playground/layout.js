@@ -25,8 +25,8 @@ const MARGIN = 4;
  * @returns {Layout}
  */
 export function layout(nodes, edges, width) {
-  const narrow = width < 520;
-  const [box, gap] = narrow ? [90, 26] : [104, 46];
+  const narrow = width < 440;
+  const [box, gap] = narrow ? [96, 26] : [114, 38];
   const depth = depths(nodes, edges);
   /** @type {GraphNode[][]} */
   const columns = [];

@@ -73,7 +73,7 @@ export class Summary {
         figure("Tokens", input === undefined ? "–" : `${count(input)} + ${count(output ?? 0)}`, reasoning ? `${count(reasoning)} of them reasoning` : ""),
         figure("Cost", cost === null ? "–" : exactUsd(cost)),
         figure("Losses", losses ? count(losses.length) : "–"),
-        figure("Tries", record ? count(record.attempts.length) : "–")),
+        figure("Provider calls", record ? count(record.attempts.length) : "–")),
       losses?.length ? h("ul", { class: "losses" }, losses.map((/** @type {{ path: string, reason: string }} */ loss) => h("li", null, h("code", null, loss.path), " ", loss.reason))) : null);
   }
 }

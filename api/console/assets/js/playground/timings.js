@@ -36,7 +36,7 @@ export class Timings {
       if (!known && line.items) this.nodes.set(line.id, { from: line.at, to: line.at, items: line.items });
       else if (known && (line.what === "item" || line.items > known.items)) Object.assign(known, { to: line.at, items: line.items });
     } else if (line.kind === "attempt") {
-      this.step(`attempt ${line.number}`, `${line.provider} / ${line.model}`, "attempt", line.what === "failed" ? line.code : line.what.replace("_", " "), line.at);
+      this.step(`attempt ${line.number}`, `${line.provider} / ${line.model}${line.round ? `, round ${line.round + 1}` : ""}`, "attempt", line.what === "failed" ? line.code : line.what.replace("_", " "), line.at);
     } else if (line.kind === "tool") {
       this.step(`tool ${line.id}`, line.name, "tool", line.what.replace("_", " "), line.at);
     }
@@ -69,7 +69,7 @@ export class Timings {
     ].sort((one, other) => one.start_ms - other.start_ms);
     put(this.element,
       h("section", null, h("h3", null, "Frames as they came"), this.ticks(whole)),
-      h("section", null, h("h3", null, "Nodes, from their first item to their last; tries and tools"), waterfall(rows, whole * 1000)));
+      h("section", null, h("h3", null, "Nodes, from their first item to their last; calls of providers and tools"), waterfall(rows, whole * 1000)));
   }
 
   /** @param {number} whole */
