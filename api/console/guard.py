@@ -27,8 +27,11 @@ _CONTENT: Final = {
     "base-uri": "'none'",
     "form-action": "'none'",
     "frame-ancestors": "'none'",
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "'none'",
 }
-"""Of a page: what it is made of comes from here, nothing of it is written into the page, nobody frames it."""
+"""Of a page: what it is made of comes from here, nothing of it is written into the page, nobody frames it, and no
+text becomes markup."""
 
 _NOT_NEEDED: Final = (
     *("accelerometer", "autoplay", "browsing-topics", "camera", "display-capture", "encrypted-media", "fullscreen"),

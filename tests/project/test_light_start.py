@@ -40,7 +40,10 @@ NOT_IN: dict[str, set[str]] = {
         "hyperinfer.engine", "hyperinfer.formats.openai_chat", "hyperinfer.nodes", "hyperinfer.providers.client",
         "hyperinfer.providers.demo", "hyperinfer.providers.transport", "sqlite3",
     },
-    "hyperinfer.api.worker": {"hyperinfer.api.control_plane", "hyperinfer.api.openapi", "hyperinfer.api.store.remote"},
+    "hyperinfer.api.worker": {
+        "hyperinfer.api.console.routes", "hyperinfer.api.control_plane", "hyperinfer.api.openapi",
+        "hyperinfer.api.store.remote",
+    },
     "hyperinfer.api.store.writer": {"httpx2", "hypercorn", "hyperinfer.formats", "hyperinfer.providers.catalogue", "trio"},
 }  # fmt: skip
 

@@ -24,6 +24,8 @@ POLICY = {
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
 }
 
 
@@ -60,6 +62,7 @@ async def test_every_response_is_guarded(tmp_path: Path) -> None:
         for response in (*refused, *answers, await browser.post("/workspaces", {"name": 1}), await browser.sign_out()):
             check_headers(response)
             assert response.headers["cache-control"] == "no-store"
+        assert "/console" not in (await browser.client.get("/openapi.json")).text.replace("/admin/console", "")
         # And no other route is.
         other = await browser.client.get("/healthz")
         assert "content-security-policy" not in other.headers
