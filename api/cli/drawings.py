@@ -168,6 +168,25 @@ def lifecycle() -> Drawing:
     )
 
 
+def settlement() -> Drawing:
+    """How a request is paid, whatever is late or broken."""
+    from hyperinfer.api.settlement.phases import CLIENT, LAST, STEPS
+    from hyperinfer.engine import state_diagram
+    from hyperinfer.engine.pictures import state_picture
+
+    first = next(iter(CLIENT)).value
+    return Drawing(
+        "settlement",
+        "Settlement",
+        "The phases of one request's settlement in the shared store, whose database may be late. The client gets its last"
+        " bytes once the row is there, or the journal on the disk.",
+        (Chart("", "", state_diagram(STEPS, initial=first, final=LAST)),),
+        state_picture(STEPS, initial=first, final=LAST),
+        tuple((phase.value, what) for phase, what in CLIENT.items()),
+        ("phase", "the client"),
+    )
+
+
 def shutdown() -> Drawing:
     """What happens after SIGTERM, and when."""
     from hyperinfer.api.edge.settings import EdgeSettings
@@ -191,6 +210,7 @@ DRAWINGS: Final = {
     "processes": processes,
     "pipeline": pipeline,
     "lifecycle": lifecycle,
+    "settlement": settlement,
     "shutdown": shutdown,
 }
 """By name, in the order of the README."""

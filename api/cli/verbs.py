@@ -297,12 +297,13 @@ _VERBS = (
         summary="Draw how it hangs together, as Mermaid or SVG.",
         run="hyperinfer.api.cli.diagram:diagram",
         details="layers: which folder imports which. processes: what runs beside what. pipeline: the graphs that requests"
-        " run through. lifecycle: the order of a reply's events. shutdown: what happens after SIGTERM, and when.",
+        " run through. lifecycle: the order of a reply's events. settlement: how a request is paid. shutdown: what happens"
+        " after SIGTERM, and when.",
         arguments=(
             Argument(
                 name="NAME",
-                help="layers, processes, pipeline, lifecycle or shutdown (default: all)",
-                choices=("layers", "processes", "pipeline", "lifecycle", "shutdown"),
+                help="layers, processes, pipeline, lifecycle, settlement or shutdown (default: all)",
+                choices=("layers", "processes", "pipeline", "lifecycle", "settlement", "shutdown"),
             ),
             Argument(name="--svg", help="print the one that is named as a picture, SVG"),
             Argument(
