@@ -26,7 +26,7 @@ await inBrowser(async (wide, open) => {
       await fits(page)
     }
     await look()
-    for (const view of ['Raw frames', 'Timings']) {
+    for (const view of ['Frames', 'Timings']) {
       await page.locator('.segments label', { hasText: view }).click()
       await look()
     }

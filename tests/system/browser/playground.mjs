@@ -59,7 +59,7 @@ await inBrowser(async (page) => {
       for (const name of ['decode', 'admit', 'encode', 'settle']) assert.match(await page.locator(`.picture .node[data-node="${name}"]`).getAttribute('aria-label'), /: done, [1-9]/)
 
       // The raw frames: what any client of that format gets.
-      await choose(page, 'Raw frames')
+      await choose(page, 'Frames')
       const shown = (await page.locator('.raw-list pre').allInnerTexts()).join('\n\n')
       await choose(page, 'Answer')
       const client = await fetch(settings.url + path, {
@@ -120,5 +120,6 @@ await inBrowser(async (page) => {
   await page.getByRole('log').getByText('tick').waitFor()
   await page.getByRole('button', { name: 'Stop' }).click()
   await page.getByText('Stopped. What was made by then is billed.').waitFor()
+  await page.locator('.figures dd', { hasText: 'cancelled' }).waitFor()
   for (const { stdout, stderr } of await Promise.all(running)) assert.match(stdout, /3 < 4/, stderr)
 })

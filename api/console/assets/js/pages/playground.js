@@ -88,7 +88,7 @@ class Bench {
         h("section", { class: "card", "aria-label": "Pipeline" },
           h("header", null, h("h2", null, "Pipeline"), this.replay.element), this.picture.element, this.attempts),
         h("section", { class: "card", "aria-label": "Output" },
-          h("header", null, segments("View", [["answer", "Answer"], ["frames", "Raw frames"], ["timings", "Timings"]], "answer", (view) => put(this.output, views[view] ?? null)), h("div", { class: "row-actions status" }, this.status, this.stopBelow)),
+          h("header", null, segments("View", [["answer", "Answer"], ["frames", "Frames"], ["timings", "Timings"]], "answer", (view) => put(this.output, views[view] ?? null)), h("div", { class: "row-actions status" }, this.status, this.stopBelow)),
           this.output),
         this.summary.element));
   }
@@ -160,6 +160,8 @@ class Watch {
     this.ended = false;
     /** Whether it was let in: else there is no record of it. */
     this.admitted = false;
+    /** @type {string | undefined} */
+    this.id = undefined;
   }
 
   /** @param {any} line */
@@ -171,6 +173,7 @@ class Watch {
     timings.tell(line);
     if (line.kind === "head") {
       const headers = Object.fromEntries((Array.isArray(line.headers) ? line.headers : Object.entries(line.headers ?? {})).map((/** @type {[string, string]} */ [name, value]) => [name.toLowerCase(), value]));
+      this.id = headers["x-request-id"];
       const streamed = String(headers["content-type"] ?? "").startsWith("text/event-stream");
       this.framing = new Framing(streamed, (frame) => {
         raw.frame(frame);
@@ -232,7 +235,9 @@ class Watch {
     }
     answer.said = true;
     answer.end();
+    this.bench.picture.halt();
     this.bench.timings.draw(this.at);
+    void this.bench.summary.show(answer, { ...(this.id && { request_id: this.id }), seconds: this.at, first: this.first, recorded: this.admitted });
     this.bench.replay.ready(this.at);
   }
 }

@@ -59,6 +59,14 @@ export class Picture {
     else if (line.kind === "channel") this.channel(line);
   }
 
+  /** Nothing more is told of it: what was at work is no more. */
+  halt() {
+    for (const [id, node] of this.nodes) {
+      if (node.state.what === "item" || node.state.what === "started") node.state.what = "stopped";
+      this.show(id, node);
+    }
+  }
+
   clear() {
     this.graph = null;
     this.nodes.clear();

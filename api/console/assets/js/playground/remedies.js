@@ -12,7 +12,7 @@ const REMEDIES = {
   provider_overloaded: () => ["The provider has too much to do: try again, or give the model another route."],
   provider_timeout: () => ["The provider took too long: the tries of the request's record say which deadline ended it."],
   context_length_exceeded: () => ["Send less, or choose a model with a larger context under ", h("a", { href: "#/models" }, "Models"), "."],
-  internal_error: () => ["The gateway's log says more under the id of the request (x-request-id, among the raw frames)."],
+  internal_error: () => ["The gateway's log says more under the id of the request (x-request-id, among the frames)."],
 };
 
 /**
