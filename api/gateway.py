@@ -162,6 +162,7 @@ async def open_gateway(
         serving.start_soon(watch.run)
         serving.start_soon(_end_with_the_grace, drain)
         store, playground = backing.store, backing.playground
+        store.console.given = console_token(settings.environ) is not None
         accounts, ledger = PlaygroundAccounts(store, playground), PlaygroundLedger(store, playground)
         settlement, health = Settlement(ledger), LocalHealth(trio.current_time)
         serving.start_soon(backing.share_health, health)

@@ -11,9 +11,7 @@ from hyperinfer.api.control_plane.accounts import key_routes, usage_answer, work
 from hyperinfer.api.control_plane.answer import answer
 from hyperinfer.api.control_plane.body import json_body
 from hyperinfer.api.control_plane.caller import require_platform
-from hyperinfer.api.given_secrets import CONSOLE_TOKEN
 from hyperinfer.api.openapi.admin_records import ConsoleToken, KeyReference
-from hyperinfer.api.store.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -79,8 +77,6 @@ def _other_routes(api: Blueprint, gateway: Gateway) -> None:
 
     @api.post("/console/token")
     async def new_console_token() -> Response:
-        if gateway.console is not None and gateway.console.token is not None:
-            raise Refused("unsupported", f"{CONSOLE_TOKEN} is set where the gateway runs, and wins: set another there")
         return answer(ConsoleToken((await admin.new_console_token()).reveal()), 201)
 
     del usage, verify, new_console_token

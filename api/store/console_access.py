@@ -10,6 +10,8 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, Final, Protocol
 
+from hyperinfer.api.given_secrets import CONSOLE_TOKEN
+from hyperinfer.api.store.errors import Refused
 from hyperinfer.providers.secret import Secret
 
 if TYPE_CHECKING:
@@ -19,7 +21,10 @@ TOKEN_PREFIX: Final = "hc-"
 
 
 class ConsoleAccess(Protocol):
-    """What a store keeps for the console. All raise StoreUnavailable."""
+    """What a store keeps for the console. All raise StoreUnavailable. `given`: the environment has the token of whoever
+    serves from this store, and it would do without another."""
+
+    given: bool
 
     async def kept(self) -> bytes | None:
         """What is kept of the token of now; None where none was ever made."""
@@ -34,7 +39,7 @@ class ConsoleAccess(Protocol):
         ...
 
     async def new_token(self) -> Secret:
-        """Another token in the place of the last: whose sessions all end."""
+        """Another token in the place of the last: whose sessions all end. Raises Refused where it is `given`."""
         ...
 
     async def sign_out(self, session: bytes, until: float) -> None:
@@ -50,6 +55,12 @@ def new_console_token(entropy: Entropy) -> Secret:
 def proof_of(token: Secret) -> bytes:
     """The digest that whoever has the token can show."""
     return hashlib.sha256(token.reveal().encode("utf-8", "surrogatepass")).digest()
+
+
+def check_not_given(access: ConsoleAccess) -> None:
+    """Raises Refused where nobody could sign in with a token that is made."""
+    if access.given:
+        raise Refused("unsupported", f"{CONSOLE_TOKEN} is set where the gateway runs, and wins: set another there")
 
 
 def kept_of(proof: bytes) -> bytes:

@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, final
 
 from hyperinfer.api.store import messages
-from hyperinfer.api.store.console_access import kept_of, new_console_token, proof_of
+from hyperinfer.api.store.console_access import check_not_given, kept_of, new_console_token, proof_of
 from hyperinfer.api.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class EmbeddedConsole:
     """ConsoleAccess. Lookups by primary key, on the calling thread; what is written goes to the writer."""
 
     def __init__(self, reader: sqlite3.Connection, writer: WriterClient, now: Callable[[], float], entropy: Entropy) -> None:
+        self.given = False
         self._reader, self._writer, self._now, self._entropy = reader, writer, now, entropy
 
     async def kept(self) -> bytes | None:
@@ -44,6 +45,7 @@ class EmbeddedConsole:
 
     async def new_token(self) -> Secret:
         """See ConsoleAccess."""
+        check_not_given(self)
         token = new_console_token(self._entropy)
         kept = kept_of(proof_of(token))
         await self._write(messages.KeepToken(self._writer.number(), kept, self._now()))

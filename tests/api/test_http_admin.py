@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import trio
 
+from hyperinfer.api.control import connect_admin, serve_control
 from hyperinfer.api.control_plane import control_plane
 from hyperinfer.api.gateway import GatewaySettings, open_gateway
 from hyperinfer.api.http_admin import HttpAdmin, connect_http_admin
@@ -100,6 +101,12 @@ async def test_a_token_of_the_environment_is_set_there(tmp_path: Path) -> None:
         with pytest.raises(Refused, match="HYPERINFER_CONSOLE_TOKEN is set where the gateway runs") as caught:
             await admin.new_console_token()
         assert caught.value.code == "unsupported"
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_control, store, tmp_path / "other.sock")
+            async with connect_admin(tmp_path / "other.sock") as beside:
+                with pytest.raises(Refused, match="HYPERINFER_CONSOLE_TOKEN is set where the gateway runs"):
+                    await beside.new_console_token()
+            nursery.cancel_scope.cancel()
         assert await store.console.kept() is None
 
 

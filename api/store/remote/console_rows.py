@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, final
 
-from hyperinfer.api.store.console_access import kept_of, new_console_token, proof_of
+from hyperinfer.api.store.console_access import check_not_given, kept_of, new_console_token, proof_of
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.keys import Entropy
@@ -37,6 +37,7 @@ class RemoteConsole:
     """ConsoleAccess."""
 
     def __init__(self, ask: Ask, now: Callable[[], float], entropy: Entropy) -> None:
+        self.given = False
         self._ask, self._now, self._entropy = ask, now, entropy
 
     async def kept(self) -> bytes | None:
@@ -60,6 +61,7 @@ class RemoteConsole:
 
     async def new_token(self) -> Secret:
         """See ConsoleAccess."""
+        check_not_given(self)
         token, now = new_console_token(self._entropy), self._now()
         kept = kept_of(proof_of(token))
 
