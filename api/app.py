@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+import trio
 
 from hyperinfer.api.cli.output import Output
 from hyperinfer.api.data_plane import COUNTS, MISTAKE, ROUTES
 from hyperinfer.api.edge.asgi import Reply
+from hyperinfer.api.edge.counters import EdgeCounters
 from hyperinfer.api.edge.dispatch import Dispatch, Handler
 from hyperinfer.api.edge.lifespan import StartupFailed
 from hyperinfer.api.edge.refusals import Refusal, words_of
@@ -23,6 +26,9 @@ from hyperinfer.api.gateway import Gateway, GatewaySettings, open_gateway
 from hyperinfer.api.hosted import Hosted
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.logs import Lines, configure_logging
+from hyperinfer.api.metrics.route import PATH, metrics_route
+from hyperinfer.api.metrics.siblings import Siblings
+from hyperinfer.api.metrics.worker import WorkerMetrics
 from hyperinfer.api.recording.settings import RecordSettings
 from hyperinfer.api.request_line import says_into, says_lines
 from hyperinfer.api.store.errors import FolderInUse, Refused, StoreUnavailable
@@ -41,12 +47,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hyperinfer.edge")
 
+MetricsFor: TypeAlias = Literal["token", "open", "off"]
+"""Who reads /metrics: who has the token, anybody, nobody."""
+
 
 class Application:
     """An ASGI application. The gateway exists between the two ends of the lifespan."""
 
-    def __init__(self, settings: GatewaySettings, output: Output | None = None, lines: Lines | None = None) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        output: Output | None = None,
+        lines: Lines | None = None,
+        *,
+        metrics: MetricsFor = "off",
+    ) -> None:
         self.drain = Drain()
+        self.counters, self.siblings = EdgeCounters(), Siblings()
+        self._metrics = WorkerMetrics(self.counters, lines)
+        self._metrics_for: MetricsFor = metrics
+        self._metrics_route: Handler | None = None
         self.greeting: str | None = None
         self._output = output or Output(sys.stdout, sys.stderr, json=False)
         self._settings, self._lines = settings, lines
@@ -67,11 +87,18 @@ class Application:
 
     async def reload(self, given: Mapping[str, object]) -> None:
         """Goes on with another catalogue, the text of which is in `given`."""
-        await self.gateway.use(str(given["catalogue"]))
+        gateway, metrics = self.gateway, self._metrics
+        try:
+            await gateway.use(str(given["catalogue"]))
+        except BaseException:
+            metrics.reloads_failed += 1
+            raise
+        metrics.reloads += 1
+        metrics.loaded = gateway.now()
 
     def handler(self, path: str) -> Handler | None:
-        """The data plane's handler of a path; edges may call it without ASGI."""
-        return self.gateway.data_plane.route(path)
+        """The handler of a path of the data plane, and of metrics; edges may call it without ASGI."""
+        return self._metrics_route if path == PATH else self.gateway.data_plane.route(path)
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._control_plane is None:
@@ -86,7 +113,8 @@ class Application:
         try:
             async with (
                 nullcontext() if self._lines is None else self._lines.gathered(),
-                open_gateway(self._settings, self.drain, say=self._say) as gateway,
+                open_gateway(self._settings, self.drain, say=self._say, metrics=self._metrics.requests) as gateway,
+                trio.open_nursery() as looking,
             ):
                 if self._settings.servers is None:  # else whoever starts the workers does it, once for all
                     self.greeting = await first_start(
@@ -97,8 +125,11 @@ class Application:
                         console=self._settings.console,
                     )
                 self._gateway = gateway
+                self._open_metrics(gateway)
+                looking.start_soon(self._metrics.lag.look)
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
+                looking.cancel_scope.cancel()
         except* (
             CatalogueErrors,
             FolderInUse,
@@ -113,6 +144,17 @@ class Application:
             self._gateway = None
         await send({"type": "lifespan.shutdown.complete"})
 
+    def _open_metrics(self, gateway: Gateway) -> None:
+        self._metrics.loaded = gateway.now()
+        self.siblings.numbers = lambda: self._metrics.tell(gateway)
+        if self._metrics_for != "off":
+            self._metrics_route = metrics_route(
+                self.siblings,
+                token=self._settings.metrics_token,
+                open_to_all=self._metrics_for == "open",
+                new_id=gateway.ids.next,
+            )
+
 
 def _first(group: BaseExceptionGroup[Exception]) -> str:
     """The words of the first exception in a group of groups."""
@@ -126,7 +168,7 @@ def build(app: Mapping[str, object]) -> Hosted:
     """What the worker calls. `app`: `config` (a path or None), `catalogue` (its text, or None to read it), `data` (a path),
     `lock` (the descriptor of its lock, or None to take it), `outage` (one of OUTAGES), `json` (whether events are JSON),
     `record` (the fields of RecordSettings, or None), `console` (whether it is served), `tls` (whether clients come by it),
-    `log_format` and `log_level` (as the flags have them)."""
+    `log_format`, `log_level` and `metrics` (as the flags have them)."""
     config, data, lock, catalogue = app.get("config"), app.get("data"), app.get("lock"), app.get("catalogue")
     settings = GatewaySettings(
         config=Path(str(config)) if config else None,
@@ -141,7 +183,8 @@ def build(app: Mapping[str, object]) -> Hosted:
     )
     log_as = cast("LogFormat", app.get("log_format", "text"))
     lines = configure_logging(str(app.get("log_level", "info")).upper(), log_as)
-    application = Application(settings, Output(sys.stdout, sys.stderr, json=app.get("json") is True), lines)
+    output = Output(sys.stdout, sys.stderr, json=app.get("json") is True)
+    application = Application(settings, output, lines, metrics=cast("MetricsFor", app.get("metrics", "token")))
     return Hosted(
         app=application,
         drain=application.drain,
@@ -149,12 +192,15 @@ def build(app: Mapping[str, object]) -> Hosted:
         in_flight=lambda: application.drain.in_flight,
         greeting=lambda: application.greeting,
         crash_reply=partial(_crash_reply, RequestIds(time.time, os.urandom)),
-        refuse=partial(_refuse, RequestIds(time.time, os.urandom)),
+        refuse=partial(_refuse, RequestIds(time.time, os.urandom), application.counters.refused),
+        counters=application.counters,
+        siblings=application.siblings,
     )
 
 
-def _refuse(ids: RequestIds, status: int, path: str) -> Refusal:
+def _refuse(ids: RequestIds, refused: dict[int, int], status: int, path: str) -> Refusal:
     """What never was a request, in the format of its path where that is known."""
+    refused[status] = refused.get(status, 0) + 1
     format = _format_of(path)
     report = ErrorReport("invalid_request", words_of(status), ids.next(), status=status)
     log.info("%s was refused before it was a request: %d", report.request_id, status)

@@ -50,6 +50,11 @@ class BodyRoom:
         self._sizes: dict[str, int] = {}
         self._waiting: deque[_Waiting] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
     async def enter(self, name: str, size: int, exchange: Exchange) -> Failure | None:
         """None when a body of so many bytes, or of at most as many, is in. Raises `ClientGone`."""
         if not self._waiting and self._fits(size):

@@ -49,11 +49,12 @@ class Unchanging:
 
 
 class Reloads:
-    """The generations of a configuration, from 0. `report` is told of each that was refused, and of the newest accepted
-    one when somebody says that it has come to all; `over` is called after either, and whatever else became of one."""
+    """The generations of a configuration, from 0. `refused`: how many were. `report` is told of each of those, and of the
+    newest accepted one when somebody says that it has come to all; `over` is called after either, and whatever else became
+    of one."""
 
     def __init__(self, configuration: Configuration, report: Callable[[str], None], over: Callable[[], None]) -> None:
-        self.generation = 0
+        self.generation = self.refused = 0
         self._configuration, self._report, self._over = configuration, report, over
         self._newer = trio.Event()
         self._turn = trio.Lock()
@@ -78,6 +79,7 @@ class Reloads:
         try:
             self._to_say = await trio.to_thread.run_sync(self._configuration.renew, abandon_on_cancel=True)
         except ReloadRefused as refusal:
+            self.refused += 1
             self._report(f"not reloaded, the configuration stays as it was: {refusal}")
             self._over()
         except Exception:

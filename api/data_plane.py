@@ -20,6 +20,7 @@ from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, Slo
 from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.key_places import KeyPlaces
 from hyperinfer.api.log_formats import REQUEST
+from hyperinfer.api.metrics.requests import RequestMetrics
 from hyperinfer.api.request_head import head_of
 from hyperinfer.api.request_line import says_lines
 from hyperinfer.api.waiting_room import WaitingRoom
@@ -91,8 +92,8 @@ _Serve: TypeAlias = "Callable[[RequestHead, Incoming, ExchangeSink], Awaitable[N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPlane:
-    """The parts that a request needs. `body_limit`: bytes. `now`: unix seconds. `say`: logs a line for each request.
-    `recorder`, `tracer`: of requests; None: none is recorded, or traced."""
+    """The parts that a request needs. `body_limit`: bytes. `now`: unix seconds. `say`: logs a line for each request,
+    `metrics` counts it. `recorder`, `tracer`: of requests; None: none is recorded, or traced."""
 
     accounts: Accounts
     settlement: Settlement
@@ -103,6 +104,7 @@ class DataPlane:
     body_limit: Callable[[], int]
     now: Callable[[], float]
     say: Say = field(default_factory=says_lines)
+    metrics: RequestMetrics = field(default_factory=RequestMetrics)
     key_places: KeyPlaces = field(default_factory=KeyPlaces)
     body_room: BodyRoom = field(default_factory=BodyRoom)
     waiting_room: WaitingRoom = field(default_factory=WaitingRoom)
@@ -164,6 +166,7 @@ class DataPlane:
             left = exchange.gone and not sink.ended
             raise
         finally:
+            self.metrics.over(ticket, sink.status, left)
             self.say(ticket, sink.status, left)
             if trace is not None:
                 trace.end(sink.status, left=left)

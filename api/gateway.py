@@ -27,6 +27,7 @@ from hyperinfer.api.given_secrets import console_token
 from hyperinfer.api.idempotency import Idempotency
 from hyperinfer.api.ids import RequestIds
 from hyperinfer.api.key_places import KeyPlaces
+from hyperinfer.api.metrics.requests import RequestMetrics
 from hyperinfer.api.pipelines import Parts, Pipelines, build_pipelines
 from hyperinfer.api.playground import PlaygroundAccounts, PlaygroundKeys, PlaygroundLedger
 from hyperinfer.api.request_line import Say, says_lines
@@ -34,6 +35,7 @@ from hyperinfer.api.settings import SharedServers, shared_servers
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.api.tracing.settings import tracing_settings
 from hyperinfer.nodes.health import LocalHealth
+from hyperinfer.nodes.measures import Measures
 from hyperinfer.nodes.settlement import Settlement
 from hyperinfer.nodes.tool_loop import Tooling
 from hyperinfer.nodes.tools.documents.reader import DocumentReader
@@ -82,6 +84,12 @@ class GatewaySettings:
         return ConsoleSettings(console_token(self.environ)) if self.console else None
 
     @property
+    def metrics_token(self) -> Secret | None:
+        """The secret of who reads metrics; None when it is not set."""
+        token = self.environ.get("HYPERINFER_METRICS_TOKEN")
+        return Secret(token) if token else None
+
+    @property
     def servers(self) -> SharedServers | None:
         """Those of the shared store; None for the embedded one."""
         return shared_servers(self.environ)
@@ -101,6 +109,7 @@ class Gateway:
     ledger: Ledger
     playground: PlaygroundKeys
     parts: Parts
+    health: LocalHealth
     pipelines: Pipelines
     data_plane: DataPlane
     ids: RequestIds
@@ -135,15 +144,16 @@ async def open_gateway(
     now: Callable[[], float] = time.time,
     entropy: Callable[[int], bytes] = os.urandom,
     say: Say | None = None,
+    metrics: RequestMetrics | None = None,
 ) -> AsyncGenerator[Gateway]:
-    """The gateway of one data folder. `say`: logs a line for each request. Raises `CatalogueErrors`, `FolderInUse`,
-    `StoreUnavailable`, `ProxySettingError`, `TracingSettingError`."""
+    """The gateway of one data folder. `say`: logs a line for each request, `metrics` counts it. Raises `CatalogueErrors`,
+    `FolderInUse`, `StoreUnavailable`, `ProxySettingError`, `TracingSettingError`."""
     catalogue = CatalogueFile(settings.config, settings.environ, settings.catalogue)
     limits = catalogue.current().limits
     plugs = load_nodes(catalogue.current().pipeline)
     drain.most = limits.in_flight
     folder = DataFolder(settings.data)
-    watch = Watch()
+    watch, measures = Watch(), Measures()
     async with (
         open_backing(
             folder,
@@ -154,7 +164,12 @@ async def open_gateway(
             now=now,
             entropy=entropy,
         ) as backing,
-        open_upstreams(environ=settings.environ, now=now, sockets=watch if watch.watches_sockets else None) as upstreams,
+        open_upstreams(
+            environ=settings.environ,
+            now=now,
+            sockets=watch if watch.watches_sockets else None,
+            connected=measures.connected,
+        ) as upstreams,
         _recorder(settings, catalogue, drain) as recorder,
         _tracer(settings, upstreams, now, entropy) as tracer,
         trio.open_nursery() as serving,
@@ -175,10 +190,13 @@ async def open_gateway(
             settlement=settlement,
             clients=upstreams,
             health=health,
-            tooling=Tooling(tools=tools, read_pdf=tools.read_pdf, memory=backing.tool_memory, drain=drain),
+            tooling=Tooling(
+                tools=tools, read_pdf=tools.read_pdf, memory=backing.tool_memory, drain=drain, measures=measures
+            ),
             drain=drain,
             now=now,
             jitter=random.random,
+            measures=measures,
         )
         pipelines = build_pipelines(parts, limits, plugs)
         ids = RequestIds(now, entropy)
@@ -192,6 +210,7 @@ async def open_gateway(
             body_limit=lambda: _bytes(catalogue.current().limits.body_mb),
             now=now,
             say=says_lines() if say is None else say,
+            metrics=RequestMetrics() if metrics is None else metrics,
             key_places=KeyPlaces(limits.in_flight_per_key),
             body_room=BodyRoom(_bytes(limits.bodies_mb)),
             recorder=recorder,
@@ -203,6 +222,7 @@ async def open_gateway(
             ledger=ledger,
             playground=playground,
             parts=parts,
+            health=health,
             pipelines=pipelines,
             data_plane=data_plane,
             ids=ids,

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from hyperinfer.api.edge.asgi import CrashReply, plain_crash_reply
-from hyperinfer.api.edge.connection import EdgeCounters
+from hyperinfer.api.edge.counters import EdgeCounters
 from hyperinfer.api.edge.refusals import Refuse, plain_refusal
+from hyperinfer.api.metrics.siblings import Siblings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -32,6 +33,7 @@ class Hosted:
     `reload` is awaited with a configuration, known to be good, to go on with. `in_flight` counts the requests that a drain
     waits for. `greeting`, asked for once it is ready, is what the operator is told beside the address at the first start of
     the service, None for nothing.
+    `siblings`: how workers tell one another their numbers.
     A factory or a lifespan that raises StartupFailed refuses to start, with that text for the operator.
     """
 
@@ -43,6 +45,7 @@ class Hosted:
     crash_reply: CrashReply = plain_crash_reply
     refuse: Refuse = plain_refusal
     counters: EdgeCounters = field(default_factory=EdgeCounters)
+    siblings: Siblings = field(default_factory=Siblings)
 
 
 Factory: TypeAlias = "Callable[[Mapping[str, object]], Hosted]"

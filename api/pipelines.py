@@ -31,6 +31,7 @@ from hyperinfer.nodes.admit import rate_limit
 from hyperinfer.nodes.big_bodies import BigBodies
 from hyperinfer.nodes.choosing import Choosing
 from hyperinfer.nodes.concurrency import Rooms
+from hyperinfer.nodes.measures import Measures
 from hyperinfer.nodes.ports import Rate
 from hyperinfer.nodes.stickiness import Conversations
 
@@ -49,7 +50,8 @@ is slow holds the one that is being written to it, beside what its socket holds,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the nodes need from outside. `now`: unix seconds. `jitter`: a random number from 0 to 1."""
+    """What the nodes need from outside. `now`: unix seconds. `jitter`: a random number from 0 to 1. `measures`:
+    what they count."""
 
     catalogue: Callable[[], Catalogue]
     ledger: Ledger
@@ -63,12 +65,17 @@ class Parts:
     big_bodies: BigBodies = field(default_factory=BigBodies)
     rooms: Rooms = field(default_factory=Rooms)
     conversations: Conversations = field(default_factory=Conversations)
+    measures: Measures = field(default_factory=Measures)
 
 
 def stream_graph(parts: Parts, limits: Limits, plugs: Plugs = ()) -> Graph:
     """The graph of a streamed response. It serves a whole one too."""
     return _joined(
-        (*_as_far_as_events(parts, limits), encode(keepalive=limits.keepalive), settle(parts.settlement)),
+        (
+            *_as_far_as_events(parts, limits),
+            encode(keepalive=limits.keepalive, measures=parts.measures),
+            settle(parts.settlement),
+        ),
         plugs,
         {"encode": STREAM_BUFFER},
     )
@@ -132,6 +139,7 @@ def _as_far_as_events(parts: Parts, limits: Limits) -> tuple[Node[Any, Any], ...
                 big_bodies=parts.big_bodies,
                 health=parts.health,
                 rooms=parts.rooms,
+                measures=parts.measures,
             ),
             parts.tooling,
         ),

@@ -51,7 +51,8 @@ def outcome(ticket: Ticket, *, left: bool) -> str:
 
 def request_fields(ticket: Ticket, *, http: int | None, left: bool, now: Callable[[], float]) -> dict[str, Any]:
     """The same as values: `request_id`, `format`, `http`, `status`, `model`, `provider`, `tokens_prompt`,
-    `tokens_completion`, `cost` (USD, exact), `ms`, `first_ms`, `error`, `client_left`; without those that there are none of.
+    `tokens_completion`, `cost` (USD, exact), `ms`, `first_ms`, `error`, `client_left`, `trace_id`; without those that there
+    are none of.
     """
     row = ticket.row
     if row is None:
@@ -77,6 +78,7 @@ def request_fields(ticket: Ticket, *, http: int | None, left: bool, now: Callabl
         **more,
         "error": ticket.tally.error_code,
         "client_left": left or None,
+        "trace_id": ticket.trace_id,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -127,6 +127,12 @@ LOG_LEVEL = Flag(
     help="the least that is logged: info (default; a line for each request), warning or error",
     read=values.one_of("info", "warning", "error"),
 )
+METRICS = Flag(
+    name="metrics",
+    value="NAME",
+    help="who reads /metrics: who has HYPERINFER_METRICS_TOKEN (token, the default), anybody (open), nobody (off)",
+    read=values.one_of("token", "open", "off"),
+)
 JSON = Flag(name="json", value="", help="JSON instead of text for people", read=values.switch)
 
 SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[float] | Flag[bool] | Flag[Path], ...]] = (
@@ -145,12 +151,14 @@ SERVE_FLAGS: Final[tuple[Flag[str] | Flag[int] | Flag[float] | Flag[bool] | Flag
     RECORD_BODIES,
     LOG_FORMAT,
     LOG_LEVEL,
+    METRICS,
     CONSOLE,
 )
 OTHER_VARIABLES: Final = {
     "HYPERINFER_POSTGRES_URL": "shared mode: the database (needs the next one too)",
     "HYPERINFER_REDIS_URL": "shared mode: counters and holds",
     "HYPERINFER_INTERNAL_TOKEN": "the token of the platform's internal routes",
+    "HYPERINFER_METRICS_TOKEN": "the token of who reads /metrics",
     CONSOLE_TOKEN: "the token that signs in to the console, at least 16 characters (default: one is made)",
     "HYPERINFER_BOOTSTRAP_KEY": "the API key of the first start, beginning with hi-",
     "HYPERINFER_BOOTSTRAP_CREDITS": "the credits of the first start in USD (default: 100)",
@@ -218,6 +226,7 @@ class Settings:
     record: RecordSettings | None = None
     log_format: str = "text"
     log_level: str = "info"
+    metrics: str = "token"
     console: bool = True
     postgres_url: Secret | None = None
     redis_url: Secret | None = None
@@ -259,6 +268,7 @@ def read_settings(given: Mapping[str, str | None], environ: Mapping[str, str]) -
         record=_record_settings(given, environ),
         log_format=read(LOG_FORMAT, "text"),
         log_level=read(LOG_LEVEL, "info"),
+        metrics=read(METRICS, "token"),
         console=read(CONSOLE, True),
         postgres_url=_secret("postgres_url", environ),
         redis_url=_secret("redis_url", environ),

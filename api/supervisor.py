@@ -34,8 +34,10 @@ from hyperinfer.api.backoff import Backoff
 from hyperinfer.api.configuration import Configuration, Reloads, Unchanging
 from hyperinfer.api.edge.address import url_of
 from hyperinfer.api.edge.settings import EdgeSettings, hypercorn_config
+from hyperinfer.api.gathering import gathered
 from hyperinfer.api.import_path import python_argv
 from hyperinfer.api.service_notify import READY, RELOADING, STOPPING, Notify, nobody
+from hyperinfer.api.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -102,21 +104,6 @@ def _open_sockets(plan: Plan) -> Sockets:
     return sockets
 
 
-@dataclass(eq=False, slots=True)
-class _Worker:
-    process: trio.Process
-    control: trio.SocketStream
-    ready: bool = False
-    given: int = 0  # the generation of the configuration that it was sent,
-    has: int = 0  # the one that it works with,
-    refused: int = 0  # and the latest that it could not take
-    failure: str | None = None
-
-    def send_signal(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            self.process.send_signal(number)
-
-
 class _Supervisor:
     def __init__(
         self,
@@ -132,7 +119,7 @@ class _Supervisor:
         self._report = report
         self._notify = notify
         self._reloads = Reloads(plan.configuration, report, partial(self._tell, READY))
-        self._workers: set[_Worker] = set()
+        self._workers: set[WorkerProcess] = set()
         self._ready_slots = 0
         self._announced = False
         self._draining: list[int] = []
@@ -140,6 +127,7 @@ class _Supervisor:
         self._interrupted = False
         self._stopping = trio.Event()
         self._exit_code = 0
+        self._restarts = dict.fromkeys(range(plan.workers), 0)
 
     async def run(self, signals: AsyncIterator[int]) -> int:
         async with trio.open_nursery() as nursery:
@@ -148,8 +136,8 @@ class _Supervisor:
             nursery.start_soon(self._reloads.watch)
             try:
                 async with trio.open_nursery() as slots:
-                    for _ in range(self._plan.workers):
-                        slots.start_soon(self._keep_one)
+                    for place in range(self._plan.workers):
+                        slots.start_soon(self._keep_one, place)
             finally:
                 self._close_sockets()
             nursery.cancel_scope.cancel()
@@ -159,12 +147,12 @@ class _Supervisor:
 
     # One worker after the other, in one of the slots
 
-    async def _keep_one(self) -> None:
+    async def _keep_one(self, place: int) -> None:
         backoff = Backoff()
         first = True
         while not self._stopping.is_set():
             began = trio.current_time()
-            worker = await self._start()
+            worker = await self._start(place)
             if worker is not None:
                 await self._watch(worker, first=first)
             if self._stopping.is_set():
@@ -175,11 +163,12 @@ class _Supervisor:
                 return
             first = first and (worker is None or not worker.ready)
             delay = backoff.after(trio.current_time() - began)
+            self._restarts[place] += 1
             self._report(f"{_end_of(worker)}; the next starts in {delay:g} s")
             with trio.move_on_after(delay):
                 await self._stopping.wait()
 
-    async def _start(self) -> _Worker | None:
+    async def _start(self, place: int) -> WorkerProcess | None:
         """None when the machine could not start a process; said to the operator."""
         ours, theirs = socket.socketpair()
         try:
@@ -189,7 +178,7 @@ class _Supervisor:
             if not self._stopping.is_set():
                 self._report(f"cannot start a worker: {error}")
             return None
-        return _Worker(process, trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
+        return WorkerProcess(process, trio.SocketStream(trio.socket.from_stdlib_socket(ours)), place)
 
     async def _open_process(self, theirs: socket.socket) -> trio.Process:
         with theirs:
@@ -207,13 +196,14 @@ class _Supervisor:
                 process_group=0,
             )
 
-    async def _watch(self, worker: _Worker, *, first: bool) -> None:
+    async def _watch(self, worker: WorkerProcess, *, first: bool) -> None:
         """Returns when the worker has ended."""
         self._workers.add(worker)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._give_order, worker)
-                nursery.start_soon(self._listen, worker, first)
+                nursery.start_soon(worker.speak)
+                nursery.start_soon(self._listen, worker, first, nursery)
                 if self._stopping.is_set():
                     worker.send_signal(signal.SIGTERM)
                 await worker.process.wait()
@@ -226,7 +216,7 @@ class _Supervisor:
                 worker.send_signal(signal.SIGTERM)
             await trio.aclose_forcefully(worker.control)
 
-    async def _give_order(self, worker: _Worker) -> None:
+    async def _give_order(self, worker: WorkerProcess) -> None:
         stdin = worker.process.stdin
         assert stdin is not None
         # A worker that died early has said why, or its exit code does.
@@ -234,24 +224,34 @@ class _Supervisor:
             async with stdin:
                 worker.given = worker.has = self._reloads.generation
                 await stdin.send_all(self._plan.order())
-            while True:
-                await self._reloads.newer_than(worker.given)
-                worker.given = self._reloads.generation
-                message = {"reload": worker.given, "app": dict(self._reloads.given())}
-                await worker.control.send_all(json.dumps(message).encode() + b"\n")
+        while True:
+            await self._reloads.newer_than(worker.given)
+            worker.given = self._reloads.generation
+            worker.say({"reload": worker.given, "app": dict(self._reloads.given())})
 
-    async def _listen(self, worker: _Worker, first: bool) -> None:
+    async def _answer(self, worker: WorkerProcess, number: object) -> None:
+        """The numbers of all workers, for one that was asked for them."""
+        found = await gathered(worker, list(self._workers), self._plan.workers)
+        worker.say({"gathered": number, **found, "restarts": self._restarts, "refused": self._reloads.refused})
+
+    async def _listen(self, worker: WorkerProcess, first: bool, nursery: trio.Nursery) -> None:
         said = bytearray()
         with suppress(trio.BrokenResourceError):
             while data := await worker.control.receive_some():
                 said += data
                 *lines, said = said.split(b"\n")
                 for line in lines:
-                    self._hear(worker, json.loads(line), first)
+                    message = json.loads(line)
+                    if "gather" in message:
+                        nursery.start_soon(self._answer, worker, message["gather"])
+                    else:
+                        self._hear(worker, message, first)
 
-    def _hear(self, worker: _Worker, message: Mapping[str, object], first: bool) -> None:
+    def _hear(self, worker: WorkerProcess, message: Mapping[str, object], first: bool) -> None:
         if "failed" in message:
             worker.failure = str(message["failed"])
+        elif "told" in message:
+            worker.told(message["told"])
         elif "note" in message:
             self._report(str(message["note"]))
         elif "reloaded" in message:
@@ -293,13 +293,13 @@ class _Supervisor:
             hint = "; Ctrl-C again ends at once" if self._interrupted else ""
             self._report(f"draining {what}, up to {self._plan.edge.grace:g} s{hint}")
 
-    def _give_up(self, worker: _Worker | None) -> None:
+    def _give_up(self, worker: WorkerProcess | None) -> None:
         code = worker.process.returncode if worker is not None else None
         self._exit_code = code if code is not None and code > 0 else 1
         self._report(worker.failure if worker is not None and worker.failure else _end_of(worker))
         self._stop()
 
-    def _note_end(self, worker: _Worker | None) -> None:
+    def _note_end(self, worker: WorkerProcess | None) -> None:
         # A worker that was not ready had nothing to drain, and may have been ended by the signal itself.
         if worker is not None and worker.ready and worker.process.returncode != 0 and self._exit_code == 0:
             self._exit_code = 1
@@ -339,12 +339,5 @@ class _Supervisor:
             worker.send_signal(signal.SIGKILL)
 
 
-def _end_of(worker: _Worker | None) -> str:
-    if worker is None:
-        return "no worker was started"
-    code = worker.process.returncode
-    how = worker.failure or f"exit code {code}"
-    if code is not None and code < 0:
-        with suppress(ValueError):
-            how = signal.Signals(-code).name
-    return f"worker {worker.process.pid} ended ({how})"
+def _end_of(worker: WorkerProcess | None) -> str:
+    return "no worker was started" if worker is None else worker.end

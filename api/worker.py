@@ -7,7 +7,8 @@ the mapping under `app` and returns `Hosted`.
 On the control socket the worker says lines of JSON: `{"ready": [urls], "greeting": text | null}` or `{"failed": "why"}`,
 later `{"note": "for the operator"}` and, when it begins to drain, `{"draining": requests}`. It is told
 `{"reload": generation, "app": {…}}` there, a configuration to go on with, and says `{"reloaded": generation}` when it does,
-or `{"kept_the_old": generation}` when it cannot.
+or `{"kept_the_old": generation}` when it cannot. `{"tell": true}` asks for its numbers, `{"told": numbers}`; and it asks for
+those of all with `{"gather": number}`, answered by `{"gathered": number, …}` (`gathering.py`).
 The socket's end (the supervisor is gone) means drain, as SIGTERM and SIGINT do. SIGHUP is the supervisor's business, and
 passed over here. Exit code 0 after a drain, 1 otherwise.
 """
@@ -25,7 +26,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import trio
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from hyperinfer.api.hosted import Factory, Hosted
 
 log = logging.getLogger("hyperinfer.worker")
+
+GATHER_SECONDS = 2.0
+"""For the supervisor's answer. It gives the other workers half of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     return trio.run(_work, order, sockets, control)
 
 
+@dataclass(eq=False, slots=True)
+class _Gathering:
+    answered: trio.Event = field(default_factory=trio.Event)
+    answer: Mapping[str, object] | None = None
+
+
 class _Control:
     """The worker's end of the control socket. What is said when nobody listens any more is lost, as it should be."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._turn = trio.Lock()
+        self._number = 0
+        self._gathering: dict[int, _Gathering] = {}
+
+    async def gather(self) -> Mapping[str, object] | None:
+        """The numbers of the other workers; None when the supervisor does not answer."""
+        self._number = number = self._number + 1
+        self._gathering[number] = asked = _Gathering()
+        with trio.move_on_after(GATHER_SECONDS):
+            await self.say({"gather": number})
+            await asked.answered.wait()
+        del self._gathering[number]
+        return asked.answer
+
+    def have_gathered(self, message: Mapping[str, object]) -> None:
+        """The supervisor's answer to `gather`."""
+        asked = self._gathering.get(cast("int", message["gathered"]))
+        if asked is not None:
+            asked.answer = message
+            asked.answered.set()
 
     async def say(self, message: Mapping[str, object]) -> None:
         async with self._turn:
@@ -158,7 +187,12 @@ async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: 
 
             async def hear() -> None:
                 async for message in control.heard():
-                    send_reload.send_nowait(message)
+                    if "tell" in message:
+                        nursery.start_soon(control.say, {"told": hosted.siblings.numbers()})
+                    elif "gathered" in message:
+                        control.have_gathered(message)
+                    else:
+                        send_reload.send_nowait(message)
                 await stop()  # it outlives nobody
 
             async def reload() -> None:
@@ -171,6 +205,7 @@ async def _serve(hosted: Hosted, edge: EdgeSettings, sockets: Sockets, control: 
             stop = drain
             collector.work()
             nursery.start_soon(collector.collect_in_time, time.thread_time)
+            hosted.siblings.ask = control.gather
             await control.say({"ready": urls, "greeting": hosted.greeting()})
             nursery.start_soon(reload)
 

@@ -27,11 +27,10 @@ from hyperinfer.providers.response_headers import passable_headers
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from hyperinfer.engine import Drain
     from hyperinfer.formats.events import Burst, Event
     from hyperinfer.formats.upstream_errors import UpstreamFault
     from hyperinfer.nodes.items import Answering, HeaderList, Reply
-    from hyperinfer.nodes.selection import Chosen
+    from hyperinfer.nodes.selection import Chosen, Ways
     from hyperinfer.nodes.tap import AttemptTap
     from hyperinfer.providers.catalogue import Provider
     from hyperinfer.providers.client import UpstreamResponse
@@ -78,6 +77,7 @@ class Attempting:
     caller, when no deadline can cut that short). `hard_end`: it was left because the grace of `drain` was over. `headers`:
     what of the upstream's headers the client gets. `held_up`: its stream had to wait for the client. `began`: trio's clock.
     `chosen`: the way that it takes, whose health is told of its output. `tap`: hears of it (`heard_attempt`).
+    `took`: seconds to the end of a reply that was complete.
     """
 
     def __init__(
@@ -86,13 +86,14 @@ class Attempting:
         body: bytes,
         clients: Clients,
         now: Callable[[], float],
-        drain: Drain | None,
+        ways: Ways,
         chosen: Chosen,
     ) -> None:
         self._answering, self._body, self._now = answering, body, now
         self._ticket, self._route = answering.ticket, answering.route
         self._client = clients.of(answering.route.provider)
         self._streamed = answering.conversation.streamed
+        self._measures, drain = ways.measures, ways.drain
         self._chosen = chosen
         self._held: list[Event] = []  # events that are not handed on yet
         self._answer = AnswerRestorer(answering.answer) if answering.answer is not None else None
@@ -113,7 +114,7 @@ class Attempting:
             self._deadlines = Deadlines({"whole": timeouts.whole}, drain=drain, scope=self._scope)
         self.output = False
         self.held_up = False
-        self.began = 0.0
+        self.began = self.took = 0.0
         self.complete = False
         self.reply: Burst | None = None
         self.headers: HeaderList = ()
@@ -148,6 +149,11 @@ class Attempting:
                 self._note(fault)
         return fault
 
+    def _is_whole(self, now: float) -> None:
+        self.took = now - self.began
+        if not self.held_up:
+            self._measures.of(self._route.provider.name).whole.add(self.took)
+
     async def _exchange(self, sink: Sink[Reply | Failure]) -> UpstreamFault | None:
         """The request and its response. Raises httpx2.TransportError."""
         body, self._body = self._body, b""  # a reply may take an hour
@@ -158,6 +164,8 @@ class Attempting:
             self._status = response.status
             if self.tap is not None:
                 self.tap.head(response.status, response.connected)
+            if self._streamed:
+                self._measures.of(self._route.provider.name).first_byte.add(trio.current_time() - self.began)
             self.headers = tuple(
                 passable_headers(response.meaningful, self._route.provider.protocol, self._ticket.format.dialect)
             )
@@ -189,9 +197,8 @@ class Attempting:
 
         while (heard := await response.pass_on(take, idle)) == "enough":
             if sending is not DONE:
-                self.held_up = True
                 came = []  # a client that takes its time holds them once, in its own form
-                await sending
+                await self._wait_for_client(sending)
                 sending = DONE
                 continue
             if came:
@@ -270,11 +277,25 @@ class Attempting:
             self._held.clear()
             events.clear()
             if ends := type(burst[-1]) is ev.MessageEnd:
-                self._deadlines.disarm("stream")  # the provider has said all: what is waited for now is not its fault
+                # The provider has said all: what is waited for now is not its fault.
+                self._deadlines.disarm("stream")
+                self._is_whole(trio.current_time())
             sending = sink.send(burst)
             del burst  # as in `_read`
             await sending
             self.complete = ends
+
+    async def _wait_for_client(self, sending: Awaitable[None]) -> None:
+        """The channel to the client is full."""
+        measures, began = self._measures, trio.current_time()
+        measures.held_up += 1
+        try:
+            await sending
+        finally:
+            self.held_up = True
+            measures.held_up -= 1
+            measures.waits += 1
+            measures.waited += trio.current_time() - began
 
     async def _linger(self, response: UpstreamResponse) -> None:
         with trio.move_on_after(LINGER), suppress(httpx2.TransportError):
@@ -291,14 +312,16 @@ class Attempting:
 
     def _note(self, fault: UpstreamFault | None) -> None:
         """Writes the attempt down, before anything of it is handed on: with its first output, or where it ended."""
-        attempts = self._ticket.attempts
+        attempts, now = self._ticket.attempts, trio.current_time()
         began, came = self._deadlines.began, self._ticket.started
+        if fault is None and self.output and not self._streamed:
+            self._is_whole(now)
         attempt = Attempt(
             provider=self._route.provider.name,
             model=self._route.model,
             status=self._status,
             code=None if fault is None else fault.code,
-            ms=math.floor((trio.current_time() - began) * 1000),
+            ms=math.floor((now - began) * 1000),
             unbilled=None if fault is None or (self._streamed and self.output) else self._used(),
             deadline=None if fault is None else cast("Cause | None", fault.deadline),
             chosen_by=self._answering.by,

@@ -28,6 +28,7 @@ from hyperinfer.nodes.concurrency import Rooms
 from hyperinfer.nodes.health import LocalHealth
 from hyperinfer.nodes.heard_attempt import run_heard
 from hyperinfer.nodes.items import Answering, Failed, Planned, Reply
+from hyperinfer.nodes.measures import Measures
 from hyperinfer.nodes.refusal import refused, refused_losses, shutting_down
 from hyperinfer.nodes.selection import Chosen, Selection, Ways
 
@@ -81,7 +82,7 @@ class Call(Stage[Planned, Reply | Failure]):
                 else:
                     answering = _answering(item, route, encoded)
                     await sink.send(answering)
-                    attempt = Attempting(answering, encoded.body, self._clients, self._now, self._ways.drain, chosen)
+                    attempt = Attempting(answering, encoded.body, self._clients, self._now, self._ways, chosen)
                     del encoded  # and its body with it, as soon as that was sent
                     fault = await (attempt.run(sink) if tap is None else run_heard(attempt, answering, tap, sink))
                     if fault is not None:
@@ -173,7 +174,7 @@ def _measure(item: Planned, health: RouteHealth, attempt: Attempting) -> None:
     usage, seconds = None, first
     if item.conversation.streamed:
         if not attempt.held_up and item.round == 0:
-            usage, seconds = item.ticket.tally.usage, trio.current_time() - attempt.began
+            usage, seconds = item.ticket.tally.usage, attempt.took
     elif attempt.reply is not None:
         for event in attempt.reply:
             if type(event) is UsageUpdate:
@@ -196,6 +197,7 @@ def call(
     big_bodies: BigBodies | None = None,
     health: Health | None = None,
     rooms: Rooms | None = None,
+    measures: Measures | None = None,
 ) -> Node[Planned, Reply | Failure]:
     """The node that asks a provider: `Planned` in; `Answering` and then the reply's bursts of events out, or a `Failed`.
 
@@ -205,12 +207,15 @@ def call(
     `Retry-After`. `jitter`: a number from 0 to 1, spreads retries. `retries`: attempts beyond the first, made only before
     any output of the model was seen. `drain`: when its grace is over the upstream is closed and the reply ends with an
     error. `big_bodies`: as in `decode`, for what is written to the provider of such a body. `health`: of routes; `rooms`:
-    the places at providers with a `concurrency`. Both are this node's own where they are not given.
+    the places at providers with a `concurrency`; `measures`: what is counted. All are this node's own where they are not
+    given.
     """
     if health is None:
         health = LocalHealth(trio.current_time)
+    measures = Measures() if measures is None else measures
+    ways = Ways(health, Rooms() if rooms is None else rooms, jitter, retries, drain, measures)
     return stage(
-        partial(Call, clients, now, Ways(health, Rooms() if rooms is None else rooms, jitter, retries, drain), big_bodies),
+        partial(Call, clients, now, ways, big_bodies),
         name="call",
         consumes=Planned,
         produces=Reply | Failure,

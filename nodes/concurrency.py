@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hyperinfer.providers.catalogue import Provider
 
 QUEUE_SECONDS: Final = 2.0
@@ -66,6 +68,10 @@ class Rooms:
     def taken(self) -> int:
         """All places together."""
         return sum(room.taken for room in self._rooms.values())
+
+    def each(self) -> Sequence[tuple[str, Room]]:
+        """Those that there are, with the names of their providers."""
+        return tuple(self._rooms.items())
 
     def of(self, provider: Provider) -> Room | None:
         """None: it has no limit."""

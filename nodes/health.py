@@ -38,8 +38,8 @@ Changed: TypeAlias = "Callable[[Vitals, Opening | None], None]"
 
 
 class RouteReport(msgspec.Struct, frozen=True):
-    """One route, for an operator. `pause_left`: seconds. `probing`: an attempt is finding out. The rest: as in
-    the port."""
+    """One route, for an operator. `pause_left`: seconds. `probing`: an attempt is finding out. `openings`: how often its
+    breaker was opened by what this process saw. The rest: as in the port."""
 
     provider: str
     model: str
@@ -48,6 +48,7 @@ class RouteReport(msgspec.Struct, frozen=True):
     probing: bool
     latency: float | None
     throughput: float | None
+    openings: int = 0
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -102,6 +103,7 @@ class Vitals:
         "closed",
         "level",
         "model",
+        "openings",
         "pause",
         "provider",
         "settings",
@@ -113,6 +115,7 @@ class Vitals:
         self.closed = True
         self.level = 0  # by how much the faults outnumber the successes
         self.pause = 0.0  # of the latest opening
+        self.openings = 0
         self._last_fault = 0.0
         self._until = 0.0
         self._attempts = self._since = 0
@@ -204,7 +207,14 @@ class Vitals:
         """For an operator."""
         probing = self._probe is not None
         return RouteReport(
-            self.provider, self.model, self.state, self.pause_left(), probing, self.latency(), self.throughput()
+            self.provider,
+            self.model,
+            self.state,
+            self.pause_left(),
+            probing,
+            self.latency(),
+            self.throughput(),
+            self.openings,
         )
 
     def _open(self, pause: float, fault: UpstreamFault) -> None:
@@ -218,6 +228,7 @@ class Vitals:
             fault.code,
             fault.detail or fault.message,
         )
+        self.openings += 1
         self.open(pause, pause)
         self._changed(self, Opening(pause))
 

@@ -4,7 +4,7 @@ due."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import trio
 
 from hyperinfer.nodes.concurrency import Room
 from hyperinfer.nodes.items import Failed
+from hyperinfer.nodes.measures import Measures
 from hyperinfer.nodes.ports import RouteHealth
 from hyperinfer.nodes.refusal import shutting_down
 from hyperinfer.nodes.retry import Retrying
@@ -33,13 +34,14 @@ _FULL = "provider_overloaded"
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """What is the same for all requests. `retries`: attempts beyond the first."""
+    """What is the same for all requests. `retries`: attempts beyond the first. `measures`: is told how it went."""
 
     health: Health
     rooms: Rooms
     jitter: Jitter
     retries: int
     drain: Drain | None
+    measures: Measures = field(default_factory=Measures)
 
 
 class Chosen(msgspec.Struct, eq=False):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+import time
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -14,6 +16,7 @@ from hyperinfer.formats.errors import ErrorReport
 from hyperinfer.formats.usage import Usage
 from hyperinfer.nodes.bill import cost_lines, generation_of, request_lines, request_usage, without_output
 from hyperinfer.nodes.items import Chunk, Head, LastChunk, Output, Ticket
+from hyperinfer.nodes.measures import SHORT, Histogram
 from hyperinfer.nodes.meter import counted_so_far
 from hyperinfer.nodes.ports import Generation, Ledger, NotRecorded, Status
 from hyperinfer.nodes.reply_writer import error_response
@@ -34,10 +37,13 @@ async def recorded(settling: Awaitable[None]) -> bool:
 
 
 class Settlement:
-    """Settles requests, each once, whatever becomes of those who wait for it."""
+    """Settles requests, each once, whatever becomes of those who wait for it. `seconds`: how long that took, of those that
+    were recorded in time; `late`: how many were not. `clock`: steady, in seconds."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._ledger, self._clock = ledger, clock
+        self.seconds = Histogram(SHORT)
+        self.late = 0
 
     def finish(self, ticket: Ticket) -> Awaitable[bool]:
         """Settles a request whose response comes to its end, well or not. False when the store would not have it, or not
@@ -61,6 +67,7 @@ class Settlement:
         if ticket.tap is not None:
             ticket.tap.settling(row)
         in_time = False
+        began = self._clock()
         try:
             in_time = await self._ledger.record(row)
         except NotRecorded:
@@ -69,7 +76,12 @@ class Settlement:
         finally:
             if ticket.tap is not None:
                 ticket.tap.settled(row, in_time=in_time)
-        if not in_time:
+        if in_time:
+            took, seconds = self._clock() - began, self.seconds
+            seconds.counts[bisect_left(seconds.bounds, took)] += 1
+            seconds.sum += took
+        else:
+            self.late += 1
             log.error("the settlement of %s took longer than %g s", ticket.request_id, SETTLE_SECONDS)
         return in_time
 

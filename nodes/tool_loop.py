@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -20,6 +20,7 @@ from hyperinfer.formats import events as ev
 from hyperinfer.formats.conversation import Turn
 from hyperinfer.formats.ids import DistinctIds, chat_call_id
 from hyperinfer.nodes.items import Answering, Failed, Planned, Reply
+from hyperinfer.nodes.measures import Measures
 from hyperinfer.nodes.refusal import shutting_down
 from hyperinfer.nodes.tools.activation import Toolbox, activate
 from hyperinfer.nodes.tools.asking import Asking
@@ -48,13 +49,15 @@ _GOES_ON = ("stop", "tool_calls")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tooling:
     """What the loop needs from outside. `tools`: those of the moment. `read_pdf`: the text of a PDF; None where no tool can
-    tell it. `memory`: for turns with calls of both kinds; without it the model calls ours again. `rounds`: `ROUNDS`."""
+    tell it. `memory`: for turns with calls of both kinds; without it the model calls ours again. `rounds`: `ROUNDS`.
+    `measures`: what is counted."""
 
     tools: Callable[[], Toolbox]
     read_pdf: ReadPdf | None = None
     memory: ToolMemory | None = None
     rounds: int = ROUNDS
     drain: Drain | None = None
+    measures: Measures = field(default_factory=Measures)
 
 
 class ToolLoop(Stage[Planned, Reply | Failure]):
@@ -136,6 +139,8 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         if ticket.tap is not None:
             read = ticket.tap.reading(read)
         told, outcomes = await with_pdf_text(turns, read)
+        for outcome in outcomes:
+            self._tooling.measures.ran(pdf.name, outcome.error)
         ticket.tally.tools += [line for outcome in outcomes if (line := charge(pdf, outcome)) is not None]
         readers = {id(route) for choice in item.choices for route in choice.routes if reads_pdf(choice.model, route)}
         return lambda route: turns if id(route) in readers else told
@@ -158,6 +163,7 @@ class ToolLoop(Stage[Planned, Reply | Failure]):
         with self._until_hard_end() as hard_end:
             async with running(calls, ticket) as results:
                 async for finished in results:
+                    self._tooling.measures.ran(finished.run.name, finished.outcome.error)
                     hearing.citing.know(finished.outcome.sources)
                     done.append(finished)
                     if told := _told(finished, events=calls[len(done) - 1][1].events):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from math import inf
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import httpx2
 import msgspec
@@ -47,6 +47,8 @@ ERROR_BODY_SECONDS: Final = 5.0
 
 SHORTEST_SECRET: Final = 8
 """Characters of a header's value from which on it counts as secret in what a provider says."""
+
+_Took: TypeAlias = Callable[[float], None] | None
 
 _PASSED_ON: Final = frozenset({"anthropic-version", "anthropic-beta"})
 """The only headers of a client that may reach an upstream, and that a Messages one."""
@@ -182,10 +184,13 @@ class UpstreamResponse:
 class Upstream:
     """Calls one provider through a transport. Everything that can be made in advance is.
 
-    `turns` counts requests, for a provider with several keys (`itertools.count()`).
+    `turns` counts requests, for a provider with several keys (`itertools.count()`). `connected` is told how many seconds
+    each connection took, where the transport is `Transport`.
     """
 
-    def __init__(self, provider: Provider, transport: httpx2.AsyncBaseTransport, *, turns: Iterator[int]) -> None:
+    def __init__(
+        self, provider: Provider, transport: httpx2.AsyncBaseTransport, *, turns: Iterator[int], connected: _Took = None
+    ) -> None:
         self._transport = transport
         self._credentials = Credentials(provider, turns)
         self._base = httpx2.URL(provider.base_url)
@@ -202,7 +207,7 @@ class Upstream:
             for stream in (False, True)
         }
         # Everything behind connecting has deadlines of the pipeline's own.
-        self._waits = Waits(connect=provider.timeouts.connect)
+        self._waits = Waits(connect=provider.timeouts.connect, connected=connected)
         self._extensions = {"timeout": {"connect": provider.timeouts.connect, "read": None, "write": None, "pool": None}}
         self.endpoint = ENDPOINTS[provider.protocol]
         self._takes_anthropic_headers = provider.protocol == "anthropic_messages"

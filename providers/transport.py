@@ -6,7 +6,7 @@ redirects, cookies, decoding the body, raising for a status.
 """
 
 import ssl
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -32,11 +32,12 @@ def default_ssl_context() -> ssl.SSLContext:
 
 
 class Waits(NamedTuple):
-    """Seconds for connecting, and for each read and write; None waits."""
+    """Seconds for connecting, and for each read and write; None waits. `connected`: is told how long connecting took."""
 
     connect: float | None
     read: float | None = None
     write: float | None = None
+    connected: Callable[[float], None] | None = None
 
     @classmethod
     def of(cls, timeouts: Mapping[str, float | None]) -> "Waits":
@@ -181,9 +182,13 @@ class Transport(httpx2.AsyncBaseTransport):
         with trio.CancelScope() as connecting:
             if scope is not None:
                 scope.holds(connecting.cancel)
-            return await connect(
+            began = trio.current_time()
+            connection = await connect(
                 origin, context, seconds=waits.connect, receive_buffer=self._receive_buffer, sockets=self._sockets
             )
+            if waits.connected is not None:
+                waits.connected(trio.current_time() - began)
+            return connection
         raise httpx2.ConnectError("ended while connecting")
 
 

@@ -6,8 +6,9 @@ import itertools
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import httpx2
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from hyperinfer.providers.transport_connection import Origin
     from hyperinfer.providers.transport_hearing import Sockets
 
+Connected: TypeAlias = Callable[[str, float], None]
+
 RECEIVE_BUFFER: Final = 256 * 1024
 """What the kernel keeps of a response for us, in bytes. Left alone it grows to several megabytes a connection whose client
 does not read; 256 KiB are 2.5 MB/s from a provider that is 100 ms away."""
@@ -31,10 +34,17 @@ class Upstreams:
     """Makes a provider's client when it is first needed. A provider that changed with the catalogue gets a new one.
 
     `network`: what carries requests to providers; a scripted one in tests (`hyperinfer.testing`). `demo`: what answers for
-    the demo models, by default their recordings at their own pace. `open_upstreams` makes one over real connections.
+    the demo models, by default their recordings at their own pace. `connected`: is told the name of a provider and the
+    seconds that a connection to it took. `open_upstreams` makes one over real connections.
     """
 
-    def __init__(self, network: httpx2.AsyncBaseTransport, demo: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        network: httpx2.AsyncBaseTransport,
+        demo: httpx2.AsyncBaseTransport | None = None,
+        connected: Connected | None = None,
+    ) -> None:
+        self._connected = connected
         self._transports = {"network": network, "demo": demo or DemoTransport(now=time.time)}
         self._clients: dict[str, tuple[Provider, Upstream]] = {}
         self._called: set[Origin] = set()
@@ -51,7 +61,8 @@ class Upstreams:
         if isinstance(transport, Ways):
             self._called.add(origin_of(httpx2.URL(provider.base_url)))
             transport = transport.to(httpx2.URL(provider.base_url), http2=provider.http2)
-        client = Upstream(provider, transport, turns=itertools.count())
+        connected = None if self._connected is None else partial(self._connected, provider.name)
+        client = Upstream(provider, transport, turns=itertools.count(), connected=connected)
         self._clients[provider.name] = (provider, client)
         return client
 
@@ -83,15 +94,16 @@ async def open_upstreams(
     environ: Mapping[str, str] | None = None,
     now: Callable[[], float] = time.time,
     sockets: Sockets | None = None,
+    connected: Connected | None = None,
 ) -> AsyncGenerator[Upstreams]:
     """The real transports, closed at the end of the block.
 
     `environ`: where `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are looked up; by default nowhere. `now`: unix
-    seconds, for what the demo models stamp. `sockets`: who watches the sockets of the process, where somebody does. Raises
-    ProxySettingError.
+    seconds, for what the demo models stamp. `sockets`: who watches the sockets of the process, where somebody does.
+    `connected`: as `Upstreams` has it. Raises ProxySettingError.
     """
     transport = Transport(receive_buffer=RECEIVE_BUFFER, sockets=sockets)
-    upstreams = Upstreams(Ways(transport, Proxies.of(environ or {})), DemoTransport(now=now))
+    upstreams = Upstreams(Ways(transport, Proxies.of(environ or {})), DemoTransport(now=now), connected)
     try:
         yield upstreams
     finally:

@@ -205,6 +205,7 @@ def plan_of(
         "json": json,
         "log_format": settings.log_format,
         "log_level": settings.log_level,
+        "metrics": settings.metrics,
     }
     return Plan(
         bind=settings.bind,

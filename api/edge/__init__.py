@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from hyperinfer.api.edge.asgi import AsgiApp, CrashReply, Message, Receive, Reply, Scope, Send
     from hyperinfer.api.edge.asgi_exchange import AsgiExchange
-    from hyperinfer.api.edge.connection import Connection, EdgeConnection, EdgeCounters
+    from hyperinfer.api.edge.connection import Connection, EdgeConnection
+    from hyperinfer.api.edge.counters import EdgeCounters
     from hyperinfer.api.edge.dispatch import DataPlane, Dispatch, Handler, Routed
     from hyperinfer.api.edge.edges import EDGES
     from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, ExchangeError, Headers, SlowBody
@@ -49,7 +50,8 @@ __all__ = [
 _FROM: Final = {
     "asgi": ("AsgiApp", "CrashReply", "Message", "Receive", "Reply", "Scope", "Send"),
     "asgi_exchange": ("AsgiExchange",),
-    "connection": ("Connection", "EdgeConnection", "EdgeCounters"),
+    "connection": ("Connection", "EdgeConnection"),
+    "counters": ("EdgeCounters",),
     "dispatch": ("DataPlane", "Dispatch", "Handler", "Routed"),
     "edges": ("EDGES",),
     "exchange": ("BodyTooLarge", "ClientGone", "Exchange", "ExchangeError", "Headers", "SlowBody"),

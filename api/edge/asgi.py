@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
-from hyperinfer.api.edge.connection import Connection, EdgeCounters, connection_of, window_buffer_of
+from hyperinfer.api.edge.connection import Connection, connection_of, window_buffer_of
 from hyperinfer.api.edge.exchange import ClientGone
 from hyperinfer.api.edge.http2 import reset_stream
 
 if TYPE_CHECKING:
+    from hyperinfer.api.edge.counters import EdgeCounters
     from hyperinfer.api.edge.exchange import Headers
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -254,6 +255,7 @@ class RequestGuard:
             if buffer is not None and len(buffer.buffer) >= H2_PIECE:
                 await buffer.drain()
         if scope.cancelled_caught:
+            self.connection.window_deadline.late()
             raise ClientGone("the client took nothing before the write deadline")
 
     async def _wait_for_end_of_stream(self, connection: Connection) -> None:

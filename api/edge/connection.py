@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hypercorn.config import Config
 
     from hyperinfer.api.edge.asgi import AsgiApp, CrashReply
+    from hyperinfer.api.edge.counters import EdgeCounters
     from hyperinfer.api.edge.dispatch import DataPlane
     from hyperinfer.api.edge.guarded import GuardedStream
     from hyperinfer.api.edge.settings import EdgeSettings
@@ -42,23 +43,6 @@ by the answer to its next request, which says so, and not by the end of the conn
 
 CONNECTION = "hyperinfer.connection"
 """Where `scope["state"]` holds the `Connection` of a request."""
-
-
-@dataclass(slots=True)
-class EdgeCounters:
-    """What happened at the edge since the start; for metrics."""
-
-    connections: int = 0
-    open: int = 0
-    requests: int = 0
-    clients_gone: int = 0
-    """Requests whose client left or stopped reading."""
-    crashes: int = 0
-    """Requests whose handler threw."""
-    connection_crashes: int = 0
-    """Connections that ended by an exception: a bug here, in hypercorn or in a parser, each logged."""
-    handshakes_failed: int = 0
-    accept_errors: int = 0
 
 
 class Ending:
@@ -119,7 +103,7 @@ class Connection:
     _forget: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        self.window_deadline = WriteDeadline(self.stream.write_deadline.seconds)
+        self.window_deadline = WriteDeadline(self.stream.write_deadline.seconds, self.stream.write_deadline.late)
         self.stream.call_at_end(self._end)
 
     @contextmanager

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
 
 class WriteDeadline:
-    """Seconds that a client may leave a write untaken. One a connection, shared by all that write to it."""
+    """Seconds that a client may leave a write untaken. One a connection, shared by all that write to it. `late`: to be
+    called by who finds that it was left for longer."""
 
-    __slots__ = ("_open", "seconds")
+    __slots__ = ("_open", "late", "seconds")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, late: Callable[[], None] = lambda: None) -> None:
         self.seconds = seconds
+        self.late = late
         self._open: list[trio.CancelScope] = []  # mostly none, at most a few
 
     @contextmanager

@@ -95,6 +95,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
             if not complete:
                 self.send_failed = True
         if not complete:
+            self.write_deadline.late()
             self.abort()
             raise trio.BrokenResourceError("the peer took no byte before the write deadline")
 

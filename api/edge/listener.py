@@ -16,7 +16,7 @@ from hyperinfer.api.edge.guarded import GuardedStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hyperinfer.api.edge.connection import EdgeCounters
+    from hyperinfer.api.edge.counters import EdgeCounters
     from hyperinfer.api.edge.settings import EdgeSettings
 
 log = logging.getLogger("hyperinfer.edge")
@@ -84,7 +84,7 @@ class BoundedListener(trio.abc.Listener[GuardedStream]):
         self._counters.open += 1
         return GuardedStream(
             inner,
-            write_deadline=WriteDeadline(self._settings.write_deadline),
+            write_deadline=WriteDeadline(self._settings.write_deadline, self._counters.late_write),
             send_buffer=self._settings.send_buffer,
             first_request_by=trio.current_time() + self._settings.first_request,
         )

@@ -31,10 +31,10 @@ from hyperinfer.api.edge.connection import (
     Choose,
     Connection,
     Connections,
-    EdgeCounters,
     EdgeStream,
     Serving,
 )
+from hyperinfer.api.edge.counters import EdgeCounters
 from hyperinfer.api.edge.dispatch import Routed
 from hyperinfer.api.edge.edges import EDGES
 from hyperinfer.api.edge.lifespan import Lifespan, LifespanFailed, StartupFailed

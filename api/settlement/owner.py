@@ -68,10 +68,9 @@ class _Request:
         self.hold = hold
         self.phase = phase
         self.record: Record | None = None
-        self.journaled = False
+        self.journaled = self.dropping = False  # dropping: a drop is under way
         self.committing = False  # a commit is under way
         self.outdated = False  # and it is of what was known before
-        self.dropping = False  # a drop is under way
         self.done_later = False  # the journal is told of its end when its hold is dropped
         self.balance: Balance | None = None
 
@@ -92,7 +91,12 @@ class Owner:
     @property
     def unsettled(self) -> int:
         """How many records wait to be committed."""
-        return sum(request.phase in _UNSETTLED for request in self._requests.values())
+        return len(self.waiting)
+
+    @property
+    def waiting(self) -> list[str]:
+        """Whose they are."""
+        return [r for r, request in self._requests.items() if request.phase in _UNSETTLED]
 
     @property
     def idle(self) -> bool:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 
+    from hyperinfer.api.store.backlog import Backlog
     from hyperinfer.api.store.claims import Claim
     from hyperinfer.api.store.folder import DataFolder
     from hyperinfer.api.store.records import WorkspaceRecord
@@ -83,6 +84,11 @@ class EmbeddedStore:
     def checks(self) -> Mapping[Dependency, bool]:
         """See Store."""
         return {"store": self.healthy}
+
+    @property
+    def backlog(self) -> Backlog:
+        """See Store. What administration writes is in it too, for a moment."""
+        return self._writer.backlog
 
     # Accounts ###############################################################
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hyperinfer.api.store.admin import CreatedKey
+    from hyperinfer.api.store.backlog import Backlog
     from hyperinfer.api.store.console_access import ConsoleAccess
     from hyperinfer.api.store.records import KeyTerms
     from hyperinfer.providers.secret import Secret
@@ -44,4 +45,9 @@ class Store(Accounts, Ledger, RequestLog, FullAdmin, Standings, Claims, Protocol
     @property
     def checks(self) -> Mapping[Dependency, bool]:
         """What it depends on, and whether each is well, as far as is known."""
+        ...
+
+    @property
+    def backlog(self) -> Backlog:
+        """What has ended and is not in the database yet."""
         ...

@@ -22,6 +22,7 @@ import outcome
 import trio
 
 import hyperinfer
+from hyperinfer.api.store.backlog import Backlog
 from hyperinfer.api.store.errors import StoreUnavailable
 from hyperinfer.api.store.frames import FrameReader, frame
 from hyperinfer.api.store.messages import Balance, Claimed, Done, Fatal, Hello, Rejected, Reply, Request, Settled
@@ -48,11 +49,12 @@ Answer = Settled | Done | Claimed | Rejected
 
 
 class _Pending:
-    __slots__ = ("apply", "data", "task", "until")
+    __slots__ = ("apply", "began", "data", "task", "until")
 
     def __init__(
-        self, data: bytes, apply: Callable[[Answer], None], task: trio.lowlevel.Task, until: float = math.inf
+        self, data: bytes, apply: Callable[[Answer], None], task: trio.lowlevel.Task, began: float, until: float
     ) -> None:
+        self.began = began
         self.data = data
         self.apply = apply
         self.task: trio.lowlevel.Task | None = task
@@ -117,6 +119,12 @@ class WriterClient:
             return False
         return len(self._pending) >= PENDING_LIMIT or trio.current_time() - self._heard > STALLED_SECONDS
 
+    @property
+    def backlog(self) -> Backlog:
+        """What is not answered yet."""
+        began = next((pending.began for pending in self._pending.values()), None)
+        return Backlog(len(self._pending), 0.0 if began is None else trio.current_time() - began)
+
     def number(self) -> int:
         """For the next request."""
         self._sequence += 1
@@ -142,7 +150,7 @@ class WriterClient:
     def _begin(self, request: Request, apply: Callable[[Answer], None], now: float, patience: float) -> _Pending:
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        pending = _Pending(frame(self._encoder.encode(request)), apply, trio.lowlevel.current_task(), now + patience)
+        pending = _Pending(frame(self._encoder.encode(request)), apply, trio.lowlevel.current_task(), now, now + patience)
         if not self._pending and self._greeted:
             self._heard = now
         self._pending[request.seq] = pending

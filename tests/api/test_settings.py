@@ -34,6 +34,7 @@ SAID = {
     "keyfile": ("k.pem", Path("k.pem")),
     "log_format": ("json", "json"),
     "log_level": ("warning", "warning"),
+    "metrics": ("open", "open"),
     "console": ("off", False),
 }
 

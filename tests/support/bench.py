@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.edge.dispatch import Handler
     from hyperinfer.api.store.records import KeyTerms
     from hyperinfer.api.tracing.tracer import Tracer
+    from hyperinfer.nodes.measures import Measures
     from hyperinfer.nodes.ports import Generation, Principal
 
 DIALECTS: tuple[Dialect, ...] = ("openai_chat", "openai_responses", "anthropic_messages")
@@ -111,6 +112,7 @@ class Bench:
     pipelines: Pipelines
     data_plane: DataPlane
     health: LocalHealth
+    measures: Measures
     catalogue: Catalogue
     reload: Callable[[Catalogue], Awaitable[None]]
     requests: list[str] = field(default_factory=list[str])
@@ -213,6 +215,7 @@ async def bench(
             pipelines=pipelines,
             data_plane=data_plane,
             health=health,
+            measures=parts.measures,
             catalogue=current,
             reload=reload,
         )

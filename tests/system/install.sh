@@ -11,6 +11,7 @@ set -euo pipefail
 
 THINGS=(
     llama aimock claude_code codex aisdk sdks frameworks schemathesis kit servers strace bare_python systemd hadolint compose browser
+    prometheus
 )
 
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -111,6 +112,11 @@ browser() {
     command_from_debian chromium chromium
     command_from_debian npm npm
     node_packages browser "$HERE/browser.json"
+}
+
+# Scrapes metrics and answers questions about them; promtool, which checks both, comes with it.
+prometheus() {
+    command_from_debian prometheus prometheus
 }
 
 # python_packages NAME REQUIREMENTS: a virtual environment $CACHE/NAME with these packages.

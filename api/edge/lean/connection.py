@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import trio
@@ -61,7 +62,7 @@ class LeanConnection:
         self._writes = 0
         self._replied = False
         self._alarm = Alarm(serving.watch, self._late)
-        self._body_by = inf
+        self._body_by, self._came = inf, 0.0
         self.client, self.server = self._guarded.addresses()
 
     @property
@@ -123,6 +124,7 @@ class LeanConnection:
         request = parser.next_request if exchange is None else exchange.request
         if (request is not None and request.body.complete) or parser.over:
             self._ahead += data
+            self._came = self._came or perf_counter()
             if len(self._ahead) > READ_AHEAD and not (exchange is not None and exchange.ending):
                 self._guarded.abort()
                 self._lose()
@@ -130,6 +132,8 @@ class LeanConnection:
         if self._ahead:
             data = bytes(self._ahead) + data
             self._ahead.clear()
+        if exchange is None:
+            self._came = self._came or perf_counter()
         parser.feed(data)
         if exchange is not None:
             if parser.over and not exchange.request.body.complete:
@@ -199,13 +203,12 @@ class LeanConnection:
     # Answering
 
     async def _answer_all(self) -> None:
-        parser = self._parser
         while (request := await self._next()) is not None:
             if not await self._answer(request):
                 return
             self._alarm.set(trio.current_time() + self._settings.keep_alive)
-        if parser.refusal:
-            await self._send_refusal(parser.refusal)
+        if refusal := self._parser.refusal:
+            await self._send_refusal(refusal)
 
     async def _next(self) -> Request | None:
         parser = self._parser
@@ -236,7 +239,8 @@ class LeanConnection:
         if self._ahead and not request.body.complete:
             self._take(b"")
         connection.requests += 1
-        serving.counters.requests += 1
+        serving.counters.begin(self._came)
+        self._came = 0.0
         crashed = left = False
         try:
             if (handler := serving.handler_of(request.path)) is not None:

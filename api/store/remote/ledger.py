@@ -81,7 +81,7 @@ class RemoteLedger:
         clock: Callable[[], float],
     ) -> None:
         self._rows, self._holds, self._admissions = rows, holds, admissions
-        self._journal = journal
+        self.journal = journal
         self._nursery, self._clock = nursery, clock
         self.owner = Owner(clock())
         self._endings: dict[str, Ending] = {}
@@ -199,7 +199,7 @@ class RemoteLedger:
         if self._noted:
             noted, self._noted = self._noted, []
             try:
-                self._journal.append(*noted)
+                self.journal.append(*noted)
             except OSError as error:
                 self.journal_failed(error)
 
@@ -209,7 +209,7 @@ class RemoteLedger:
             self.put_holds_back()
         now = self._clock()
         self.perform(self.owner.tick(now))
-        if self._journal.large if self.recording else now >= self._begin_anew_at:
+        if self.journal.large if self.recording else now >= self._begin_anew_at:
             self._begin_anew(now)
 
     async def wait_quiet(self) -> None:
@@ -296,7 +296,7 @@ class RemoteLedger:
     async def _sync(self, request: str) -> None:
         self.write()
         try:
-            await self._journal.sync()
+            await self.journal.sync()
         except SyncFailed as error:
             self.journal_failed(error)
         else:
@@ -312,14 +312,14 @@ class RemoteLedger:
     def _begin_anew(self, now: float) -> None:
         if self._doubted:
             self._begin_anew_at, self._again = now + self._again, min(BEGIN_AGAIN_MOST, 2 * self._again)
-        if self._journal.begin_anew(self.owner.entries()):
+        if self.journal.begin_anew(self.owner.entries()):
             self._noted.clear()
             self.owner.journal_renewed()
             self._nursery.start_soon(self._trust_journal)
 
     async def _trust_journal(self) -> None:
         try:
-            await self._journal.trust()
+            await self.journal.trust()
         except SyncFailed as error:
             self.journal_failed(error)
             return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import trio
 
+from hyperinfer.api.store.backlog import Backlog, Waiting
 from hyperinfer.api.store.errors import StoreUnavailable, reason_of
 from hyperinfer.api.store.generations import generation_from_row
 from hyperinfer.api.store.journal import JournalFolder, own
@@ -112,12 +113,19 @@ class RemoteStore(RemoteAdministration):
         self._standings = RemoteStandings(queries, holds)
         self._claims = RemoteClaims(queries, admissions, ledger)
         self.postgres_healthy = self.redis_healthy = True
+        self._waiting = Waiting()
 
     @property
     def checks(self) -> Mapping[Dependency, bool]:
         """See `Store`."""
         servers: dict[Dependency, bool] = {"redis": self.redis_healthy, "postgres": self.postgres_healthy}
         return servers if self.ledger.recording else {**servers, "store": False}
+
+    @property
+    def backlog(self) -> Backlog:
+        """See `Store`."""
+        ledger = self.ledger
+        return Backlog(ledger.owner.unsettled, self._waiting.oldest(trio.current_time()), ledger.journal.file.size)
 
     @property
     def redis(self) -> Actor[Any, Any]:
@@ -197,6 +205,7 @@ class RemoteStore(RemoteAdministration):
     async def tick(self) -> None:
         """The upkeep of the ledger."""
         self.ledger.tick()
+        self._waiting.look(self.ledger.owner.waiting, trio.current_time())
 
 
 @asynccontextmanager

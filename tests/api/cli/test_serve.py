@@ -104,15 +104,15 @@ def test_a_server_that_is_just_ending_is_waited_for(tmp_path: Path, left: bool) 
 
 def test_the_plan_says_all_that_was_asked(tmp_path: Path) -> None:
     settings = Settings(host="::1", port=0, certfile=Path("c.pem"), keyfile=Path("k.pem"), outage="refuse")
-    settings = replace(settings, log_format="json", log_level="error")
+    settings = replace(settings, log_format="json", log_level="error", metrics="off")
     with FolderLock.acquire(DataFolder(tmp_path)) as lock:
         plan = plan_of(settings, Limits(grace=7, write=9), config=Path("p.yaml"), data=tmp_path / "data", lock=lock)
         bare = plan_of(Settings(), Limits(), config=None, data=tmp_path, lock=lock, json=True)
     order = Order.from_json(plan.order())
     assert (plan.bind, plan.workers, order.factory) == ("[::1]:0", 1, FACTORY)
-    said = {"log_format": "json", "log_level": "error"}
+    said = {"log_format": "json", "log_level": "error", "metrics": "off"}
     paths = {"config": str(Path.cwd() / "p.yaml"), "data": str(tmp_path / "data")}
-    asked = {"outage": "refuse", "console": True, "record": None, "json": False}
+    asked = {"outage": "refuse", "console": True, "tls": True, "record": None, "json": False}
     assert order.app == {**paths, "lock": lock.descriptor, **asked, **said}
     assert plan.handed == (lock.descriptor,)
     assert (order.edge.grace, order.edge.write_deadline) == (7, 9)
