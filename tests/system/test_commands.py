@@ -2,7 +2,7 @@
 
 What stands behind one as `text output` is what it prints (`shown.py`). The gateway is a fresh one with the shipped catalogue
 at `localhost:8080`, its data in the folder in which the commands run, and its first key is the `hi-...` of the pages, which
-they have as `$KEY`. A request that is refused fails them.
+they have as `$KEY` and `$HYPERINFER_KEY`. A request that is refused fails them.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def test_the_commands_of_a_page_run(page: str, tmp_path: Path) -> None:
     environ = {
         "HOME": str(tmp_path),
         "KEY": KEY,
+        "HYPERINFER_KEY": KEY,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "NO_PROXY": "127.0.0.1",
