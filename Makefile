@@ -102,6 +102,10 @@ lock:
 	$(call need,run)
 	@PYTHON='$(PYTHON)' UPGRADE='$(UPGRADE)' .ci/lock
 
+# Anything else: make's own words for a typing error do not say what there is.
+.DEFAULT:
+	@echo "there is no target '$@': make help lists them" >&2; exit 2
+
 clean:
 	@rm -rf .venv .bench-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import trio
 
 from hyperinfer.api.body_room import FREE, BodyRoom
+from hyperinfer.api.client_key import FOREIGN
 from hyperinfer.api.edge.exchange import BodyTooLarge, ClientGone, Exchange, SlowBody
 from hyperinfer.api.exchange_sink import ExchangeSink
 from hyperinfer.api.key_places import KeyPlaces
@@ -23,6 +24,7 @@ from hyperinfer.api.log_formats import REQUEST
 from hyperinfer.api.metrics.requests import RequestMetrics
 from hyperinfer.api.request_head import head_of
 from hyperinfer.api.request_line import says_lines
+from hyperinfer.api.store.authentication import UNKNOWN
 from hyperinfer.api.waiting_room import WaitingRoom
 from hyperinfer.engine import Drain, DrainingError, Failure, FullError, run
 from hyperinfer.formats import COUNTING, FORMATS
@@ -240,7 +242,7 @@ class DataPlane:
             return Failure("invalid_api_key", "No API key: send Authorization: Bearer hi-… or x-api-key: hi-….")
         principal = await self.accounts.authenticate(head.key)
         if isinstance(principal, Failure):
-            return principal
+            return Failure(principal.code, FOREIGN) if head.foreign and principal is UNKNOWN else principal
         if head.refusal is not None:
             return head.refusal
         limit, size = self.body_limit(), exchange.body_length

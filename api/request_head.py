@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hyperinfer.api.client_key import key_of
+from hyperinfer.api.client_key import KEY_BEGINS, key_of
 from hyperinfer.api.media_type import is_json
 from hyperinfer.api.store.keys import digest
 from hyperinfer.engine import Failure
@@ -39,7 +39,7 @@ class RequestHead(msgspec.Struct, frozen=True, gc=False):
 
     `key`: the SHA-256 digest of the secret, None without one. `refusal`: what is wrong with the other fields, to be told to
     those who may call at all. `strict`: `X-HyperInfer-Strict`. `passed_on`: for a Messages hop. `once`: `Idempotency-Key`.
-    `theirs`: the client's own id of the request.
+    `theirs`: the client's own id of the request. `foreign`: the key does not look like any of ours.
     """
 
     key: bytes | None
@@ -48,6 +48,7 @@ class RequestHead(msgspec.Struct, frozen=True, gc=False):
     passed_on: HeaderList
     once: str | None
     theirs: str | None
+    foreign: bool = False
 
 
 def head_of(exchange: Exchange) -> RequestHead:
@@ -70,6 +71,7 @@ def read_head(headers: Headers) -> RequestHead:
         passed_on=tuple([(name, fields[name]) for name in _PASSED_ON if name in fields]),
         once=fields.get("idempotency-key"),
         theirs=fields.get("x-request-id"),
+        foreign=secret is not None and not secret.startswith(KEY_BEGINS),
     )
 
 

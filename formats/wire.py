@@ -41,13 +41,25 @@ def parse_object(body: bytes, depth: int = DEEPEST) -> dict[str, Any]:
             raise _too_deep(depth) from None
         if isinstance(error, RecursionError):
             raise RequestError("the body is nested too deeply") from None
-        raise RequestError(f"the body is not valid JSON: {error}") from None
+        raise RequestError(f"the body is not valid JSON: {error}{_remedy(body)}") from None
     # In a short body it is quicker to see that it has too few brackets to be that deep.
     if (len(body) > _SHORT or body.count(b"{") + body.count(b"[") > depth) and deeper_than(value, depth):
         raise _too_deep(depth)
     if not is_object(value):
         raise RequestError(f"the body must be a JSON object, not {json_type(value)}")
     return value
+
+
+def _remedy(body: bytes) -> str:
+    """What is most often wrong with a body that somebody has typed."""
+    start = body[:200].strip().replace(b" ", b"")
+    if not start:
+        return "; it is empty"
+    if start.startswith((b"{'", b"[{'")):
+        return '; names and texts stand in double quotes: {"model": …}'
+    if start.startswith((b"'", b'"{')):
+        return "; quotes around the whole of it are part of it: your shell takes others"
+    return "" if body.rstrip().endswith(b"}") else "; it ends before its last brace"
 
 
 def _too_deep(depth: int) -> RequestError:

@@ -82,7 +82,7 @@ def _preferred(asked: Asked, catalogue: Catalogue, orders: Choosing) -> Planned 
     for name, path in named.items():
         model, sort = _model(catalogue, name)
         if model is None:
-            message = f"The model '{name[:_NAME]}' is not in this gateway's catalogue{_meant(name, catalogue)}."
+            message = f"The model '{name[:_NAME]}' is not in this gateway's catalogue{_meant(name, catalogue)}"
             message += " GET /api/v1/models lists what is."
             return Failed("invalid_request", message, param=path, ticket=ticket)
         if allowed is not None and model.slug not in allowed:
@@ -142,11 +142,11 @@ def _across(asked: Asked, wanted: list[_Wanted], orders: Choosing) -> list[Choic
 def _meant(name: str, catalogue: Catalogue) -> str:
     """Which model may have been meant: the creator before the name was left out, or it is misspelt."""
     if len(name) > _NAME:
-        return ""
+        return "."
     whole = [slug for slug in catalogue.models if slug.endswith(f"/{name}")]
     # What anybody may cause is bounded.
     near = whole or (get_close_matches(name, catalogue.models, 1, 0.7) if len(catalogue.models) <= _COMPARED else [])
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return f"; did you mean '{near[0]}'?" if near else "."
 
 
 def _not_allowed(slug: str, param: str, ticket: Ticket) -> Failed:

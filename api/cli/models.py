@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hyperinfer.api.cli.administration import usd_text
 from hyperinfer.api.cli.catalogue_choice import choose_catalogue, load_catalogue
 from hyperinfer.api.cli.invocation import DONE
-from hyperinfer.api.cli.output import table
+from hyperinfer.api.cli.output import many, table
 from hyperinfer.api.settings import CONFIG, read_flag
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ def models(invocation: Invocation) -> int:
     def show(console: Console) -> None:
         wide = console.width >= _WIDE
         console.print(_rows(found, wide=wide) if found else "no models")
+        off = sum(not model.available for model in found)
+        if off and console.is_terminal:
+            line = f"{off} of {many(len(found), 'model')} cannot be called yet: `hyperinfer check` says what each needs."
+            console.print(line, style="dim")
         if found and not wide:
             console.print(f"FEATURES is left out: it needs {_WIDE} columns. --json has everything.", style="dim")
 

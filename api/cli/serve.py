@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hyperinfer.api.cli.catalogue_choice import choose_catalogue, open_catalogue
+from hyperinfer.api.cli.first_words import first_words
 from hyperinfer.api.cli.interrupt import passes_over_hangups
 from hyperinfer.api.cli.invocation import CommandRefused
 from hyperinfer.api.cli.server_words import Words, words_of
@@ -26,7 +27,7 @@ from hyperinfer.api.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hyperinfer.api.catalogue_file import CatalogueFile
     from hyperinfer.api.cli.invocation import Invocation
@@ -98,12 +99,17 @@ def _serve(invocation: Invocation) -> int:
         settings = replace(settings, record=record)
         _make_folder(record)
     output = invocation.output
+    first = settings.shared is None and not output.json and not (data / "hyperinfer.db").exists()
+
+    def more(url: str) -> list[str]:
+        return first_words(url, catalogue, console=settings.console) if first else []
+
     with take_folder(data) if settings.shared is None else share_folder(data) as lock:
         greeting = None if settings.shared is None else _first_start(settings, settings.shared, invocation)
         plan = plan_of(settings, catalogue.limits, config=config, data=data, lock=lock, json=output.json)
         plan, room = _fitted(replace(plan, configuration=_keeper(file)))
         manager = service_manager(invocation.environ)
-        return _supervise(plan, words, [room, *([greeting] if greeting else [])], manager)
+        return _supervise(plan, words, [room, *([greeting] if greeting else [])], manager, more)
 
 
 def _make_folder(record: RecordSettings) -> None:
@@ -156,8 +162,11 @@ def _fitted(plan: Plan) -> tuple[Plan, str]:
     return replace(plan, edge=replace(plan.edge, max_connections=connections)), words
 
 
-def _supervise(plan: Plan, words: Words, greetings: Sequence[str], notify: Notify) -> int:
-    """`greetings`: what there is to say once it listens, beside what the workers say. `notify`: of systemd."""
+def _supervise(
+    plan: Plan, words: Words, greetings: Sequence[str], notify: Notify, more: Callable[[str], Sequence[str]]
+) -> int:
+    """`greetings`: what there is to say once it listens, beside what the workers say. `notify`: of systemd. `more`: what
+    else there is to say, by its address."""
     import trio
 
     from hyperinfer.api.supervisor import supervise
@@ -166,9 +175,10 @@ def _supervise(plan: Plan, words: Words, greetings: Sequence[str], notify: Notif
 
     def announce(line: str) -> None:
         nonlocal listening
-        words.event({"event": "listening", "url": line.removeprefix("listening ")}, line)
+        url = line.removeprefix("listening ")
+        words.event({"event": "listening", "url": url}, line)
         if not listening:
-            for greeting in greetings:
+            for greeting in (*greetings, *more(url)):
                 words.note(greeting)
         listening = True
 

@@ -43,7 +43,7 @@ async def look(surroundings: Surroundings, findings: Findings) -> None:
     off = [each.name for each in called if not each.available]
     if not on:
         fix = (
-            "to call real models, set a provider's key and restart: export OPENAI_API_KEY=…  (`hyperinfer check` lists them)"
+            "to call real models, set a provider's key and restart: export OPENAI_API_KEY=… (`hyperinfer check` lists them)"
         )
         findings.note("none", f"none of {len(off)} is on: only the demo models answer", fix, off=off)
         return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.doctor.surroundings import Surroundings
     from hyperinfer.providers.catalogue import Catalogue
 
-SHORTEST_TOKEN: Final = 20
+SHORTEST_TOKEN: Final = 16
 """Characters. A random one of this length cannot be guessed."""
 _LIKE: Final = 0.85
 """How like the name of a provider's variable another one has to be."""

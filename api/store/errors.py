@@ -37,7 +37,8 @@ class FolderInUse(StoreUnavailable):
 
 def no_workspace(reference: str) -> Refused:
     """Why a workspace that was named is not found."""
-    return Refused("not_found", f"no workspace with the id or name {reference!r}")
+    message = f"no workspace with the id or name {reference!r}; `hyperinfer workspaces list` shows which there are"
+    return Refused("not_found", message)
 
 
 def workspace_exists(name: str) -> Refused:

@@ -60,6 +60,8 @@ async def test_a_bad_key(client: Dialect, given: dict[str, str], autojump_clock:
     async with bench() as gateway:
         exchange = await gateway.send(client, asked(client, "openai_chat", stream=True), given)
         check_error(client, exchange, "invalid_api_key")
+        foreign = given.get("authorization", "").startswith("Bearer sk-")
+        assert (b"all of them begin with hi-" in exchange.sent) == foreign
 
 
 @pytest.mark.parametrize("client", DIALECTS)

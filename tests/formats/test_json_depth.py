@@ -49,7 +49,7 @@ def test_over_many_pieces() -> None:
         (b'{"a":' * 6 + b'"[[[["' + b"}" * 6, None),
         (b'{"a":' * 7, "The body is nested deeper than 6 levels."),
         (b"[" * 100_000 + b"]" * 100_000, "The body is nested deeper than 6 levels."),
-        (b'{"a":' * 6, "the body is not valid JSON: Input data was truncated"),
+        (b'{"a":' * 6, "the body is not valid JSON: Input data was truncated; it ends before its last brace"),
         (b"[" * 6 + b"]" * 6, "the body must be a JSON object, not an array"),
     ],
     ids=["deep", "just so", "deep and cut", "deeper than the parser", "cut", "no object"],

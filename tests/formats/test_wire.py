@@ -102,8 +102,10 @@ def test_unknown_fields_are_accepted_at_every_level_and_given_verbatim() -> None
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b"", "not valid JSON"),
-        (b"{", "not valid JSON"),
+        (b"", "; it is empty"),
+        (b"{", "; it ends before its last brace"),
+        (b"{'model': 'demo/chat'}", "; names and texts stand in double quotes"),
+        (b"'{\"model\": 1}'", "; quotes around the whole of it are part of it"),
         (b"\xff", "not valid JSON"),
         (b'{"a": "\xff"}', "not valid JSON"),
         (b'{"a": NaN}', "not valid JSON"),

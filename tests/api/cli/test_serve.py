@@ -123,7 +123,8 @@ def test_the_plan_says_all_that_was_asked(tmp_path: Path) -> None:
 
 # The real program
 
-ROOM = re.compile(r"up to \d+ connections; open files: ")
+ROOM = re.compile(r"up to \d+ connections; open files: |^try it:  |^console: open ")
+"""What a start says that has nothing to do with what is tested."""
 
 
 @dataclass
@@ -240,6 +241,22 @@ def test_served_from_the_first_start_to_the_last_signal(tmp_path: Path, cli: Cli
     assert cli("ledger verify").out.startswith("all agrees: ")
 
 
+def test_what_the_first_start_says_can_be_copied(tmp_path: Path) -> None:
+    for first in (True, False):
+        with served(tmp_path) as server:
+            assert server.process.stderr is not None
+            # In their order: what the next steps are comes after how many connections there may be.
+            told = [server.process.stderr.readline() for _ in range(3 if first else 1)]
+            if first:
+                key = next(line for line in server.lines if line.startswith("API key")).split()[-1]
+                command = told[1].removeprefix("try it:  ").replace("the-key", key)
+                answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=True)
+                assert json.loads(answer.stdout)["model"] == "demo/chat"
+                assert told[2] == f"console: open {server.url}/ in a browser, and sign in with the token\n"
+            _, rest = apart(server.end(signal.SIGTERM)[1])
+            assert "try it" not in rest
+
+
 def test_served_by_environment_with_json_and_ctrl_c(tmp_path: Path, cli: Cli) -> None:
     catalogue = tmp_path / "mine.yaml"
     catalogue.write_text("limits: {grace: 1}")
@@ -316,7 +333,7 @@ def test_a_reload_says_what_came_of_it(tmp_path: Path) -> None:
     catalogue.write_text("limits: {grace: 1}\n")
     with served(tmp_path) as server:
         assert server.process.stderr
-        assert ROOM.match(server.process.stderr.readline())
+        assert all(ROOM.match(server.process.stderr.readline()) for _ in range(3))
 
         def reloaded(text: bytes) -> list[str]:
             catalogue.write_bytes(text)
