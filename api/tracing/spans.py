@@ -37,12 +37,13 @@ class Trace:
     """The spans of one request, the server's first. `unix`: seconds at trio's `started`. `parent`: the client's span, empty
     for none; `state`: what came with it."""
 
-    __slots__ = ("_base", "parent", "spans", "started", "state", "trace_id", "unix")
+    __slots__ = ("_base", "_unix_ns", "parent", "spans", "started", "state", "trace_id")
 
     def __init__(
         self, trace_id: bytes, base: bytes, *, unix: float, started: float, parent: bytes = b"", state: str = ""
     ) -> None:
-        self.trace_id, self.unix, self.started, self.parent, self.state = trace_id, unix, started, parent, state
+        self.trace_id, self.started, self.parent, self.state = trace_id, started, parent, state
+        self._unix_ns = round(unix * 1e9)
         self._base = int.from_bytes(base)
         self.spans: list[Span] = []
 
@@ -60,4 +61,4 @@ class Trace:
 
     def unix_ns(self, time: float) -> int:
         """Nanoseconds since 1970 of a time of trio's clock."""
-        return round(self.unix * 1e9) + round((time - self.started) * 1e9)
+        return self._unix_ns + round((time - self.started) * 1e9)
