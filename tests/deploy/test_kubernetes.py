@@ -15,6 +15,8 @@ import yaml
 
 from hyperinfer.api.control_plane import health
 from hyperinfer.api.edge.settings import EdgeSettings
+from hyperinfer.api.metrics import route as metrics_route
+from hyperinfer.api.metrics.families import FAMILIES as METRICS
 from hyperinfer.api.settings import known_variables, read_settings
 from hyperinfer.api.supervisor import KILL_MARGIN
 from hyperinfer.providers import catalogue as catalogues
@@ -68,14 +70,14 @@ def test_a_mistake_would_be_told() -> None:
         kubernetes_validate.validate(changed, VERSIONS[-1], strict=True)
 
 
-@pytest.mark.parametrize("folder", ["base"])
+@pytest.mark.parametrize("folder", ["base", "autoscaling", "monitoring"])
 def test_a_kustomization_names_what_lies_beside_it(folder: str) -> None:
     (kustomization,) = manifests(FOLDER / folder / "kustomization.yaml")
     there = {file.name for file in (FOLDER / folder).glob("*.yaml")} - {"kustomization.yaml", "prometheus-adapter.yaml"}
     assert set(kustomization["resources"]) == there - PRIVATE_TO_US
 
 
-@pytest.mark.parametrize("folder", ["base"])
+@pytest.mark.parametrize("folder", ["base", "autoscaling", "monitoring"])
 def test_kubectl_makes_of_it_what_is_written(folder: str) -> None:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
@@ -105,7 +107,7 @@ def test_selectors_find_the_pods() -> None:
     labels = spec["template"]["metadata"]["labels"]
     assert spec["selector"]["matchLabels"] == labels
     assert {each["kind"] for _, each in EVERY if labels.items() <= selector(each).items()} == {
-        "NetworkPolicy", "PodDisruptionBudget", "Service", "StatefulSet",
+        "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceMonitor", "StatefulSet",
     }  # fmt: skip
     assert all(selector(each) == labels for _, each in EVERY if selector(each))
     # Once, not by the headless service too.
@@ -203,6 +205,28 @@ def test_it_runs_with_no_rights_and_on_a_root_that_is_read_only(pod: Any, contai
     }
     assert pod["automountServiceAccountToken"] is the("ServiceAccount")["automountServiceAccountToken"] is False
     assert the("Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_it_is_scaled_on_a_metric_that_is_told() -> None:
+    autoscaler = the("HorizontalPodAutoscaler")["spec"]
+    target = autoscaler["scaleTargetRef"]
+    assert the(target["kind"], target["name"])["apiVersion"] == target["apiVersion"]
+    (metric,) = autoscaler["metrics"]
+    name = metric["pods"]["metric"]["name"]
+    assert METRICS[name].kind == "gauge"
+    (rule,) = yaml.safe_load((FOLDER / "autoscaling" / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
+    assert rule["seriesQuery"].startswith(name + "{")
+    assert re.sub(rule["name"]["matches"], rule["name"]["as"].replace("$1", r"\1"), name) == name
+    assert autoscaler["minReplicas"] >= the("StatefulSet")["spec"]["replicas"]
+
+
+def test_prometheus_reads_with_the_token_of_the_secret() -> None:
+    (endpoint,) = the("ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["path"] == metrics_route.PATH
+    assert endpoint["port"] in [port["name"] for port in the("Service")["spec"]["ports"]]
+    credentials = endpoint["authorization"]["credentials"]
+    assert credentials["name"] == the("Secret")["metadata"]["name"]
+    assert credentials["key"] in set(the("Secret")["stringData"]) & known_variables()
 
 
 def test_a_disruption_takes_one_replica_of_several() -> None:
