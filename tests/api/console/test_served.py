@@ -42,11 +42,13 @@ async def test_every_response_is_guarded(tmp_path: Path) -> None:
     async with a_console(tmp_path) as console:
         browser = console.browser()
         assets = load_assets()
-        pages = ["/", "/console", "/console/", *(f"/console/assets-{assets.hash}/{name}" for name in assets.files)]
+        pages = ["/", "/console", "/console/", f"/console/assets-{assets.hash}/js/main.js"]
         nowhere = ["/console/nothing", "/console/assets/nothing.js", "/console/assets/../routes.py", f"{API}/nothing", API]
         for path in (*pages, *nowhere):
             for method in ("GET", "HEAD", "POST", "OPTIONS"):
                 check_headers(await browser.client.request(method, path))
+        for name in assets.files:
+            check_headers(await browser.client.get(f"/console/assets/{name}"))
         for path in nowhere:
             assert (await browser.client.get(path)).status_code == 404, path
         refused = [
