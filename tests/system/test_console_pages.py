@@ -93,6 +93,10 @@ def test_everybody_can_use_it(console: Console, browser: Path, node: Path) -> No
     scenario("access", console, browser, node)
 
 
+def test_other_pages_can_do_nothing_with_it(console: Console, browser: Path, node: Path) -> None:
+    scenario("attacks", console, browser, node)
+
+
 def test_the_scripts_are_as_their_types_say(browser: Path, node: Path, tmp_path: Path) -> None:
     types = {
         **STRICT,

@@ -23,12 +23,15 @@ const FLAGS = [
 const expected = (message) => /status of 401/.test(message.text())
   || (/status of 404/.test(message.text()) && message.location().url.startsWith(`${settings.url}/console/api/requests/`))
 
+/** A browser. Whoever starts it closes it. */
+export const launch = () => chromium.launch({ executablePath: settings.chromium, args: FLAGS })
+
 /**
  * Runs a scenario in a browser, on a page of its own.
  * @param {(page: import('playwright-core').Page, open: (options: object) => Promise<import('playwright-core').Page>) => Promise<unknown>} scenario
  */
 export async function inBrowser(scenario) {
-  const browser = await chromium.launch({ executablePath: settings.chromium, args: FLAGS })
+  const browser = await launch()
   const wrong = []
   const open = async (options = {}) => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...options })
