@@ -17,6 +17,7 @@ from hyperinfer.api.doctor import (
     providers,
     proxies,
     redis,
+    telemetry,
     variables,
 )
 from hyperinfer.api.doctor.finding import Finding, Findings
@@ -37,6 +38,8 @@ CHECKS: Final[Sequence[tuple[str, Check]]] = (
     ("postgres", postgres.look),
     ("redis", redis.look),
     ("tls", certificate.look),
+    ("metrics", telemetry.look_at_metrics),
+    ("traces", telemetry.look_at_traces),
     ("gateway", gateway.look),
 )
 """By area, in the order in which they are told. Each adds what it finds as it goes."""

@@ -142,7 +142,7 @@ EXPLAINED: Final = (
         status=405,
         meaning=("The path is right, the method is not. A browser that opens an API path sends GET, where POST is meant."),
         fault="the caller's",
-        caller="Use the method in the header `Allow`.",
+        caller="Use the method in the header `Allow`. To send a request from a browser, use the console's playground.",
         operator=_NOTHING,
         again=_ONCE_CHANGED,
     ),

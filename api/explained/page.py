@@ -25,6 +25,8 @@ _STYLE: Final = (
 )
 _HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
+_SENTENCE: Final = re.compile(r"(.+?[.?]) +([A-Z].+)", re.DOTALL)
+
 PAGE_HEADERS: Final = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none';"
@@ -65,6 +67,8 @@ def error_page(code: str, status: int, message: str, request_id: str) -> bytes:
         phrase = HTTPStatus(status).phrase
     except ValueError:  # 529 is of no standard
         phrase = "Overloaded"
+    sentences = _SENTENCE.fullmatch(message)
+    first, rest = (message, "") if sentences is None else (sentences[1], sentences[2])
     rows = [("Error", f"<code>{html.escape(code)}</code>")]
     if about is not None:
         rows += [
@@ -78,7 +82,8 @@ def error_page(code: str, status: int, message: str, request_id: str) -> bytes:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{status} {html.escape(phrase)}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head><body><main>'
-        f"<h1><small>{status} {html.escape(phrase)}</small>{html.escape(message)}</h1><dl>{told}</dl>"
+        f"<h1><small>{status} {html.escape(phrase)}</small>{html.escape(first)}</h1><p>{html.escape(rest)}</p>"
+        f"<dl>{told}</dl>"
         '<p><a href="/">Console</a> · <a href="/api/v1/models">Models</a> · <a href="/openapi.json">All paths of the API</a>'
         "</p>"
         "</main></body></html>"

@@ -11,9 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +24,12 @@ from hyperinfer.api.store.errors import FolderInUse
 from hyperinfer.api.store.folder import DataFolder, FolderLock
 from hyperinfer.api.worker import Order
 from hyperinfer.providers.catalogue import Limits
+from tests.api.cli.serving import PATIENCE, ROOM, Served, apart, served
 
 if TYPE_CHECKING:
     from tests.api.cli.kit import Cli
 
 CERTIFICATE = Path(__file__).parents[1] / "edge" / "localhost.pem"
-PATIENCE = 30.0
 
 
 # Refused before anything starts
@@ -123,55 +121,6 @@ def test_the_plan_says_all_that_was_asked(tmp_path: Path) -> None:
 
 # The real program
 
-ROOM = re.compile(r"up to \d+ connections; open files: |^try it:  |^console: open ")
-"""What a start says that has nothing to do with what is tested."""
-
-
-@dataclass
-class Served:
-    """A server in a process of its own. `lines`: its standard output so far."""
-
-    process: subprocess.Popen[str]
-    url: str
-    lines: list[str] = field(default_factory=list[str])
-
-    def end(self, number: int) -> tuple[int, str]:
-        """Its exit code after this signal, and what it said on standard error but for the line of `ROOM`."""
-        self.process.send_signal(number)
-        said = self.process.communicate(timeout=PATIENCE)[1]
-        return self.process.returncode, "".join(line for line in said.splitlines(True) if not ROOM.search(line))
-
-
-@contextmanager
-def served(folder: Path, *words: str, **environ: str) -> Generator[Served]:
-    """`hyperinfer serve --port 0` in that folder, once it says that it listens."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HYPERINFER_")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "hyperinfer", "serve", "--port", "0", *words],
-        cwd=folder,
-        env=inherited | environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        watchdog = threading.Timer(PATIENCE, process.kill)
-        watchdog.start()
-        try:
-            assert process.stdout
-            lines: list[str] = []
-            for line in process.stdout:
-                lines.append(line)
-                if listening := re.search(r"(?:listening |\"url\":\")(https?://[^\s\"]+)", line):
-                    yield Served(process, listening[1], lines)
-                    break
-            else:
-                assert process.stderr
-                pytest.fail(f"it never listened: {lines} {process.stderr.read()}")
-        finally:
-            watchdog.cancel()
-            process.kill()
-
 
 def hyperinfer(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -191,13 +140,6 @@ def ask(server: Served, key: str) -> httpx2.Response:
         json={"model": "demo/chat", "messages": [{"role": "user", "content": "Hello!"}]},
         timeout=PATIENCE,
     )
-
-
-def apart(said: str) -> tuple[list[str], str]:
-    """The lines of requests in the log, and what else a server said."""
-    lines = said.splitlines(keepends=True)
-    requests = [line for line in lines if " hyperinfer.requests " in line]
-    return requests, "".join(line for line in lines if line not in requests)
 
 
 def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
@@ -239,22 +181,6 @@ def test_served_from_the_first_start_to_the_last_signal(tmp_path: Path, cli: Cli
     assert (code, rest) == (0, "stopped\n")
     assert [re.findall(r" http=(\d+) ", line) for line in requests] == [["200"], ["200"], ["401"], ["403"]]
     assert cli("ledger verify").out.startswith("all agrees: ")
-
-
-def test_what_the_first_start_says_can_be_copied(tmp_path: Path) -> None:
-    for first in (True, False):
-        with served(tmp_path) as server:
-            assert server.process.stderr is not None
-            # In their order: what the next steps are comes after how many connections there may be.
-            told = [server.process.stderr.readline() for _ in range(3 if first else 1)]
-            if first:
-                key = next(line for line in server.lines if line.startswith("API key")).split()[-1]
-                command = told[1].removeprefix("try it:  ").replace("the-key", key)
-                answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=True)
-                assert json.loads(answer.stdout)["model"] == "demo/chat"
-                assert told[2] == f"console: open {server.url}/ in a browser, and sign in with the token\n"
-            _, rest = apart(server.end(signal.SIGTERM)[1])
-            assert "try it" not in rest
 
 
 def test_served_by_environment_with_json_and_ctrl_c(tmp_path: Path, cli: Cli) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import socket
 import sqlite3
@@ -16,6 +17,7 @@ import pytest
 
 from hyperinfer.api.settlement.effects import Admitted, Hold
 from hyperinfer.api.store.journal import JournalFolder
+from tests.api.cli.kit import Ran
 from tests.api.doctor.kit import Said, server, states, told
 from tests.project.blocks import blocks
 from tests.support.served import ROOT, running
@@ -30,6 +32,7 @@ def test_a_fresh_folder_is_well(cli: Cli) -> None:
     assert {each["state"] for each in ran.document["checks"]} <= {"ok", "note"}
     assert {each["area"] for each in ran.document["checks"]} == {
         "machine", "settings", "catalogue", "way out", "providers", "data folder",
+        "metrics",
     }  # fmt: skip
     assert not Path("data").exists()
     assert cli("doctor --port 0").out.splitlines()[-1] == "all well"
@@ -119,6 +122,51 @@ def test_a_store_that_is_damaged_or_newer(cli: Cli, tmp_path: Path) -> None:
     found = told(cli("doctor --port 0 --json"), "data folder")["store"]
     assert found["state"] == "problem"
     assert "put a backup" in found["fix"]
+
+
+def test_a_disk_that_takes_no_more(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    cli("doctor --port 0 --json")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        ran = cli("doctor --port 0 --json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    found = told(ran, "data folder")["disk"]
+    assert (ran.code, found["state"]) == (1, "problem")
+    assert found["what"].startswith("cannot write to data: ")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_too_few_open_files(tmp_path: Path) -> None:
+    command = f"ulimit -n 400; exec {sys.executable} -m hyperinfer doctor --port 0 --json"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    found = told(Ran(done.returncode, done.stdout, done.stderr), "machine")["open files"]
+    assert (done.returncode, found["state"]) == (1, "warning")
+    assert found["what"] == "400: room for 136 connections a worker"
+    assert "LimitNOFILE" in found["fix"]
+
+
+def test_a_collector_of_traces(cli: Cli) -> None:
+    def look(**environ: str) -> dict[str, str]:
+        return states(cli("doctor --port 0 --json", environ=environ), "traces")
+
+    with server({"/v1/traces": Said(405, "{}")}) as collector:
+        assert look(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_EXPORTER_OTLP_HEADERS="key=hush") == {"collector": "ok"}
+        assert all("hush" not in str(headers) for _, headers in collector.requests)
+        assert look(OTEL_EXPORTER_OTLP_ENDPOINT=f"{collector.url}/elsewhere") == {"collector": "warning"}
+    assert look(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url) == {"collector": "warning"}
+    assert look(OTEL_EXPORTER_OTLP_ENDPOINT="nowhere") == {"settings": "problem"}
+    assert look() == {}
+
+
+def test_who_reads_metrics_and_keys_that_go_over_a_network(cli: Cli) -> None:
+    ran = cli("doctor --port 0 --json --host 0.0.0.0", environ={"HYPERINFER_METRICS": "open"})
+    assert states(ran, "metrics") == {"who reads": "note"}
+    assert told(ran, "settings")["address"]["state"] == "note"
+    assert ran.code == 0
 
 
 def test_what_a_dead_gateway_owes(cli: Cli, tmp_path: Path) -> None:
