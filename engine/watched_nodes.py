@@ -21,22 +21,16 @@ if TYPE_CHECKING:
 
 
 class _NodeWatch:
-    __slots__ = ("_observer", "ended", "error", "name", "received", "sent")
+    """`takes`, `gives`: the hooks, which are called often."""
+
+    __slots__ = ("ended", "error", "gives", "name", "received", "sent", "takes")
 
     def __init__(self, observer: Observer, name: str) -> None:
-        self._observer, self.name = observer, name
+        self.name, self.takes, self.gives = name, observer.received, observer.sent
         self.received = self.sent = 0
         self.ended = False
         self.error: BaseException | None = None
         observer.started(name)
-
-    def takes(self, item: Any) -> None:
-        self.received += 1
-        self._observer.received(self.name, item)
-
-    def gives(self, item: Any) -> None:
-        self.sent += 1
-        self._observer.sent(self.name, item)
 
 
 class _Entering:
@@ -48,7 +42,9 @@ class _Entering:
         self._segment, self._watch, self._link = segment, watch, link
 
     def send(self, item: Any, /) -> Awaitable[None]:
-        self._watch.takes(item)
+        watch = self._watch
+        watch.received += 1
+        watch.takes(watch.name, item)
         try:
             sending = self._link.send(item)
         except BaseException as error:
@@ -91,7 +87,9 @@ class _Leaving:
         self._segment, self._watch, self._onward = segment, watch, onward
 
     def send(self, item: Any, /) -> Awaitable[None]:
-        self._watch.gives(item)
+        watch = self._watch
+        watch.sent += 1
+        watch.gives(watch.name, item)
         try:
             sending = self._onward.send(item)
         except BaseException as error:
@@ -136,7 +134,9 @@ class _CountingSource:
 
     async def receive(self) -> Any:
         item = await self._source.receive()
-        self._watch.takes(item)
+        watch = self._watch
+        watch.received += 1
+        watch.takes(watch.name, item)
         return item
 
     def __aiter__(self) -> _CountingSource:

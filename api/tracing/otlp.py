@@ -66,7 +66,7 @@ def _span(span: Span, trace: Trace) -> bytes:
         _times(0x39, trace.unix_ns(span.start), 0x41, trace.unix_ns(end)),
     )
     for name, value in span.attributes.items():
-        pieces.append(_attribute(name, value) if type(value) is not list else _field(9, _pair(name, value)))
+        pieces.append(_field(9, _pair(name, value)) if isinstance(value, list) else _attribute(name, value))
     for time, name in span.events:
         pieces.append(_field(11, _time(0x09, trace.unix_ns(time)) + _field(2, name.encode())))
     if span.error is not None:
