@@ -17,6 +17,8 @@ const LANE = 14;
 const ROW = 34;
 const TURN = 16;
 const MARGIN = 4;
+/** Below the last row: what is written under a channel. */
+const LABEL = 18;
 
 /**
  * @param {GraphNode[]} nodes
@@ -50,7 +52,7 @@ export function layout(nodes, edges, width) {
     top += lanes * (HEIGHT + LANE) - LANE + ROW;
   }
   const used = 2 * (MARGIN + TURN) + Math.min(even, columns.length) * (box + gap) - gap;
-  return { width: used, height: top - ROW + MARGIN, boxes, edges: edges.filter((edge) => boxes.has(edge.from) && boxes.has(edge.to)).map((edge) => run(edge, boxes)) };
+  return { width: used, height: top - ROW + LABEL, boxes, edges: edges.filter((edge) => boxes.has(edge.from) && boxes.has(edge.to)).map((edge) => run(edge, boxes)) };
 }
 
 /**

@@ -10,6 +10,8 @@ import { layout } from "./layout.js";
 const PULSE = 420;
 const BETWEEN_PULSES = 70;
 const TANK = 30;
+/** Down to below the nodes on both sides. */
+const OUTSIDE = 38;
 
 /**
  * @typedef {object} DrawnNode
@@ -113,7 +115,7 @@ export class Picture {
     const down = /L(\S+) /.exec(drawn.path)?.[1] === /M(\S+) /.exec(drawn.path)?.[1];
     const side = middle.x > width / 2 ? -1 : 1;
     const beside = { x: middle.x + side * (TANK / 2 + 6), "text-anchor": side < 0 ? "end" : "start" };
-    const words = (/** @type {number} */ line) => (down ? { ...beside, y: middle.y + 4 + line * 6 } : { x: middle.x, y: middle.y + (line < 0 ? -12 : 19), "text-anchor": "middle" });
+    const words = (/** @type {number} */ line) => (down ? { ...beside, y: middle.y + 4 + line * 6 } : { x: middle.x, y: middle.y + (line < 0 ? -12 : OUTSIDE), "text-anchor": "middle" });
     const label = s("text", { ...words(-1), class: "tank-label" }, capacity ? `0/${capacity}` : "");
     const most = s("text", { ...words(1), class: "tank-label" }, "");
     const tank = s("g", { class: "tank" },

@@ -75,7 +75,7 @@ export class Timings {
   /** @param {number} whole */
   ticks(whole) {
     const at = (/** @type {number} */ seconds) => (whole > 0 ? (seconds / whole) * 1000 : 0);
-    const longest = Math.max(0, ...this.frames.slice(1).map((each, place) => each - (this.frames[place] ?? 0)));
+    const longest = this.frames.reduce((found, each, place) => Math.max(found, each - (this.frames[place - 1] ?? each)), 0);
     return h("div", null,
       s("svg", { class: "ticks", viewBox: "0 0 1000 28", preserveAspectRatio: "none", role: "img", "aria-label": `${this.frames.length} frames in ${span(whole * 1000)}` },
         s("path", { d: "M0 27.5H1000", class: "axis" }),
