@@ -36,6 +36,7 @@ REDIS = "canary7redis7f3a9c51d2e84b60"
 TOKEN = "canary8token7f3a9c51d2e84b60"
 BAD_TOKEN = "canary9badtoken7f3a9c51d2e84b60"
 CONSOLE = "canary1console7f3a9c51d2e84b60"
+METRICS = "canary2metrics7f3a9c51d2e84b60"
 PROXY = "canary0proxy7f3a9c51d2e84b60"
 
 
@@ -71,7 +72,8 @@ def catalogue(url: str) -> str:
 
 @dataclass
 class Run:
-    """A gateway and all that can be seen of it from outside. `answers`: whole ones, as bytes. `made`: keys that it made."""
+    """A gateway and all that can be seen of it from outside. `answers`: whole ones, as bytes. `made`: keys that it made.
+    `metrics`: what it tells Prometheus."""
 
     folder: Path
     url: str
@@ -80,12 +82,13 @@ class Run:
     answers: list[bytes] = field(default_factory=list[bytes])
     made: list[str] = field(default_factory=list[str])
     commands: list[bytes] = field(default_factory=list[bytes])
+    metrics: str = ""
 
     @property
     def secrets(self) -> list[str]:
         """Every one there is."""
         providers = (*KEY_OF.values(), *HEADER_OF.values())
-        return [CLIENT, WRONG, *providers, TOOL_KEY, POSTGRES, REDIS, TOKEN, BAD_TOKEN, CONSOLE, PROXY, *self.made]
+        return [CLIENT, WRONG, *providers, TOOL_KEY, POSTGRES, REDIS, TOKEN, BAD_TOKEN, CONSOLE, METRICS, PROXY, *self.made]
 
     def ask(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer | None:
         """One request; what came of it is kept. None where there was no answer."""
@@ -113,6 +116,14 @@ def serving(folder: Path, environ: dict[str, str], telling: Telling) -> Generato
     finally:
         process.terminate()
         process.wait(timeout=40)
+
+
+def scrape(run: Run) -> None:
+    """What Prometheus is told of all that, and who has no right to it."""
+    run.ask("GET", "/metrics", authorized(CLIENT))
+    answer = run.ask("GET", "/metrics", {"authorization": f"Bearer {METRICS}"})
+    assert answer is not None
+    run.metrics = answer.body.decode()
 
 
 def authorized(key: str = CLIENT) -> dict[str, str]:

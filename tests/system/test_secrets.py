@@ -22,6 +22,7 @@ from tests.system.canaries import (
     CONSOLE,
     HEADER_OF,
     KEY_OF,
+    METRICS,
     POSTGRES,
     PROXY,
     REDIS,
@@ -38,6 +39,7 @@ from tests.system.canaries import (
     outage,
     reloads,
     requests,
+    scrape,
     serving,
     tools,
 )
@@ -61,6 +63,8 @@ def environ(postgres: PostgresServer, valkey: ValkeyServer) -> Iterator[dict[str
         "HYPERINFER_INTERNAL_TOKEN": TOKEN,
         "HYPERINFER_BOOTSTRAP_KEY": CLIENT,
         "HYPERINFER_CONSOLE_TOKEN": CONSOLE,
+        "HYPERINFER_METRICS_TOKEN": METRICS,
+        "HYPERINFER_LOG_FORMAT": "json",  # it has what text has, and more
         "CANARY_TOOL": TOOL_KEY,
         **{f"CANARY_{name.upper()}": key for name, key in KEY_OF.items()},
         "HTTPS_PROXY": f"http://user:{PROXY}@127.0.0.1:9",
@@ -78,6 +82,7 @@ def run(environ: dict[str, str], postgres: PostgresServer, tmp_path_factory: pyt
             for step in (requests, bad_requests, tools, administration, console, reloads):
                 step(run)
             outage(run, postgres)
+            scrape(run)
             death(run)
         yield run
 
@@ -91,6 +96,21 @@ def test_not_in_the_log(run: Run) -> None:
     assert log.count(b"hyperinfer.upstream") > 50, "failures are logged"
     assert found(run.secrets, log) == []
     assert found(run.secrets, out) == []
+
+
+def test_not_in_metrics(run: Run) -> None:
+    assert run.metrics.count("\nhyperinfer_requests_total{") > 100
+    assert run.metrics.count("\nhyperinfer_upstream_attempts_total{") > 20
+    assert found(run.secrets, run.metrics.encode()) == []
+    # Nor whose it was, nor where it went.
+    assert [word for word in ("default", "127.0.0.1", "localhost", "Hello") if word in run.metrics] == []
+
+
+def test_each_line_of_the_log_is_json(run: Run) -> None:
+    lines = [json.loads(line) for line in (run.folder / "log").read_text().splitlines()]
+    about = [line for line in lines if line["logger"] in ("hyperinfer.upstream", "hyperinfer.requests", "hyperinfer.tools")]
+    assert len(about) > 100
+    assert [line for line in about if "request_id" not in line] == []
 
 
 def test_not_in_what_clients_are_told(run: Run) -> None:
