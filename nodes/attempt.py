@@ -77,7 +77,7 @@ class Attempting:
     caller, when no deadline can cut that short). `hard_end`: it was left because the grace of `drain` was over. `headers`:
     what of the upstream's headers the client gets. `held_up`: its stream had to wait for the client. `began`: trio's clock.
     `chosen`: the way that it takes, whose health is told of its output. `tap`: hears of it (`heard_attempt`).
-    `took`: seconds to the end of a reply that was complete.
+    `took`: seconds to the end of a stream that was complete.
     """
 
     def __init__(
@@ -312,16 +312,14 @@ class Attempting:
 
     def _note(self, fault: UpstreamFault | None) -> None:
         """Writes the attempt down, before anything of it is handed on: with its first output, or where it ended."""
-        attempts, now = self._ticket.attempts, trio.current_time()
+        attempts = self._ticket.attempts
         began, came = self._deadlines.began, self._ticket.started
-        if fault is None and self.output and not self._streamed:
-            self._is_whole(now)
         attempt = Attempt(
             provider=self._route.provider.name,
             model=self._route.model,
             status=self._status,
             code=None if fault is None else fault.code,
-            ms=math.floor((now - began) * 1000),
+            ms=math.floor((trio.current_time() - began) * 1000),
             unbilled=None if fault is None or (self._streamed and self.output) else self._used(),
             deadline=None if fault is None else cast("Cause | None", fault.deadline),
             chosen_by=self._answering.by,

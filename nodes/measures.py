@@ -29,6 +29,15 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
+    def plus(self, other: Histogram | None) -> Histogram:
+        """Both together, where they have the same bounds."""
+        found = Histogram(self.bounds)
+        found.counts, found.sum = list(self.counts), self.sum
+        if other is not None:
+            found.counts = [one + two for one, two in zip(self.counts, other.counts, strict=True)]
+            found.sum += other.sum
+        return found
+
     def add(self, value: float) -> None:
         """One more."""
         self.counts[bisect_left(self.bounds, value)] += 1
@@ -37,7 +46,7 @@ class Histogram:
 
 class ProviderTimes:
     """Seconds that a provider took. `connecting`: to a connection, TLS with it. `first_byte`: to the head of the response to
-    a request for a stream. `whole`: to the end of a reply that was complete and waited for nobody else."""
+    a request for a stream. `whole`: to the end of a stream that was complete and waited for nobody else."""
 
     __slots__ = ("connecting", "first_byte", "whole")
 

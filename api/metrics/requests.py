@@ -94,15 +94,26 @@ class _Kind:
         self.count = 0
 
 
+class _Served:
+    """Attempts at a route that went well. `whole`: the seconds of those that were not streamed, of the whole provider."""
+
+    __slots__ = ("count", "whole")
+
+    def __init__(self, whole: Histogram) -> None:
+        self.count, self.whole = 0, whole
+
+
 class RequestMetrics:
-    """Of one worker."""
+    """Of one worker. `whole`: by provider, the seconds of replies that were not streamed."""
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[Hashable, ...], _Kind] = {}
         self._routes: dict[tuple[str, str], _Route] = {}
         self._errors: dict[tuple[str, ...], int] = {}
         self._deadlines: dict[tuple[str, ...], int] = {}
-        self._attempts: dict[tuple[str, ...], int] = {}
+        self.whole: dict[str, Histogram] = {}
+        self._served: dict[tuple[str, str], _Served] = {}
+        self._attempts: dict[tuple[str, ...], int] = {}  # those that did not go well
         self._retries: dict[tuple[str, ...], int] = {}
         self._losses: dict[tuple[str, ...], int] = {}
         self._unbilled: dict[str, int] = {}
@@ -124,15 +135,16 @@ class RequestMetrics:
             if row.losses:
                 self._add(self._losses, format, kind.route.provider, by=len(row.losses))
         attempts = ticket.attempts
-        if len(attempts) == 1 and attempts[0].code is None and attempts[0].status is not None:
-            first = attempts[0]
-            tried = first.provider, first.model, "ok"
-            try:
-                self._attempts[tried] += 1
-            except KeyError:
-                self._add(self._attempts, *tried)
-        elif attempts:
-            self._tried(attempts)
+        for place, attempt in enumerate(attempts):
+            if attempt.code is None and attempt.status is not None:
+                tried = self._served.get((attempt.provider, attempt.model)) or self._serving(attempt)
+                tried.count += 1
+                if row is not None and not row.streamed:
+                    whole, seconds = tried.whole, attempt.ms / 1000
+                    whole.counts[bisect_left(LONG, seconds)] += 1
+                    whole.sum += seconds
+            else:
+                self._failed(attempt, attempts[place + 1 : place + 2])
         code = ticket.tally.error_code
         if code is not None:
             provider = NONE if kind.route is None else kind.route.provider
@@ -175,19 +187,25 @@ class RequestMetrics:
             route = self._routes[model, provider] = _Route(model, provider)
         return route
 
-    def _tried(self, attempts: list[Attempt]) -> None:
-        for place, attempt in enumerate(attempts):
-            ended = "left" if attempt.status is None else "ok"
-            code = ended if attempt.code is None else attempt.code if attempt.code in CODES else OTHER
-            self._add(self._attempts, attempt.provider, attempt.model, code)
-            if attempt.deadline is not None:
-                self.deadline(attempt.deadline, attempt.provider)
-            if attempt.unbilled:
-                self._unbilled[attempt.provider] = self._unbilled.get(attempt.provider, 0) + attempt.unbilled
-            if attempt.code is not None and place + 1 < len(attempts):
-                after = attempts[place + 1]
-                same = (after.provider, after.model) == (attempt.provider, attempt.model)
-                self._add(self._retries, attempt.provider, code, "retry" if same else "failover")
+    def _serving(self, attempt: Attempt) -> _Served:
+        """Made with the first of them."""
+        provider, model = attempt.provider, attempt.model
+        if len(self._served) >= MOST_ROUTES:
+            provider = model = OTHER
+        whole = self.whole.setdefault(provider, Histogram(LONG))
+        return self._served.setdefault((provider, model), _Served(whole))
+
+    def _failed(self, attempt: Attempt, after: list[Attempt]) -> None:
+        """One that did not go well, and the one that came after it."""
+        code = "left" if attempt.code is None else attempt.code if attempt.code in CODES else OTHER
+        self._add(self._attempts, attempt.provider, attempt.model, code)
+        if attempt.deadline is not None:
+            self.deadline(attempt.deadline, attempt.provider)
+        if attempt.unbilled:
+            self._unbilled[attempt.provider] = self._unbilled.get(attempt.provider, 0) + attempt.unbilled
+        if attempt.code is not None and after:
+            same = (after[0].provider, after[0].model) == (attempt.provider, attempt.model)
+            self._add(self._retries, attempt.provider, code, "retry" if same else "failover")
 
     @staticmethod
     def _add(counts: dict[tuple[str, ...], int], *labels: str, by: int = 1) -> None:
@@ -206,6 +224,8 @@ class RequestMetrics:
         told.values("hyperinfer_request_errors_total", self._errors)
         told.values("hyperinfer_deadlines_total", self._deadlines)
         told.values("hyperinfer_upstream_attempts_total", self._attempts)
+        for (provider, model), served in self._served.items():
+            told.value("hyperinfer_upstream_attempts_total", served.count, provider, model, "ok")
         told.values("hyperinfer_upstream_retries_total", self._retries)
         told.values("hyperinfer_losses_total", self._losses)
         for provider, pico in self._unbilled.items():

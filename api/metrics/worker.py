@@ -81,10 +81,12 @@ def tell_in_flight(told: Told, gateway: Gateway) -> None:
 def tell_upstreams(told: Told, gateway: Gateway) -> None:
     """Of providers, their routes, tools, and the channels behind them."""
     measures = gateway.parts.measures
-    for provider, times in measures.providers.items():
+    whole = gateway.data_plane.metrics.whole
+    for provider in {**measures.providers, **whole}:
+        times = measures.of(provider)
         told.histogram("hyperinfer_upstream_connect_seconds", times.connecting, provider)
         told.histogram("hyperinfer_upstream_first_byte_seconds", times.first_byte, provider)
-        told.histogram("hyperinfer_upstream_response_seconds", times.whole, provider)
+        told.histogram("hyperinfer_upstream_response_seconds", times.whole.plus(whole.get(provider)), provider)
     for route in gateway.health.report():
         labels = route.provider, route.model
         told.states("hyperinfer_breaker_state", labels, _STATES, route.state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -51,10 +52,12 @@ class Inner:
     socket: ScriptedSocket
 
 
-def scripted(*takes: tuple[float, int], seconds: float = 60.0) -> tuple[GuardedStream, ScriptedSocket]:
+def scripted(
+    *takes: tuple[float, int], seconds: float = 60.0, late: Callable[[], None] = lambda: None
+) -> tuple[GuardedStream, ScriptedSocket]:
     sock = ScriptedSocket(list(takes))
     inner = cast("trio.SocketStream", Inner(sock))
-    return GuardedStream(inner, write_deadline=WriteDeadline(seconds)), sock
+    return GuardedStream(inner, write_deadline=WriteDeadline(seconds, late)), sock
 
 
 async def test_the_deadline_counts_from_the_last_byte_taken(autojump_clock: trio.testing.MockClock) -> None:
@@ -66,10 +69,12 @@ async def test_the_deadline_counts_from_the_last_byte_taken(autojump_clock: trio
 
 
 async def test_a_peer_that_takes_nothing_more_is_reset(autojump_clock: trio.testing.MockClock) -> None:
-    stream, sock = scripted((59, 3))
+    late: list[float] = []
+    stream, sock = scripted((59, 3), late=lambda: late.append(trio.current_time()))
     with pytest.raises(trio.BrokenResourceError):
         await stream.send_all(b"0123456789")
     assert trio.current_time() == 59 + 60
+    assert late == [59 + 60]
     assert sock.closed
     assert stream.send_failed
     assert stream.gone.is_set()

@@ -119,6 +119,7 @@ async def test_h2_a_client_that_gives_no_window_is_given_up(size: int) -> None:
             await client.read_until(lambda: 3 in client.ended, acknowledge=False)
             assert client.ended == {1: "reset", 3: "end", 5: "end"}
             assert server.counters.connection_crashes == 0
+            assert server.counters.late_writes == 1
 
 
 @pytest.mark.parametrize("phase", ["sending", "the end"])
