@@ -9,7 +9,7 @@ ARGS ?=
 need = $(eval PROBLEM := $(shell PYTHON='$(PYTHON)' .ci/venv problem $(1)))$(if $(PROBLEM),$(error $(PROBLEM)))
 make_venv = @PYTHON='$(PYTHON)' .ci/venv make $(1)
 
-.PHONY: help serve test test-system faults schedules fields pictures lint audit soak bench bench-peers conformance-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
+.PHONY: help serve test test-system faults schedules fields pictures site lint audit soak bench bench-peers conformance-peers bench-check bench-idle bench-resilience bench-codecs lock venv venv-test clean
 
 help:
 	@echo 'make serve        run the gateway on http://127.0.0.1:8080   (ARGS="--port 8081")'
@@ -19,6 +19,7 @@ help:
 	@echo 'make schedules    twenty thousand gateways on virtual time among faults (ARGS=SEED: one, step by step)'
 	@echo 'make fields       writes docs/formats.md: where each field of each format goes'
 	@echo 'make pictures     writes what the examples of docs/graphs.md print and draw'
+	@echo 'make site         the manual as pages for a browser, in site/'
 	@echo 'make lint         ruff, mypy and pyright'
 	@echo 'make soak         a gateway under 200 streams for twenty minutes     (ARGS="--minutes 1")'
 	@echo 'make audit        whether a locked package has a known hole or was withdrawn'
@@ -51,6 +52,9 @@ schedules: venv-test
 
 fields: venv-test
 	@$(BIN)/python -m tests.fields
+
+site: venv-test
+	@$(BIN)/python -m tests.project.site $(ARGS)
 
 pictures: venv-test
 	@$(BIN)/python -m tests.project.pictures
@@ -107,5 +111,5 @@ lock:
 	@echo "there is no target '$@': make help lists them" >&2; exit 2
 
 clean:
-	@rm -rf .venv .bench-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .bench-* site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

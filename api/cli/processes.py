@@ -18,9 +18,9 @@ class Process:
 
 
 PROCESSES: Final[Mapping[str, Process]] = {
+    "supervisor": Process("opens the sockets, keeps workers alive", ("api/supervisor.py",), ("worker", "check of nodes")),
     "clients": Process("SDKs, agents, browsers", speaks=("worker",)),
     "probe": Process("a container's question whether all is well", ("api/probe.py",), ("worker",)),
-    "supervisor": Process("opens the sockets, keeps workers alive", ("api/supervisor.py",), ("worker", "check of nodes")),
     "worker": Process(
         "edge, pipelines, settlement: one loop",
         ("api/worker.py",),

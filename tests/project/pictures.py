@@ -10,10 +10,12 @@ import io
 import re
 import sys
 import types
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
 
 from hyperinfer.engine import graph_diagram
+from hyperinfer.engine.pictures import graph_picture
 from tests.project.tree import ROOT
 
 PAGE = ROOT / "docs" / "graphs.md"
@@ -21,8 +23,15 @@ PAGE = ROOT / "docs" / "graphs.md"
 _BLOCK = re.compile(r"(<!-- (example|output|picture): (\w+) -->\n```\w+\n)(.*?)(```)", re.DOTALL)
 
 
-def made(text: str) -> str:
-    """The page as its code makes it."""
+def svgs() -> dict[str, str]:
+    """The pictures of the page as SVG, by the names of their graphs."""
+    found = dict[str, str]()
+    made(PAGE.read_text("utf-8"), lambda name, graph: found.setdefault(name, graph_picture(graph).svg(name)))
+    return found
+
+
+def made(text: str, look: Callable[[str, Any], object] = lambda name, graph: None) -> str:
+    """The page as its code makes it. `look` is shown each graph that is drawn."""
     session = types.ModuleType("a_session")
     sys.modules[session.__name__] = session  # annotations of its classes are looked up there
     printed = dict[str, str]()
@@ -32,7 +41,11 @@ def made(text: str) -> str:
         if kind == "example":
             printed[name] = _run(body, vars(session))
             return found[0]
-        return opening + (printed[name] if kind == "output" else graph_diagram(vars(session)[name])) + closing
+        if kind == "output":
+            return opening + printed[name] + closing
+        graph = vars(session)[name]
+        look(name, graph)
+        return opening + graph_diagram(graph) + closing
 
     try:
         return _BLOCK.sub(block, text)

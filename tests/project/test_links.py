@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.project.markdown import heading_name, is_elsewhere, without_code
 from tests.project.tree import ROOT
 
 INDEX = ROOT / "docs" / "README.md"
@@ -25,7 +26,7 @@ def pages() -> list[Path]:
 @cache
 def prose(file: Path) -> str:
     """A page without its code."""
-    text = re.sub(r"^( *)(`{3,}|~{3,}).*?^ *\2 *$", "", file.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = without_code(file.read_text("utf-8"))
     return re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "`code`", text)
 
 
@@ -38,19 +39,15 @@ def targets(file: Path) -> Iterator[str]:
 @cache
 def anchors(file: Path) -> frozenset[str]:
     """The names of a page's headings, as code hosts make them."""
-    text = re.sub(r"^( *)(`{3,}|~{3,}).*?^ *\2 *$", "", file.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = without_code(file.read_text("utf-8"))
     found = set[str](re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
     seen: dict[str, int] = {}
     for heading in re.findall(r"^#{1,6} +(.+?) *#*$", text, re.MULTILINE):
         shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
-        name = re.sub(r"[^\w\- ]", "", shown.strip().lower()).replace(" ", "-")
+        name = heading_name(shown)
         found.add(f"{name}-{seen[name]}" if name in seen else name)
         seen[name] = seen.get(name, 0) + 1
     return frozenset(found)
-
-
-def is_elsewhere(target: str) -> bool:
-    return bool(re.match(r"[a-z][a-z+.-]*:", target))
 
 
 @pytest.mark.parametrize("file", pages(), ids=lambda file: str(file.relative_to(ROOT)))
