@@ -25,7 +25,7 @@ from tests.e2e.test_shared import COST, TOKEN, Place
 from tests.support.faulty_upstream import FaultyUpstream, faulty_upstream
 from tests.support.formats import AUTHORIZED, ROUTES
 from tests.support.judge import breaches_if_judged
-from tests.support.rawclient import Answer, ask
+from tests.support.rawclient import Answer, ask, connected, head
 from tests.support.served import KEY, ROOT, running
 
 GRACE = 10
@@ -154,17 +154,37 @@ def a_cluster(place: Place) -> Generator[Cluster]:
                     replica.kill()
 
 
+class Unanswered(Exception):
+    """The connection ended before a byte of an answer came."""
+
+
+def asked(url: str, path: str, body: bytes) -> Answer:
+    """One request on a connection of its own. Raises Unanswered, and what `Connection.answer` raises."""
+    with connected(url) as connection:
+        connection.send(head("POST", path, {"content-length": str(len(body)), **AUTHORIZED}) + body)
+        try:
+            begun = connection.socket.recv(1, socket.MSG_PEEK)
+        except ConnectionError as error:
+            raise Unanswered from error
+        if not begun:
+            raise Unanswered
+        return connection.answer()
+
+
 class Clients:
     """Clients that ask one request after the other, whole and streamed, in every format, until they are told to stop.
 
-    `seen`: ids of whole answers. `broken`: what the connection said instead of one; `refused`: answers of another status."""
+    As the SDKs do, they ask again where the connection ended before an answer began, and where they are told to (529 with
+    `Retry-After`): `again` has who did, and why. `seen`: ids of whole answers. `broken`: answers that ended too soon;
+    `refused`: those of another status."""
 
     def __init__(self, url: str, clients: int = 6) -> None:
-        self._url, self._clients = url, clients
+        self._url, self.count = url, clients
         self._stop = threading.Event()
         self.seen: dict[str, str] = {}
         self.broken: list[tuple[int, BaseException]] = []
         self.refused: list[Answer] = []
+        self.again: list[tuple[int, object]] = []
 
     def _client(self, number: int) -> None:
         route, protocol = ROUTES[number % 3], list(PROTOCOLS)[(number + 1) % 3]
@@ -174,11 +194,16 @@ class Clients:
             model, stream = f"slow/{'lasting' if turn % 3 == 0 else 'plain'}-{protocol}", turn % 2 == 0
             body = json.dumps(route.body(model, f"request c{number}t{turn} please", stream=stream)).encode()
             try:
-                answer = ask(self._url, "POST", route.path, AUTHORIZED, body)
+                answer = asked(self._url, route.path, body)
+            except Unanswered as error:
+                self.again.append((number, error))
+                continue
             except (OSError, HTTPException, ValueError) as error:
                 self.broken.append((number, error))
                 continue
-            if answer.status != 200:
+            if answer.status == 529 and "retry-after" in answer.headers:
+                self.again.append((number, answer))
+            elif answer.status != 200:
                 self.refused.append(answer)
             elif stream and breaches_if_judged(route.dialect, answer.body):
                 self.broken.append((number, EOFError(answer.body)))
@@ -187,8 +212,8 @@ class Clients:
 
     @contextlib.contextmanager
     def asking(self) -> Generator[None]:
-        with ThreadPoolExecutor(self._clients) as pool:
-            futures = [pool.submit(self._client, number) for number in range(self._clients)]
+        with ThreadPoolExecutor(self.count) as pool:
+            futures = [pool.submit(self._client, number) for number in range(self.count)]
             try:
                 yield
             finally:

@@ -116,8 +116,7 @@ def test_the_ledger_is_what_clients_saw(cluster: Cluster) -> None:
     before = set(cluster.rows())
     with clients.asking():
         clients.until_seen(60)
-    assert not clients.broken
-    assert not clients.refused
+    assert not [*clients.broken, *clients.refused, *clients.again]
     assert set(cluster.rows()) - before == set(clients.seen)
     cluster.check_books(clients.seen)
 
@@ -133,8 +132,9 @@ def test_a_rolling_restart_is_noticed_by_nobody(cluster: Cluster) -> None:
             replica.begin()
             replica.until_ready()
         clients.until_seen(20)
-    assert not clients.broken
-    assert not clients.refused
+    assert not [*clients.broken, *clients.refused]
+    # Whose connection was let in, and whose request then came later than the drain, asks again: once.
+    assert len(clients.again) <= len(cluster.replicas) * clients.count
     cluster.check_books(clients.seen)
 
 
@@ -146,10 +146,11 @@ def test_a_replica_that_dies_takes_only_its_own_requests_with_it(cluster: Cluste
         doomed.kill()
         behind.until_seen(20)
         direct.until_seen(20)
-    assert not direct.broken
+    assert not [*direct.broken, *direct.again]
     assert not [*behind.refused, *direct.refused]
     # One request of each client at most, the one that it had there.
-    assert len(behind.broken) == len({number for number, _ in behind.broken})
+    cut = [number for number, _ in (*behind.broken, *behind.again)]
+    assert len(cut) == len(set(cut))
     cluster.check_books({**behind.seen, **direct.seen})
 
     # What it held is held until its lease runs out. It does now, and whoever sweeps looks into the ledger.
