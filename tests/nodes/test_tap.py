@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from hyperinfer.engine import Observer
+from hyperinfer.engine import Graph, Observer, run
 from hyperinfer.formats import FORMATS
-from hyperinfer.nodes import AttemptTap, Tap
+from hyperinfer.nodes import AttemptTap, Incoming, Tap, Ticket, call, decode, encode_whole, to_routes
 from hyperinfer.nodes.tap import Taps
+from hyperinfer.providers.catalogue import Pricing, Provider, Route
+from hyperinfer.providers.transport import Transport
+from hyperinfer.providers.upstreams import Upstreams
 from tests.support.bench import PATHS, Bench, asked, bench
 from tests.support.exchanges import ScriptedExchange
+from tests.support.rawserver import Reply, Request, raw_server
 from tests.support.replies import STREAMS, WHOLES
 from tests.support.upstreams import NEVER, Script
 
@@ -172,3 +176,32 @@ async def test_a_refusal_of_the_ledger_is_told(autojump_clock: object) -> None:
         ("refused", "ledger", "insufficient_credits"),
     ]
     assert other.lines == diary.lines
+
+
+async def test_whether_a_connection_was_made_for_an_attempt_is_told() -> None:
+    whole = WHOLES["openai_chat"]
+    reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(whole), whole)
+    heard: list[tuple[float, float | None]] = []
+
+    class Heads(Tap):
+        def attempting(self, answering: Answering) -> AttemptTap:
+            began = trio.current_time()
+
+            class Head(AttemptTap):
+                def head(self, status: int, connected: float | None) -> None:
+                    heard.append((began, connected))
+
+            return Head()
+
+    async with raw_server([Request(), Reply(reply), Request(), Reply(reply)]) as server, Transport() as transport:
+        routes = [Route(Provider("p", "openai_chat", server.url), "up", Pricing(1, 1, 1, 1, 1))]
+        graph = Graph.linear(decode(), to_routes(routes), call(Upstreams(transport, transport)), encode_whole())
+        for number in range(2):
+            ticket = Ticket.plain(f"r{number}", FORMATS["openai_chat"])
+            ticket.add_tap(Heads())
+            await run(graph, [Incoming(ticket, asked("openai_chat", "x", stream=False))])
+        assert server.unexpected == 0
+    (began, first), (again, second) = heard
+    assert first is not None
+    assert began <= first < again
+    assert second == first
