@@ -20,6 +20,7 @@ import trio
 from hyperinfer.api.store.book import Book
 from hyperinfer.api.store.database import migrate, migrations
 from hyperinfer.api.store.embedded import EmbeddedStore
+from hyperinfer.api.store.embedded_request_log import EmbeddedRequestLog
 from hyperinfer.api.store.folder import DataFolder
 from hyperinfer.api.store.messages import Request, Settled
 from hyperinfer.api.store.records import KeyTerms
@@ -133,6 +134,7 @@ class MemoryStore(EmbeddedStore):
         self._connection = connection
         self._reports = cast("EmbeddedReports", _InlineReports(connection))
         self.verify_ledger = self._reports.audit
+        self.requests = EmbeddedRequestLog(connection, book, self._reports).requests
         self.settling = self.admitting = 0.0
         self.rejects = False
         self.settlements: list[tuple[float, Generation]] = []
