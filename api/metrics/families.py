@@ -80,7 +80,7 @@ SECTIONS: Final[dict[str, tuple[Family, ...]]] = {
     ),
     "Latency": (
         _seconds("request_duration", (*_ROUTE, "streamed"), LONG, "From a request's coming to the end of its answer."),
-        _seconds("first_token", _ROUTE, LONG, "From a request's coming to the first output of the model."),
+        _seconds("first_token", _ROUTE, LONG, "From a request's coming to the first output of the model; of streams."),
         _seconds(
             "output_token",
             _ROUTE,

@@ -49,24 +49,12 @@ class _Route:
         self.durations = (Histogram(LONG), Histogram(LONG))  # whole, streamed
         self.first, self.per_token = Histogram(LONG), Histogram(BETWEEN)
 
-    def add(self, row: Generation) -> None:
-        cached, written, reasoning = row.tokens_cached_prompt, row.tokens_cache_write, row.tokens_reasoning
-        if cached or written:
-            self.cached += cached
-            self.written += written
-        self.prompt += row.tokens_prompt - cached - written
-        self.completion += row.tokens_completion - reasoning
-        self.reasoning += reasoning
-        self.cost += row.cost
-        seconds = row.latency_ms / 1000
-        durations = self.durations[row.streamed]
-        durations.counts[bisect_left(LONG, seconds)] += 1
-        durations.sum += seconds
+    def stream(self, row: Generation, seconds: float) -> None:
+        """What there is to say of a stream alone."""
         if row.first_token_ms is not None:
             first = row.first_token_ms / 1000
-            self.first.counts[bisect_left(LONG, first)] += 1
-            self.first.sum += first
-            if row.streamed and row.tokens_completion >= _TOLD_APART:
+            self.first.add(first)
+            if row.tokens_completion >= _TOLD_APART:
                 self.per_token.add((seconds - first) / (row.tokens_completion - 1))
 
     def tell(self, told: Told) -> None:
@@ -130,10 +118,23 @@ class RequestMetrics:
         if kind is None:
             kind = self._kind(key, format, http, row, ticket, left=left)
         kind.count += 1
-        if row is not None and kind.route is not None:
-            kind.route.add(row)
+        route = kind.route
+        if row is not None and route is not None:
+            cached, written, reasoning = row.tokens_cached_prompt, row.tokens_cache_write, row.tokens_reasoning
+            if cached or written:
+                route.cached += cached
+                route.written += written
+            route.prompt += row.tokens_prompt - cached - written
+            route.completion += row.tokens_completion - reasoning
+            route.reasoning += reasoning
+            route.cost += row.cost
+            seconds, durations = row.latency_ms / 1000, route.durations[row.streamed]
+            durations.counts[bisect_left(LONG, seconds)] += 1
+            durations.sum += seconds
+            if row.streamed:
+                route.stream(row, seconds)
             if row.losses:
-                self._add(self._losses, format, kind.route.provider, by=len(row.losses))
+                self._add(self._losses, format, route.provider, by=len(row.losses))
         attempts = ticket.attempts
         for place, attempt in enumerate(attempts):
             if attempt.code is None and attempt.status is not None:
@@ -147,7 +148,7 @@ class RequestMetrics:
                 self._failed(attempt, attempts[place + 1 : place + 2])
         code = ticket.tally.error_code
         if code is not None:
-            provider = NONE if kind.route is None else kind.route.provider
+            provider = NONE if route is None else route.provider
             self._add(self._errors, format, provider, code if code in CODES else OTHER)
             if http == 408:
                 self.deadline("body")
