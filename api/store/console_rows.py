@@ -66,15 +66,3 @@ class EmbeddedConsole:
         answer = await self._writer.submit(request, lambda _: None)
         if isinstance(answer, messages.Rejected):
             raise StoreUnavailable(f"the console's rows cannot be written: {answer.message}")
-
-
-def keep_token(connection: sqlite3.Connection, request: messages.KeepToken) -> None:
-    """In the writer's transaction. Sessions of the last token have ended, signed out of or not."""
-    connection.execute("INSERT OR REPLACE INTO console_token VALUES (1, ?, ?)", (request.sha256, request.made_at))
-    connection.execute("DELETE FROM console_signed_out")
-
-
-def sign_out(connection: sqlite3.Connection, request: messages.SignOut) -> None:
-    """In the writer's transaction. Those that have expired are forgotten."""
-    connection.execute("DELETE FROM console_signed_out WHERE until <= ?", (request.now,))
-    connection.execute("INSERT OR IGNORE INTO console_signed_out VALUES (?, ?)", (request.session, request.until))

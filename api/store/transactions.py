@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from hyperinfer.api.store.claims import CLAIM_SECONDS, Claim
-from hyperinfer.api.store.console_rows import keep_token, sign_out
+from hyperinfer.api.store.console_writes import keep_token, sign_out
 from hyperinfer.api.store.days import day_of
 from hyperinfer.api.store.errors import Refused, secret_exists, workspace_exists
 from hyperinfer.api.store.messages import (
