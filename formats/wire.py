@@ -41,7 +41,7 @@ def parse_object(body: bytes, depth: int = DEEPEST) -> dict[str, Any]:
             raise _too_deep(depth) from None
         if isinstance(error, RecursionError):
             raise RequestError("the body is nested too deeply") from None
-        raise RequestError(f"the body is not valid JSON: {error}{_remedy(body)}") from None
+        raise RequestError(f"the body is not valid JSON: {error}{_remedy(body)}" if body.strip() else _EMPTY) from None
     # In a short body it is quicker to see that it has too few brackets to be that deep.
     if (len(body) > _SHORT or body.count(b"{") + body.count(b"[") > depth) and deeper_than(value, depth):
         raise _too_deep(depth)
@@ -50,11 +50,12 @@ def parse_object(body: bytes, depth: int = DEEPEST) -> dict[str, Any]:
     return value
 
 
+_EMPTY = "the body is empty: send the request in it, as JSON"
+
+
 def _remedy(body: bytes) -> str:
     """What is most often wrong with a body that somebody has typed."""
     start = body[:200].strip().replace(b" ", b"")
-    if not start:
-        return "; it is empty"
     if start.startswith((b"{'", b"[{'")):
         return '; names and texts stand in double quotes: {"model": …}'
     if start.startswith((b"'", b'"{')):

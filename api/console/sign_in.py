@@ -94,8 +94,11 @@ class Gate:
         if kept is None or not hmac.compare_digest(kept_of(proof), kept):
             self._tries.failed(address)
             log.warning("%s a wrong token from %s", _request_id(), address or "an unknown address")
-            hint = "" if kept is not None else " None has been made yet: `hyperinfer console token` makes one."
-            raise Refusal("wrong_token", f"This is not the console's token.{hint}", param="token", status=401)
+            hint = "None has been made yet: `hyperinfer console token` makes one."
+            if kept is not None:
+                hint = "It was printed at the first start, or is in HYPERINFER_CONSOLE_TOKEN;"
+                hint += " `hyperinfer console token` makes another."
+            raise Refusal("wrong_token", f"This is not the console's token. {hint}", param="token", status=401)
         cookie, session = begin(proof, self._now(), os.urandom)
         log.info("%s session %s signed in from %s", _request_id(), name_of(session), address or "an unknown address")
         return self._with_cookie(answer(_data(session)), kept, cookie, LIFETIME)

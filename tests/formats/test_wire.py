@@ -102,7 +102,7 @@ def test_unknown_fields_are_accepted_at_every_level_and_given_verbatim() -> None
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b"", "; it is empty"),
+        (b"", "the body is empty"),
         (b"{", "; it ends before its last brace"),
         (b"{'model': 'demo/chat'}", "; names and texts stand in double quotes"),
         (b"'{\"model\": 1}'", "; quotes around the whole of it are part of it"),
