@@ -97,6 +97,10 @@ def test_other_pages_can_do_nothing_with_it(console: Console, browser: Path, nod
     scenario("attacks", console, browser, node)
 
 
+def test_nothing_is_too_much_for_it(console: Console, browser: Path, node: Path) -> None:
+    scenario("limits", console, browser, node)
+
+
 def test_the_scripts_are_as_their_types_say(browser: Path, node: Path, tmp_path: Path) -> None:
     types = {
         **STRICT,

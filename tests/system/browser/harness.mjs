@@ -29,8 +29,9 @@ export const launch = () => chromium.launch({ executablePath: settings.chromium,
 /**
  * Runs a scenario in a browser, on a page of its own.
  * @param {(page: import('playwright-core').Page, open: (options: object) => Promise<import('playwright-core').Page>) => Promise<unknown>} scenario
+ * @param {RegExp} [provoked] what the browser says of what the scenario does on purpose
  */
-export async function inBrowser(scenario) {
+export async function inBrowser(scenario, provoked = /(?!)/) {
   const browser = await launch()
   const wrong = []
   const open = async (options = {}) => {
@@ -38,7 +39,7 @@ export async function inBrowser(scenario) {
     context.setDefaultTimeout(15_000)
     const page = await context.newPage()
     page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type()) && !expected(message)) wrong.push(`${message.type()}: ${message.text()}`)
+      if (['error', 'warning'].includes(message.type()) && !expected(message) && !provoked.test(message.text())) wrong.push(`${message.type()}: ${message.text()}`)
     })
     page.on('pageerror', (error) => wrong.push(`exception: ${error.stack}`))
     page.on('request', (request) => {

@@ -27,6 +27,16 @@ const whole = framed([stream])
 assert.deepEqual(whole.map(({ event, data }) => [event, data]), [['a', '{"x":\n1}'], ['', ''], ['', '[DONE]']])
 for (let cut = 0; cut <= stream.length; cut += 1) assert.deepEqual(framed([stream.slice(0, cut), stream.slice(cut)]), whole, `cut at ${cut}`)
 
+// A frame of many megabytes takes no longer than its bytes do.
+const piece = 'x'.repeat(32768)
+const [large] = framed(['data: ', ...Array.from({ length: 3000 }, () => piece), '\n\n'])
+assert.equal(large.data.length, 3000 * piece.length)
+
+// Bytes that are no text are read on with those that are.
+const { textOf } = await load('playground/frames.js')
+const decoder = new TextDecoder()
+assert.equal(['w7/D', null, 'w7w='].map((base64) => textOf(base64 === null ? { text: 'a' } : { base64 }, decoder)).join(''), 'ÿ\ufffdaü')
+
 function framed(pieces) {
   const found = []
   const framing = new Framing(true, ({ text, event, data }) => found.push({ text, event, data }))
@@ -96,6 +106,8 @@ assert.deepEqual([rows[3].day, rows[3].group], ['2026-11-02', 'm 3'])
 const series = seriesOf(rows, daysBetween('2026-11-01', '2026-11-02'), rows.map(({ group }) => group).reverse(), (row) => BigInt(row.tokens_prompt), (group) => group)
 assert.deepEqual(series.map(({ name }) => name), ['m 8', 'm 7', 'm 6', 'm 5', 'm 4', 'm 3', '3 others'])
 assert.deepEqual(series.at(-1).sums, [2n, 1n])
+// Whatever the reader's spreadsheet takes for a separator or a formula.
+assert.equal(csv([['a;=1+1', '\n=1', '＝1', '1;2']]), '"a;=1+1","\'\n=1",\'＝1,"1;2"\r\n')
 assert.equal(csv([['=SUM(A1)', 'a,"b"', '-1', '-x']]), "'=SUM(A1),\"a,\"\"b\"\"\",-1,'-x\r\n")
 
 // Code: nothing of the request gets out of its quotes.

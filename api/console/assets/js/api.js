@@ -49,12 +49,13 @@ export async function signIn(token) {
   if (session && !session.version) await findSession();
 }
 
+/** Raises where it may not have: then there still is a session. */
 export async function signOut() {
-  try {
-    await send("DELETE", "/session");
-  } finally {
-    session = null;
-  }
+  let response = await send("DELETE", "/session");
+  // Signed in anew in another tab: as with every other call.
+  if (response.status === 403 && await findSession()) response = await send("DELETE", "/session");
+  if (!response.ok && response.status !== 401) throw await refusal(response);
+  session = null;
 }
 
 /** @param {Response} response */
@@ -90,7 +91,7 @@ export async function post(path, body = {}) {
 /**
  * The body of the answer as it comes.
  * @param {string} path
- * @param {unknown} body
+ * @param {string} body JSON, sent as it is
  * @param {AbortSignal} signal
  */
 export async function open(path, body, signal) {
@@ -131,7 +132,7 @@ async function send(method, path, body, signal) {
   if (method !== "GET" && session) headers["X-CSRF-Token"] = session.csrf;
   try {
     return await fetch(ROOT + path, {
-      method, headers, signal: signal ?? null, body: body === undefined ? null : JSON.stringify(body), credentials: "same-origin", cache: "no-store",
+      method, headers, signal: signal ?? null, body: body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body), credentials: "same-origin", cache: "no-store",
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;

@@ -23,13 +23,13 @@ import { schemeButton } from "./scheme.js";
 /** @type {[string, string][]} */
 const NAMES = [["playground", "Playground"], ["models", "Models"], ["usage", "Usage"], ["requests", "Requests"], ["keys", "Keys"]];
 
-/** @type {Record<string, (address: Address) => HTMLElement>} */
-const PAGES = {
-  models: modelsPage,
-  usage: usagePage,
-  requests: (address) => (address.rest ? requestPage(address.rest) : requestsPage(address)),
-  keys: keysPage,
-};
+/** @type {Map<string, (address: Address) => HTMLElement>} */
+const PAGES = new Map([
+  ["models", modelsPage],
+  ["usage", usagePage],
+  ["requests", (/** @type {Address} */ address) => (address.rest ? requestPage(address.rest) : requestsPage(address))],
+  ["keys", keysPage],
+]);
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 
@@ -85,14 +85,26 @@ async function leave() {
     await signOut();
     put(app, gatePage(enter, "You are signed out."));
   } catch (error) {
-    put(app, h("main", { class: "gate" }, errorNote(error, () => void begin())));
+    put(app, h("main", { class: "gate" }, h("h1", null, "You may still be signed in"), errorNote(error, () => void begin())));
   }
 }
 
 function addressed() {
   const [path = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [page = "", ...rest] = path.split("/");
-  return { page: page || "playground", rest: decodeURIComponent(rest.join("/")), query: new URLSearchParams(query) };
+  return { page: page || "playground", rest: decoded(rest.join("/")), query: new URLSearchParams(query) };
+}
+
+/**
+ * What stands in an address, which anybody may have typed.
+ * @param {string} text
+ */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** @param {boolean} moved whether the reader came from another page, and the keyboard has to follow */
@@ -121,7 +133,7 @@ function content(address) {
     playground.dispatchEvent(new CustomEvent("shown", { detail: address.query }));
     return playground;
   }
-  const page = PAGES[address.page];
+  const page = PAGES.get(address.page);
   if (page) return page(address);
   return h("div", null, h("h1", null, "There is no such page"), h("p", null, h("a", { href: "#/playground" }, "To the playground")));
 }

@@ -62,6 +62,9 @@ export function toast(text) {
   setTimeout(() => line.remove(), 4000);
 }
 
+/** @type {WeakMap<Element, object>} what was asked for last, for each place: an older answer that comes later is not shown */
+const latest = new WeakMap();
+
 /**
  * Fills a place with what is loaded: a word while it loads, the error if it fails.
  * @template T
@@ -70,16 +73,19 @@ export function toast(text) {
  * @param {(found: T) => Node | (Node | null)[]} draw
  */
 export async function fillWith(place, load, draw) {
+  const turn = {};
+  latest.set(place, turn);
+  const over = () => latest.get(place) !== turn;
   // What is there stays until the new is: only an empty place says that it waits.
   if (!place.hasChildNodes()) put(place, loadingNote());
   place.setAttribute("aria-busy", "true");
   try {
     const found = await load();
-    put(place, draw(found));
+    if (!over()) put(place, draw(found));
   } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") return;
+    if (over() || (error instanceof DOMException && error.name === "AbortError")) return;
     put(place, errorNote(error, () => void fillWith(place, load, draw)));
   } finally {
-    place.removeAttribute("aria-busy");
+    if (!over()) place.removeAttribute("aria-busy");
   }
 }

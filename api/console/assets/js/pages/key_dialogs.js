@@ -1,8 +1,8 @@
 // Making a key: its limits, and the one moment in which it is shown.
 
 import { get, post } from "../api.js";
-import { h, put } from "../dom.js";
-import { loadingNote } from "../messages.js";
+import { h } from "../dom.js";
+import { fillWith } from "../messages.js";
 import { copyButton } from "../parts/copying.js";
 import { formParts, showDialog } from "../parts/dialogs.js";
 import { checkbox, field } from "../parts/fields.js";
@@ -63,9 +63,10 @@ function modelChoice() {
   const draw = async () => {
     place.hidden = all.box.checked;
     if (all.box.checked || boxes) return;
-    put(place, loadingNote());
-    boxes = (await get("/models")).data.map((/** @type {any} */ model) => ({ slug: model.slug, ...checkbox(model.slug) }));
-    put(place, (boxes ?? []).map(({ element }) => element));
+    await fillWith(place, () => get("/models"), (found) => {
+      boxes = found.data.map((/** @type {any} */ model) => ({ slug: model.slug, ...checkbox(model.slug) }));
+      return (boxes ?? []).map(({ element }) => element);
+    });
   };
   place.hidden = true;
   return {

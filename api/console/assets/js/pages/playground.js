@@ -103,8 +103,7 @@ class Bench {
   }
 
   async send() {
-    const body = this.composer.body();
-    if (!body || this.running) return;
+    if (this.running || !this.composer.body()) return;
     for (const part of [this.picture, this.replay, this.raw, this.timings, this.summary]) part.clear();
     put(this.attempts);
     this.answer.begin();
@@ -116,14 +115,12 @@ class Bench {
     this.status.textContent = "Sent; nothing has come yet.";
     const watch = new Watch(this, this.composer.format);
     try {
-      /** @type {Record<string, unknown>} */
-      const asked = { workspace: this.composer.workspace.value, format: this.composer.format, body };
-      if (this.composer.strict.box.checked) asked.headers = { "x-hyperinfer-strict": "true" };
-      const stream = await open("/playground", asked, running.signal);
+      const stream = await open("/playground", this.composer.asked(), running.signal);
       if (stream) await readLines(stream, (line) => watch.line(line));
       watch.over(null);
     } catch (error) {
       watch.over(running.signal.aborted ? "stopped" : error);
+      running.abort(); // nobody reads it any more
     } finally {
       this.running = null;
       this.busy(false);

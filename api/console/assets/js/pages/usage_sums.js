@@ -98,6 +98,6 @@ export function tokensOf(row) {
  * @param {string[][]} rows
  */
 export function csv(rows) {
-  const safe = (/** @type {string} */ cell) => (/^[=+\-@\t\r]/.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell);
-  return rows.map((row) => row.map((cell) => (/[",\r\n]/.test(safe(cell)) ? `"${safe(cell).replaceAll('"', '""')}"` : safe(cell))).join(",")).join("\r\n") + "\r\n";
+  const safe = (/** @type {string} */ cell) => (/^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell);
+  return rows.map((row) => row.map((cell) => (/[",;\t\r\n]/.test(safe(cell)) ? `"${safe(cell).replaceAll('"', '""')}"` : safe(cell))).join(",")).join("\r\n") + "\r\n";
 }

@@ -20,7 +20,13 @@ export function showDialog(title, content, { wide = false, closed = () => undefi
     // What had opened it may be gone: the keyboard goes on from the content, not from the top of the page.
     if (document.activeElement === document.body) document.getElementById("main")?.focus();
   });
-  if (stays) dialog.addEventListener("cancel", (event) => event.preventDefault());
+  if (stays) {
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    // Chromium closes it at the second Escape, whatever is said to its `cancel`.
+    dialog.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") event.preventDefault();
+    });
+  }
   document.body.append(dialog);
   dialog.showModal();
   return dialog;

@@ -4,6 +4,10 @@ import { h, put } from "../dom.js";
 import { remedy } from "./remedies.js";
 import { hear } from "./replies.js";
 
+/** So many characters and parts are drawn: with more the page stands still. */
+const CHARACTERS = 200_000;
+const PARTS = 500;
+
 export class Answer {
   element = h("div", { class: "answer", role: "log", "aria-label": "Answer", tabindex: "0" });
   /** @type {{ kind: string, text: Text } | null} */
@@ -15,6 +19,9 @@ export class Answer {
   reason = "";
   failed = "";
   said = false;
+  /** characters that there is room for */
+  room = CHARACTERS;
+  cut = false;
 
   constructor() {
     this.clear();
@@ -27,6 +34,8 @@ export class Answer {
     this.reason = "";
     this.failed = "";
     this.said = false;
+    this.room = CHARACTERS;
+    this.cut = false;
     put(this.element, h("p", { class: "quiet" }, "The answer will be here."));
   }
 
@@ -51,18 +60,48 @@ export class Answer {
     if (!this.said && !this.failed) this.element.append(h("p", { class: "quiet" }, "No text came."));
   }
 
+  /** Says, once, that there is more than is drawn. */
+  full() {
+    if (this.cut) return;
+    this.cut = true;
+    this.room = 0;
+    this.element.append(h("p", { class: "quiet" }, "There is more than a page can show: “Copy all frames”, under Frames, has all of it."));
+  }
+
+  /**
+   * What there is room for.
+   * @param {string} text
+   */
+  fitting(text) {
+    const fits = text.slice(0, this.room);
+    this.room -= fits.length;
+    return fits;
+  }
+
+  /**
+   * Another part, if there is room for it.
+   * @param {Element} element
+   */
+  part(element) {
+    if (this.cut || this.element.childElementCount >= PARTS) this.full();
+    else this.element.append(element);
+  }
+
   /**
    * @param {"text" | "reasoning"} kind
    * @param {string} text
    */
   say(kind, text) {
     this.said = true;
+    if (this.cut) return;
     if (this.open?.kind !== kind) {
       const node = document.createTextNode("");
       this.open = { kind, text: node };
-      this.element.append(kind === "text" ? h("div", { class: "said" }, node) : h("details", { class: "thought", open: true }, h("summary", null, "Reasoning"), h("div", null, node)));
+      this.part(kind === "text" ? h("div", { class: "said" }, node) : h("details", { class: "thought", open: true }, h("summary", null, "Reasoning"), h("div", null, node)));
     }
-    this.open.text.appendData(text);
+    const fits = this.fitting(text);
+    this.open.text.appendData(fits);
+    if (fits.length < text.length) this.full();
   }
 
   /**
@@ -72,15 +111,18 @@ export class Answer {
    */
   call(id, name, more) {
     this.said = true;
+    if (this.cut) return;
     let call = this.calls.get(id);
     if (!call) {
       call = { name: document.createTextNode(name), text: document.createTextNode("") };
       this.calls.set(id, call);
       this.open = null;
-      this.element.append(h("div", { class: "called" }, h("span", { class: "tag good" }, "tool call"), " ", h("code", null, call.name, "(", call.text, ")")));
+      this.part(h("div", { class: "called" }, h("span", { class: "tag good" }, "tool call"), " ", h("code", null, call.name, "(", call.text, ")")));
     }
     if (name) call.name.data = name;
-    call.text.appendData(more);
+    const fits = this.fitting(more);
+    call.text.appendData(fits);
+    if (fits.length < more.length) this.full();
   }
 
   /**
@@ -90,15 +132,19 @@ export class Answer {
    */
   ran(id, name, what) {
     this.said = true;
+    if (this.cut) return;
     const key = `run ${id}`;
     let run = this.calls.get(key);
     if (!run) {
       run = { name: document.createTextNode(name), text: document.createTextNode("…") };
       this.calls.set(key, run);
       this.open = null;
-      this.element.append(h("div", { class: "called" }, h("span", { class: "tag" }, "gateway's tool"), " ", h("code", null, run.name), " ", h("span", { class: "quiet" }, run.text)));
+      this.part(h("div", { class: "called" }, h("span", { class: "tag" }, "gateway's tool"), " ", h("code", null, run.name), " ", h("span", { class: "quiet" }, run.text)));
     }
-    if (what) run.text.data = what;
+    if (!what) return;
+    const fits = this.fitting(what);
+    run.text.data = fits;
+    if (fits.length < what.length) this.full();
   }
 
   /**
@@ -117,8 +163,8 @@ export class Answer {
     this.said = true;
     this.open = null;
     // Nothing is loaded from elsewhere: the page's policy would not let it.
-    if (source.startsWith("data:image/")) this.element.append(h("img", { src: source, alt: "Made on request" }));
-    else if (/^https?:/.test(source)) this.element.append(h("p", null, h("a", { href: source, rel: "noreferrer", target: "_blank" }, "An image, at another address")));
+    if (source.startsWith("data:image/")) this.part(h("img", { src: source, alt: "Made on request" }));
+    else if (/^https?:/.test(source)) this.part(h("p", null, h("a", { href: source, rel: "noreferrer", target: "_blank" }, "An image, at another address")));
   }
 
   /** @param {NonNullable<Answer["usage"]>} usage */

@@ -118,6 +118,13 @@ export class Composer {
     }
   }
 
+  /** What the gateway is sent, once there is a body. A raw one stays as it is written: numbers keep all their digits. */
+  asked() {
+    const { workspace, format, strict, mode, raw } = this;
+    const asked = { workspace: workspace.value, format, ...(strict.box.checked ? { headers: { "x-hyperinfer-strict": "true" } } : {}) };
+    return `${JSON.stringify(asked).slice(0, -1)},"body":${mode === "raw" ? raw.value : JSON.stringify(bodyOf(this.wish()))}}`;
+  }
+
   /** @param {{ id: string, name: string }[]} workspaces */
   offer(workspaces) {
     const chosen = this.workspace.value;

@@ -8,6 +8,9 @@
  * @property {number} at seconds since the request came
  */
 
+/** Characters of an end that has not come whole: "\r\n\r". */
+const TAIL = 3;
+
 export class Framing {
   /**
    * @param {boolean} streamed whether the answer is a stream of events
@@ -16,7 +19,10 @@ export class Framing {
   constructor(streamed, each) {
     this.streamed = streamed;
     this.each = each;
-    this.rest = "";
+    /** @type {string[]} what has come of a frame whose end has not */
+    this.begun = [];
+    /** so much of the end of it as may be the beginning of what ends a frame */
+    this.tail = "";
     this.at = 0;
   }
 
@@ -25,17 +31,33 @@ export class Framing {
    * @param {number} at
    */
   add(text, at) {
-    this.rest += text;
     this.at = at;
-    if (!this.streamed) return;
-    const parts = this.rest.split(/\r?\n\r?\n/);
-    this.rest = parts.pop() ?? "";
-    for (const part of parts) this.tell(part);
+    if (!this.streamed) {
+      this.begun.push(text);
+      return;
+    }
+    // Only what is new is looked through: a frame of many megabytes comes in thousands of pieces.
+    const parts = (this.tail + text).split(/\r?\n\r?\n/);
+    const rest = parts.pop() ?? "";
+    for (const part of parts) {
+      this.begun.push(part);
+      this.tell(this.taken());
+    }
+    this.begun.push(rest.slice(0, -TAIL));
+    this.tail = rest.slice(-TAIL);
   }
 
   end() {
-    if (this.rest.trim()) this.tell(this.rest);
-    this.rest = "";
+    this.begun.push(this.tail);
+    this.tail = "";
+    const rest = this.taken();
+    if (rest.trim()) this.tell(rest);
+  }
+
+  taken() {
+    const text = this.begun.join("");
+    this.begun = [];
+    return text;
   }
 
   /** @param {string} text */
@@ -56,6 +78,6 @@ export class Framing {
  * @param {TextDecoder} decoder keeps what is not yet a whole letter
  */
 export function textOf(line, decoder) {
-  if (line.base64 === undefined) return line.text ?? "";
+  if (line.base64 === undefined) return decoder.decode() + (line.text ?? "");
   return decoder.decode(Uint8Array.from(atob(line.base64), (letter) => letter.charCodeAt(0)), { stream: true });
 }

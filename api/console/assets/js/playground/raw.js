@@ -4,16 +4,18 @@ import { span } from "../amounts.js";
 import { h, put } from "../dom.js";
 import { copyButton } from "../parts/copying.js";
 
-/** So many are drawn: a page of more is slow. */
+/** So many are drawn, and so many characters of them: with more the page is slow, or stands still. */
 const MOST = 2000;
+const CHARACTERS = 500_000;
 
 export class Raw {
   head = h("pre", { class: "raw-head" });
   list = h("ol", { class: "raw-list" });
-  more = h("p", { class: "quiet" }, `These are the first ${MOST}; “Copy all frames” has every one.`);
+  more = h("p", { class: "quiet" }, "Not all is drawn: “Copy all frames” has everything.");
   element = h("div", { class: "stack" });
   bytes = "";
   last = 0;
+  room = CHARACTERS;
 
   constructor() {
     this.clear();
@@ -22,6 +24,7 @@ export class Raw {
   clear() {
     this.bytes = "";
     this.last = 0;
+    this.room = CHARACTERS;
     put(this.list);
     this.more.hidden = true;
     put(this.element, h("p", { class: "quiet" }, "Here stands what a client gets, byte for byte, and when."));
@@ -43,12 +46,12 @@ export class Raw {
 
   /** @param {import("./frames.js").Frame} frame */
   frame(frame) {
-    if (this.list.childElementCount >= MOST) {
-      this.more.hidden = false;
-      return;
-    }
+    const text = frame.text.slice(0, this.room);
+    if (text.length < frame.text.length || this.list.childElementCount >= MOST) this.more.hidden = false;
+    if (!text || this.list.childElementCount >= MOST) return;
+    this.room -= text.length;
     const gap = frame.at - this.last;
     this.last = frame.at;
-    this.list.append(h("li", null, h("span", { class: "when", title: `${span(gap * 1000)} after the one before` }, span(frame.at * 1000)), h("pre", null, frame.text)));
+    this.list.append(h("li", null, h("span", { class: "when", title: `${span(gap * 1000)} after the one before` }, span(frame.at * 1000)), h("pre", null, text)));
   }
 }

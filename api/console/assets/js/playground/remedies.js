@@ -20,5 +20,5 @@ const REMEDIES = {
  * @returns {(string | Node)[]}
  */
 export function remedy(code) {
-  return REMEDIES[code]?.() ?? [];
+  return Object.hasOwn(REMEDIES, code) ? REMEDIES[code]?.() ?? [] : [];
 }

@@ -30,6 +30,10 @@ export function hear(format, streamed, data, ear) {
     ear.fail("The answer is not JSON.", "");
     return;
   }
+  if (said === null || typeof said !== "object") {
+    ear.fail("The answer is no JSON object.", "");
+    return;
+  }
   if (said.error && said.type !== "response.failed") {
     ear.fail(said.error.message ?? "No reason was given.", said.error.code ?? said.error.type ?? "");
     return;
