@@ -29,6 +29,13 @@ exec {sys.executable} -c "import sys; sys.modules['ensurepip'] = None; exec(sys.
 GOOD = f"""#!/bin/sh
 exec {sys.executable} "$@"
 """
+OFFLINE = f"""#!/bin/sh
+case "$*" in
+*"-m pip "*) echo 'no index' >&2; exit 1 ;;
+"-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+*) exec {sys.executable} "$@" ;;
+esac
+"""
 
 
 class Machine:
@@ -113,6 +120,24 @@ def test_the_interpreter_can_be_named(tmp_path: Path) -> None:
     done = machine.run("make", "venv", "PYTHON=nowhere")
     assert done.returncode != 0
     assert "nowhere was not found" in done.stdout
+
+
+def test_packages_that_cannot_be_fetched(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, {"python3": OFFLINE})
+    done = machine.run("make", "venv")
+    assert done.returncode == 2
+    first, second, third, *_ = done.stdout.splitlines()
+    assert first.startswith("making .venv with Python 3.")
+    assert "fetching packages" in first
+    assert second == "no index"
+    assert third.startswith("packages could not be installed: pip says why above.")
+    assert "HTTPS_PROXY" in third
+
+
+def test_a_target_that_is_none(tmp_path: Path) -> None:
+    done = Machine(tmp_path, {}).run("make", "servee")
+    assert done.returncode == 2
+    assert done.stdout.startswith("there is no target 'servee': make help lists them\n")
 
 
 def test_plain_make_says_what_there_is(tmp_path: Path) -> None:
