@@ -159,9 +159,9 @@ def serving(image: Image, folder: Path) -> Generator[tuple[str, dict[str, str]]]
     assert process.stdout is not None
     with process.stdout:
         try:
-            line = process.stdout.readline()
-            found = re.match(r"listening http://0\.0\.0\.0:(\d+)$", line)
-            assert found, line
+            said = iter(process.stdout)
+            found = next(filter(None, (re.match(r"listening http://0\.0\.0\.0:(\d+)$", line) for line in said)), None)
+            assert found
             yield f"http://127.0.0.1:{found[1]}", environ | {"HYPERINFER_PORT": found[1]}
         finally:
             process.terminate()
