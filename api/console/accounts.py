@@ -29,7 +29,9 @@ def account_routes(api: Blueprint, gateway: Gateway) -> None:
 
     @api.get("/models")
     async def models() -> Response:
-        return await listing.response()
+        response = await listing.response()
+        response.headers["Cache-Control"] = "no-store"  # of whoever has signed in
+        return response
 
     async def changed(change: Callable[[str], Awaitable[KeyRecord]], key: str) -> Response:
         return answer(key_data(await change(key), gateway.now()))
