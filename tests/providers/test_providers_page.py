@@ -107,7 +107,7 @@ def test_the_required_keys_are_required_and_no_others(heading: str) -> None:
     for key, (_, default, _) in table(heading).items():
         document = yaml.safe_load(EXAMPLE)
         missing = _of_example(document, heading).pop(key, None) is None
-        text = yaml.safe_dump(document)
+        text = yaml.safe_dump(document)  # pyright: ignore[reportUnknownMemberType]  # its stubs leave a width open
         if default.startswith("required"):
             assert not missing, "the example has all that is required"
             with pytest.raises(CatalogueErrors, match=f"missing {key}"):

@@ -66,9 +66,9 @@ def cassette(said: object, *, headers: dict[str, Any] | None = None, **request: 
 def written(folder: Path, data: bytes | str | dict[str, Any], name: str = "file") -> Path:
     """A file: bytes as they are, anything else as YAML."""
     path = folder / name
-    path.write_bytes(
-        data if isinstance(data, bytes) else yaml.safe_dump(data).encode() if isinstance(data, dict) else data.encode()
-    )
+    if isinstance(data, dict):
+        data = yaml.safe_dump(data)  # pyright: ignore[reportUnknownMemberType]  # its stubs leave a width open
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
     return path
 
 
