@@ -45,7 +45,7 @@ def metrics_route(siblings: Siblings, *, token: Secret | None, open_to_all: bool
 
 
 async def _tell(exchange: Exchange, request: str, siblings: Siblings) -> None:
-    # Loaded by who is asked; it costs a tenth of a second.
+    # Loaded by who is asked: two dozen modules that a gateway without Prometheus has no use for.
     from hyperinfer.api.metrics.exposition import encoder_for, families, written
 
     gathered = await siblings.gather()
