@@ -123,6 +123,24 @@ await inBrowser(async (page, open) => {
   await page.reload()
   await page.getByLabel('Console token').waitFor()
 
+  // Nor is another one asked for by what is still on its way.
+  await page.getByLabel('Console token').fill(settings.token)
+  await page.keyboard.press('Enter')
+  await visit(page, 'Playground')
+  await page.locator('.segments label', { hasText: 'Form' }).click()
+  await page.getByLabel('Model', { exact: true }).selectOption('slow/chat')
+  await page.getByRole('button', { name: 'Send' }).click()
+  await page.getByText(/^First token/).waitFor()
+  const refused = page.waitForResponse((response) => response.status() === 401 && response.url().includes('/requests/'))
+  await page.route(/\/requests\//, async (route) => {
+    await page.getByText('You are signed out.').waitFor()
+    return route.continue()
+  })
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await (await refused).finished()
+  await page.evaluate(() => new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve))))
+  assert.equal(await page.getByRole('dialog').count(), 0)
+
   // Where it cannot be, that is said.
   const third = await open()
   await signIn(third)

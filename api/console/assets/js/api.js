@@ -23,6 +23,9 @@ export class Refused extends Error {
 /** @type {{ csrf: string, expires_at: string, version: string } | null} */
 let session = null;
 
+/** Whether the session is ended on purpose: what is still asked for is not worth another. */
+let leaving = false;
+
 /** @type {() => Promise<void>} */
 let signInAgain = async () => undefined;
 
@@ -51,9 +54,13 @@ export async function signIn(token) {
 
 /** Raises where it may not have: then there still is a session. */
 export async function signOut() {
+  leaving = true;
   let response = await send("DELETE", "/session");
   // Signed in anew in another tab: as with every other call.
-  if (response.status === 403 && await findSession()) response = await send("DELETE", "/session");
+  if (response.status === 403 && await findSession()) {
+    leaving = true;
+    response = await send("DELETE", "/session");
+  }
   if (!response.ok && response.status !== 401) throw await refusal(response);
   session = null;
 }
@@ -62,6 +69,7 @@ export async function signOut() {
 async function accept(response) {
   if (!response.ok) throw await refusal(response);
   session = { ...session, ...(await response.json()) };
+  leaving = false;
 }
 
 /**
@@ -108,7 +116,7 @@ async function call(method, path, body, signal) {
   for (let renewed = false; ;) {
     const response = await send(method, path, body, signal);
     if (response.ok) return response;
-    if (response.status === 401) {
+    if (response.status === 401 && !leaving) {
       await signInAgain();
     } else if (response.status === 403 && !renewed && await findSession()) {
       // Signed in anew in another tab: the cookie is that session's, the token here was not.

@@ -61,6 +61,7 @@ export function formParts(fields, { verb, bad = false, close }, submit) {
     class: "stack",
     onsubmit: async (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
+      if (send.disabled) return; // once is enough
       send.disabled = true;
       put(wrong);
       try {
