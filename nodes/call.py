@@ -27,7 +27,7 @@ from hyperinfer.nodes.big_bodies import BIG, BigBodies
 from hyperinfer.nodes.concurrency import Rooms
 from hyperinfer.nodes.health import LocalHealth
 from hyperinfer.nodes.heard_attempt import run_heard
-from hyperinfer.nodes.items import Answering, Failed, Planned, Reply
+from hyperinfer.nodes.items import DO_NOT_RETRY, Answering, Failed, Planned, Reply
 from hyperinfer.nodes.measures import Measures
 from hyperinfer.nodes.refusal import refused, refused_losses, shutting_down
 from hyperinfer.nodes.selection import Chosen, Selection, Ways
@@ -162,9 +162,8 @@ def _told(item: Planned, route: Route, fault: UpstreamFault, attempt: Attempting
         fault.detail or fault.message,
     )
     details: dict[str, object] = {} if fault.deadline is None else {"deadline": fault.deadline}
-    return Failed(
-        fault.code, fault.message, fault.param, fault.retry_after, details, ticket=item.ticket, headers=attempt.headers
-    )
+    headers = (*attempt.headers, *DO_NOT_RETRY) if fault.code == "provider_auth" else attempt.headers
+    return Failed(fault.code, fault.message, fault.param, fault.retry_after, details, ticket=item.ticket, headers=headers)
 
 
 def _measure(item: Planned, health: RouteHealth, attempt: Attempting) -> None:

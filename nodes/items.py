@@ -225,12 +225,15 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Failure):
-    """A failure of one request, with its ticket; the other fields are those of `engine.Failure`. `headers`: what of the
-    upstream's headers the client gets."""
+    """A failure of one request, with its ticket; the other fields are those of `engine.Failure`. `headers`: those that
+    the client gets beside the usual ones, what of the upstream's may be passed on among them."""
 
     ticket: Ticket | None = None
     headers: HeaderList = ()
 
+
+DO_NOT_RETRY: Final[HeaderList] = (("x-should-retry", "false"),)
+"""Tells the official SDKs, which repeat each 5xx by themselves, that this one stays until an operator has done something."""
 
 Reply: TypeAlias = Answering | Burst
 """What flows from `call` to `encode`: an `Answering` first, then bursts. A burst is a tuple of events, all that one read of

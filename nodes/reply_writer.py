@@ -164,7 +164,7 @@ def response(status: int, body: bytes, ticket: Ticket, headers: HeaderList) -> t
 
 
 def retry_headers(failure: Failure, given: HeaderList = ()) -> HeaderList:
-    """`Retry-After` in whole seconds, where the failure knows and `given` does not say."""
+    """What says when to try again: `Retry-After` in whole seconds where the failure knows and `given` does not say."""
     if failure.retry_after is None or any(name == "retry-after" for name, _ in given):
         return ()
     return (("retry-after", str(max(1, math.ceil(failure.retry_after)))),)

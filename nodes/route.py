@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hyperinfer.engine import Failure, Node, step
 from hyperinfer.nodes.choosing import Choosing
-from hyperinfer.nodes.items import Asked, Choice, Failed, Planned
+from hyperinfer.nodes.items import DO_NOT_RETRY, Asked, Choice, Failed, Planned
 from hyperinfer.nodes.preferences import barred_by, none_left
 from hyperinfer.providers.catalogue import Creator, Model
 
@@ -158,7 +158,7 @@ def _not_set_up(model: Model, ticket: Ticket) -> Failed:
     missing = sorted({name for route in model.routes for name in route.provider.missing})
     log.warning("%s '%s' has no route that can be called; unset: %s", ticket.request_id, model.slug, ", ".join(missing))
     message = f"No provider of '{model.slug}' is set up on this gateway: GET /api/v1/models says which are `available`."
-    return Failed("provider_unavailable", message, ticket=ticket)
+    return Failed("provider_unavailable", message, ticket=ticket, headers=DO_NOT_RETRY)
 
 
 def to_model(catalogue: Catalogue, slug: str) -> Node[Asked, Planned]:

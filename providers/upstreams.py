@@ -71,7 +71,8 @@ class Upstreams:
         tool is are closed, those in use when their request is over."""
         stay = catalogue.providers
         self._clients = {name: kept for name, kept in self._clients.items() if stay.get(name) == kept[0]}
-        called = [each.base_url for each in stay.values() if each.transport == "network"]
+        # One that is off is called by nobody, and may have no address: that may be what is unset.
+        called = [each.base_url for each in stay.values() if each.transport == "network" and not each.missing]
         called += [each.base_url for each in catalogue.tools.values() if each.base_url]
         network = self._transports["network"]
         if isinstance(network, Ways):

@@ -12,6 +12,7 @@ from hyperinfer.providers.demo.asked import (
     Table,
     Tool,
     choose,
+    few,
     is_effort,
     last_text,
     prompt_tokens,
@@ -149,6 +150,8 @@ def _tool(request: _Body) -> Tool | None:
             return None
         case {"type": "tool", "name": str(name)}:
             return choose(tools, named=name)
+        case None | {"type": "auto"}:
+            return choose(few(tools))
         case _:
             return choose(tools)
 

@@ -14,6 +14,10 @@ Table = dict[str, Any]
 ANY_OBJECT: Final[Table] = {"type": "object", "properties": {"reply": {"type": "string"}}, "required": ["reply"]}
 """The schema of an answer that was asked for as JSON of any shape."""
 
+MOST_TOOLS: Final = 6
+"""More are a coding agent's, with a shell and files among them, and agents that begin others: what is called there is
+carried out on the caller's machine. The gateway's own five and one of the caller's are not too many."""
+
 _MEDIA: Final = frozenset({"data", "image_url", "file_data", "signature", "encrypted_content"})
 
 
@@ -84,6 +88,11 @@ def last_text(content: str | Sequence[Table] | None) -> str:
         return content or ""
     texts = [part["text"] for part in content if isinstance(part.get("text"), str) and part["text"].strip()]
     return texts[-1] if texts else ""
+
+
+def few(tools: Sequence[Tool]) -> Sequence[Tool]:
+    """Those to choose from where the request leaves it to the model whether it calls one: none of more than `MOST_TOOLS`."""
+    return tools if len(tools) <= MOST_TOOLS else ()
 
 
 def choose(tools: Sequence[Tool], *, named: str | None = None, allowed: Iterable[str] | None = None) -> Tool | None:

@@ -13,6 +13,7 @@ from hyperinfer.providers.demo.asked import (
     Table,
     Tool,
     choose,
+    few,
     is_effort,
     last_text,
     prompt_tokens,
@@ -149,6 +150,8 @@ def _tool(request: _Body) -> Tool | None:
             return choose(tools, allowed=[_named(tool) for tool in rows(allowed, "tools")])
         case {"type": "function" | "custom"} as choice:
             return choose(tools, named=_named(choice))
+        case None | "auto":
+            return choose(few(tools))
         case _:
             return choose(tools)
 

@@ -13,6 +13,7 @@ from hyperinfer.providers.demo.asked import (
     Table,
     Tool,
     choose,
+    few,
     is_effort,
     is_table,
     last_text,
@@ -185,6 +186,8 @@ def _tool(request: _Body) -> Tool | None:
             return choose(tools, allowed=[tool.get("name", "") for tool in rows(allowed, "tools")])
         case {"type": "function" | "custom", "name": str(name)}:
             return choose(tools, named=name)
+        case None | "auto":
+            return choose(few(tools))
         case _:
             return choose(tools)
 

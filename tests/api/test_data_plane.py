@@ -223,6 +223,7 @@ async def test_a_provider_without_its_key(client: Dialect, caplog: pytest.LogCap
     async with bench() as gateway:
         exchange = await gateway.ask(client, "unset", stream=True)
         assert "NO_SUCH_KEY" not in check_error(client, exchange, "provider_unavailable")
+        assert exchange.sent_headers["x-should-retry"] == "false"  # the SDKs would, for half a minute of silence
         assert "NO_SUCH_KEY" in caplog.text
 
 

@@ -8,9 +8,11 @@ import jsonschema
 import pytest
 from trio.testing import MockClock
 
+from hyperinfer.providers.demo.asked import MOST_TOOLS
 from hyperinfer.providers.quirks import Protocol
 from tests.providers.demo_exchange import (
     TOOLS,
+    WEATHER,
     decode,
     each_protocol,
     exchange,
@@ -34,6 +36,19 @@ async def test_the_first_tool_that_may_be_called_is_called(
     assert bool(heard.text) is (called is None)
     for name, arguments, _ in heard.calls:
         jsonschema.validate(json.loads(arguments or "{}"), TOOLS[name])
+
+
+@each_protocol
+@pytest.mark.parametrize(("choice", "called"), [(None, None), ("auto", None), ("required", "weather"), ("clock", "clock")])
+async def test_of_as_many_tools_as_a_coding_agent_offers_none_is_called_unless_one_must_be(
+    protocol: Protocol, choice: str | None, called: str | None, autojump_clock: MockClock
+) -> None:
+    # They have a shell among them, and agents that begin others: what is called with made-up arguments there is carried out.
+    few = TOOLS | {f"tool_{number}": TOOLS["clock"] for number in range(MOST_TOOLS - len(TOOLS))}
+    heard = hear(await exchange(protocol, request(protocol, tools=few | {"shell": WEATHER}, choice=choice)))
+    assert [name for name, _, _ in heard.calls] == ([called] if called else [])
+    assert bool(heard.text) is (called is None)
+    assert hear(await exchange(protocol, request(protocol, tools=few, choice=choice))).calls
 
 
 @each_protocol

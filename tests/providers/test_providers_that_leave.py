@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import trio
 
+from hyperinfer.providers import shipped_catalogue
 from hyperinfer.providers.catalogue import Catalogue, Provider, Tool
 from hyperinfer.providers.proxies import Proxies
 from hyperinfer.providers.secret import Secret
@@ -105,6 +106,18 @@ async def test_one_that_comes_back_keeps_its_connections_again() -> None:
         await upstreams.serve_only(holding(it))
         assert [await asked(upstreams, it) for _ in range(2)] == [b"ok"] * 2
         assert (transport.idle, len(server.connections)) == (1, 3)
+        await upstreams.aclose()
+
+
+@pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": "sk-1"}], ids=["all off", "one on"])
+@WAYS
+async def test_providers_that_are_off_are_passed_over(environ: dict[str, str], proxied: bool) -> None:
+    # Servers of one's own have no address until their variable names it.
+    async with raw_server([Request(), OK, Hold()]) as server:
+        upstreams, _ = made({"HTTP_PROXY": server.url} if proxied else {})
+        assert await asked(upstreams, provider("leaves", server)) == b"ok"
+        await upstreams.serve_only(shipped_catalogue(environ))
+        await closed(server)
         await upstreams.aclose()
 
 

@@ -29,6 +29,7 @@ from tests.api.cli.serving import PATIENCE, ROOM, Served, apart, served
 if TYPE_CHECKING:
     from tests.api.cli.kit import Cli
 
+SHIPPED = Path(__file__).parents[3] / "providers.yaml"
 CERTIFICATE = Path(__file__).parents[1] / "edge" / "localhost.pem"
 
 
@@ -268,6 +269,10 @@ def test_a_reload_says_what_came_of_it(tmp_path: Path) -> None:
             return [server.process.stderr.readline().rstrip() for _ in range(2 if b"-" in text else 1)]
 
         assert reloaded(b"limits: {grace: 1}\ndemo: true\n") == [f"reloaded {catalogue}: 3 models"]
+        # Of the servers of one's own in the shipped one not even the address is known.
+        catalogue.write_bytes(SHIPPED.read_bytes())
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.stderr.readline().startswith(f"reloaded {catalogue}: ")
         refused = "not reloaded, the configuration stays as it was:"
         assert reloaded(b"dem-o: true\n") == [
             f"{refused} the catalogue has 1 problem:",
