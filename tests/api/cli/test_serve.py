@@ -270,7 +270,7 @@ def test_a_reload_says_what_came_of_it(tmp_path: Path) -> None:
 
         assert reloaded(b"limits: {grace: 1}\ndemo: true\n") == [f"reloaded {catalogue}: 3 models"]
         # Of the servers of one's own in the shipped one not even the address is known.
-        catalogue.write_bytes(SHIPPED.read_bytes())
+        catalogue.write_bytes(SHIPPED.read_bytes().replace(b"grace: 30", b"grace: 1"))
         server.process.send_signal(signal.SIGHUP)
         assert server.process.stderr.readline().startswith(f"reloaded {catalogue}: ")
         refused = "not reloaded, the configuration stays as it was:"
