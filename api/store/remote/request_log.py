@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
+import msgspec
+
 from hyperinfer.api.store.errors import StoreUnavailable, reason_of
 from hyperinfer.api.store.generations import generation_from_row
 from hyperinfer.api.store.messages import GenerationRow
 from hyperinfer.api.store.remote.accounts import KEY_COLUMNS, key_record
 from hyperinfer.api.store.remote.bridge import Busy
-from hyperinfer.api.store.remote.text import can_be_stored, exactly
+from hyperinfer.api.store.remote.text import as_stored, can_be_stored, exactly
 from hyperinfer.api.store.remote.unsettled import pending_generation
 from hyperinfer.api.store.request_log import COLUMNS
 from hyperinfer.api.store.request_pages import page_of
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TEXTS: Final = ("key", "model", "provider")
 _REQUEST: Final = f"SELECT {COLUMNS} FROM generation WHERE id = $1"
 _KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key WHERE id = ANY($1::text[])"
 
@@ -41,7 +44,11 @@ class RemoteRequestLog:
 
     async def requests(self, question: RequestsQuestion) -> RequestsPage:
         """See RequestLog."""
-        found = await self._reports.requests(question)
+        stored = {name: as_stored(text) for name in _TEXTS if (text := getattr(question, name)) is not None}
+        found = await self._reports.requests(msgspec.structs.replace(question, **stored))
+        if any(as_stored("\0") in text for text in stored.values()):  # others have the sign itself there
+            rows = tuple(row for row in found.rows if question.fits(generation_from_row(exactly(row))))
+            found = msgspec.structs.replace(found, rows=rows)
         pending = [pending_generation(record.body) for record in self._ledger.owner.records()]
         return page_of(found, question, pending, exactly)
 

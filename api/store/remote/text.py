@@ -7,7 +7,7 @@ sign in its place, and what it says exactly in its details: JSON can say it.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from hyperinfer.api.store.messages import GenerationRow
@@ -29,13 +29,19 @@ def can_be_stored(text: str) -> bool:
     return _NUL not in text
 
 
+def as_stored(text: str) -> str:
+    """What a column of `storable` says of this text."""
+    return text.replace(_NUL, _SIGN)
+
+
 def storable(row: GenerationRow) -> GenerationRow:
     """The row without NUL; the same object where it has none."""
     exactly = {name: getattr(row, name) for name in _COLUMNS if _NUL in getattr(row, name)}
     if not exactly:
         return row
     details = json.dumps({**json.loads(row.details), _EXACTLY: exactly}, ensure_ascii=True)
-    return row._replace(details=details, **{name: text.replace(_NUL, _SIGN) for name, text in exactly.items()})
+    stored: dict[str, Any] = {name: as_stored(text) for name, text in exactly.items()}
+    return row._replace(details=details, **stored)
 
 
 def exactly(row: GenerationRow) -> GenerationRow:

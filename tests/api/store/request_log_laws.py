@@ -47,6 +47,7 @@ async def requests_are_listed_page_by_page_the_latest_first(store: Store) -> Non
 async def requests_are_found_by_what_they_are(store: Store) -> None:
     principal = await a_principal(store, USD)
     lab = principal.workspace
+    other = (await store.create_workspace("other", USD)).id
     plain = _request(0, lab)
     keyed, modelled, provided = (
         _request(1, lab, key_id="key_2"),
@@ -54,13 +55,17 @@ async def requests_are_found_by_what_they_are(store: Store) -> None:
         _request(3, lab, provider="nul\0"),
     )
     failed = _request(4, lab, status="failed", error_code="provider_timeout")
-    for each in (plain, keyed, modelled, provided, failed):
+    signed = _request(5, other, provider="nul\u2400")
+    for each in (plain, keyed, modelled, provided, failed, signed):
         await store.settle(each)
     await store.admit(an_admission("unfinished", principal, 1))  # is in no list before it is over
     asked = {
         RequestsQuestion(workspace=lab, limit=1000): [failed, provided, modelled, keyed, plain],
         RequestsQuestion(key="key_2"): [keyed],
         RequestsQuestion(model="c/d", provider="provider"): [modelled],
+        RequestsQuestion(provider="nul\0"): [provided],
+        RequestsQuestion(provider="nul\u2400"): [signed],
+        RequestsQuestion(key="\0", model="\0"): [],
         RequestsQuestion(statuses=("failed", "interrupted")): [failed],
         RequestsQuestion(since=NOW + 1, until=NOW + 3): [modelled, keyed],
     }
