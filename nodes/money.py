@@ -27,6 +27,8 @@ def usd_to_pico(amount: str | int | Decimal) -> int:
         raise TypeError("money is never a float: pass text, int or Decimal")
     if isinstance(amount, str) and len(amount) > _TEXT_LIMIT:
         raise ValueError("not an amount in USD: too long")
+    if isinstance(amount, str) and ("_" in amount or not amount.isascii()):  # which Decimal would take
+        raise ValueError(f"not an amount in USD: {amount!r}")
     try:
         value = Decimal(amount)
     except InvalidOperation:

@@ -82,3 +82,9 @@ def test_printed_text_is_plain_and_minimal(pico: int) -> None:
 def test_printed_forms(pico: int, usd: str, micro: str) -> None:
     assert pico_to_usd_text(pico) == usd
     assert pico_to_micro_text(pico) == micro
+
+
+@pytest.mark.parametrize("text", ["1_000", "0._5", "\u0661", "\uff11\uff12", "1.0\u00a0"])
+def test_amounts_are_written_with_the_ten_digits_and_nothing_between_them(text: str) -> None:
+    with pytest.raises(ValueError, match="not an amount in USD"):
+        usd_to_pico(text)
