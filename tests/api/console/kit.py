@@ -70,11 +70,16 @@ class SignedIn:
 
     async def play(self, format: str, body: object, **more: object) -> list[dict[str, Any]]:
         """All lines about a request from the playground."""
+        return [line async for line in self.playing(format, body, **more)]
+
+    async def playing(self, format: str, body: object, **more: object) -> AsyncGenerator[dict[str, Any]]:
+        """The same lines, each as it comes."""
         asked = {"workspace": "default", "format": format, "body": body, **more}
-        response = await self.client.post("/console/api/playground", json=asked)
-        assert response.status_code == 200, response.text
-        assert response.headers["content-type"] == "application/x-ndjson"
-        return [json.loads(line) for line in response.text.splitlines()]
+        async with self.client.stream("POST", "/console/api/playground", json=asked) as response:
+            assert response.status_code == 200, await response.aread()
+            assert response.headers["content-type"] == "application/x-ndjson"
+            async for line in response.aiter_lines():
+                yield json.loads(line)
 
     def wire(self, format: str, body: object) -> bytes:
         """The same as a browser sends it."""

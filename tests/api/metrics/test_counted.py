@@ -14,6 +14,7 @@ from hyperinfer.api.metrics.requests import MOST_ROUTES, OTHER, RequestMetrics
 from hyperinfer.formats import FORMATS
 from hyperinfer.nodes.items import Ticket
 from hyperinfer.nodes.ports import Attempt
+from hyperinfer.nodes.settlement import SETTLE_SECONDS
 from tests.support.bench import Bench, asked, bench, catalogue
 from tests.support.replies import STREAMS, WHOLES
 from tests.support.upstreams import NEVER, Script
@@ -119,6 +120,18 @@ async def test_a_client_that_takes_its_time_holds_its_channel(autojump_clock: ob
     assert set(held) == {0, 1}
     assert measures.waits >= 1
     assert measures.waited >= 3.0
+
+
+async def test_how_long_settlements_took(autojump_clock: object) -> None:
+    async with bench(Script([(0.0, WHOLE)]), Script([(0.0, WHOLE)])) as gateway:
+        settlement = gateway.data_plane.settlement
+        settlement._clock = trio.current_time  # pyright: ignore[reportPrivateUsage]
+        for seconds in (0.3, SETTLE_SECONDS + 1):
+            gateway.store.settling = seconds
+            await gateway.ask("openai_chat", "openai_chat", stream=False)
+        assert (sum(settlement.seconds.counts), settlement.late) == (1, 1)
+        assert settlement.seconds.sum == pytest.approx(0.3)
+        await trio.sleep(1)
 
 
 def ticket_of(provider: str, **attempt: Any) -> Ticket:
