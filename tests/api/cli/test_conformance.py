@@ -66,8 +66,12 @@ class _Refuses(BaseHTTPRequestHandler):
         """It is not for anybody's eyes."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that its end waits for them, and for their sockets
+
+
 def test_a_gateway_that_refuses_before_it_asks_is_quoted(cli: Cli) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Refuses) as server:
+    with _Server(("127.0.0.1", 0), _Refuses) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
         done = cli("conformance", url, "--key", "k", "--listen", "127.0.0.1:0", "--only", "text.equal", "--json")

@@ -27,12 +27,14 @@ class Said:
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+    daemon_threads = False  # so that its end waits for them, and for their sockets
     answers: Mapping[str, Said]
     heard: list[tuple[str, Mapping[str, str]]]
 
 
 class _Handler(BaseHTTPRequestHandler):
+    timeout = 30
+
     def do_GET(self) -> None:
         self._answer()
 
