@@ -27,7 +27,8 @@ from hyperinfer.api.store.differences import (
 )
 from hyperinfer.api.store.records import LedgerReport, UsageBy, UsageRow
 from hyperinfer.api.store.remote.driver import Connection, connect
-from hyperinfer.api.store.reports import AuditQuestion, Question, UsageQuestion
+from hyperinfer.api.store.report_scans import ReportScans
+from hyperinfer.api.store.reports import Question, UsageQuestion
 from hyperinfer.api.store.request_log import COLUMNS, FoundRows, RequestsQuestion, Search
 
 if TYPE_CHECKING:
@@ -109,23 +110,11 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 @final
-class RemoteReports:
-    """Reports of the database at this address. All raise StoreUnavailable."""
+class RemoteReports(ReportScans):
+    """Those of the database at this address."""
 
     def __init__(self, url: Secret) -> None:
         self._url = url
-
-    async def usage(self, question: UsageQuestion) -> tuple[UsageRow, ...]:
-        """Sums, ordered by group."""
-        return await self._run(question, tuple[UsageRow, ...])
-
-    async def audit(self) -> LedgerReport:
-        """What differs, if anything, as of one instant."""
-        return await self._run(AuditQuestion(), LedgerReport)
-
-    async def requests(self, question: RequestsQuestion) -> FoundRows:
-        """A page of them, the latest first."""
-        return await self._run(question, FoundRows)
 
     async def _run(self, question: Question, shape: type[T]) -> T:
         # The process of a report has no use for trio, which is a third of its start.

@@ -11,6 +11,7 @@ import trio
 
 from hyperinfer.engine import Sink, Stage, stage
 from hyperinfer.nodes import Ticket
+from hyperinfer.nodes.settlement import SETTLE_SECONDS
 from tests.support.bench import DIALECTS, Bench, asked, bench, catalogue
 from tests.support.replies import STREAMS, WHOLES
 from tests.support.tool_rounds import ScriptedTool, call, found, switched_on, text, tooling, upstream
@@ -193,6 +194,18 @@ async def test_a_stream_that_breaks_is_an_error_though_its_status_was_200(autoju
     root = kept.one.spans[0]
     assert (root.attributes["http.response.status_code"], root.error) == (200, "provider_unavailable")
     assert spans(kept.one, "chat")[0].error == "provider_unavailable"
+
+
+async def test_a_settlement_that_is_late_is_an_error_of_its_own(autojump_clock: object) -> None:
+    tracer, kept = keeping()
+    async with bench(good(stream=False), tracer=tracer) as gateway:
+        gateway.store.settling = SETTLE_SECONDS + 1
+        await gateway.ask("openai_chat", "openai_chat", stream=False)
+        await trio.sleep(1)
+    (settlement,) = spans(kept.one, "settlement")
+    assert settlement.error == "not_recorded"
+    assert settlement.end is not None
+    assert settlement.end - settlement.start == SETTLE_SECONDS
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
