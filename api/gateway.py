@@ -171,7 +171,7 @@ async def open_gateway(
             connected=measures.connected,
         ) as upstreams,
         _recorder(settings, catalogue, drain) as recorder,
-        _tracer(settings, upstreams, now, entropy) as tracer,
+        _tracer(settings, catalogue, upstreams, now, entropy) as tracer,
         trio.open_nursery() as serving,
     ):
         serving.start_soon(watch.run)
@@ -243,13 +243,22 @@ def _recorder(
     # Who does not record does not load it.
     from hyperinfer.api.recording.recorder import open_recorder
 
-    tokens = (settings.internal_token, console_token(settings.environ))
-    secrets = tuple(token for token in tokens if token is not None)
+    secrets = _own_secrets(settings)
     return open_recorder(settings.record, catalogue=catalogue.current, drain=drain, chance=random.random, secrets=secrets)
 
 
+def _own_secrets(settings: GatewaySettings) -> tuple[Secret, ...]:
+    """Of people who are no clients."""
+    tokens = (settings.internal_token, settings.metrics_token, console_token(settings.environ))
+    return tuple(token for token in tokens if token is not None)
+
+
 def _tracer(
-    settings: GatewaySettings, upstreams: Upstreams, now: Callable[[], float], entropy: Callable[[int], bytes]
+    settings: GatewaySettings,
+    catalogue: CatalogueFile,
+    upstreams: Upstreams,
+    now: Callable[[], float],
+    entropy: Callable[[int], bytes],
 ) -> AbstractAsyncContextManager[Tracer | None]:
     configured = settings.tracing
     if configured is None:
@@ -257,8 +266,14 @@ def _tracer(
     # Who does not trace does not load it.
     from hyperinfer.api.tracing.opening import open_tracer
 
+    contents = None
+    if configured.contents is not None:
+        from hyperinfer.api.tracing.contents import Contents
+
+        secrets = (*_own_secrets(settings), *(value for _, value in configured.headers))
+        contents = Contents(catalogue.current, secrets, most=configured.contents)
     scheme = "https" if settings.tls else "http"
-    return open_tracer(configured, upstreams.network, scheme=scheme, now=now, entropy=entropy)
+    return open_tracer(configured, upstreams.network, scheme=scheme, now=now, entropy=entropy, contents=contents)
 
 
 def _bytes(mb: int) -> int:

@@ -29,6 +29,11 @@ def unfinished(end: ev.MessageEnd, status: int) -> UpstreamFault:
     return UpstreamFault(code="provider_unavailable", message=message, detail=message, status=status, failover=True)
 
 
+def no_count(reason: str) -> UpstreamFault:
+    message = "The provider's count of tokens cannot be understood."
+    return UpstreamFault(code="provider_unavailable", message=message, detail=f"{message} ({reason})", failover=True)
+
+
 def unreadable(reader: ReplyReader) -> UpstreamFault:
     reason = reader.error.reason if reader.error is not None else "no reply"
     if reader.cut_short:

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx2
 import trio
 
-from hyperinfer.engine import Failure, Node, Sink, Stage, stage
+from hyperinfer.engine import Expired, Failure, Node, Sink, Stage, stage
 from hyperinfer.formats import COUNTING
 from hyperinfer.formats.counting import count_of_reply
 from hyperinfer.formats.errors import PeerError
 from hyperinfer.formats.tokens import estimate_input
+from hyperinfer.nodes.attempt_faults import no_count, timeout
 from hyperinfer.nodes.big_bodies import BIG, BigBodies
 from hyperinfer.nodes.call import encoded_for
 from hyperinfer.nodes.items import Failed, Output, Planned
 from hyperinfer.nodes.reply_writer import identity_headers, response
+from hyperinfer.providers.connection_faults import fault_of_exception
 
 if TYPE_CHECKING:
     from hyperinfer.formats.counting import Counting
+    from hyperinfer.formats.upstream_errors import UpstreamFault
     from hyperinfer.nodes.admit import RateLimit
     from hyperinfer.nodes.attempt import Clients
     from hyperinfer.nodes.ports import Health
@@ -69,9 +72,9 @@ class Count(Stage[Planned, Output | Failure]):
 
     async def _counted(self, item: Planned) -> int | None:
         """What a provider counted; None where none does, or none did in time."""
-        with trio.move_on_after(PATIENCE):
+        with trio.move_on_after(PATIENCE) as scope:
             for route in item.routes:
-                if self._counts(route) and (tokens := await self._asked(item, route)) is not None:
+                if self._counts(route) and (tokens := await self._asked(item, route, scope.deadline)) is not None:
                     return tokens
         return None
 
@@ -79,22 +82,37 @@ class Count(Stage[Planned, Output | Failure]):
         """One that is left alone is not waited for either: there is the estimate."""
         return route.provider.count_tokens and (self._health is None or self._health.of(route).usable())
 
-    async def _asked(self, item: Planned, route: Route) -> int | None:
+    async def _asked(self, item: Planned, route: Route, deadline: float) -> int | None:
         counting, client = COUNTING[route.provider.protocol], self._clients.of(route.provider)
         body = await self._in_turn(item, partial(_question, item, route, counting))
         if body is None:
             return None
-        path = client.endpoint + counting.path
+        tap = item.ticket.tap
+        heard = None if tap is None else tap.counting(item, route)
+        fault: UpstreamFault | None = None
+        tokens: int | None = None
         try:
-            async with client.open(path, body, stream=False, extra_headers=item.ticket.upstream_headers) as reply:
+            async with client.open(
+                client.endpoint + counting.path, body, stream=False, extra_headers=item.ticket.upstream_headers
+            ) as reply:
+                if heard is not None:
+                    heard.head(reply.status, reply.connected)
                 if 200 <= reply.status < 300:
-                    return count_of_reply(await reply.read(_REPLY_LIMIT))
+                    tokens = count_of_reply(await reply.read(_REPLY_LIMIT))
+                    if heard is not None:
+                        heard.counted(tokens)
+                    return tokens
                 fault = await reply.fault(now=self._now())
                 why = f"status {fault.status}: {fault.detail or fault.message}"
         except httpx2.TransportError as error:
-            why = type(error).__name__
+            fault, why = fault_of_exception(error), type(error).__name__
         except PeerError as error:
-            why = error.reason
+            fault, why = no_count(error.reason), error.reason
+        finally:
+            if heard is not None:
+                if fault is None and tokens is None and trio.current_time() >= deadline:
+                    fault = timeout(Expired("whole", PATIENCE))
+                heard.ended(fault, complete=tokens is not None)
         log.warning(
             "%s %s did not count the tokens of %s: %s", item.ticket.request_id, route.provider.name, route.model, why
         )

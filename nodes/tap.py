@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hyperinfer.nodes.selection import Ways
     from hyperinfer.nodes.tools.activation import Active
     from hyperinfer.nodes.tools.attached import ReadPdf
+    from hyperinfer.providers.catalogue import Route
 
 WaitsFor: TypeAlias = Literal["pause", "place"]
 """pause: before a route may be asked again; place: at a provider with a `concurrency`."""
@@ -37,6 +38,9 @@ class AttemptTap:
     def heard(self, events: Sequence[Event]) -> None:
         """Events of the reply, before they are handed on. Those of a stream once there is output, so that an attempt that
         came to nothing tells of none; those of a reply that is not streamed all at once."""
+
+    def counted(self, tokens: int) -> None:
+        """What was asked for was the number of the request's tokens, and it is this."""
 
     def ended(self, fault: UpstreamFault | None, *, complete: bool) -> None:
         """It is over. `fault`: why it failed, with the deadline that ran out, if one did. Without one and not `complete`:
@@ -94,6 +98,10 @@ class Tap:
         """A route is being asked. Who gives an object hears through it of this attempt."""
         return None
 
+    def counting(self, item: Planned, route: Route) -> AttemptTap | None:
+        """A route is being asked to count tokens. As `attempting`."""
+        return None
+
     def tool_started(self, run: ToolRun) -> None:
         """A server tool runs. Several do at once; `run.call_id` tells them apart. PDFs that are read before the first round
         are not among them (`reading`)."""
@@ -129,10 +137,20 @@ class AttemptTaps(AttemptTap):
         for tap in self._taps:
             tap.heard(events)
 
+    def counted(self, tokens: int) -> None:
+        """To each."""
+        for tap in self._taps:
+            tap.counted(tokens)
+
     def ended(self, fault: UpstreamFault | None, *, complete: bool) -> None:
         """To each."""
         for tap in self._taps:
             tap.ended(fault, complete=complete)
+
+
+def _together(taps: Sequence[AttemptTap | None]) -> AttemptTap | None:
+    found = [tap for tap in taps if tap is not None]
+    return AttemptTaps(found) if len(found) > 1 else found[0] if found else None
 
 
 class Taps(Tap):
@@ -198,8 +216,11 @@ class Taps(Tap):
 
     def attempting(self, answering: Answering) -> AttemptTap | None:
         """To each."""
-        found = [heard for tap in self._taps if (heard := tap.attempting(answering)) is not None]
-        return AttemptTaps(found) if len(found) > 1 else found[0] if found else None
+        return _together([tap.attempting(answering) for tap in self._taps])
+
+    def counting(self, item: Planned, route: Route) -> AttemptTap | None:
+        """To each."""
+        return _together([tap.counting(item, route) for tap in self._taps])
 
     def tool_started(self, run: ToolRun) -> None:
         """To each."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from hyperinfer.api.recording.known_secrets import secrets_of
 from hyperinfer.api.recording.redaction import REDACTED
 from hyperinfer.formats.json_text import read_json
 from hyperinfer.formats.wire import is_array, is_object
 from hyperinfer.providers.catalogue_records import Breaker, Timeouts
-from hyperinfer.providers.client import SHORTEST_SECRET
 from hyperinfer.providers.quirks import PROTOCOL_QUIRKS, quirk_facts
 
 if TYPE_CHECKING:
@@ -60,9 +60,6 @@ def excerpt(catalogue: Catalogue, names: Iterable[str]) -> Excerpt:
     models = {model.slug: model for model in known.values() if model is not None and not _built_in(model)}
     providers = {route.provider.name: route.provider for model in models.values() for route in model.routes}
     theirs = {name: each for name, each in providers.items() if each.transport == "network"}
-    secrets = [key for provider in theirs.values() for key in provider.keys]
-    secrets += [value for each in theirs.values() for _, value in each.headers if len(value.reveal()) >= SHORTEST_SECRET]
-    secrets += [key for tool in catalogue.tools.values() for key in tool.keys]
     made = {
         "providers": {name: _provider(each) for name, each in theirs.items()},
         "models": [_model(each) for each in models.values()],
@@ -70,7 +67,7 @@ def excerpt(catalogue: Catalogue, names: Iterable[str]) -> Excerpt:
         "limits": _stated(asdict(catalogue.limits)),
         "demo": catalogue.demo,
     }
-    return Excerpt(made, tuple(secrets))
+    return Excerpt(made, tuple(secrets_of(theirs.values(), catalogue.tools.values())))
 
 
 def _built_in(model: Model) -> bool:

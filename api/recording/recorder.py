@@ -13,13 +13,13 @@ from hyperinfer.api.data_plane import CRASHED, CRASHES
 from hyperinfer.api.edge.exchange import ClientGone
 from hyperinfer.api.recording.excerpt import Excerpt, excerpt, models_named
 from hyperinfer.api.recording.folder import file_name
+from hyperinfer.api.recording.known_secrets import keys_of
 from hyperinfer.api.recording.orders import Order
 from hyperinfer.api.recording.recorded import Recorded
 from hyperinfer.api.recording.redaction import Redactor
 from hyperinfer.api.recording.scribe_client import open_scribe_client
 from hyperinfer.api.recording.tapped import TappedExchange
 from hyperinfer.engine.recording import VERSION, Payload, Request
-from hyperinfer.providers.client import SHORTEST_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -128,7 +128,7 @@ class Recorder:
         self._number = number = self._number + 1
         recorded = Recorded(
             self._out(number, file_name(ticket.created, ticket.request_id)),
-            Redactor((*secrets, *_keys_of(exchange))),
+            Redactor((*secrets, *keys_of(exchange))),
             started=ticket.started,
             limit=settings.file_bytes,
             bodies=settings.bodies,
@@ -175,21 +175,6 @@ class Recorder:
         if found is None:
             found = self._excerpts[names] = excerpt(catalogue, names)
         return found
-
-
-def _keys_of(exchange: Exchange) -> list[str]:
-    """What the client signs in with, and whatever else it has sent where keys and cookies are."""
-    found: list[str] = []
-    for name, value in exchange.headers:
-        if name in (b"authorization", b"proxy-authorization", b"x-api-key", b"cookie"):
-            text = value.decode("latin-1").strip()
-            found.append(text)
-            if name == b"cookie":
-                values = [each.partition("=")[2].strip() for each in text.split(";")]
-                found += [each for each in values if len(each) >= SHORTEST_SECRET]  # shorter ones are words
-            else:
-                found += text.split()[1:]
-    return found
 
 
 @asynccontextmanager

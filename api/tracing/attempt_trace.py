@@ -63,6 +63,10 @@ class AttemptTrace(AttemptTap):
             elif isinstance(event, ev.MessageEnd | ev.ChoiceEnd):
                 self._stops[event.choice] = event.stop
 
+    def counted(self, tokens: int) -> None:
+        """See the port."""
+        self._span.attributes["gen_ai.usage.input_tokens"] = tokens
+
     def ended(self, fault: UpstreamFault | None, *, complete: bool) -> None:
         """See the port."""
         span = self._span

@@ -1,5 +1,5 @@
 """What spans say of requests and attempts, in the words of OpenTelemetry's conventions (GenAI: as of 1.41, in development).
-Names that these do not have begin with `hyperinfer.`. Nothing of it is what people ask or are answered."""
+Names that these do not have begin with `hyperinfer.`. Nothing of it is what people ask or are answered (`contents`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hyperinfer.formats.conversation import Conversation
     from hyperinfer.formats.usage import Usage
     from hyperinfer.nodes.items import Answering
-    from hyperinfer.providers.catalogue import Provider
+    from hyperinfer.providers.catalogue import Provider, Route
 
 _PROVIDERS: Final = {
     "azure-openai": "azure.ai.openai",
@@ -57,22 +57,29 @@ def of_exchange(exchange: Exchange) -> dict[str, Value]:
 
 def of_attempt(answering: Answering) -> dict[str, Value]:
     """An attempt, as it begins."""
-    route, conversation = answering.route, answering.asked or answering.conversation
-    found: dict[str, Value] = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": _PROVIDERS.get(route.provider.vendor, route.provider.vendor),
-        "gen_ai.request.model": route.model,
-        "hyperinfer.model": answering.slug,
-        "hyperinfer.provider": route.provider.name,
-        "hyperinfer.protocol": route.provider.protocol,
-        **_address(route.provider),
-        **_asked(conversation),
-    }
+    found = {**_of_route(answering.route, answering.slug, "chat"), **_asked(answering.asked or answering.conversation)}
     if answering.round:
         found["hyperinfer.round"] = answering.round
     if answering.by is not None:
         found["hyperinfer.chosen_by"] = answering.by
     return found
+
+
+def of_counting(route: Route, slug: str) -> dict[str, Value]:
+    """An attempt to have tokens counted."""
+    return _of_route(route, slug, "count_tokens")
+
+
+def _of_route(route: Route, slug: str, operation: str) -> dict[str, Value]:
+    return {
+        "gen_ai.operation.name": operation,
+        "gen_ai.provider.name": _PROVIDERS.get(route.provider.vendor, route.provider.vendor),
+        "gen_ai.request.model": route.model,
+        "hyperinfer.model": slug,
+        "hyperinfer.provider": route.provider.name,
+        "hyperinfer.protocol": route.provider.protocol,
+        **_address(route.provider),
+    }
 
 
 def _asked(conversation: Conversation) -> dict[str, Value]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 import math
+import zlib
 from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Protocol
@@ -36,6 +36,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
 _SAID_EVERY: Final = 60.0
 """Seconds between warnings of the log."""
 _ANSWER_LIMIT: Final = 64 * 1024
+
+MOST_CONTENT_WAITING, MOST_CONTENT_AT_ONCE = 64 * 2**20, 2**20
+"""Bytes of contents that wait, and that are sent together: collectors take messages of some megabytes."""
+
+_PRESSED_AT_ONCE: Final = 128 * 1024
+"""Bytes that are compressed before others have their turn."""
 
 
 class Posts(Protocol):
@@ -78,7 +84,7 @@ class Exporter:
             **({"content-encoding": "gzip"} if settings.compressed else {}),
         }
         self._waiting: deque[Trace] = deque()
-        self._spans = 0  # of those
+        self._spans = self._content = 0  # of those, and of what is under way; the latter in bytes
         self._came, self._enough = trio.Event(), trio.Event()
         self._ends_at = math.inf
         self._sending: trio.CancelScope | None = None
@@ -92,15 +98,18 @@ class Exporter:
 
     def take(self, trace: Trace) -> None:
         """One more trace, whole or not at all."""
-        count = len(trace.spans)
-        if self._spans + count > self._settings.most_waiting:
+        count, content = len(trace.spans), trace.content_bytes
+        if self._spans + count > self._settings.most_waiting or self._content + content > MOST_CONTENT_WAITING:
             self.dropped += count
-            self._say(f"{self.dropped} spans were dropped, as more than {self._settings.most_waiting} would wait")
+            megabytes = MOST_CONTENT_WAITING // 2**20
+            most = f"{self._settings.most_waiting} spans or {megabytes} MiB of contents"
+            self._say(f"{self.dropped} spans were dropped, as more than {most} would wait")
             return
         self._waiting.append(trace)
         self._spans += count
+        self._content += content
         self._came.set()
-        if self._spans >= self._settings.most_at_once:
+        if self._spans >= self._settings.most_at_once or self._content >= MOST_CONTENT_AT_ONCE:
             self._enough.set()
 
     async def run(self) -> None:
@@ -123,14 +132,16 @@ class Exporter:
 
     async def _send_batch(self) -> None:
         traces: list[Trace] = []
-        count = 0
-        while self._waiting and (not traces or count + len(self._waiting[0].spans) <= self._settings.most_at_once):
+        count = content = 0
+        while self._waiting and (not traces or self._fits(count, content)):
             traces.append(self._waiting.popleft())
             count += len(traces[-1].spans)
+            content += traces[-1].content_bytes
         ending = self._ends_at < math.inf
         if not ending and not self._waiting:
             self._came = trio.Event()
-        if not ending and self._spans - count < self._settings.most_at_once:
+        left = self._spans - count, self._content - content
+        if not ending and left[0] < self._settings.most_at_once and left[1] < MOST_CONTENT_AT_ONCE:
             self._enough = trio.Event()
         why = "it took too long"
         try:
@@ -144,16 +155,23 @@ class Exporter:
         finally:
             self._sending = None
             self._spans -= count
+            self._content -= content
         if why:
             self.failed += count
             self._say(f"{count} spans could not be sent to {self._settings.host}: {why}")
         else:
             self.sent += count
 
+    def _fits(self, count: int, content: int) -> bool:
+        """Whether one more goes with so many spans, and so many bytes of contents."""
+        trace = self._waiting[0]
+        most = self._settings.most_at_once
+        return count + len(trace.spans) <= most and content + trace.content_bytes <= MOST_CONTENT_AT_ONCE
+
     async def _send(self, message: bytes) -> str:
         """Why it could not; nothing where it could."""
         if self._settings.compressed:
-            message = gzip.compress(message, 1, mtime=0)
+            message = await _compressed(message)
         pause, why = _FIRST_PAUSE, ""
         while True:
             try:
@@ -206,6 +224,16 @@ class Exporter:
         if now - self._said_at >= _SAID_EVERY:
             self._said_at = now
             log.warning("%s", what)
+
+
+async def _compressed(message: bytes) -> bytes:
+    pressing = zlib.compressobj(1, wbits=31)  # gzip
+    pieces: list[bytes] = []
+    for at in range(0, len(message), _PRESSED_AT_ONCE):
+        if at:
+            await trio.lowlevel.checkpoint()
+        pieces.append(pressing.compress(message[at : at + _PRESSED_AT_ONCE]))
+    return b"".join((*pieces, pressing.flush()))
 
 
 @asynccontextmanager

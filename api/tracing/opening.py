@@ -14,6 +14,7 @@ from hyperinfer.api.tracing.tracer import Tracer
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from hyperinfer.api.tracing.contents import Contents
     from hyperinfer.api.tracing.exporter import Posts
     from hyperinfer.api.tracing.settings import TracingSettings
 
@@ -29,9 +30,11 @@ async def open_tracer(
     now: Callable[[], float],
     entropy: Callable[[int], bytes],
     jitter: Callable[[], float] = random.random,
+    contents: Contents | None = None,
 ) -> AsyncGenerator[Tracer]:
     """Never fails for what a collector does. `transport`: leads to it. `scheme`: by which clients come. `now`: unix
-    seconds. At the end of the block, which comes after the last request, what is left is sent, within a few seconds."""
+    seconds. `contents`: as in `Tracer`. At the end of the block, which comes after the last request, what is left is sent,
+    within a few seconds."""
     version = hyperinfer.__version__
     resource = {
         "service.version": version,
@@ -42,9 +45,10 @@ async def open_tracer(
         **dict(settings.resource),
     }
     exporter = Exporter(settings, transport, resource=resource, version=version, now=now, jitter=jitter)
-    log.info("traces go to %s", settings.host)
+    with_contents = "" if contents is None else ", with what is asked and answered"
+    log.info("traces go to %s%s", settings.host, with_contents)
     async with running(exporter):
-        yield Tracer(settings.sampler, exporter, scheme=scheme, entropy=entropy)
+        yield Tracer(settings.sampler, exporter, scheme=scheme, entropy=entropy, contents=contents)
     if exporter.dropped or exporter.failed:
         log.warning(
             "%d spans were sent, %d could not be, %d were dropped for want of room",

@@ -67,6 +67,8 @@ def _span(span: Span, trace: Trace) -> bytes:
     )
     for name, value in span.attributes.items():
         pieces.append(_field(9, _pair(name, value)) if isinstance(value, list) else _attribute(name, value))
+    if span.contents is not None:  # not by way of the cache, which would hold on to them
+        pieces += [_field(9, _field(1, name.encode()) + _field(2, _field(1, data))) for name, data in span.contents.items()]
     for time, name in span.events:
         pieces.append(_field(11, _time(0x09, trace.unix_ns(time)) + _field(2, name.encode())))
     if span.error is not None:

@@ -9,24 +9,28 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from hyperinfer.api.tracing.attempt_trace import AttemptTrace
-from hyperinfer.api.tracing.attributes import of_attempt, of_exchange
+from hyperinfer.api.tracing.attributes import of_attempt, of_counting, of_exchange
 from hyperinfer.api.tracing.spans import CLIENT, INTERNAL, SERVER
 from hyperinfer.engine import Observer
 from hyperinfer.nodes.money import pico_to_usd_text
-from hyperinfer.nodes.tap import Tap
+from hyperinfer.nodes.tap import AttemptTaps, Tap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from hyperinfer.api.edge.exchange import Exchange
+    from hyperinfer.api.tracing.contents import RequestContents
     from hyperinfer.api.tracing.spans import Span, Trace
     from hyperinfer.engine import Counts, Failure
+    from hyperinfer.formats.codec import ToolAlias
+    from hyperinfer.formats.conversation import Conversation
     from hyperinfer.formats.server_tools import ToolOutcome, ToolRun
-    from hyperinfer.nodes.items import Answering, Ticket
+    from hyperinfer.nodes.items import Answering, Planned, Ticket
     from hyperinfer.nodes.ports import Generation
     from hyperinfer.nodes.tap import AttemptTap, WaitsFor
     from hyperinfer.nodes.tools.attached import ReadPdf
+    from hyperinfer.providers.catalogue import Route
 
 log = logging.getLogger("hyperinfer.tracing")
 
@@ -35,11 +39,20 @@ _ASKING: Final = ("tool_loop", "call")
 
 
 class RequestTrace(Tap, Observer):
-    """Looks on at one request and makes its spans. `over`: takes the trace once the request is."""
+    """Looks on at one request and makes its spans. `over`: takes the trace once the request is. `contents`: puts what
+    is asked and answered onto the spans; None: nobody does."""
 
     def __init__(
-        self, trace: Trace, ticket: Ticket, exchange: Exchange, over: Callable[[Trace], None], *, scheme: str
+        self,
+        trace: Trace,
+        ticket: Ticket,
+        exchange: Exchange,
+        over: Callable[[Trace], None],
+        *,
+        scheme: str,
+        contents: RequestContents | None = None,
     ) -> None:
+        self._contents = contents
         self._trace, self._ticket, self._over = trace, ticket, over
         self._root = trace.open(f"{exchange.method} {exchange.path}", SERVER, ticket.started, None)
         self._root.attributes = {**of_exchange(exchange), "url.scheme": scheme}
@@ -85,6 +98,8 @@ class RequestTrace(Tap, Observer):
         for span in self._trace.spans:
             if span.end is None:
                 span.end = now
+        if self._contents is not None:
+            self._trace.content_bytes = self._contents.size
         self._over(self._trace)
 
     # The graph: `Observer`
@@ -146,7 +161,19 @@ class RequestTrace(Tap, Observer):
         if span is None:
             return None
         span.attributes = of_attempt(answering)
-        return AttemptTrace(span, self._asked_over)
+        return self._heard(span, answering.asked or answering.conversation, answering.aliases)
+
+    def counting(self, item: Planned, route: Route) -> AttemptTap | None:
+        """See `Tap`."""
+        span = self._below(f"count_tokens {route.model}", CLIENT, "count")
+        if span is None:
+            return None
+        span.attributes = of_counting(route, item.model.slug)
+        return self._heard(span, item.asked_of(route), {})
+
+    def _heard(self, span: Span, asked: Conversation, aliases: Mapping[str, ToolAlias]) -> AttemptTap:
+        heard = AttemptTrace(span, self._asked_over)
+        return heard if self._contents is None else AttemptTaps([self._contents.attempt(span, asked, aliases), heard])
 
     def waits(self, what: WaitsFor, seconds: float) -> None:
         """See `Tap`."""
@@ -166,6 +193,8 @@ class RequestTrace(Tap, Observer):
         if span is not None:
             span.attributes["gen_ai.tool.call.id"] = run.call_id
             self._tools[id(run)] = span
+            if self._contents is not None:
+                self._contents.calling(span, run.input)
 
     def tool_ended(self, run: ToolRun, outcome: ToolOutcome | None) -> None:
         """See `Tap`."""
@@ -178,6 +207,8 @@ class RequestTrace(Tap, Observer):
 
         async def reads(pdf: bytes | str) -> ToolOutcome:
             span, outcome = self._tool("pdf"), None
+            if span is not None and self._contents is not None:
+                self._contents.calling(span, {"url": pdf} if isinstance(pdf, str) else {"hyperinfer.bytes": len(pdf)})
             try:
                 outcome = await read(pdf)
                 return outcome
@@ -203,6 +234,8 @@ class RequestTrace(Tap, Observer):
             span.attributes["hyperinfer.cut_short"] = True
         else:
             span.error = outcome.error
+            if self._contents is not None:
+                self._contents.called(span, outcome)
         self._asked_over(span)
 
     def settling(self, row: Generation) -> None:

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from urllib.parse import SplitResult
 
+CONTENTS: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+"""Whether spans hold what is asked and answered."""
+
+MOST_BYTES: Final = 65_536
+"""Of an attribute of contents, unless the environment says otherwise."""
+
+_CAPTURING: Final = {"true": True, "span_only": True, "false": False, "no_content": False}
+
 LOCAL: Final = "http://localhost:4318/v1/traces"
 """Where a collector listens that runs beside us: what `OTEL_TRACES_EXPORTER=otlp` alone means."""
 
@@ -29,7 +37,8 @@ class TracingSettingError(ValueError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracingSettings:
     """Where traces go, which, and how. `url`: of the collector's traces. `headers`: sent with them. `timeout`: seconds for
-    one request to the collector. `resource`: attributes of this service. `delay`: seconds for which spans are gathered.
+    one request to the collector. `contents`: bytes of each attribute of what is asked and answered; None: spans have none.
+    `resource`: attributes of this service. `delay`: seconds for which spans are gathered.
     `most_waiting`, `most_at_once`: spans that wait, and that are sent together. `patience`: seconds for a batch, with all
     that is tried again."""
 
@@ -38,6 +47,7 @@ class TracingSettings:
     compressed: bool = False
     timeout: float = 10.0
     sampler: Sampler = field(default_factory=Sampler)
+    contents: int | None = None
     resource: tuple[tuple[str, str], ...] = ()
     delay: float = 5.0
     most_waiting: int = 2048
@@ -67,6 +77,7 @@ def tracing_settings(environ: Mapping[str, str]) -> TracingSettings | None:
         compressed=_compressed(read),
         timeout=read.milliseconds(*_of_otlp("TIMEOUT"), default=10_000),
         sampler=_sampler(read),
+        contents=_contents(read),
         resource=_resource(read),
         delay=read.milliseconds("OTEL_BSP_SCHEDULE_DELAY", default=5_000),
         most_waiting=read.count("OTEL_BSP_MAX_QUEUE_SIZE", default=2048),
@@ -91,8 +102,8 @@ class _Reader:
     def milliseconds(self, *names: str, default: int) -> float:
         return self._number(names, default, least=1) / 1000
 
-    def count(self, name: str, *, default: int) -> int:
-        return self._number((name,), default, least=1)
+    def count(self, *names: str, default: int) -> int:
+        return self._number(names, default, least=1)
 
     def _number(self, names: tuple[str, ...], default: int, *, least: int) -> int:
         found = self.first(*names)
@@ -188,6 +199,16 @@ def _pairs(name: str, text: str, *, what: str) -> list[tuple[str, str]]:
             raise TracingSettingError(f"{name}: not a list of {what}, with commas between")
         pairs.append((key, unquote(value.strip())))
     return pairs
+
+
+def _contents(read: _Reader) -> int | None:
+    most = read.count("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", default=MOST_BYTES)
+    text = read.text(CONTENTS) or "false"
+    captures = _CAPTURING.get(text.lower())
+    if captures is None:
+        hint = ", as no events are sent" if "event" in text.lower() else ""
+        raise TracingSettingError(f"{CONTENTS}: must be true, false, SPAN_ONLY or NO_CONTENT{hint}: {text!r}")
+    return most if captures else None
 
 
 def _sampler(read: _Reader) -> Sampler:

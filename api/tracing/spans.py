@@ -21,9 +21,9 @@ LONGEST_TEXT: Final = 1024
 
 class Span:
     """One span. Times are trio's clock, `end` None while it goes on. `error`: what it failed with, a word; None: it did
-    not. `events`: (time, name)."""
+    not. `events`: (time, name). `contents`: attributes of what is asked and answered, in UTF-8; None: there are none."""
 
-    __slots__ = ("attributes", "end", "error", "events", "kind", "name", "parent", "span_id", "start")
+    __slots__ = ("attributes", "contents", "end", "error", "events", "kind", "name", "parent", "span_id", "start")
 
     def __init__(self, name: str, kind: int, span_id: bytes, parent: bytes, start: float) -> None:
         self.name, self.kind, self.span_id, self.parent, self.start = name, kind, span_id, parent, start
@@ -31,13 +31,14 @@ class Span:
         self.error: str | None = None
         self.attributes: dict[str, Value] = {}
         self.events: list[tuple[float, str]] = []
+        self.contents: dict[str, bytes] | None = None
 
 
 class Trace:
     """The spans of one request, the server's first. `unix`: seconds at trio's `started`. `parent`: the client's span, empty
-    for none; `state`: what came with it."""
+    for none; `state`: what came with it. `content_bytes`: of the contents of its spans, once it is over."""
 
-    __slots__ = ("_base", "_unix_ns", "parent", "spans", "started", "state", "trace_id")
+    __slots__ = ("_base", "_unix_ns", "content_bytes", "parent", "spans", "started", "state", "trace_id")
 
     def __init__(
         self, trace_id: bytes, base: bytes, *, unix: float, started: float, parent: bytes = b"", state: str = ""
@@ -46,6 +47,7 @@ class Trace:
         self._unix_ns = round(unix * 1e9)
         self._base = int.from_bytes(base)
         self.spans: list[Span] = []
+        self.content_bytes = 0
 
     def open(self, name: str, kind: int, start: float, parent: Span | None) -> Span:
         """A span that begins. Its id is the next one of the trace, none of which is zero."""

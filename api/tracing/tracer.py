@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hyperinfer.api.edge.exchange import Exchange
+    from hyperinfer.api.tracing.contents import Contents
     from hyperinfer.api.tracing.sampling import Sampler
     from hyperinfer.nodes.items import Ticket
 
@@ -30,11 +31,18 @@ class Traces(Protocol):
 
 class Tracer:
     """For the requests of one worker. `traces`: takes them. `scheme`: by which clients come. `entropy`: that many random
-    bytes."""
+    bytes. `contents`: puts what is asked and answered onto the spans; None: it is in none."""
 
     def __init__(
-        self, sampler: Sampler, traces: Traces, *, scheme: str = "http", entropy: Callable[[int], bytes] = os.urandom
+        self,
+        sampler: Sampler,
+        traces: Traces,
+        *,
+        scheme: str = "http",
+        entropy: Callable[[int], bytes] = os.urandom,
+        contents: Contents | None = None,
     ) -> None:
+        self._contents = contents
         self._sampler, self.traces, self._scheme, self._entropy = sampler, traces, scheme, entropy
 
     def begin(self, ticket: Ticket, exchange: Exchange) -> RequestTrace | None:
@@ -62,6 +70,7 @@ class Tracer:
             parent=b"" if parent is None else parent.span_id,
             state="" if parent is None else parent.state,
         )
-        looking = RequestTrace(trace, ticket, exchange, self.traces.take, scheme=self._scheme)
+        contents = None if self._contents is None else self._contents.of(exchange)
+        looking = RequestTrace(trace, ticket, exchange, self.traces.take, scheme=self._scheme, contents=contents)
         ticket.add_tap(looking)
         return looking

@@ -11,6 +11,7 @@ from hyperinfer.api.tracing.sampling import Sampler
 from hyperinfer.api.tracing.tracer import Tracer
 
 if TYPE_CHECKING:
+    from hyperinfer.api.tracing.contents import Contents
     from hyperinfer.api.tracing.spans import Span, Trace
 
 
@@ -29,10 +30,14 @@ class Kept:
         return trace
 
 
-def keeping(sampler: Sampler | None = None) -> tuple[Tracer, Kept]:
+def keeping(sampler: Sampler | None = None, contents: Contents | None = None) -> tuple[Tracer, Kept]:
     """A tracer, and what it keeps. Its ids are counted."""
     kept, numbers = Kept(), itertools.count(1)
-    return Tracer(sampler or Sampler(), kept, entropy=lambda size: sha256(b"%d" % next(numbers)).digest()[:size]), kept
+
+    def entropy(size: int) -> bytes:
+        return sha256(b"%d" % next(numbers)).digest()[:size]
+
+    return Tracer(sampler or Sampler(), kept, entropy=entropy, contents=contents), kept
 
 
 def spans(trace: Trace, name: str) -> list[Span]:

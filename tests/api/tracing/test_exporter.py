@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from hyperinfer.api.tracing.exporter import Exporter, running
+from hyperinfer.api.tracing.exporter import MOST_CONTENT_AT_ONCE, MOST_CONTENT_WAITING, Exporter, running
 from hyperinfer.api.tracing.settings import TracingSettings
 from hyperinfer.api.tracing.spans import INTERNAL, Trace
+from tests.support.collector import values
 
 if TYPE_CHECKING:
     from hyperinfer.api.tracing.exporter import Posts
@@ -86,6 +88,48 @@ async def test_spans_are_gathered_and_sent_together(autojump_clock: object) -> N
         await trio.sleep(10)
     assert [(at - began, count) for at, count in answers.came] == [(5, 6), (13, 4), (18, 7)]
     assert (sending.sent, sending.dropped, sending.failed, sending.waiting) == (17, 0, 0, 0)
+
+
+async def test_contents_count_by_their_bytes(autojump_clock: object, caplog: pytest.LogCaptureFixture) -> None:
+    def heavy(share: float) -> Trace:
+        made = trace(1)
+        made.spans[0].contents = {"a": b"x" * 10}
+        made.content_bytes = int(MOST_CONTENT_AT_ONCE * share)
+        return made
+
+    answers = Answers([60.0])
+    sending = exporter(answers, replace(SETTINGS, most_waiting=1000, most_at_once=1000, timeout=100.0, patience=200.0))
+    async with running(sending):
+        began = trio.current_time()
+        for share in (0.4, 0.4, 0.4, 1.5):
+            sending.take(heavy(share))
+        await trio.sleep(1)
+        for _ in range(64):
+            sending.take(heavy(1.0))
+        await trio.sleep(100)
+    # The first at once, and nothing more while it is under way; one that is too large goes alone.
+    assert [(at - began, count) for at, count in answers.came[:4]] == [(0, 2), (60, 1), (60, 1), (60, 1)]
+    room = MOST_CONTENT_WAITING // MOST_CONTENT_AT_ONCE - 3  # 2.7 times were there
+    assert (sending.sent, sending.dropped, sending.waiting) == (4 + room, 64 - room, 0)
+    assert "64 MiB of contents" in caplog.text
+
+
+async def test_what_is_compressed_in_pieces_is_whole(autojump_clock: object) -> None:
+    bodies: list[bytes] = []
+
+    class Keeps:
+        async def handle_async_request(self, request: httpx2.Request, /) -> httpx2.Response:
+            bodies.append(b"".join([piece async for piece in request.stream]))  # type: ignore[union-attr]
+            return httpx2.Response(200, content=b"")
+
+    sending = exporter(Keeps(), replace(SETTINGS, compressed=True))
+    made = trace(1)
+    made.spans[0].contents = {"gen_ai.input.messages": "é".encode() * 300_000}
+    async with running(sending):
+        sending.take(made)
+    (span,) = ExportTraceServiceRequest.FromString(gzip.decompress(bodies[0])).resource_spans[0].scope_spans[0].spans
+    assert values(span.attributes)["gen_ai.input.messages"] == "é" * 300_000
+    assert len(bodies[0]) < 10_000
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])

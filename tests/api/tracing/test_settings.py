@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hyperinfer.api.tracing.sampling import Sampler
-from hyperinfer.api.tracing.settings import TracingSettingError, TracingSettings, tracing_settings
+from hyperinfer.api.tracing.settings import CONTENTS, MOST_BYTES, TracingSettingError, TracingSettings, tracing_settings
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 OTLP = "OTEL_EXPORTER_OTLP"
@@ -77,13 +77,33 @@ def test_what_can_be_set() -> None:
      (f"{OTLP}_CERTIFICATE", "/x"), (f"{OTLP}_TRACES_CLIENT_KEY", "/x"), (f"{OTLP}_COMPRESSION", "zstd"),
      (f"{OTLP}_TIMEOUT", "0"), (f"{OTLP}_TIMEOUT", "10s"), (f"{OTLP}_HEADERS", "s3cret"), (f"{OTLP}_HEADERS", "a b=s3cret"),
      (f"{OTLP}_HEADERS", "a=s3cret%0Ax"), ("OTEL_RESOURCE_ATTRIBUTES", "=1"), ("OTEL_TRACES_EXPORTER", "zipkin"),
-     ("OTEL_TRACES_SAMPLER", "jaeger_remote"), ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"), ("OTEL_BSP_SCHEDULE_DELAY", "x")],
+     ("OTEL_TRACES_SAMPLER", "jaeger_remote"), ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"), ("OTEL_BSP_SCHEDULE_DELAY", "x"),
+     (CONTENTS, "yes"), (CONTENTS, "1"), ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "0"),
+     ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "x")],
 )  # fmt: skip
 def test_what_cannot_be_used_is_named_without_secrets(name: str, value: str) -> None:
     with pytest.raises(TracingSettingError) as refusal:
         read(**{name: value})
     assert str(refusal.value).startswith(f"{name}: ")
     assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "captures"),
+    [("", False), ("false", False), ("NO_CONTENT", False), ("true", True), ("True", True),
+     ("SPAN_ONLY", True), ("span_only", True)],
+)  # fmt: skip
+def test_contents_are_captured_on_demand(value: str, captures: bool) -> None:
+    assert read(**{CONTENTS: value}).contents == (MOST_BYTES if captures else None)
+    limit = {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "200", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "300"}
+    assert read(**{CONTENTS: value}, **limit).contents == (200 if captures else None)
+    assert read().contents is None
+
+
+@pytest.mark.parametrize("value", ["EVENT_ONLY", "SPAN_AND_EVENT"])
+def test_contents_do_not_go_out_as_events(value: str) -> None:
+    with pytest.raises(TracingSettingError, match="as no events are sent"):
+        read(**{CONTENTS: value})
 
 
 @pytest.mark.parametrize("share", ["", "x", "1.1", "-1", "nan"])
