@@ -16,6 +16,7 @@ export class Raw {
   bytes = "";
   last = 0;
   room = CHARACTERS;
+  drawn = 0;
 
   constructor() {
     this.clear();
@@ -25,6 +26,7 @@ export class Raw {
     this.bytes = "";
     this.last = 0;
     this.room = CHARACTERS;
+    this.drawn = 0;
     put(this.list);
     this.more.hidden = true;
     put(this.element, h("p", { class: "quiet" }, "Here stands what a client gets, byte for byte, and when."));
@@ -47,9 +49,10 @@ export class Raw {
   /** @param {import("./frames.js").Frame} frame */
   frame(frame) {
     const text = frame.text.slice(0, this.room);
-    if (text.length < frame.text.length || this.list.childElementCount >= MOST) this.more.hidden = false;
-    if (!text || this.list.childElementCount >= MOST) return;
+    if (text.length < frame.text.length || this.drawn >= MOST) this.more.hidden = false;
+    if (!text || this.drawn >= MOST) return;
     this.room -= text.length;
+    this.drawn += 1; // the list would count itself anew each time
     const gap = frame.at - this.last;
     this.last = frame.at;
     this.list.append(h("li", null, h("span", { class: "when", title: `${span(gap * 1000)} after the one before` }, span(frame.at * 1000)), h("pre", null, text)));
