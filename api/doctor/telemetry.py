@@ -33,7 +33,7 @@ async def look_at_metrics(surroundings: Surroundings, findings: Findings) -> Non
 
 async def look_at_traces(surroundings: Surroundings, findings: Findings) -> None:
     """Whether the collector answers, where traces are sent to one. Nothing where they are off."""
-    from hyperinfer.api.tracing.settings import TracingSettingError, tracing_settings
+    from hyperinfer.api.tracing.settings import CONTENTS, TracingSettingError, tracing_settings
 
     try:
         settings = tracing_settings(surroundings.environ)
@@ -43,7 +43,12 @@ async def look_at_traces(surroundings: Surroundings, findings: Findings) -> None
         return
     except ProxySettingError:
         return  # told by the check of the way out
-    if settings is None or surroundings.offline:
+    if settings is None:
+        return
+    if settings.contents is not None:
+        fix = f"unset {CONTENTS}, where whoever reads traces may not read that (docs/tracing.md)"
+        findings.note("contents", "traces hold what people ask and are answered", fix)
+    if surroundings.offline:
         return
     place, seconds = urlsplit(settings.url), surroundings.seconds - _MARGIN
     async with open_upstreams(environ=surroundings.environ, now=surroundings.now) as upstreams:

@@ -158,6 +158,8 @@ def test_a_collector_of_traces(cli: Cli) -> None:
         assert all("hush" not in str(headers) for _, headers in collector.requests)
         assert look(OTEL_EXPORTER_OTLP_ENDPOINT=f"{collector.url}/elsewhere") == {"collector": "warning"}
     assert look(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url) == {"collector": "warning"}
+    contents = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true"}
+    assert look(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **contents) == {"collector": "warning", "contents": "note"}
     assert look(OTEL_EXPORTER_OTLP_ENDPOINT="nowhere") == {"settings": "problem"}
     assert look() == {}
 
