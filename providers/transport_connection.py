@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import httpx2
 import trio
@@ -209,5 +209,9 @@ async def _secure(
 
 
 def _cause(error: BaseException) -> str:
-    """The text of what lies below trio's own exception."""
-    return str(error.__cause__ or error)
+    """The text of what lies below trio's own exception. Of addresses that were tried it has one each, with the address."""
+    below = error.__cause__ or error
+    if not isinstance(below, ExceptionGroup):
+        return str(below)
+    tried = cast("ExceptionGroup[Exception]", below).exceptions
+    return ", ".join(dict.fromkeys(os.strerror(each.errno or 0) for each in tried if isinstance(each, OSError)))

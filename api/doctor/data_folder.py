@@ -40,7 +40,8 @@ async def look(surroundings: Surroundings, findings: Findings) -> None:
     """The data folder, and the embedded store in it."""
     data = surroundings.data
     folder = DataFolder(data)
-    examine = partial(_examine_folder, data, "data folder", "--data", findings)
+    full = "nothing is admitted (500 internal_error)"
+    examine = partial(_examine_folder, data, "data folder", "--data", full, findings)
     if not await trio.to_thread.run_sync(examine, abandon_on_cancel=True):
         return
     held = await trio.to_thread.run_sync(is_held, folder)
@@ -58,7 +59,8 @@ async def look_at_recordings(surroundings: Surroundings, findings: Findings) -> 
     record = surroundings.settings.record
     if record is None:
         return
-    examine = partial(_examine_folder, record.folder.absolute(), "folder of recordings", "--record", findings)
+    full = "nothing is recorded, and requests are served all the same"
+    examine = partial(_examine_folder, record.folder.absolute(), "folder of recordings", "--record", full, findings)
     await trio.to_thread.run_sync(examine, abandon_on_cancel=True)
 
 
@@ -78,8 +80,8 @@ def is_held(folder: DataFolder) -> bool:
         os.close(descriptor)
 
 
-def _examine_folder(path: Path, what: str, flag: str, findings: Findings) -> bool:
-    """Whether it is there and can be used."""
+def _examine_folder(path: Path, what: str, flag: str, full: str, findings: Findings) -> bool:
+    """Whether it is there and can be used. `full`: what happens when its disk is."""
     if path.exists() and not path.is_dir():
         findings.problem("folder", f"the {what} {path} is no folder", f"name another with {flag}, or move that file away")
         return False
@@ -91,7 +93,7 @@ def _examine_folder(path: Path, what: str, flag: str, findings: Findings) -> boo
         return False
     if there != path:
         findings.ok("folder", f"{path} is not there yet: `hyperinfer serve` makes it", path=str(path))
-        _examine_room(there, findings)
+        _examine_room(there, full, findings)
         return False
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
@@ -99,7 +101,7 @@ def _examine_folder(path: Path, what: str, flag: str, findings: Findings) -> boo
         findings.warning("folder", f"others on this machine may look into {path} (mode {mode:03o})", fix, path=str(path))
     else:
         findings.ok("folder", f"{path}, for its owner alone", path=str(path))
-    _examine_room(path, findings)
+    _examine_room(path, full, findings)
     _examine_disk(path, findings)
     return True
 
@@ -113,7 +115,7 @@ def _user() -> str:
         return str(os.geteuid())
 
 
-def _examine_room(path: Path, findings: Findings) -> None:
+def _examine_room(path: Path, full: str, findings: Findings) -> None:
     status = os.statvfs(path)
     free_mb = status.f_bavail * status.f_frsize // (1 << 20)
     text = f"{free_mb:,} MB free"
@@ -121,10 +123,9 @@ def _examine_room(path: Path, findings: Findings) -> None:
     if status.f_files and status.f_favail < FREE_NAMES:
         findings.problem("room", f"{text}, but only {status.f_favail} more files", "delete files on this disk", **facts)
     elif free_mb < FREE_MB_LEAST:
-        fix = "make room: when it is full nothing is admitted (500 internal_error)"
-        findings.problem("room", text, fix, **facts)
+        findings.problem("room", text, f"make room: when it is full {full}", **facts)
     elif free_mb < FREE_MB_LITTLE:
-        findings.warning("room", text, "make room before it is full: then nothing would be admitted", **facts)
+        findings.warning("room", text, f"make room before it is full: then {full}", **facts)
     else:
         findings.ok("room", text, **facts)
 

@@ -176,7 +176,7 @@ async def test_an_answer_to_an_upload_that_nobody_reads() -> None:
 async def test_refused() -> None:
     async with raw_server() as server:
         pass
-    with pytest.raises(httpx2.ConnectError):
+    with pytest.raises(httpx2.ConnectError, match=rf"^cannot connect to 127\.0\.0\.1:{server.port}: Connection refused$"):
         await post(Transport(), server)
 
 
@@ -199,7 +199,7 @@ async def test_connecting_has_a_deadline(autojump_clock: MockClock, monkeypatch:
 
 
 async def test_a_name_that_does_not_exist() -> None:
-    with pytest.raises(httpx2.ConnectError):
+    with pytest.raises(httpx2.ConnectError, match=r"^cannot connect to no-such-host\.invalid:80: .*[Nn]ame"):
         await Transport().handle_async_request(httpx2.Request("GET", "http://no-such-host.invalid/"))
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hyperinfer.api.doctor import data_folder
 from hyperinfer.api.settlement.effects import Admitted, Hold
 from hyperinfer.api.store.journal import JournalFolder
 from tests.api.cli.kit import Ran
@@ -79,6 +80,13 @@ def test_a_folder_that_is_none_that_others_see_and_that_may_not_be_written(cli: 
     assert list((tmp_path / "open").iterdir()) == []
     (tmp_path / "recordings").touch()
     assert states(cli("doctor --port 0 --json --record recordings"), "recordings") == {"folder": "problem"}
+
+
+def test_what_a_full_disk_does_is_told_of_each_folder(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_folder, "FREE_MB_LEAST", 1 << 40)
+    ran = cli("doctor --port 0 --json --offline --record recordings")
+    assert "nothing is admitted" in told(ran, "data folder")["room"]["fix"]
+    assert "requests are served all the same" in told(ran, "recordings")["room"]["fix"]
 
 
 def test_a_folder_of_somebody_else(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
