@@ -28,11 +28,20 @@ POLICY = {
     "trusted-types 'none'",
 }
 
+OTHERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
 
 def check_headers(response: httpx2.Response) -> None:
     for name, value in SECURITY_HEADERS:
         assert response.headers.get_list(name.decode()) == [value.decode()], response.url
     assert set(response.headers["content-security-policy"].split("; ")) == POLICY
+    assert {name: response.headers.get(name) for name in OTHERS} == OTHERS
     assert len(response.headers.get_list("cache-control")) == 1
     assert "access-control-allow-origin" not in response.headers
     assert response.headers["x-request-id"]

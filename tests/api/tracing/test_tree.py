@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 import trio
 
+from hyperinfer.api.request_line import request_fields
 from hyperinfer.engine import Sink, Stage, stage
-from hyperinfer.nodes import Ticket
 from hyperinfer.nodes.settlement import SETTLE_SECONDS
 from tests.support.bench import DIALECTS, Bench, asked, bench, catalogue
 from tests.support.replies import STREAMS, WHOLES
 from tests.support.tool_rounds import ScriptedTool, call, found, switched_on, text, tooling, upstream
 from tests.support.traced import Kept, keeping, spans, tree
 from tests.support.upstreams import NEVER, Piece, Script
+
+if TYPE_CHECKING:
+    from hyperinfer.nodes import Ticket
 
 JSON = {"content-type": "application/json"}
 BUSY = Script([(0.0, b'{"error":{"message":"a secret of theirs"}}')], status=503, headers=JSON, thinking=1.0)
@@ -88,7 +92,7 @@ async def test_a_stream_and_what_its_attempt_says(autojump_clock: object) -> Non
 async def test_what_the_servers_span_says(autojump_clock: object) -> None:
     tracer, kept = keeping()
     async with bench(good(stream=False), tracer=tracer) as gateway:
-        headers = {"user-agent": "a client/1"}
+        headers = {"user-agent": "a client/1" + "x" * 2000}
         await gateway.send("openai_chat", asked("openai_chat", "openai_chat", stream=False), headers)
         row, principal = gateway.row, gateway.principal
     root = kept.one.spans[0]
@@ -99,7 +103,7 @@ async def test_what_the_servers_span_says(autojump_clock: object) -> None:
         "http.response.status_code": 200,
         "url.path": "/api/v1/chat/completions",
         "url.scheme": "http",
-        "user_agent.original": "a client/1",
+        "user_agent.original": "a client/1" + "x" * (1024 - 10),
         "hyperinfer.request.id": row.id,
         "hyperinfer.format": "openai_chat",
         "hyperinfer.workspace": principal.workspace,
@@ -317,5 +321,15 @@ async def test_requests_at_once_have_traces_of_their_own(autojump_clock: object)
     assert all(tree(trace) == tree(kept.traces[0]) for trace in kept.traces)
 
 
-def test_a_ticket_says_its_trace() -> None:
-    assert "trace_id" in Ticket.__struct_fields__
+async def test_the_line_in_the_log_names_the_trace(autojump_clock: object) -> None:
+    tracer, kept = keeping()
+    said: list[Any] = []
+
+    def say(ticket: Ticket, http: int | None, left: bool) -> None:
+        said.append(request_fields(ticket, http=http, left=left, now=trio.current_time).get("trace_id"))
+
+    for each in (tracer, None):
+        async with bench(good(stream=False), tracer=each) as gateway:
+            gateway.data_plane = replace(gateway.data_plane, say=say)
+            await gateway.ask("openai_chat", "openai_chat", stream=False)
+    assert said == [kept.one.trace_id.hex(), None]
