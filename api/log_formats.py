@@ -21,6 +21,9 @@ REQUEST: Final[ContextVar[str]] = ContextVar("REQUEST", default="")
 _ID: Final = re.compile(r"[0-9a-z]{9}[0-9a-v]{16}")
 """As `ids.RequestIds` makes them."""
 
+_NOT_SHOWN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]|\n")
+"""What ends a line or steers a terminal."""
+
 
 def request_of(record: logging.LogRecord) -> str:
     """The id of the request that a line is about, "" where it is about none: that of the task that says it; of a task that
@@ -45,16 +48,24 @@ class Form(Protocol):
 
 class TextForm(logging.Formatter):
     """`DATE TIME,MILLISECONDS LEVEL NAME MESSAGE`, in local time. A line about a request that does not name it ends with
-    `request=ID`. The second is written out once."""
+    `request=ID`. The second is written out once.
+
+    Messages have words of upstreams, files and clients in them: what would begin another line there, or steer a terminal,
+    is written as `\\n`, `\\x1b`. Lines of a traceback are set in, so that none of them looks like a line of ours.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s %(message)s")
         self._second, self._text = -1, ""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = _on_one_line(record.message)
         line = super().formatMessage(record)
         request = REQUEST.get()
         return f"{line} request={request}" if request and request not in record.message else line
+
+    def formatException(self, ei: Any) -> str:
+        return _set_in(super().formatException(ei))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         return self.time(record.created)
@@ -106,6 +117,16 @@ class JsonForm(logging.Formatter):
         """See `Form`."""
         line = {"time": self.time(seconds), "level": "INFO", "logger": name, "message": message, **fields}
         return self._encode(line) + b"\n"
+
+
+def _on_one_line(text: str) -> str:
+    """As it is where it has nothing that ends a line or steers a terminal."""
+    return text if text.isprintable() else _NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def _set_in(text: str) -> str:
+    """Some lines, none of which begins as one of ours."""
+    return "\n".join(["  " + _on_one_line(line) for line in text.split("\n")])
 
 
 def _sayable(text: str) -> str:

@@ -172,7 +172,7 @@ class _Supervisor:
         """None when the machine could not start a process; said to the operator."""
         ours, theirs = socket.socketpair()
         try:
-            process = await self._open_process(theirs)
+            process = await self._open_process(theirs, place)
         except OSError as error:
             ours.close()
             if not self._stopping.is_set():
@@ -180,11 +180,11 @@ class _Supervisor:
             return None
         return WorkerProcess(process, trio.SocketStream(trio.socket.from_stdlib_socket(ours)), place)
 
-    async def _open_process(self, theirs: socket.socket) -> trio.Process:
+    async def _open_process(self, theirs: socket.socket, place: int) -> trio.Process:
         with theirs:
             secure = [sock.fileno() for sock in self._sockets.secure_sockets]
             plain = [sock.fileno() for sock in self._sockets.insecure_sockets]
-            command = [*self._plan.argv, "--control-fd", str(theirs.fileno())]
+            command = [*self._plan.argv, "--control-fd", str(theirs.fileno()), "--place", str(place)]
             for name, fds in (("--secure-fds", secure), ("--plain-fds", plain)):
                 if fds:
                     command += [name, ",".join(map(str, fds))]

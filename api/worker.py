@@ -1,6 +1,6 @@
 """A worker process: takes listening sockets from the supervisor, builds the application, serves it until a drain ends.
 
-Started by `supervisor.py` as `python -m hyperinfer.api.worker --plain-fds 5 --control-fd 6`, its order as JSON on
+Started by `supervisor.py` as `python -m hyperinfer.api.worker --plain-fds 5 --control-fd 6 --place 0`, its order as JSON on
 standard input: `{"factory": "module:function", "edge": {…EdgeSettings…}, "app": {…}}`. The function is called with
 the mapping under `app` and returns `Hosted`.
 
@@ -70,13 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--plain-fds", type=_fds, default=[])
     parser.add_argument("--secure-fds", type=_fds, default=[])
     parser.add_argument("--control-fd", type=int, required=True)
+    parser.add_argument("--place", type=int, default=0)
     arguments = parser.parse_args(argv)
     order = Order.from_json(sys.stdin.buffer.read())
     control = socket.socket(fileno=arguments.control_fd)
     sockets = Sockets(_listening(arguments.secure_fds), _listening(arguments.plain_fds), [])
     raise_file_limit()
     collector.rest()
-    return trio.run(_work, order, sockets, control)
+    return trio.run(_work, order, sockets, control, arguments.place)
 
 
 @dataclass(eq=False, slots=True)
@@ -127,10 +128,11 @@ class _Control:
                     yield json.loads(line)
 
 
-async def _work(order: Order, sockets: Sockets, control: socket.socket) -> int:
+async def _work(order: Order, sockets: Sockets, control: socket.socket, place: int) -> int:
     said = _Control(trio.SocketStream(trio.socket.from_stdlib_socket(control)))
     try:
         hosted = _load(order.factory)(order.app)
+        hosted.siblings.place = place
         await _serve(hosted, order.edge, sockets, said)
     except* (StartupFailed, LifespanFailed) as group:
         failure: BaseExceptionGroup[Exception] | Exception = group

@@ -62,15 +62,15 @@ class ControlPlane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = _Identified(scope, self._ids.next(), send, of_console=self._console and is_of_console(scope["path"]))
         REQUEST.set(exchange.request_id)
-        # `OPTIONS *`, of which quart would make a URL; and more slashes, which it would pass over.
-        if not scope["path"].startswith("/") or scope["path"].startswith("//"):
-            await exchange.refuse(404, "invalid_request", no_such_path(scope["path"]))
-            return
         inner = cast(
             "HypercornScope",
             {**scope, "headers": _headers(scope, exchange.request_id), CLIENT_HEADERS: scope["headers"]},
         )
         try:
+            # `OPTIONS *`, of which quart would make a URL; and more slashes, which it would pass over.
+            if not scope["path"].startswith("/") or scope["path"].startswith("//"):
+                await exchange.refuse(404, "invalid_request", no_such_path(scope["path"]))
+                return
             await self._quart(inner, cast("ASGIReceiveCallable", receive), cast("ASGISendCallable", exchange.send))
         except* ClientGone:
             raise
@@ -78,6 +78,8 @@ class ControlPlane:
             log.exception("%s crashed: %s %s", exchange.request_id, scope["method"], scope["path"])
             if not exchange.started:
                 await exchange.refuse(500, "internal_error", MISTAKE)
+        finally:
+            REQUEST.set("")  # the connection's task goes on, with what is no part of this request
 
 
 def _headers(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:

@@ -19,7 +19,7 @@ def http_date(text: str | None) -> float | None:
     """Unix seconds of a `Date` header, at the middle of its second; None for one that cannot be read."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() + 0.5
 

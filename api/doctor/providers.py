@@ -155,7 +155,7 @@ class _Examination:
         elif status < 300:
             await self._works(name, key, answer, places, facts)
         elif status < 400:
-            leads = urlsplit(answer.headers.get("location", "")).hostname or "elsewhere"
+            leads = _host_in(answer.headers.get("location", "")) or "elsewhere"
             findings.problem(name, f"{host} sends requests on to {leads} (status {status})", "correct base_url", **facts)
         elif self._refuses_key(status, answer):
             variable = self._variable(key)
@@ -213,6 +213,13 @@ class _Examination:
         fault = classify(answer.status, answer.headers, answer.body, private=private)
         text = " ".join((fault.detail or fault.message).split())
         return text if len(text) <= 160 else text[:160] + "…"
+
+
+def _host_in(location: str) -> str | None:
+    try:
+        return urlsplit(location).hostname
+    except ValueError:
+        return None
 
 
 def _listed(body: bytes) -> list[str] | None:

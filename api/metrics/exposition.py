@@ -40,7 +40,8 @@ def families(gathered: Gathered) -> Iterator[Metric]:
                 for worker, count in gathered.restarts.items():
                     _add(metric, family, (worker,), count)
             case "hyperinfer_catalogue_refused_total":
-                _add(metric, family, (), gathered.refused)
+                if gathered.refused is not None:
+                    _add(metric, family, (), gathered.refused)
             case _:
                 pass
         if metric.samples:

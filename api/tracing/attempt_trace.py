@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from hyperinfer.api.tracing.attributes import of_usage
+from hyperinfer.api.tracing.spans import LONGEST_TEXT
 from hyperinfer.formats import events as ev
 from hyperinfer.nodes.tap import AttemptTap
 
@@ -55,9 +56,9 @@ class AttemptTrace(AttemptTap):
             if isinstance(event, ev.MessageStart):
                 self._usage = event.usage
                 if event.id:
-                    self._span.attributes["gen_ai.response.id"] = event.id
+                    self._span.attributes["gen_ai.response.id"] = event.id[:LONGEST_TEXT]
                 if event.model:
-                    self._span.attributes["gen_ai.response.model"] = event.model
+                    self._span.attributes["gen_ai.response.model"] = event.model[:LONGEST_TEXT]
             elif isinstance(event, ev.UsageUpdate):
                 self._usage = event.usage
             elif isinstance(event, ev.MessageEnd | ev.ChoiceEnd):

@@ -33,6 +33,8 @@ _AGAIN: Final = frozenset({429, 502, 503, 504})
 """The statuses after which OTLP sends once more."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
+_LEAST_PAUSE: Final = 0.5
+"""Also where the collector says `Retry-After: 0`: it is in trouble."""
 _SAID_EVERY: Final = 60.0
 """Seconds between warnings of the log."""
 _ANSWER_LIMIT: Final = 64 * 1024
@@ -181,7 +183,8 @@ class Exporter:
                 if refusal.final:
                     return str(refusal)
                 why = str(refusal)
-                wait = pause * (0.5 + self._jitter() / 2) if refusal.pause is None else refusal.pause
+                own = pause * (0.5 + self._jitter() / 2)
+                wait = own if refusal.pause is None else max(refusal.pause, _LEAST_PAUSE)
             if trio.current_time() + wait >= trio.current_effective_deadline():
                 return why
             await trio.sleep(wait)

@@ -10,7 +10,7 @@ import trio
 
 from hyperinfer.api.tracing.attempt_trace import AttemptTrace
 from hyperinfer.api.tracing.attributes import of_attempt, of_counting, of_exchange
-from hyperinfer.api.tracing.spans import CLIENT, INTERNAL, SERVER
+from hyperinfer.api.tracing.spans import CLIENT, INTERNAL, LONGEST_TEXT, SERVER
 from hyperinfer.engine import Observer
 from hyperinfer.nodes.money import pico_to_usd_text
 from hyperinfer.nodes.tap import AttemptTaps, Tap
@@ -191,7 +191,7 @@ class RequestTrace(Tap, Observer):
         """See `Tap`."""
         span = self._tool(run.name)
         if span is not None:
-            span.attributes["gen_ai.tool.call.id"] = run.call_id
+            span.attributes["gen_ai.tool.call.id"] = run.call_id[:LONGEST_TEXT]
             self._tools[id(run)] = span
             if self._contents is not None:
                 self._contents.calling(span, run.input)

@@ -85,6 +85,30 @@ def test_a_traceback_is_one_value() -> None:
     assert "of a bug" in found["exception"]
 
 
+FORGED = "2026-11-26 10:15:00,312 INFO    hyperinfer.requests forged"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x85", "\u2028", "\x0b", "\x0c", "\x1c"])
+def test_nobodys_words_begin_a_line_or_steer_a_terminal(end: str) -> None:
+    words = f"busy{end}{FORGED} \x1b[31m\x9b1A\x7f\t\u00e9 \U0001f600"
+    record = logging.LogRecord("n", logging.WARNING, "", 0, "%s: %s", ("acme", words), None)
+    line = TextForm().format(record)
+    assert line.splitlines() == [line]
+    assert line.endswith(f" acme: busy{ascii(end)[1:-1]}{FORGED} \\x1b[31m\\x9b1A\\x7f\t\u00e9 \U0001f600")
+
+
+def test_no_line_of_a_traceback_looks_like_one_of_ours() -> None:
+    try:
+        raise ValueError(f"a bug\n{FORGED}\r{FORGED}\x1b[2J")
+    except ValueError as error:
+        record = logging.LogRecord("n", logging.ERROR, "", 0, "it crashed", (), (type(error), error, error.__traceback__))
+    first, *others = TextForm().format(record).splitlines()
+    assert first.endswith(" ERROR   n it crashed")
+    assert others[0] == "  Traceback (most recent call last):"
+    assert others[-1] == f"  {FORGED}\\r{FORGED}\\x1b[2J"
+    assert all(line.startswith("  ") for line in others)
+
+
 def test_a_line_knows_its_request() -> None:
     assert "request_id" not in line_of("nothing of the kind")
     assert line_of(ID)["request_id"] == ID, "said by a task that works for many"
@@ -103,7 +127,7 @@ def test_outside_of_serving_a_line_is_written_at_once(pipe: Pipe) -> None:
     log = logger(Lines(pipe.writes))
     log.info("one\ntwo")
     log.warning("three")
-    assert pipe.read() == ["one", "two", "three"]
+    assert pipe.read() == [r"one\ntwo", "three"]
 
 
 def test_who_says_much_says_the_same(pipe: Pipe) -> None:

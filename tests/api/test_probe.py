@@ -68,6 +68,34 @@ def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
     assert probe.main([], {"HYPERINFER_PORT": "many"}) == 1
 
 
+def test_one_that_says_a_byte_now_and_then_is_not_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(probe, "TIMEOUT", 0.4)
+    over = threading.Event()
+
+    def drip() -> None:
+        with suppress(OSError):
+            peer, _ = listener.accept()
+            with peer:
+                while not over.wait(0.1):
+                    peer.sendall(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        watch = threading.Timer(20, over.set)  # else it would go on for as many bytes as a line may have
+        watch.start()
+        try:
+            assert probe.main([], {"HYPERINFER_PORT": str(listener.getsockname()[1])}) == 1
+            assert not over.is_set()
+        finally:
+            watch.cancel()
+            over.set()
+            thread.join()
+    assert capsys.readouterr().err.strip() == "/healthz: timed out"
+
+
 def test_under_tls(tmp_path: Path) -> None:
     context, _ = tls_contexts(tmp_path)
     with answering(b"HTTP/1.1 200 OK\r\n\r\n", context) as (port, heard):

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from hyperinfer.api.metrics.families import FAMILIES
+from tests.support.rawclient import connected, head
 from tests.support.served import KEY, running
 
 TOKEN = "metrics-token-of-this-test"
@@ -43,10 +44,12 @@ PATHS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Used:
-    """`answers`: the ids of the requests to models; `log`: what the processes wrote."""
+    """`ids`: of the requests to models; `refused`: of what was none, on a connection that had one before; `log`: what the
+    processes wrote."""
 
     url: str
     ids: list[str]
+    refused: str
     log: Path
 
     def metrics(self, **headers: str) -> httpx2.Response:
@@ -73,7 +76,12 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
             ids.append(ask(client, "/api/v1/messages", {"model": WORDS}, "hi-wrong-" + WORDS))
             ids.append(ask(client, "/api/v1/messages/count_tokens", {"model": "demo/chat", **PATHS["/api/v1/messages"]}))
             client.get("/api/v1/generation", headers={"authorization": f"Bearer {KEY}"}, params={"id": ids[0]})
-        yield Used(server.url, ids, log)
+        with connected(server.url) as connection:
+            connection.send(head("GET", "/api/v1/key", {"authorization": f"Bearer {KEY}"}))
+            assert connection.answer().status == 200
+            connection.send(b"this is no request\r\n\r\n")
+            refused = connection.answer().headers["x-request-id"]
+        yield Used(server.url, ids, refused, log)
 
 
 def ask(client: httpx2.Client, path: str, body: dict[str, Any], key: str = KEY) -> str:
@@ -134,5 +142,7 @@ def test_every_line_of_the_log_is_json(used: Used) -> None:
     assert isinstance(first["ms"], int)
     assert first["tokens_completion"] > 0
     assert (wrong["status"], wrong["error"]) == ("refused", "invalid_api_key")
+    (refused,) = [line for line in lines if "was refused before" in line["message"]]
+    assert refused["request_id"] == used.refused, "not that of the request before it"
     text = used.log.read_text()
     assert [word for word in (WORDS, KEY, TOKEN) if word in text] == []

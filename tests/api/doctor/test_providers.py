@@ -54,6 +54,7 @@ def test_every_kind_of_trouble_has_its_own_words_and_its_own_remedy(cli: Cli, tm
         "/broke/models": Said(402, '{"error": {"message": "Insufficient balance"}}'),
         "/down/models": Said(503, '{"error": {"message": "overloaded"}}'),
         "/page/models": HTML,
+        "/lost/models": Said(302, "", {"location": "http://[", "date": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}),
         "/moved/models": Said(302, "", {"location": "https://login.example.org/"}),
         "/nolist/models": Said(404, "{}"),
         "/future/models": Said(200, '{"data": []}', future),
@@ -74,7 +75,7 @@ def test_every_kind_of_trouble_has_its_own_words_and_its_own_remedy(cli: Cli, tm
     found = told(ran, "providers")
     assert {name: each["state"] for name, each in found.items() if each["state"] not in ("ok", "note")} == {
         "wrong": "problem", "wrong400": "problem", "limit": "warning", "broke": "problem", "down": "warning",
-        "page": "problem", "moved": "problem", "future clock": "problem",
+        "page": "problem", "lost": "problem", "moved": "problem", "future clock": "problem",
         "silent": "problem", "nobody": "problem", "noname": "problem", "nottls": "problem",
     }  # fmt: skip
     assert "does not take the key (401" in found["wrong"]["what"]

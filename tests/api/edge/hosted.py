@@ -84,6 +84,7 @@ class Application:
         """Sends to a client that does not read; settles when it is cut off."""
         await exchange.read_body(1000)
         await exchange.send_head(200, [])
+        self.note(f"sending {exchange.query.decode()}")
         try:
             while True:
                 await exchange.send_body(bytes(50_000))

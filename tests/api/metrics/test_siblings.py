@@ -10,6 +10,8 @@ from typing import Any, cast
 import trio
 
 from hyperinfer.api.gathering import PATIENCE, gathered
+from hyperinfer.api.metrics.exposition import families
+from hyperinfer.api.metrics.siblings import Siblings
 from hyperinfer.api.worker_process import WorkerProcess
 
 
@@ -73,6 +75,24 @@ async def test_one_that_hangs_is_missing_and_asked_once(autojump_clock: object) 
     kit.workers[1].told({"late": []})
     assert kit.workers[1].asked is None
     await kit.close()
+
+
+async def test_without_a_supervisor_that_answers_a_worker_tells_its_own_in_its_place() -> None:
+    """Its numbers under the place of another would be a counter that goes back, and so would a 0 for what nobody knows."""
+
+    async def nothing() -> None:
+        return None
+
+    siblings = Siblings(lambda: {"hyperinfer_connections_total": [([], 7)]})
+    siblings.place = 2
+    for ask in (None, nothing):  # not ready yet, and a supervisor that does not answer
+        siblings.ask = ask
+        told = await siblings.gather()
+        samples = [sample for metric in families(told) for sample in metric.samples]
+        assert {(sample.name, tuple(sample.labels.values()), sample.value) for sample in samples} == {
+            ("hyperinfer_connections_total", ("2",), 7),
+            ("hyperinfer_worker_up", ("2",), 1),
+        }
 
 
 async def test_a_place_without_a_ready_worker_is_missing() -> None:

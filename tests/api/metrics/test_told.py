@@ -116,7 +116,7 @@ async def test_the_others_stand_beside_ones_own() -> None:
     async def ask() -> dict[str, object]:
         return {"place": 1, "workers": {"0": {}, "2": None}, "restarts": {"0": 1}, "refused": 2}
 
-    siblings.ask = ask
+    siblings.place, siblings.ask = 1, ask
     gathered = await siblings.gather()
     assert list(gathered.workers) == ["0", "1", "2"]
     assert gathered.workers["1"]

@@ -150,6 +150,10 @@ async def test_others_are_final(status: int, autojump_clock: object, caplog: pyt
     assert f"status {status}" in caplog.text
 
 
+async def test_a_collector_in_trouble_is_not_flooded_whatever_it_says(autojump_clock: object) -> None:
+    assert (await times(*[(503, {"retry-after": "0"})] * 4))[0] == [5, 5.5, 6, 6.5, 7]
+
+
 async def test_it_waits_as_long_as_it_is_asked_to(autojump_clock: object) -> None:
     assert (await times((503, {"retry-after": "7"}), (429, {"retry-after": "0.5"})))[0] == [5, 12, 12.5]
     assert (await times((503, {"retry-after": "40"})))[0] == [5]

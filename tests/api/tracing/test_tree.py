@@ -54,6 +54,20 @@ async def test_a_whole_request_that_was_tried_again(autojump_clock: object) -> N
     }
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_an_upstream_calls_itself_is_cut(stream: bool, autojump_clock: object) -> None:
+    """Else traces that wait would hold as much as upstreams like."""
+    tracer, kept = keeping()
+    script = good(stream=stream)
+    long = [(at, piece.replace(b'"c1"', b'"%s"' % (b"c" * 100_000)).replace(b'"up"', b'"%s"' % (b"u" * 100_000)))
+            for at, piece in script.pieces if isinstance(piece, bytes)]  # fmt: skip
+    async with bench(Script(long, thinking=1.0, headers=script.headers), tracer=tracer) as gateway:
+        await gateway.ask("openai_chat", "openai_chat", stream=stream)
+    (attempt,) = spans(kept.one, "chat")
+    assert attempt.attributes["gen_ai.response.id"] == "c" * 1024
+    assert attempt.attributes["gen_ai.response.model"] == "u" * 1024
+
+
 async def test_a_stream_and_what_its_attempt_says(autojump_clock: object) -> None:
     tracer, kept = keeping()
     async with bench(good(stream=True), tracer=tracer) as gateway:
