@@ -132,7 +132,7 @@ class Holds:
             answers = await self._answers([together(each) if isinstance(each, list) else each for each, _ in commands])
         except Exception as error:
             # Not the error's own text: it may hold the address with its password.
-            raise StoreUnavailable(f"Redis failed ({cause_of(error)})") from error
+            raise StoreUnavailable(f"Redis failed ({cause_of(error)}; `hyperinfer doctor` says more)") from error
         found: list[Any] = [None] * len(asks)
         for (each, indexes), answer in zip(commands, answers, strict=True):
             parts = (

@@ -103,8 +103,8 @@ class Session:
                 raise
             self._kind, self._why = StoreUnavailable if error_class(error) in _MISTAKEN else Away, _AWAY
             # Not the error's own text: it may hold the address with its password.
-            what = f"the database cannot be reached ({type(error).__name__})"
-            raise self._kind(f"{what}: look at HYPERINFER_POSTGRES_URL, or ask `hyperinfer doctor`") from error
+            why = f"{type(error).__name__}; `hyperinfer doctor` says more"
+            raise self._kind(f"the database cannot be reached ({why})") from error
         self._connection = connection
         self._backoff = BACKOFF_FIRST
         return connection
