@@ -27,7 +27,7 @@ from hyperinfer.api.openapi.admin_records import (
     Workspaces,
 )
 from hyperinfer.api.store.admin import CreatedKey
-from hyperinfer.api.store.errors import RefusalCode, Refused, StoreUnavailable
+from hyperinfer.api.store.errors import RefusalCode, Refused, StoreUnavailable, no_workspace
 from hyperinfer.api.values import day_text
 from hyperinfer.nodes.money import pico_to_usd
 from hyperinfer.providers.secret import Secret
@@ -187,7 +187,7 @@ class HttpAdmin:
 
 def _of(workspace: str) -> str:
     if not workspace:
-        raise Refused("not_found", "no workspace with the id or name ''")
+        raise no_workspace(workspace)
     try:
         name = quote(workspace, safe="")
     except UnicodeEncodeError:

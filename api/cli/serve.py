@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hyperinfer.api.edge.settings import EdgeSettings
     from hyperinfer.api.recording.settings import RecordSettings
     from hyperinfer.api.service_notify import Notify
-    from hyperinfer.api.store.folder import FolderLock
+    from hyperinfer.api.store.folder import DataFolder, FolderLock
     from hyperinfer.api.supervisor import Plan
     from hyperinfer.providers.catalogue import Limits
 
@@ -91,9 +91,10 @@ def _serve(invocation: Invocation) -> int:
     file = open_catalogue(config, invocation.environ, Looks(invocation.environ))
     catalogue = file.current()
     words = words_of(invocation.output, settings)
-    for warning in (*catalogue.warnings, *unknown_variables(invocation.environ)):
-        words.note(f"warning: {warning}")
     data = invocation.folder / settings.data
+    mixed_up = _folder(data).of_the_other_mode(shared=settings.shared is not None)
+    for warning in (*catalogue.warnings, *unknown_variables(invocation.environ), *([mixed_up] if mixed_up else [])):
+        words.note(f"warning: {warning}")
     if settings.record is not None:
         record = replace(settings.record, folder=invocation.folder / settings.record.folder)
         settings = replace(settings, record=record)
@@ -234,9 +235,9 @@ def take_folder(data: Path) -> FolderLock:
     server that starts or ends.
     """
     from hyperinfer.api.store.errors import FolderInUse
-    from hyperinfer.api.store.folder import DataFolder, FolderLock
+    from hyperinfer.api.store.folder import FolderLock
 
-    folder = DataFolder(data)
+    folder = _folder(data)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -247,12 +248,18 @@ def take_folder(data: Path) -> FolderLock:
             time.sleep(_AGAIN_SECONDS)
 
 
+def _folder(data: Path) -> DataFolder:
+    from hyperinfer.api.store.folder import DataFolder
+
+    return DataFolder(data)
+
+
 def share_folder(data: Path) -> FolderLock:
     """The data folder for a gateway of the shared store, whose journals lie there; others of its kind may be there too.
     Makes the folder. Raises FolderInUse beside an embedded store."""
-    from hyperinfer.api.store.folder import DataFolder, FolderLock
+    from hyperinfer.api.store.folder import FolderLock
 
-    return FolderLock.share(DataFolder(data))
+    return FolderLock.share(_folder(data))
 
 
 def _answers(control_socket: Path) -> bool:

@@ -28,6 +28,21 @@ class DataFolder:
         self.journals = path / "journal"
         """Journals of the shared store. Apart from the others: neither may adopt what the other owes."""
 
+    def of_the_other_mode(self, *, shared: bool) -> str | None:
+        """What to tell an operator whose environment is not the one that this folder was served with; None: it is, as far
+        as its files say. `shared`: the mode of now."""
+        if shared and self.database.exists():
+            return (
+                f"{self.path} has an embedded store, {self.database.name}: its accounts, keys and requests are not those of"
+                " Postgres, which serves now. Is HYPERINFER_POSTGRES_URL meant for this folder?"
+            )
+        if not shared and self.journals.is_dir() and not self.database.exists():
+            return (
+                f"{self.path} was served with Postgres and Redis, which are not set now: accounts and keys are others."
+                " Are HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL missing?"
+            )
+        return None
+
     def create(self) -> None:
         """Make the folder, for its owner alone, unless it is there. Raises StoreUnavailable."""
         try:

@@ -106,7 +106,6 @@ def test_head_and_options(server: Running, route: Route) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/api",
         "/api/v1",
         "/api/v1/no/such/path",

@@ -93,6 +93,8 @@ def test_what_is_loaded():
 
 def pytest_run(folder: Path, *arguments: str) -> dict[str, str]:
     """Runs pytest as a user does, away from this checkout; the outcome of each test by its name."""
+    # Else settings that lie in a folder above are taken, which may be anybody's.
+    (folder / "pytest.ini").write_text("[pytest]\n")
     # An installation that was made before there was a plugin has no entry for it.
     known = any(entry.value == MODULE for entry in entry_points(group="pytest11"))
     command = [

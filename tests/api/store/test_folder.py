@@ -107,3 +107,14 @@ def test_gateways_of_the_shared_store_share_it_and_no_embedded_store_comes_betwe
 def test_the_journals_of_the_two_stores_lie_apart(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     assert folder.admitted != folder.journals
+
+
+def test_a_folder_of_the_other_mode_is_told(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    assert [folder.of_the_other_mode(shared=shared) for shared in (True, False)] == [None, None]
+    folder.journals.mkdir()
+    assert folder.of_the_other_mode(shared=True) is None
+    assert "HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL missing" in str(folder.of_the_other_mode(shared=False))
+    folder.database.touch()
+    assert folder.of_the_other_mode(shared=False) is None  # of both modes once, and its own accounts are there
+    assert "not those of Postgres" in str(folder.of_the_other_mode(shared=True))
