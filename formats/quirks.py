@@ -67,7 +67,7 @@ class Quirks:
     ] = "free"
     null_content: Annotated[
         Literal["null", "empty"],
-        "Assistant turns that hold only tool calls. `empty`: `content: null` is refused, so it goes out as `\"\"`.",
+        'Assistant turns that hold only tool calls. `empty`: `content: null` is refused, so it goes out as `""`.',
     ] = "null"
     content: Annotated[
         Literal["parts", "string"],

@@ -52,9 +52,7 @@ class CurrentKey(msgspec.Struct, frozen=True, kw_only=True):
     limits: KeyLimits
     limit: Annotated[MaybeUsd, Meta(description="The limit of which least is left; null without any.")]
     limit_remaining: Annotated[MaybeUsd, Meta(description="What is left of that one, less what is held.")]
-    limit_reset: Annotated[
-        Literal["daily", "monthly"] | None, Meta(description="When that one begins anew; null: never.")
-    ]
+    limit_reset: Annotated[Literal["daily", "monthly"] | None, Meta(description="When that one begins anew; null: never.")]
     usage: Annotated[Usd, Meta(description="What it has spent in all.")]
     usage_daily: Annotated[Usd, Meta(description="What it has spent today (UTC).")]
     usage_weekly: Annotated[Usd, Meta(description="What it has spent this week, from Monday (UTC).")]

@@ -19,8 +19,6 @@ def json_answer(description: str, family: Family, record: Record, *, headers: Sc
     return {"description": description, "headers": ID | (headers or {}), "content": content}
 
 
-def error_answer(
-    envelope: Schema, description: str = "An error in the format's own envelope; see ErrorCode."
-) -> Operation:
+def error_answer(envelope: Schema, description: str = "An error in the format's own envelope; see ErrorCode.") -> Operation:
     """An error."""
     return {"description": description, "headers": ID, "content": {"application/json": {"schema": envelope}}}

@@ -103,9 +103,7 @@ def _mark_is(mark: Any) -> Callable[[Any], None]:
 
 test_F124_the_mark_of_the_whole_request = fault(
     *[
-        reaching(
-            MESSAGES, MESSAGES, _mark_is(mark), [{"messages": []}], ask={"cache_control": mark}, label=str(len(mark))
-        )
+        reaching(MESSAGES, MESSAGES, _mark_is(mark), [{"messages": []}], ask={"cache_control": mark}, label=str(len(mark)))
         for mark in (_PLAIN, _HOUR)
     ]
 )
@@ -237,6 +235,4 @@ def _properties(tool: dict[str, Any]) -> list[str]:
     return list(schema["properties"])
 
 
-test_F130_the_same_tools_are_the_same_bytes = fault(
-    *[_asked_again(client, upstream) for client in ALL for upstream in ALL]
-)
+test_F130_the_same_tools_are_the_same_bytes = fault(*[_asked_again(client, upstream) for client in ALL for upstream in ALL])

@@ -193,9 +193,7 @@ _THOUGHTS_FIRST = {"messages": [{"role": "assistant", "content": [*_FRONT, *stat
 
 test_F075_thinking_stays_where_it_stood = fault(
     *[
-        _second_turn(
-            client, "anthropic", state.signed_reply(stream), _exact(state.SIGNED), _THOUGHTS_FIRST, stream=stream
-        )
+        _second_turn(client, "anthropic", state.signed_reply(stream), _exact(state.SIGNED), _THOUGHTS_FIRST, stream=stream)
         for client in ALL
         for stream in (True, False)
     ]

@@ -206,11 +206,7 @@ _RUN: list[tuple[Dialect, Dialect, str]] = [
 ]
 
 test_F061_hosted_tools_stay_away_from_backends_without_them = fault(
-    *[
-        case
-        for client, upstream in _NOT_RUN
-        for case in _hosted(client, upstream)
-    ],
+    *[case for client, upstream in _NOT_RUN for case in _hosted(client, upstream)],
     *[
         reaching(
             client,

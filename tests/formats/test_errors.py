@@ -70,10 +70,10 @@ def test_the_two_statuses_beside_the_table(status: int) -> None:
 
 @pytest.mark.parametrize("code", TABLE)
 def test_the_openai_envelope(code: str) -> None:
-    body: dict[str, Any] = json.loads(encode_error(ErrorReport(code, "Ä \"x\"\n", "req-1", param="messages[0].content")))
+    body: dict[str, Any] = json.loads(encode_error(ErrorReport(code, 'Ä "x"\n', "req-1", param="messages[0].content")))
     assert body == {
         "error": {
-            "message": "Ä \"x\"\n",
+            "message": 'Ä "x"\n',
             "type": TABLE[code][1],
             "code": code,
             "param": "messages[0].content",

@@ -122,11 +122,14 @@ def test_a_result_without_an_id_where_none_or_more_can_be_meant(dialect: Dialect
 def test_the_path_is_that_of_the_field(dialect: Dialect) -> None:
     with pytest.raises(RequestError) as caught:
         answered(dialect, A, ("result", "a"), USER, A, B, ("result", "stranger"), NONE)
-    assert caught.value.param == {
-        "openai_chat": "messages[5].tool_call_id",
-        "openai_responses": "input[6].call_id",
-        "anthropic_messages": "messages[3].content[1].tool_use_id",
-    }[dialect]
+    assert (
+        caught.value.param
+        == {
+            "openai_chat": "messages[5].tool_call_id",
+            "openai_responses": "input[6].call_id",
+            "anthropic_messages": "messages[3].content[1].tool_use_id",
+        }[dialect]
+    )
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -91,16 +91,12 @@ def test_an_upward_import_is_seen(source: str) -> None:
     assert upward("formats", imports(source, package="hyperinfer.formats"))
 
 
-@pytest.mark.parametrize(
-    "source", ["from . import sse", "from .sse import Frame", "from hyperinfer.formats import sse"]
-)
+@pytest.mark.parametrize("source", ["from . import sse", "from .sse import Frame", "from hyperinfer.formats import sse"])
 def test_an_import_of_the_same_layer_is_fine(source: str) -> None:
     assert not upward("formats", imports(source, package="hyperinfer.formats"))
 
 
-@pytest.mark.parametrize(
-    "module", ["trio", "socket", "time", "random", "uuid", "os.path", "urllib.request", "datetime"]
-)
+@pytest.mark.parametrize("module", ["trio", "socket", "time", "random", "uuid", "os.path", "urllib.request", "datetime"])
 def test_an_impure_import_is_seen(module: str) -> None:
     assert impure(imports(f"import {module}", package="hyperinfer.formats"))
     assert impure(imports(f"from {module} import anything", package="hyperinfer.formats"))

@@ -30,7 +30,9 @@ PROVIDERS = {
     "hyperinfer.providers.client": {".connect", ".handle_async_request", "hyperinfer.providers.transport.Transport"},
     "hyperinfer.providers.tool_api": {".handle_async_request"},
     "hyperinfer.providers.ways": {
-        ".handle_async_request", "httpx2.AsyncHTTPTransport", "hyperinfer.providers.transport.Transport",
+        ".handle_async_request",
+        "httpx2.AsyncHTTPTransport",
+        "hyperinfer.providers.transport.Transport",
     },
     "hyperinfer.providers.ways_left": {".handle_async_request"},
 }

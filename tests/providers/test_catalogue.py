@@ -103,9 +103,7 @@ def test_a_whole_file() -> None:
     assert catalogue.limits == Limits(burst=5, in_flight=100, grace=1.5)
     options = {"text": "to 7", "deep": [1, -2.5, True, None]}
     assert catalogue.pipeline == (
-        CustomNode(
-            node="a.b:c", name="own", side="before", neighbour="call", buffer=3, deadline=1.5, options=options
-        ),
+        CustomNode(node="a.b:c", name="own", side="before", neighbour="call", buffer=3, deadline=1.5, options=options),
         CustomNode(node="short", side="after", neighbour="meter"),
     )
     assert catalogue.pipeline[0].lines["options"] == catalogue.pipeline[1].line - 1
@@ -220,6 +218,8 @@ models:
 
 
 def test_an_address_with_a_query() -> None:
-    text = "providers: {p: {protocol: openai_chat, base_url: 'https://p.example/openai/deployments/d/?api-version=2024-10-21'}}"
+    text = (
+        "providers: {p: {protocol: openai_chat, base_url: 'https://p.example/openai/deployments/d/?api-version=2024-10-21'}}"
+    )
     provider = load(text, {}).providers["p"]
     assert provider.base_url == "https://p.example/openai/deployments/d?api-version=2024-10-21"
