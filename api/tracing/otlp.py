@@ -92,7 +92,7 @@ def _named(name: str, kind: int) -> bytes:
 
 def _pair(name: str, value: Value) -> bytes:
     """A `KeyValue`."""
-    return _field(1, name.encode()) + _field(2, _any(value))
+    return _field(1, _text(name)) + _field(2, _any(value))
 
 
 def _any(value: Value) -> bytes:

@@ -94,3 +94,10 @@ def test_whatever_a_collector_answers(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"\x0a", b"\x0a\x05a", b"\x80" * 20, b"\x08\x01", b"<html>", b"{}", b"\x0a\x02\x08\x80"])
 def test_an_answer_that_is_none_says_nothing(body: bytes) -> None:
     assert rejected(body) == (0, "")
+
+
+async def test_an_attribute_whose_name_is_no_text_is_written_all_the_same() -> None:
+    """As OTEL_RESOURCE_ATTRIBUTES may have them: the bytes of a variable need not be UTF-8."""
+    body = await Writer({"\udcff": "x"}, "1").batch([])
+    (about,) = ExportTraceServiceRequest.FromString(body).resource_spans[0].resource.attributes
+    assert (about.key, about.value.string_value) == ("?", "x")
