@@ -231,8 +231,8 @@ def plan_of(
 def take_folder(data: Path) -> FolderLock:
     """The lock of the data folder, for as long as we serve. Makes the folder.
 
-    Raises FolderInUse at once when another server answers there; waits a while for a command that is at it, and for a
-    server that starts or ends.
+    Raises FolderInUse at once when another server answers there; waits a while for a command that is at it, for a server
+    that starts or ends, and for the last requests of one that was killed.
     """
     from hyperinfer.api.store.errors import FolderInUse
     from hyperinfer.api.store.folder import FolderLock
@@ -242,8 +242,8 @@ def take_folder(data: Path) -> FolderLock:
     while True:
         try:
             return FolderLock.acquire(folder)
-        except FolderInUse:
-            if _answers(folder.control_socket) or time.monotonic() >= deadline:
+        except FolderInUse as error:
+            if (_answers(folder.control_socket) and not error.ending) or time.monotonic() >= deadline:
                 raise
             time.sleep(_AGAIN_SECONDS)
 

@@ -32,7 +32,11 @@ class NoStore(StoreUnavailable):
 
 
 class FolderInUse(StoreUnavailable):
-    """Another process serves this data folder."""
+    """Another process serves this data folder. `ending`: whoever took it is gone; its last requests end by themselves."""
+
+    def __init__(self, message: str, *, ending: bool = False) -> None:
+        super().__init__(message)
+        self.ending = ending
 
 
 def no_workspace(reference: str) -> Refused:

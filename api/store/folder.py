@@ -63,14 +63,22 @@ def _who(holder: str) -> str:
         )
     if not holder.isdigit() or int(holder) == 0:
         return "process (unknown); stop that one or choose another folder with --data"
+    if _is_gone(holder):
+        return f"process {holder}, which is gone from here, and whose last requests may still be running; try again soon"
+    return f"process {holder}; stop that one or choose another folder with --data"
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether it handed the lock to its workers, which drain now; or is invisible, in another container."""
+    if not holder.isdigit() or int(holder) == 0:
+        return False
     try:
         os.kill(int(holder), 0)
     except ProcessLookupError:
-        # It handed the lock to its workers, which drain now; or it is invisible, in another container.
-        return f"process {holder}, which is gone from here, and whose last requests may still be running; try again soon"
+        return True
     except (PermissionError, OverflowError):
         pass
-    return f"process {holder}; stop that one or choose another folder with --data"
+    return False
 
 
 @final
@@ -110,7 +118,8 @@ class FolderLock:
             os.close(descriptor)
             if not isinstance(error, BlockingIOError):
                 raise StoreUnavailable(f"cannot lock {folder.lock}: {error.strerror}") from error
-            raise FolderInUse(f"the data folder {folder.path} is in use by {_who(holder)}") from None
+            message = f"the data folder {folder.path} is in use by {_who(holder)}"
+            raise FolderInUse(message, ending=_is_gone(holder)) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, words.encode(), 0)
         return cls(descriptor)

@@ -101,6 +101,23 @@ def test_a_server_that_is_just_ending_is_waited_for(tmp_path: Path, left: bool) 
         FolderLock.acquire(folder)
 
 
+def test_the_last_requests_of_a_killed_server_are_waited_for(tmp_path: Path) -> None:
+    """Its worker has the lock then, and answers still."""
+    with subprocess.Popen(["true"]) as killed:
+        killed.wait()
+    folder = DataFolder(tmp_path)
+    with socket.socket(socket.AF_UNIX) as worker:
+        worker.bind(str(folder.control_socket))
+        worker.listen()
+        lock = FolderLock.acquire(folder)
+        with pytest.raises(FolderInUse):  # who took it lives
+            take_folder(tmp_path)
+        folder.lock.write_text(f"{killed.pid}\n")
+        threading.Timer(0.2, lock.release).start()
+        with take_folder(tmp_path), pytest.raises(FolderInUse):
+            FolderLock.acquire(folder)
+
+
 def test_the_plan_says_all_that_was_asked(tmp_path: Path) -> None:
     settings = Settings(host="::1", port=0, certfile=Path("c.pem"), keyfile=Path("k.pem"), outage="refuse")
     settings = replace(settings, log_format="json", log_level="error", metrics="off")
