@@ -55,7 +55,7 @@ _SHARED = "shared"
 """In the place of a pid."""
 
 
-def _who(holder: str) -> str:
+def _who(holder: str, *, gone: bool) -> str:
     if holder == _SHARED:
         return (
             "gateways of the shared mode; set HYPERINFER_POSTGRES_URL and HYPERINFER_REDIS_URL as they have them, or choose"
@@ -63,7 +63,7 @@ def _who(holder: str) -> str:
         )
     if not holder.isdigit() or int(holder) == 0:
         return "process (unknown); stop that one or choose another folder with --data"
-    if _is_gone(holder):
+    if gone:
         return f"process {holder}, which is gone from here, and whose last requests may still be running; try again soon"
     return f"process {holder}; stop that one or choose another folder with --data"
 
@@ -118,8 +118,9 @@ class FolderLock:
             os.close(descriptor)
             if not isinstance(error, BlockingIOError):
                 raise StoreUnavailable(f"cannot lock {folder.lock}: {error.strerror}") from error
-            message = f"the data folder {folder.path} is in use by {_who(holder)}"
-            raise FolderInUse(message, ending=_is_gone(holder)) from None
+            gone = _is_gone(holder)
+            message = f"the data folder {folder.path} is in use by {_who(holder, gone=gone)}"
+            raise FolderInUse(message, ending=gone) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, words.encode(), 0)
         return cls(descriptor)
